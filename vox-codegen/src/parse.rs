@@ -56,7 +56,9 @@ fn options(tokens: TokenStream) -> syn::Result<Vec<RawOption>> {
 
 impl Parse for RawOption {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let name = input.call(Ident::parse_any)?;
+        let name = input
+            .call(Ident::parse_any)
+            .map_err(|error| syn::Error::new(error.span(), "expected the name of an option"))?;
         let value = if input.peek(Token![=]) {
             let equals: Token![=] = input.parse()?;
             let value = until_comma(input)?;

@@ -237,7 +237,9 @@ fn receiver(receiver: &Receiver, sig: &Signature, mistakes: &mut Mistakes) {
             format!("`{name}` takes `&mut self`, but calls run side by side"),
             "write `&self`, and keep what changes in a `Mutex` or an atomic",
         );
-    } else if let Some(lifetime) = lifetime {
+    } else if let Some(lifetime) = lifetime
+        && !types::declares(sig, lifetime)
+    {
         mistakes.add(
             lifetime,
             format!("`{name}` cannot name the lifetime of its receiver"),
@@ -253,11 +255,11 @@ fn param(
     mistakes: &mut Mistakes,
 ) -> Option<Param> {
     attributes(&typed.attrs, mistakes);
-    let kind = kind(&typed.ty);
+    let kind = kind(&typed.ty, sig);
     let ident = name(typed, sig, mistakes);
     if kind == ParamKind::Owned {
         let place = Place::Argument {
-            method: &sig.ident,
+            method: sig,
             name: ident,
         };
         types::check(&typed.ty, place, mistakes);
@@ -314,14 +316,14 @@ fn name<'a>(typed: &'a PatType, sig: &Signature, mistakes: &mut Mistakes) -> Opt
     }
 }
 
-fn kind(ty: &Type) -> ParamKind {
+fn kind(ty: &Type, sig: &Signature) -> ParamKind {
     let Type::Reference(reference) = types::peeled(ty) else {
         return ParamKind::Owned;
     };
     let elided = reference
         .lifetime
         .as_ref()
-        .is_none_or(|lifetime| lifetime.ident == "_");
+        .is_none_or(|lifetime| lifetime.ident == "_" || types::declares(sig, lifetime));
     if reference.mutability.is_some() || !elided {
         return ParamKind::Owned;
     }
@@ -339,9 +341,9 @@ fn kind(ty: &Type) -> ParamKind {
 fn result_types(declared: &Type, sig: &Signature, mistakes: &mut Mistakes) {
     match returns(&sig.output) {
         Returns::Result { ok, err, .. } => {
-            types::check(&ok, Place::Return { method: &sig.ident }, mistakes);
-            types::check(&err, Place::Error { method: &sig.ident }, mistakes);
+            types::check(&ok, Place::Return { method: sig }, mistakes);
+            types::check(&err, Place::Error { method: sig }, mistakes);
         }
-        _ => types::check(declared, Place::Return { method: &sig.ident }, mistakes),
+        _ => types::check(declared, Place::Return { method: sig }, mistakes),
     }
 }

@@ -80,7 +80,10 @@ pub(super) fn method(function: &TraitItemFn, mistakes: &mut Mistakes) -> MethodO
     let options = match parse::attribute_options(attr) {
         Ok(options) => options,
         Err(error) => {
-            mistakes.unreadable(&error, &format!("write `#[vox(…)]` with {ON_METHOD}"));
+            mistakes.unreadable(
+                &error,
+                &format!("write `#[vox(…)]` with one or more of {ON_METHOD}"),
+            );
             return known;
         }
     };
@@ -88,7 +91,7 @@ pub(super) fn method(function: &TraitItemFn, mistakes: &mut Mistakes) -> MethodO
         mistakes.add(
             attr,
             "`#[vox()]` without options",
-            format!("remove it, or write {ON_METHOD}"),
+            format!("remove it, or write one or more of {ON_METHOD}"),
         );
     }
     let mut seen = Vec::new();
@@ -268,8 +271,8 @@ fn value<'a>(
     }
 }
 
-const ON_TRAIT: &str = "`name = \"…\"`, `rename_all = \"…\"` and `crate = path`";
-const ON_METHOD: &str = "`idem`, `persist`, `timeout = \"2s\"` and `name = \"…\"`";
+const ON_TRAIT: &str = "`name = \"…\"`, `rename_all = \"…\"`, `crate = path`";
+const ON_METHOD: &str = "`idem`, `persist`, `timeout = \"2s\"`, `name = \"…\"`";
 /// A longer default deadline is a slip of the pen.
 const MAX_TIMEOUT_MILLIS: u64 = 366 * 24 * 3_600_000;
 

@@ -4,7 +4,7 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    Expr, GenericArgument, Ident, Lifetime, PathArguments, PathSegment, Type, TypeArray,
+    Expr, GenericArgument, Ident, Lifetime, PathArguments, PathSegment, Signature, Type, TypeArray,
     TypeImplTrait, TypeInfer, TypeNever, TypePath, TypePtr, TypeReference, TypeSlice,
     TypeTraitObject,
 };
@@ -16,13 +16,13 @@ use crate::mistake::Mistakes;
 pub(super) enum Place<'a> {
     /// An argument; its name is missing if it was a pattern.
     Argument {
-        method: &'a Ident,
+        method: &'a Signature,
         name: Option<&'a Ident>,
     },
     /// What a method returns, or returns when it succeeds.
-    Return { method: &'a Ident },
+    Return { method: &'a Signature },
     /// What a method returns when it fails.
-    Error { method: &'a Ident },
+    Error { method: &'a Signature },
 }
 
 /// Judges every part of `ty`.
@@ -33,7 +33,7 @@ pub(super) fn check(ty: &Type, place: Place<'_>, mistakes: &mut Mistakes) {
         within: Within::Value,
         depth: 0,
     }
-    .visit_type(ty);
+    .visit_type(peeled(ty));
 }
 
 /// The first channel in `ty`, if there is one by name.
@@ -74,6 +74,14 @@ pub(super) fn is_named(path: &TypePath, name: &str) -> bool {
             .is_some_and(|last| last.ident == name && last.arguments.is_none())
 }
 
+/// Whether `method` declares `lifetime`, which is a mistake of its own.
+pub(super) fn declares(method: &Signature, lifetime: &Lifetime) -> bool {
+    method
+        .generics
+        .lifetimes()
+        .any(|declared| declared.lifetime == *lifetime)
+}
+
 /// `Tx<T>` or `Rx<T>`, by name.
 fn is_channel(segment: &PathSegment) -> bool {
     (segment.ident == "Tx" || segment.ident == "Rx")
@@ -107,6 +115,15 @@ impl Judge<'_, '_> {
         self.within = within;
         visit(self);
         self.within = before;
+    }
+
+    fn inside_collection(&mut self, visit: impl FnOnce(&mut Self)) {
+        let within = if self.within == Within::Channel {
+            Within::Channel
+        } else {
+            Within::Collection
+        };
+        self.inside(within, visit);
     }
 
     fn channel(&mut self, segment: &PathSegment) {
@@ -154,7 +171,7 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
             );
             return;
         }
-        if is_named(path, "str") {
+        if self.depth == 1 && is_named(path, "str") {
             self.refuse(path, "is a `str` without an owner", "write `String`");
             return;
         }
@@ -179,24 +196,14 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
             .iter()
             .any(|collection| segment.ident == collection)
         {
-            let within = if self.within == Within::Channel {
-                Within::Channel
-            } else {
-                Within::Collection
-            };
-            self.inside(within, |judge| visit::visit_path_segment(judge, segment));
+            self.inside_collection(|judge| visit::visit_path_segment(judge, segment));
         } else {
             visit::visit_path_segment(self, segment);
         }
     }
 
     fn visit_type_array(&mut self, array: &'ast TypeArray) {
-        let within = if self.within == Within::Channel {
-            Within::Channel
-        } else {
-            Within::Collection
-        };
-        self.inside(within, |judge| judge.visit_type(&array.elem));
+        self.inside_collection(|judge| judge.visit_type(&array.elem));
     }
 
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
@@ -240,7 +247,9 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
-        if lifetime.ident != "static" {
+        let (Place::Argument { method, .. } | Place::Return { method } | Place::Error { method }) =
+            self.place;
+        if lifetime.ident != "static" && !declares(method, lifetime) {
             self.refuse(
                 lifetime,
                 &format!("names the lifetime `{lifetime}`, but nothing borrowed crosses the wire"),
@@ -298,7 +307,10 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
     }
 
     fn visit_type_slice(&mut self, slice: &'ast TypeSlice) {
-        self.refuse(slice, "is a slice without an owner", "write a `Vec<T>`");
+        if self.depth == 1 {
+            self.refuse(slice, "is a slice without an owner", "write a `Vec<T>`");
+        }
+        self.inside_collection(|judge| judge.visit_type(&slice.elem));
     }
 }
 
@@ -308,10 +320,12 @@ impl std::fmt::Display for Place<'_> {
             Place::Argument {
                 method,
                 name: Some(name),
-            } => write!(f, "argument `{name}` of `{method}`"),
-            Place::Argument { method, name: None } => write!(f, "an argument of `{method}`"),
-            Place::Return { method } => write!(f, "the result of `{method}`"),
-            Place::Error { method } => write!(f, "the error of `{method}`"),
+            } => write!(f, "argument `{name}` of `{}`", method.ident),
+            Place::Argument { method, name: None } => {
+                write!(f, "an argument of `{}`", method.ident)
+            }
+            Place::Return { method } => write!(f, "the result of `{}`", method.ident),
+            Place::Error { method } => write!(f, "the error of `{}`", method.ident),
         }
     }
 }

@@ -39,17 +39,17 @@ pub(super) fn outcome_types(returns: &Returns) -> (TokenStream, TokenStream) {
         Returns::Result { ok, err, .. } => (quote!(#ok), quote!(#err)),
         Returns::ByType(declared) => {
             let returned = by_type(declared);
-            (
-                quote!(<#returned as __vox::Returned>::Ok),
-                quote!(<#returned as __vox::Returned>::Err),
-            )
+            let span = declared.span();
+            let ok = quote_spanned!(span=> <#returned as __vox::Returned>::Ok);
+            let err = quote_spanned!(span=> <#returned as __vox::Returned>::Err);
+            (ok, err)
         }
     }
 }
 
 /// The type that knows whether `declared` is a `Result`.
 pub(super) fn by_type(declared: &Type) -> TokenStream {
-    quote!(__vox::Outcome<#declared, { __vox::IsResult::<#declared>::VALUE }>)
+    quote_spanned!(declared.span()=> __vox::Outcome<#declared, { __vox::IsResult::<#declared>::VALUE }>)
 }
 
 /// A method's id, in hexadecimal.
@@ -197,8 +197,8 @@ fn evidence_for_tokens(ty: &TokenStream, written: &Type, subject: &str) -> Token
         {
             #[diagnostic::on_unimplemented(
                 message = #message,
-                label = "needs `#[derive(facet::Facet)]`",
-                note = "a channel or a container crosses the wire if what it holds is `Facet`",
+                label = "not `Facet`",
+                note = "write `#[derive(facet::Facet)]` above the type; a container or a channel is `Facet` if what it holds is",
             )]
             trait __VoxCrosses: ::core::marker::Sized {
                 const WIRE: __vox::Wire<Self>;

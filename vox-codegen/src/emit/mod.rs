@@ -210,6 +210,7 @@ impl quote::ToTokens for Quiet {
                 missing_docs,
                 private_interfaces,
                 unused_qualifications,
+                unused_variables,
                 clippy::all,
                 clippy::pedantic,
             )]

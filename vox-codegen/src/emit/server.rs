@@ -1,7 +1,7 @@
 //! The server's side: the trait to implement, and the dispatcher that finds the method by its id.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::descriptor::{by_type, id_literal};
 use super::{Items, Names, local, on_the_wire, plan};
@@ -27,10 +27,12 @@ pub(super) fn the_trait(service: &Service) -> TokenStream {
             quote!(#ident: #ty)
         });
         let output = declared(&method.returns);
-        quote! {
-            #(#attrs)*
+        // Notes of the compiler point at the method's name, not at the attribute above the trait.
+        let signature = quote_spanned! {ident.span()=>
             fn #ident(&self, #(#params),*) -> impl ::core::future::Future<Output = #output> + ::core::marker::Send;
-        }
+        };
+        quote!(#(#attrs)* #signature)
+
     });
     quote! {
         #(#attrs)*

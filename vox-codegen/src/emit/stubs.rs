@@ -6,8 +6,10 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::visit::{self, Visit};
+use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, FnArg, ItemTrait, Pat, PatIdent, Path, ReturnType, Signature, TraitItem, Type,
+    parse_quote,
 };
 
 use super::descriptor::by_type;
@@ -88,6 +90,8 @@ fn the_trait(item: &ItemTrait) -> TokenStream {
                 .attrs
                 .retain(|attr| !check::is_vox(attr) && !attr.path().is_ident("cfg_attr"));
             function.sig.constness = None;
+            FillPlaceholders.visit_signature_mut(&mut function.sig);
+
             function.sig.variadic = None;
             if function.default.is_none() {
                 name_arguments(&mut function.sig);
@@ -95,6 +99,18 @@ fn the_trait(item: &ItemTrait) -> TokenStream {
         }
     }
     quote!(#[allow(async_fn_in_trait, dead_code, unused_variables)] #item)
+}
+
+/// Writes `()` for `_`, which the compiler would refuse once more.
+struct FillPlaceholders;
+
+impl VisitMut for FillPlaceholders {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if matches!(ty, Type::Infer(_)) {
+            *ty = parse_quote!(());
+        }
+        visit_mut::visit_type_mut(self, ty);
+    }
 }
 
 /// Gives every argument one name: patterns and attributes have no place in a signature without a body.

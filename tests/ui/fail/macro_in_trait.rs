@@ -1,0 +1,13 @@
+//! A macro between the methods.
+
+macro_rules! methods {
+    () => {};
+}
+
+#[vox::service]
+pub trait Files {
+    methods!();
+    async fn size(&self, name: String) -> u64;
+}
+
+fn main() {}
