@@ -1,5 +1,8 @@
 //! Names on the wire and the ids that come from them.
 
+use quote::ToTokens;
+use syn::Type;
+
 /// The id of `method` in `service`: FNV-1a, 64 bits, of `service.method`.
 pub(crate) fn method_id(service: &str, method: &str) -> u64 {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
@@ -89,6 +92,30 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance <= 2 && distance < nearest.len()).then_some(nearest)
 }
 
+/// `ty` as one would write it.
+pub(crate) fn spelt(ty: &Type) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for (spaced, tight) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (" ;", ";"),
+        ("& ", "&"),
+        ("[ ", "["),
+        (" ]", "]"),
+        ("( ", "("),
+        (" )", ")"),
+        (" !", "!"),
+        ("! (", "!("),
+    ] {
+        text = text.replace(spaced, tight);
+    }
+    text
+}
+
 fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |first| {
@@ -146,6 +173,22 @@ mod tests {
         assert_eq!(nearest("idme", &["idem", "persist"]), Some("idem"));
         assert_eq!(nearest("retry", &["idem", "persist"]), None);
         assert_eq!(nearest("x", &[]), None);
+    }
+
+    #[test]
+    fn types_are_spelt_without_the_spaces_between_tokens() {
+        for text in [
+            "Vec<Mode>",
+            "std::io::Result<[u8; 4]>",
+            "::a::B<(u8, &'static str)>",
+            "HashMap<String, Option<u64>>",
+            "number!()",
+        ] {
+            let Ok(ty) = syn::parse_str(text) else {
+                panic!("{text}")
+            };
+            assert_eq!(spelt(&ty), text);
+        }
     }
 
     #[test]

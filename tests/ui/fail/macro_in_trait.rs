@@ -1,5 +1,6 @@
 //! A macro between the methods.
 
+#[allow(unused_macros)]
 macro_rules! methods {
     () => {};
 }

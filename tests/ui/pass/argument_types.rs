@@ -1,5 +1,7 @@
 //! Owned types of any form.
 
+#![allow(unused_braces, unused_parens)]
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

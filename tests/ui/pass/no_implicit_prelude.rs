@@ -1,9 +1,18 @@
 //! Nothing of the prelude is in scope, and much of it is taken by names of our own.
 
-#![no_implicit_prelude]
 #![allow(dead_code, non_camel_case_types)]
 
+pub mod deps {
+    // The derive of `Facet` wants the prelude.
+    #[derive(facet::Facet)]
+    pub struct Number {
+        pub number: u64,
+    }
+}
+
 pub mod shop {
+    #![no_implicit_prelude]
+
     pub struct Vec;
     pub struct String;
     pub struct Arc;
@@ -24,10 +33,7 @@ pub mod shop {
     pub mod std {}
     pub mod vox {}
 
-    #[derive(::facet::Facet)]
-    pub struct T {
-        pub number: u64,
-    }
+    pub type T = super::deps::Number;
 
     #[::vox::service]
     pub trait Shop {

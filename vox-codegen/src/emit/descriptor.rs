@@ -1,14 +1,14 @@
 //! The static description of a service, and the plans that calls go by.
 //!
-//! Each type that crosses the wire is asked for `Facet` in exactly one place, by a trait whose only purpose is its message: it
-//! names method and argument, and lands on the user's own token. Everything else works from the evidence found there.
+//! Nothing here asks a type for `Facet`: it works from evidence that is there if the type has it, and `evidence` reports the
+//! types that do not, once.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{PathArguments, Type, parse_quote};
+use syn::{Type, parse_quote};
 
-use super::{Items, Names, on_the_wire, plan};
+use super::{Items, Names, evidence, on_the_wire, plan};
 use crate::model::{Method, MethodOptions, Param, ParamKind, Returns, Service};
 
 /// Evidence, plans and descriptors of every method, then of the service.
@@ -108,14 +108,14 @@ fn argument(
         ParamKind::Owned | ParamKind::Context => param.ty.clone(),
     };
     let subject = format!("argument `{name}` of `{}::{}`", service.ident, method.ident);
-    let found = if param.kind == ParamKind::Owned {
-        evidence_for(&ty, &subject)
-    } else {
-        quote!(__vox::Wire::new())
+    let check = match param.kind {
+        ParamKind::Owned => evidence::check(&ty, &subject, cfg),
+        ParamKind::Str | ParamKind::Bytes | ParamKind::Context => TokenStream::new(),
     };
     let items = quote! {
+        #check
         #(#cfg)*
-        const #evidence: __vox::Wire<#ty> = #found;
+        const #evidence: __vox::Wire<#ty> = __vox::Wire::<#ty>::CROSSES;
         #(#cfg)*
         static #plan: __vox::Plan<#ty> = __vox::Plan::new(#evidence);
     };
@@ -135,18 +135,18 @@ fn reply(index: usize, method: &Method, service: &Service) -> TokenStream {
     let checks = match &method.returns {
         Returns::Unit => TokenStream::new(),
         Returns::Plain(declared) => {
-            let checked = checked(declared, &format!("the result of {called}"), cfg);
-            let not_result = refuse_hidden_result(declared, &called, cfg);
-            quote!(#checked #not_result)
+            let check = evidence::check(declared, &format!("the result of {called}"), cfg);
+            let not_result = evidence::refuse_hidden_result(declared, &called, cfg);
+            quote!(#check #not_result)
         }
         Returns::Result { ok, err, .. } => {
-            let ok = checked(ok, &format!("the result of {called}"), cfg);
-            let err = checked(err, &format!("the error of {called}"), cfg);
+            let ok = evidence::check(ok, &format!("the result of {called}"), cfg);
+            let err = evidence::check(err, &format!("the error of {called}"), cfg);
             quote!(#ok #err)
         }
         Returns::ByType(declared) => {
-            let ok = checked_as(&ok, declared, &format!("the result of {called}"), cfg);
-            let err = checked_as(&err, declared, &format!("the error of {called}"), cfg);
+            let ok = evidence::check_part(&ok, declared, &format!("the result of {called}"), cfg);
+            let err = evidence::check_part(&err, declared, &format!("the error of {called}"), cfg);
             quote!(#ok #err)
         }
     };
@@ -161,83 +161,6 @@ fn reply(index: usize, method: &Method, service: &Service) -> TokenStream {
 
 fn reply_evidence(index: usize) -> proc_macro2::Ident {
     format_ident!("__VOX_RESPONSE_{index}")
-}
-
-/// A check whose evidence nobody needs.
-fn checked(ty: &Type, subject: &str, cfg: &[syn::Attribute]) -> TokenStream {
-    checked_as(&quote!(#ty), ty, subject, cfg)
-}
-
-fn checked_as(
-    ty: &TokenStream,
-    written: &Type,
-    subject: &str,
-    cfg: &[syn::Attribute],
-) -> TokenStream {
-    if is_basic(written) {
-        return TokenStream::new();
-    }
-    let found = evidence_for_tokens(ty, written, subject);
-    quote!(#(#cfg)* const _: __vox::Wire<#ty> = #found;)
-}
-
-fn evidence_for(ty: &Type, subject: &str) -> TokenStream {
-    if is_basic(ty) {
-        quote!(__vox::Wire::new())
-    } else {
-        evidence_for_tokens(&quote!(#ty), ty, subject)
-    }
-}
-
-/// The evidence that `ty` crosses the wire, or one error on `written` that says which `subject` does not.
-fn evidence_for_tokens(ty: &TokenStream, written: &Type, subject: &str) -> TokenStream {
-    let message = format!("{subject} cannot cross the wire: `{{Self}}` is not `Facet`");
-    let projection = quote_spanned!(written.span()=> <#ty as __VoxCrosses>::WIRE);
-    quote! {
-        {
-            #[diagnostic::on_unimplemented(
-                message = #message,
-                label = "not `Facet`",
-                note = "write `#[derive(facet::Facet)]` above the type; a container or a channel is `Facet` if what it holds is",
-            )]
-            trait __VoxCrosses: ::core::marker::Sized {
-                const WIRE: __vox::Wire<Self>;
-            }
-            #[diagnostic::do_not_recommend]
-            impl<T: __vox::Facet<'static>> __VoxCrosses for T {
-                const WIRE: __vox::Wire<T> = __vox::Wire::new();
-            }
-            #projection
-        }
-    }
-}
-
-/// An alias that hides a `Result` under another name would make its error look like a success: the compiler says so.
-fn refuse_hidden_result(declared: &Type, called: &str, cfg: &[syn::Attribute]) -> TokenStream {
-    if is_basic(declared) || !matches!(declared, Type::Path(_) | Type::Macro(_)) {
-        return TokenStream::new();
-    }
-    let message = format!(
-        "{called} returns an alias of `Result`: write `Result<T, E>`, or give the alias a name that ends in `Result`"
-    );
-    let check = quote_spanned!(declared.span()=> ::core::assert!(!__vox::IsResult::<#declared>::VALUE, #message));
-    quote!(#(#cfg)* const _: () = #check;)
-}
-
-/// Whether `ty` is spelt like a type of the language or its prelude that is known to cross the wire.
-fn is_basic(ty: &Type) -> bool {
-    match ty {
-        Type::Path(path) => {
-            path.qself.is_none()
-                && path.path.segments.len() == 1
-                && path.path.segments.iter().all(|segment| {
-                    matches!(segment.arguments, PathArguments::None)
-                        && BASIC.iter().any(|basic| segment.ident == basic)
-                })
-        }
-        Type::Tuple(tuple) => tuple.elems.is_empty(),
-        _ => false,
-    }
 }
 
 fn policy(options: &MethodOptions) -> TokenStream {
@@ -259,9 +182,3 @@ fn timeout(options: &MethodOptions) -> TokenStream {
         None => quote!(::core::option::Option::None),
     }
 }
-
-/// A user's own type of the same name is still asked for `Facet`, only with a plainer message.
-const BASIC: [&str; 17] = [
-    "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
-    "isize", "f32", "f64", "String",
-];

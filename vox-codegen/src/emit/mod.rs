@@ -10,6 +10,7 @@
 
 mod client;
 mod descriptor;
+mod evidence;
 mod server;
 mod stubs;
 
@@ -208,6 +209,7 @@ impl quote::ToTokens for Quiet {
                 dead_code,
                 deprecated,
                 missing_docs,
+                non_snake_case,
                 private_interfaces,
                 unused_qualifications,
                 unused_variables,

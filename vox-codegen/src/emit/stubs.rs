@@ -230,7 +230,11 @@ fn stands_alone(sig: &Signature) -> bool {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
     });
-    typed.for_each(|typed| finder.visit_type(&typed.ty));
+    for typed in typed {
+        finder.0 |= matches!(&*typed.ty, Type::Slice(_))
+            || matches!(&*typed.ty, Type::Path(path) if path.path.is_ident("str"));
+        finder.visit_type(&typed.ty);
+    }
     finder.visit_return_type(&sig.output);
     finder.visit_generics(&sig.generics);
     !finder.0
