@@ -45,10 +45,11 @@ fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> T
         let (ident, ty) = (&param.ident, &param.ty);
         quote!(#ident: #ty)
     });
-    let (ok, err) = outcome_types(&method.returns);
+    let (ok, err) = outcome_types(index, &method.returns);
     let Items {
         method: descriptor,
         reply,
+        ..
     } = Items::of(index);
     let call = local("call", method);
     let writes: Vec<TokenStream> = on_the_wire(method)

@@ -1,10 +1,10 @@
 //! The static description of a service, and the plans that calls go by.
 //!
-//! Nothing here asks a type for `Facet`: it works from evidence that is there if the type has it, and `evidence` reports the
-//! types that do not, once.
+//! Nothing here asks a type for `Facet`: plans are made of evidence that is there if the type has it, and `evidence` says so once if
+//! it is not.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Type, parse_quote};
 
@@ -32,17 +32,17 @@ pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
 }
 
 /// The types of success and failure: those of `Result<T, E>`, or the type itself and `Infallible`.
-pub(super) fn outcome_types(returns: &Returns) -> (TokenStream, TokenStream) {
+pub(super) fn outcome_types(index: usize, returns: &Returns) -> (TokenStream, TokenStream) {
     match returns {
         Returns::Unit => (quote!(()), quote!(::core::convert::Infallible)),
         Returns::Plain(declared) => (quote!(#declared), quote!(::core::convert::Infallible)),
         Returns::Result { ok, err, .. } => (quote!(#ok), quote!(#err)),
-        Returns::ByType(declared) => {
-            let returned = by_type(declared);
-            let span = declared.span();
-            let ok = quote_spanned!(span=> <#returned as __vox::Returned>::Ok);
-            let err = quote_spanned!(span=> <#returned as __vox::Returned>::Err);
-            (ok, err)
+        Returns::ByType(_) => {
+            let outcome = Items::of(index).outcome;
+            (
+                quote!(<#outcome as __vox::Returned>::Ok),
+                quote!(<#outcome as __vox::Returned>::Err),
+            )
         }
     }
 }
@@ -68,7 +68,7 @@ fn one(index: usize, method: &Method, service: &Service) -> TokenStream {
     let Items {
         method: descriptor, ..
     } = Items::of(index);
-    let evidence = reply_evidence(index);
+    let (ok, err) = outcome_types(index, &method.returns);
     let id = id_literal(method);
     let (service_name, name, docs) = (&service.wire, &method.wire, &method.attrs.docs);
     let policy = policy(&method.options);
@@ -83,7 +83,7 @@ fn one(index: usize, method: &Method, service: &Service) -> TokenStream {
             name: #name,
             docs: #docs,
             args: &[#(#described),*],
-            response: #evidence.shape(),
+            response: __vox::ReplyWire::<#ok, #err>::CROSSES.shape(),
             policy: #policy,
             timeout: #timeout,
         };
@@ -101,66 +101,60 @@ fn argument(
     let cfg = &method.attrs.cfg;
     let name = syn::ext::IdentExt::unraw(&param.ident).to_string();
     let plan = plan(index, position);
-    let evidence = format_ident!("__VOX_ARG_{index}_{position}");
     let ty: Type = match param.kind {
         ParamKind::Str => parse_quote!(::std::string::String),
         ParamKind::Bytes => parse_quote!(::std::vec::Vec<u8>),
         ParamKind::Owned | ParamKind::Context => param.ty.clone(),
     };
     let subject = format!("argument `{name}` of `{}::{}`", service.ident, method.ident);
-    let check = match param.kind {
-        ParamKind::Owned => evidence::check(&ty, &subject, cfg),
-        ParamKind::Str | ParamKind::Bytes | ParamKind::Context => TokenStream::new(),
+    let evidence = match param.kind {
+        ParamKind::Owned => evidence::of(&ty, &subject),
+        ParamKind::Str | ParamKind::Bytes | ParamKind::Context => {
+            quote!(__vox::Wire::<#ty>::CROSSES)
+        }
     };
     let items = quote! {
-        #check
-        #(#cfg)*
-        const #evidence: __vox::Wire<#ty> = __vox::Wire::<#ty>::CROSSES;
         #(#cfg)*
         static #plan: __vox::Plan<#ty> = __vox::Plan::new(#evidence);
     };
-    let described = quote! {
-        __vox::ArgDescriptor { name: #name, shape: #evidence.shape(), plan: || #plan.channels() }
-    };
+    let described =
+        quote!(__vox::argument(#name, __vox::Wire::<#ty>::CROSSES, || #plan.channels()));
     (items, described)
 }
 
 /// What a response needs.
 fn reply(index: usize, method: &Method, service: &Service) -> TokenStream {
     let cfg = &method.attrs.cfg;
-    let (ok, err) = outcome_types(&method.returns);
-    let Items { reply, .. } = Items::of(index);
-    let evidence = reply_evidence(index);
+    let (ok, err) = outcome_types(index, &method.returns);
+    let Items { reply, outcome, .. } = Items::of(index);
     let called = format!("`{}::{}`", service.ident, method.ident);
-    let checks = match &method.returns {
-        Returns::Unit => TokenStream::new(),
-        Returns::Plain(declared) => {
-            let check = evidence::check(declared, &format!("the result of {called}"), cfg);
-            let not_result = evidence::refuse_hidden_result(declared, &called, cfg);
-            quote!(#check #not_result)
-        }
+    let (the_result, the_error) = (
+        format!("the result of {called}"),
+        format!("the error of {called}"),
+    );
+    let infallible = quote!(__vox::Wire::<#err>::CROSSES);
+    let mut alias = TokenStream::new();
+    let (ok_evidence, err_evidence) = match &method.returns {
+        Returns::Unit => (quote!(__vox::Wire::<()>::CROSSES), infallible),
+        Returns::Plain(declared) => (evidence::of_plain(declared, &called), infallible),
         Returns::Result { ok, err, .. } => {
-            let ok = evidence::check(ok, &format!("the result of {called}"), cfg);
-            let err = evidence::check(err, &format!("the error of {called}"), cfg);
-            quote!(#ok #err)
+            (evidence::of(ok, &the_result), evidence::of(err, &the_error))
         }
         Returns::ByType(declared) => {
-            let ok = evidence::check_part(&ok, declared, &format!("the result of {called}"), cfg);
-            let err = evidence::check_part(&err, declared, &format!("the error of {called}"), cfg);
-            quote!(#ok #err)
+            let by_type = by_type(declared);
+            alias = quote!(#(#cfg)* type #outcome = #by_type;);
+            (
+                evidence::of_part(&ok, declared, &the_result),
+                evidence::of_part(&err, declared, &the_error),
+            )
         }
     };
     quote! {
-        #checks
+        #alias
         #(#cfg)*
-        const #evidence: __vox::ReplyWire<#ok, #err> = __vox::ReplyWire::<#ok, #err>::CROSSES;
-        #(#cfg)*
-        static #reply: __vox::Reply<#ok, #err> = __vox::Reply::new(#evidence);
+        static #reply: __vox::Reply<#ok, #err> =
+            __vox::Reply::new(__vox::ReplyWire::<#ok, #err>::CROSSES, #ok_evidence, #err_evidence);
     }
-}
-
-fn reply_evidence(index: usize) -> proc_macro2::Ident {
-    format_ident!("__VOX_RESPONSE_{index}")
 }
 
 fn policy(options: &MethodOptions) -> TokenStream {

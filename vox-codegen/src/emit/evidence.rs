@@ -1,66 +1,54 @@
 //! The checks that only the compiler can make, in words of our own and on the user's own tokens.
 //!
-//! The runtime says of any type, as a constant, whether it crosses the wire. A bound would say so as well, but once for each use, and
-//! the attribute that words its error (`#[diagnostic::on_unimplemented]`) is unknown under `#![no_implicit_prelude]`. A
-//! constant that panics says it once, and names the argument and the method.
+//! `Wire::<T>::CROSSES` is the runtime's constant evidence that `T` crosses the wire, or that it does not: asking is no error. A bound
+//! would be one for each use of the type, and the attribute that words such errors (`#[diagnostic::on_unimplemented]`) is unknown
+//! under `#![no_implicit_prelude]`. So the evidence is questioned once, where a plan is made of it: by a constant function that
+//! panics, with the argument and the method in its message, at the token to blame.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Expr, PathArguments, Type, TypeBareFn};
+use syn::{Expr, PathArguments, Type, TypeBareFn};
 
 use crate::names::spelt;
 
-/// One error on `ty`, or on the part of it that is to blame, if it does not cross the wire.
-pub(super) fn check(ty: &Type, subject: &str, cfg: &[Attribute]) -> TokenStream {
-    let blamed = parts(ty).into_iter().map(|part| {
-        let panic = panic_on(part, &objection(part, subject));
-        quote!(if !__vox::Wire::<#part>::CROSSES.crosses() { #panic })
-    });
-    quote! {
-        #(#cfg)*
-        const _: () = if !__vox::Wire::<#ty>::CROSSES.crosses() { #(#blamed)* };
+/// The evidence for `ty`, which blames the innermost part of it that does not cross the wire.
+pub(super) fn of(ty: &Type, subject: &str) -> TokenStream {
+    let evidence = quote!(__vox::Wire::<#ty>::CROSSES);
+    if is_basic(ty) {
+        return evidence;
     }
+    let evidence = parts(ty).into_iter().fold(evidence, |evidence, part| {
+        let message = objection(part, subject);
+        let part_crosses = quote!(__vox::Wire::<#part>::CROSSES.crosses());
+        quote_spanned!(part.span()=> __vox::Wire::blame(#evidence, #part_crosses, #message))
+    });
+    let message = objection(ty, subject);
+    quote_spanned!(ty.span()=> __vox::Wire::expect(#evidence, #message))
 }
 
-/// One error on `alias` if `part`, which is its success or its error, does not cross the wire.
-pub(super) fn check_part(
-    part: &TokenStream,
-    alias: &Type,
-    subject: &str,
-    cfg: &[Attribute],
-) -> TokenStream {
+/// The evidence for a result that is no `Result`, also when an alias hides that it is one: its errors would look like successes.
+pub(super) fn of_plain(ty: &Type, called: &str) -> TokenStream {
+    let evidence = of(ty, &format!("the result of {called}"));
+    if is_basic(ty) || !matches!(ty, Type::Path(_) | Type::Macro(_)) {
+        return evidence;
+    }
+    let message = format!(
+        "{called} returns an alias of `Result`\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`"
+    );
+    let is_result = quote!(__vox::IsResult::<#ty>::VALUE);
+    quote_spanned!(ty.span()=> __vox::Wire::refuse_if(#evidence, #is_result, #message))
+}
+
+/// The evidence for `part`, the success or the error of an `alias` of `Result`.
+pub(super) fn of_part(part: &TokenStream, alias: &Type, subject: &str) -> TokenStream {
     let message = format!(
         "{subject} cannot cross the wire: `{}` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`",
         spelt(alias),
     );
-    let panic = panic_on(alias, &message);
-    quote! {
-        #(#cfg)*
-        const _: () = if !__vox::Wire::<#part>::CROSSES.crosses() { #panic };
-    }
-}
-
-/// An alias that hides a `Result` under another name would make its error look like a success: the compiler says so.
-pub(super) fn refuse_hidden_result(
-    declared: &Type,
-    called: &str,
-    cfg: &[Attribute],
-) -> TokenStream {
-    if is_basic(declared) || !matches!(declared, Type::Path(_) | Type::Macro(_)) {
-        return TokenStream::new();
-    }
-    let panic = panic_on(
-        declared,
-        &format!(
-            "{called} returns an alias of `Result`\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`"
-        ),
-    );
-    quote! {
-        #(#cfg)*
-        const _: () = if __vox::IsResult::<#declared>::VALUE { #panic };
-    }
+    let evidence = quote!(__vox::Wire::<#part>::CROSSES);
+    quote_spanned!(alias.span()=> __vox::Wire::expect(#evidence, #message))
 }
 
 fn objection(ty: &Type, subject: &str) -> String {
@@ -70,11 +58,7 @@ fn objection(ty: &Type, subject: &str) -> String {
     )
 }
 
-fn panic_on(place: &Type, message: &str) -> TokenStream {
-    quote_spanned!(place.span()=> ::core::panic!("{}", #message))
-}
-
-/// The types that `ty` is made of, innermost first, `ty` itself last.
+/// The types that `ty` is made of, innermost first, but for itself.
 fn parts(ty: &Type) -> Vec<&Type> {
     struct Collector<'a>(Vec<&'a Type>);
     impl<'a> Visit<'a> for Collector<'a> {
@@ -91,11 +75,11 @@ fn parts(ty: &Type) -> Vec<&Type> {
     }
     let mut collector = Collector(Vec::new());
     visit::visit_type(&mut collector, ty);
-    collector.0.push(ty);
     collector.0
 }
 
-/// Whether `ty` is spelt like a type of the language that crosses the wire and is no `Result`.
+/// Whether `ty` is spelt like a type of the language that crosses the wire and is no `Result`. For another type of such a name the
+/// plan still refuses missing evidence, only in plainer words.
 fn is_basic(ty: &Type) -> bool {
     match ty {
         Type::Path(path) => {

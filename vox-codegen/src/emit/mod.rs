@@ -181,6 +181,8 @@ fn on_the_wire(method: &Method) -> impl Iterator<Item = (usize, &Param)> {
 struct Items {
     method: Ident,
     reply: Ident,
+    /// Names what an alias of `Result` may be.
+    outcome: Ident,
 }
 
 impl Items {
@@ -188,6 +190,7 @@ impl Items {
         Items {
             method: format_ident!("__VOX_METHOD_{index}"),
             reply: format_ident!("__VOX_REPLY_{index}"),
+            outcome: format_ident!("__VoxOutcome{index}"),
         }
     }
 }

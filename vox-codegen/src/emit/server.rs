@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::descriptor::{by_type, id_literal};
+use super::descriptor::id_literal;
 use super::{Items, Names, local, on_the_wire, plan};
 use crate::model::{Method, ParamKind, Returns, Service};
 
@@ -92,6 +92,7 @@ fn arm(index: usize, method: &Method, names: &Names<'_>) -> TokenStream {
     let Items {
         method: descriptor,
         reply,
+        outcome,
     } = Items::of(index);
     let handler = local("handler", method);
     let args = local("args", method);
@@ -119,10 +120,7 @@ fn arm(index: usize, method: &Method, names: &Names<'_>) -> TokenStream {
     let outcome = match &method.returns {
         Returns::Unit | Returns::Plain(_) => quote!(::core::result::Result::Ok(#answer)),
         Returns::Result { .. } => answer,
-        Returns::ByType(declared) => {
-            let returned = by_type(declared);
-            quote!(<#returned as __vox::Returned>::into_result(#answer))
-        }
+        Returns::ByType(_) => quote!(<#outcome as __vox::Returned>::into_result(#answer)),
     };
     quote! {
         #(#cfg)*

@@ -46,109 +46,51 @@ const _: () = {
     #[allow(unused_imports)]
     use __vox::{NotResult as _, Returned as _, Stranded as _};
     #[cfg(feature = "extra")]
-    const __VOX_ARG_0_0: __vox::Wire<::std::string::String> = __vox::Wire::<
-        ::std::string::String,
-    >::CROSSES;
-    #[cfg(feature = "extra")]
     static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Plan::new(
-        __VOX_ARG_0_0,
+        __vox::Wire::<::std::string::String>::CROSSES,
     );
-    #[cfg(feature = "extra")]
-    const __VOX_ARG_0_1: __vox::Wire<::std::vec::Vec<u8>> = __vox::Wire::<
-        ::std::vec::Vec<u8>,
-    >::CROSSES;
     #[cfg(feature = "extra")]
     static __VOX_PLAN_0_1: __vox::Plan<::std::vec::Vec<u8>> = __vox::Plan::new(
-        __VOX_ARG_0_1,
+        __vox::Wire::<::std::vec::Vec<u8>>::CROSSES,
     );
-    #[cfg(feature = "extra")]
-    const _: () = if !__vox::Wire::<Vec<Option<Kind>>>::CROSSES.crosses() {
-        if !__vox::Wire::<Kind>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `type` of `Everything::do_it` cannot cross the wire: `Kind` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-        if !__vox::Wire::<Option<Kind>>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `type` of `Everything::do_it` cannot cross the wire: `Option<Kind>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-        if !__vox::Wire::<Vec<Option<Kind>>>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `type` of `Everything::do_it` cannot cross the wire: `Vec<Option<Kind>>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    #[cfg(feature = "extra")]
-    const __VOX_ARG_0_2: __vox::Wire<Vec<Option<Kind>>> = __vox::Wire::<
-        Vec<Option<Kind>>,
-    >::CROSSES;
     #[cfg(feature = "extra")]
     static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = __vox::Plan::new(
-        __VOX_ARG_0_2,
+        __vox::Wire::expect(
+            __vox::Wire::blame(
+                __vox::Wire::blame(
+                    __vox::Wire::<Vec<Option<Kind>>>::CROSSES,
+                    __vox::Wire::<Kind>::CROSSES.crosses(),
+                    "argument `type` of `Everything::do_it` cannot cross the wire: `Kind` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+                ),
+                __vox::Wire::<Option<Kind>>::CROSSES.crosses(),
+                "argument `type` of `Everything::do_it` cannot cross the wire: `Option<Kind>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+            ),
+            "argument `type` of `Everything::do_it` cannot cross the wire: `Vec<Option<Kind>>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+        ),
     );
     #[cfg(feature = "extra")]
-    const _: () = if !__vox::Wire::<
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Ok,
-    >::CROSSES
-        .crosses()
-    {
-        ::core::panic!(
-            "{}",
-            "the result of `Everything::do_it` cannot cross the wire: `io::Result<u64>` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`"
-        )
-    };
-    #[cfg(feature = "extra")]
-    const _: () = if !__vox::Wire::<
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Err,
-    >::CROSSES
-        .crosses()
-    {
-        ::core::panic!(
-            "{}",
-            "the error of `Everything::do_it` cannot cross the wire: `io::Result<u64>` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`"
-        )
-    };
-    #[cfg(feature = "extra")]
-    const __VOX_RESPONSE_0: __vox::ReplyWire<
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Ok,
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Err,
-    > = __vox::ReplyWire::<
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Ok,
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Err,
-    >::CROSSES;
+    type __VoxOutcome0 = __vox::Outcome<
+        io::Result<u64>,
+        { __vox::IsResult::<io::Result<u64>>::VALUE },
+    >;
     #[cfg(feature = "extra")]
     static __VOX_REPLY_0: __vox::Reply<
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Ok,
-        <__vox::Outcome<
-            io::Result<u64>,
-            { __vox::IsResult::<io::Result<u64>>::VALUE },
-        > as __vox::Returned>::Err,
-    > = __vox::Reply::new(__VOX_RESPONSE_0);
+        <__VoxOutcome0 as __vox::Returned>::Ok,
+        <__VoxOutcome0 as __vox::Returned>::Err,
+    > = __vox::Reply::new(
+        __vox::ReplyWire::<
+            <__VoxOutcome0 as __vox::Returned>::Ok,
+            <__VoxOutcome0 as __vox::Returned>::Err,
+        >::CROSSES,
+        __vox::Wire::expect(
+            __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Ok>::CROSSES,
+            "the result of `Everything::do_it` cannot cross the wire: `io::Result<u64>` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`",
+        ),
+        __vox::Wire::expect(
+            __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Err>::CROSSES,
+            "the error of `Everything::do_it` cannot cross the wire: `io::Result<u64>` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`",
+        ),
+    );
     #[cfg(feature = "extra")]
     const __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
         id: __vox::MethodId(0xa8a6d1c94c02f9b1),
@@ -156,68 +98,53 @@ const _: () = {
         name: "do",
         docs: "",
         args: &[
-            __vox::ArgDescriptor {
-                name: "name",
-                shape: __VOX_ARG_0_0.shape(),
-                plan: || __VOX_PLAN_0_0.channels(),
-            },
-            __vox::ArgDescriptor {
-                name: "bytes",
-                shape: __VOX_ARG_0_1.shape(),
-                plan: || __VOX_PLAN_0_1.channels(),
-            },
-            __vox::ArgDescriptor {
-                name: "type",
-                shape: __VOX_ARG_0_2.shape(),
-                plan: || __VOX_PLAN_0_2.channels(),
-            },
+            __vox::argument(
+                "name",
+                __vox::Wire::<::std::string::String>::CROSSES,
+                || __VOX_PLAN_0_0.channels(),
+            ),
+            __vox::argument(
+                "bytes",
+                __vox::Wire::<::std::vec::Vec<u8>>::CROSSES,
+                || __VOX_PLAN_0_1.channels(),
+            ),
+            __vox::argument(
+                "type",
+                __vox::Wire::<Vec<Option<Kind>>>::CROSSES,
+                || __VOX_PLAN_0_2.channels(),
+            ),
         ],
-        response: __VOX_RESPONSE_0.shape(),
+        response: __vox::ReplyWire::<
+            <__VoxOutcome0 as __vox::Returned>::Ok,
+            <__VoxOutcome0 as __vox::Returned>::Err,
+        >::CROSSES
+            .shape(),
         policy: __vox::RetryPolicy::PERSIST,
         timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(50)),
     };
-    const _: () = if !__vox::Wire::<u64>::CROSSES.crosses() {
-        if !__vox::Wire::<u64>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `args` of `Everything::watch_all` cannot cross the wire: `u64` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    const __VOX_ARG_1_0: __vox::Wire<u64> = __vox::Wire::<u64>::CROSSES;
-    static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Plan::new(__VOX_ARG_1_0);
-    const _: () = if !__vox::Wire::<Tx<Event>>::CROSSES.crosses() {
-        if !__vox::Wire::<Event>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `handler` of `Everything::watch_all` cannot cross the wire: `Event` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-        if !__vox::Wire::<Tx<Event>>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `handler` of `Everything::watch_all` cannot cross the wire: `Tx<Event>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    const __VOX_ARG_1_1: __vox::Wire<Tx<Event>> = __vox::Wire::<Tx<Event>>::CROSSES;
-    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = __vox::Plan::new(__VOX_ARG_1_1);
-    const _: () = if !__vox::Wire::<[u8; 4]>::CROSSES.crosses() {
-        if !__vox::Wire::<[u8; 4]>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `call` of `Everything::watch_all` cannot cross the wire: `[u8; 4]` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    const __VOX_ARG_1_2: __vox::Wire<[u8; 4]> = __vox::Wire::<[u8; 4]>::CROSSES;
-    static __VOX_PLAN_1_2: __vox::Plan<[u8; 4]> = __vox::Plan::new(__VOX_ARG_1_2);
-    const __VOX_RESPONSE_1: __vox::ReplyWire<(), ::core::convert::Infallible> = __vox::ReplyWire::<
-        (),
-        ::core::convert::Infallible,
-    >::CROSSES;
+    static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Plan::new(
+        __vox::Wire::<u64>::CROSSES,
+    );
+    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = __vox::Plan::new(
+        __vox::Wire::expect(
+            __vox::Wire::blame(
+                __vox::Wire::<Tx<Event>>::CROSSES,
+                __vox::Wire::<Event>::CROSSES.crosses(),
+                "argument `handler` of `Everything::watch_all` cannot cross the wire: `Event` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+            ),
+            "argument `handler` of `Everything::watch_all` cannot cross the wire: `Tx<Event>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+        ),
+    );
+    static __VOX_PLAN_1_2: __vox::Plan<[u8; 4]> = __vox::Plan::new(
+        __vox::Wire::expect(
+            __vox::Wire::<[u8; 4]>::CROSSES,
+            "argument `call` of `Everything::watch_all` cannot cross the wire: `[u8; 4]` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+        ),
+    );
     static __VOX_REPLY_1: __vox::Reply<(), ::core::convert::Infallible> = __vox::Reply::new(
-        __VOX_RESPONSE_1,
+        __vox::ReplyWire::<(), ::core::convert::Infallible>::CROSSES,
+        __vox::Wire::<()>::CROSSES,
+        __vox::Wire::<::core::convert::Infallible>::CROSSES,
     );
     const __VOX_METHOD_1: __vox::MethodDescriptor = __vox::MethodDescriptor {
         id: __vox::MethodId(0x14dc8fab6d8d2d06),
@@ -225,46 +152,37 @@ const _: () = {
         name: "watchAll",
         docs: "",
         args: &[
-            __vox::ArgDescriptor {
-                name: "args",
-                shape: __VOX_ARG_1_0.shape(),
-                plan: || __VOX_PLAN_1_0.channels(),
-            },
-            __vox::ArgDescriptor {
-                name: "handler",
-                shape: __VOX_ARG_1_1.shape(),
-                plan: || __VOX_PLAN_1_1.channels(),
-            },
-            __vox::ArgDescriptor {
-                name: "call",
-                shape: __VOX_ARG_1_2.shape(),
-                plan: || __VOX_PLAN_1_2.channels(),
-            },
+            __vox::argument(
+                "args",
+                __vox::Wire::<u64>::CROSSES,
+                || __VOX_PLAN_1_0.channels(),
+            ),
+            __vox::argument(
+                "handler",
+                __vox::Wire::<Tx<Event>>::CROSSES,
+                || __VOX_PLAN_1_1.channels(),
+            ),
+            __vox::argument(
+                "call",
+                __vox::Wire::<[u8; 4]>::CROSSES,
+                || __VOX_PLAN_1_2.channels(),
+            ),
         ],
-        response: __VOX_RESPONSE_1.shape(),
+        response: __vox::ReplyWire::<(), ::core::convert::Infallible>::CROSSES.shape(),
         policy: __vox::RetryPolicy::VOLATILE,
         timeout: ::core::option::Option::None,
     };
-    const _: () = if !__vox::Wire::<Summary>::CROSSES.crosses() {
-        if !__vox::Wire::<Summary>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "the result of `Everything::plain` cannot cross the wire: `Summary` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    const _: () = if __vox::IsResult::<Summary>::VALUE {
-        ::core::panic!(
-            "{}",
-            "`Everything::plain` returns an alias of `Result`\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`"
-        )
-    };
-    const __VOX_RESPONSE_2: __vox::ReplyWire<Summary, ::core::convert::Infallible> = __vox::ReplyWire::<
-        Summary,
-        ::core::convert::Infallible,
-    >::CROSSES;
     static __VOX_REPLY_2: __vox::Reply<Summary, ::core::convert::Infallible> = __vox::Reply::new(
-        __VOX_RESPONSE_2,
+        __vox::ReplyWire::<Summary, ::core::convert::Infallible>::CROSSES,
+        __vox::Wire::refuse_if(
+            __vox::Wire::expect(
+                __vox::Wire::<Summary>::CROSSES,
+                "the result of `Everything::plain` cannot cross the wire: `Summary` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+            ),
+            __vox::IsResult::<Summary>::VALUE,
+            "`Everything::plain` returns an alias of `Result`\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`",
+        ),
+        __vox::Wire::<::core::convert::Infallible>::CROSSES,
     );
     const __VOX_METHOD_2: __vox::MethodDescriptor = __vox::MethodDescriptor {
         id: __vox::MethodId(0x3dd48b2f26e9d25c),
@@ -272,7 +190,8 @@ const _: () = {
         name: "plain",
         docs: "",
         args: &[],
-        response: __VOX_RESPONSE_2.shape(),
+        response: __vox::ReplyWire::<Summary, ::core::convert::Infallible>::CROSSES
+            .shape(),
         policy: __vox::RetryPolicy::VOLATILE,
         timeout: ::core::option::Option::None,
     };
@@ -333,14 +252,8 @@ const _: () = {
             bytes: &[u8],
             r#type: Vec<Option<Kind>>,
         ) -> renamed::vox::Call<
-            <__vox::Outcome<
-                io::Result<u64>,
-                { __vox::IsResult::<io::Result<u64>>::VALUE },
-            > as __vox::Returned>::Ok,
-            <__vox::Outcome<
-                io::Result<u64>,
-                { __vox::IsResult::<io::Result<u64>>::VALUE },
-            > as __vox::Returned>::Err,
+            <__VoxOutcome0 as __vox::Returned>::Ok,
+            <__VoxOutcome0 as __vox::Returned>::Err,
         > {
             let mut call = self.caller.call(&__VOX_METHOD_0);
             call.str(name);
@@ -398,10 +311,7 @@ const _: () = {
                             let r#type = args.read(&__VOX_PLAN_0_2)?;
                             args.finish()?;
                             ::core::result::Result::Ok(
-                                <__vox::Outcome<
-                                    io::Result<u64>,
-                                    { __vox::IsResult::<io::Result<u64>>::VALUE },
-                                > as __vox::Returned>::into_result(
+                                <__VoxOutcome0 as __vox::Returned>::into_result(
                                     <H as Everything>::do_it(
                                             &*handler,
                                             args.context(),

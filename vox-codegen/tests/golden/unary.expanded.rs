@@ -35,38 +35,19 @@ const _: () = {
     use ::vox::__private as __vox;
     #[allow(unused_imports)]
     use __vox::{NotResult as _, Returned as _, Stranded as _};
-    const _: () = if !__vox::Wire::<Account>::CROSSES.crosses() {
-        if !__vox::Wire::<Account>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "argument `account` of `Bank::balance` cannot cross the wire: `Account` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    const __VOX_ARG_0_0: __vox::Wire<Account> = __vox::Wire::<Account>::CROSSES;
-    static __VOX_PLAN_0_0: __vox::Plan<Account> = __vox::Plan::new(__VOX_ARG_0_0);
-    const _: () = if !__vox::Wire::<u64>::CROSSES.crosses() {
-        if !__vox::Wire::<u64>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "the result of `Bank::balance` cannot cross the wire: `u64` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    const _: () = if !__vox::Wire::<BankError>::CROSSES.crosses() {
-        if !__vox::Wire::<BankError>::CROSSES.crosses() {
-            ::core::panic!(
-                "{}",
-                "the error of `Bank::balance` cannot cross the wire: `BankError` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-            )
-        }
-    };
-    const __VOX_RESPONSE_0: __vox::ReplyWire<u64, BankError> = __vox::ReplyWire::<
-        u64,
-        BankError,
-    >::CROSSES;
+    static __VOX_PLAN_0_0: __vox::Plan<Account> = __vox::Plan::new(
+        __vox::Wire::expect(
+            __vox::Wire::<Account>::CROSSES,
+            "argument `account` of `Bank::balance` cannot cross the wire: `Account` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+        ),
+    );
     static __VOX_REPLY_0: __vox::Reply<u64, BankError> = __vox::Reply::new(
-        __VOX_RESPONSE_0,
+        __vox::ReplyWire::<u64, BankError>::CROSSES,
+        __vox::Wire::<u64>::CROSSES,
+        __vox::Wire::expect(
+            __vox::Wire::<BankError>::CROSSES,
+            "the error of `Bank::balance` cannot cross the wire: `BankError` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+        ),
     );
     const __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
         id: __vox::MethodId(0xe3b5bca871d7b8c9),
@@ -74,13 +55,13 @@ const _: () = {
         name: "balance",
         docs: "What an account holds.",
         args: &[
-            __vox::ArgDescriptor {
-                name: "account",
-                shape: __VOX_ARG_0_0.shape(),
-                plan: || __VOX_PLAN_0_0.channels(),
-            },
+            __vox::argument(
+                "account",
+                __vox::Wire::<Account>::CROSSES,
+                || __VOX_PLAN_0_0.channels(),
+            ),
         ],
-        response: __VOX_RESPONSE_0.shape(),
+        response: __vox::ReplyWire::<u64, BankError>::CROSSES.shape(),
         policy: __vox::RetryPolicy::IDEM,
         timeout: ::core::option::Option::None,
     };
