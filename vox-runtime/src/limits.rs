@@ -1,0 +1,141 @@
+//! Every bound of a session, by name, in one place.
+
+use std::time::Duration;
+
+/// What a session allows. Announced limits are told to the peer in the handshake and the peer must obey
+/// them; the rest are kept by this end alone.
+///
+/// | limit | default | announced | past it |
+/// |---|---|---|---|
+/// | `max_message_bytes` | 4 MiB | yes | the peer's frame is a violation; a call's own is refused before it is sent |
+/// | `max_decoded_bytes` | 64 MiB | no | the call gets `InvalidPayload`, the receiver `BadItem` |
+/// | `decode_factor` | 32 | no | as above: the budget is min(`max_decoded_bytes`, `decode_factor` × the message's length) |
+/// | `max_depth` | 64 | no | as above |
+/// | `handshake_timeout` | 10 s | no | the link is closed |
+/// | `max_handshake_bytes` | 16 KiB | no | the link is closed |
+/// | `max_pending_handshakes` | 1,024 | no | further links wait in the listener's backlog |
+/// | `max_sessions` | 10,000 | no | further links are closed |
+/// | `max_connections` | 16 | yes | a violation; `open` refuses before it is sent |
+/// | `max_calls` | 128 | yes | a violation; callers wait |
+/// | `max_channels` | 256 | yes | a violation; calls with channels wait |
+/// | `channel_items` | 256 | yes | a violation; senders wait |
+/// | `channel_bytes` | 64 KiB | yes | a violation; senders wait. One item may overdraw it, so any message fits |
+/// | `outbox_bytes` | 400 KiB | no | new calls and items wait; reading goes on |
+/// | `write_stall` | 30 s | no | the link counts as lost |
+/// | `max_metadata_bytes` | 8 KiB | no | refused before sending; from the peer, a violation |
+/// | `max_metadata_entries` | 64 | no | as above |
+/// | `max_metadata_key` | 128 B | no | as above |
+/// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | no | the link counts as lost |
+/// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none |
+/// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "users write it with ..Default::default()")]
+pub struct Limits {
+    /// The longest frame, in bytes, that this end accepts.
+    pub max_message_bytes: usize,
+    /// The most memory, in bytes, that one message may decode to.
+    pub max_decoded_bytes: usize,
+    /// How many bytes of memory each byte of a message may decode to.
+    pub decode_factor: usize,
+    /// How deep values may nest.
+    pub max_depth: usize,
+    /// How long all phases of the handshake may take together.
+    pub handshake_timeout: Duration,
+    /// The longest handshake message, in bytes.
+    pub max_handshake_bytes: usize,
+    /// How many links may be in their handshake at once, per server.
+    pub max_pending_handshakes: usize,
+    /// How many sessions one server holds.
+    pub max_sessions: usize,
+    /// How many connections the peer may have open.
+    pub max_connections: usize,
+    /// How many calls the peer may have in flight on one connection.
+    pub max_calls: usize,
+    /// How many channels the peer may have open on one connection.
+    pub max_channels: usize,
+    /// The items that a channel's sender may have sent beyond what was consumed.
+    pub channel_items: u32,
+    /// The bytes that a channel's sender may have sent beyond what was consumed.
+    pub channel_bytes: u32,
+    /// The bytes waiting to be written above which new calls and items wait.
+    pub outbox_bytes: usize,
+    /// How long a write may make no progress.
+    pub write_stall: Duration,
+    /// The most bytes of metadata on one message.
+    pub max_metadata_bytes: usize,
+    /// The most entries of metadata on one message.
+    pub max_metadata_entries: usize,
+    /// The longest metadata key, in bytes.
+    pub max_metadata_key: usize,
+    /// How long the link may be silent, while calls or channels are live, before it is probed.
+    pub keepalive: Duration,
+    /// How long the answer to a probe may take.
+    pub keepalive_timeout: Duration,
+    /// The deadline of a call that sets none and has no channels.
+    pub call_timeout: Duration,
+    /// How many `persist` handlers may run on after their callers went away, per session.
+    pub max_detached: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 4 << 20,
+            max_decoded_bytes: 64 << 20,
+            decode_factor: 32,
+            max_depth: 64,
+            handshake_timeout: Duration::from_secs(10),
+            max_handshake_bytes: 16 << 10,
+            max_pending_handshakes: 1024,
+            max_sessions: 10_000,
+            max_connections: 16,
+            max_calls: 128,
+            max_channels: 256,
+            channel_items: 256,
+            channel_bytes: 64 << 10,
+            outbox_bytes: 400 << 10,
+            write_stall: Duration::from_secs(30),
+            max_metadata_bytes: 8 << 10,
+            max_metadata_entries: 64,
+            max_metadata_key: 128,
+            keepalive: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(20),
+            call_timeout: Duration::from_secs(30),
+            max_detached: 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// The largest `max_message_bytes` there can be: what a length of four bytes should ever say.
+    pub const MESSAGE_CEILING: usize = 64 << 20;
+
+    /// What of these limits the peer is told.
+    pub(crate) fn announced(&self) -> AnnouncedLimits {
+        AnnouncedLimits {
+            max_message_bytes: self.max_message_bytes.min(Self::MESSAGE_CEILING) as u64,
+            max_connections: self.max_connections as u64,
+            max_calls: self.max_calls as u64,
+            max_channels: self.max_channels as u64,
+            channel_items: u64::from(self.channel_items.max(1)),
+            channel_bytes: u64::from(self.channel_bytes.max(1)),
+        }
+    }
+}
+
+/// The limits that one peer announced to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnnouncedLimits {
+    /// See [`Limits::max_message_bytes`].
+    pub max_message_bytes: u64,
+    /// See [`Limits::max_connections`].
+    pub max_connections: u64,
+    /// See [`Limits::max_calls`].
+    pub max_calls: u64,
+    /// See [`Limits::max_channels`].
+    pub max_channels: u64,
+    /// See [`Limits::channel_items`].
+    pub channel_items: u64,
+    /// See [`Limits::channel_bytes`].
+    pub channel_bytes: u64,
+}

@@ -1,0 +1,186 @@
+//! A connection that this end opened: the calls it makes.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::channels::{Channels, Windows};
+use super::table::IdTable;
+use super::{Effects, Output, Token};
+use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role};
+use crate::metadata::Metadata;
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame};
+
+/// How a call ended, as far as the protocol knows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum CallEnd {
+    /// The response's payload.
+    Reply(Bytes),
+    /// The deadline passed here first.
+    DeadlineExceeded,
+    /// The session or the connection ended after the request may have left.
+    Indeterminate,
+    /// The session or the connection ended before the request left.
+    NeverLeft(EndReason),
+}
+
+/// A call to be made.
+#[derive(Debug)]
+pub(crate) struct NewCall {
+    pub(crate) method: MethodId,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) metadata: Metadata,
+    /// The channels in the arguments, in the order of their indices: who sends, and the half that stays here.
+    pub(crate) channels: Vec<(ChannelDirection, Token)>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    deadline: Option<Instant>,
+    /// Where the request ends in the stream.
+    end: u64,
+    state: AttemptState,
+}
+
+#[derive(Debug)]
+enum AttemptState {
+    Waiting(Token),
+    /// Cancelled here; the slot is taken until the peer has answered.
+    Cancelled,
+}
+
+/// A connection that this end opened.
+#[derive(Debug)]
+pub(crate) struct Calling {
+    id: ConnectionId,
+    attempts: IdTable<Attempt>,
+    requests: IdAllocator,
+    channel_ids: IdAllocator,
+    highest_channel: u64,
+    pub(crate) channels: Channels,
+    /// `Some`: asked for, not yet accepted.
+    pub(crate) opening: Option<Token>,
+}
+
+impl Calling {
+    pub(crate) fn new(id: ConnectionId, role: Role, opening: Option<Token>) -> Self {
+        Self {
+            id,
+            attempts: IdTable::default(),
+            requests: IdAllocator::new(role),
+            channel_ids: IdAllocator::new(role),
+            highest_channel: 0,
+            channels: Channels::default(),
+            opening,
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.attempts.len()
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        !self.attempts.is_empty() || !self.channels.is_empty()
+    }
+
+    pub(crate) fn channel_was_opened(&self, id: ChannelId) -> bool {
+        id.0 <= self.highest_channel && id.0 != 0 && id.0 % 2 == self.highest_channel % 2
+    }
+
+    /// Sends a request. The ids of its channels follow the order of `call.channels`.
+    pub(crate) fn call(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: NewCall,
+        payload: &mut Vec<u8>,
+        windows: &Windows,
+        fx: &mut Effects,
+    ) -> (RequestId, Vec<ChannelId>) {
+        let request: RequestId = self.requests.allocate();
+        let mut opens = Vec::new();
+        for (direction, channel_token) in call.channels {
+            let id: ChannelId = self.channel_ids.allocate();
+            self.highest_channel = id.0;
+            let sends = direction == ChannelDirection::CallerSends;
+            self.channels.open_live(id, request, sends, channel_token, windows);
+            opens.push(ChannelOpen { id, direction });
+        }
+        let ids = opens.iter().map(|open| open.id).collect();
+        let head = CallHead {
+            connection: self.id,
+            request,
+            method: call.method,
+            timeout: call.deadline.map(|deadline| time_left(now, deadline)),
+            metadata: call.metadata,
+            channels: opens,
+        };
+        fx.outbox.put_with_payload(payload, |out, len| head.put(out, len));
+        let attempt = Attempt { deadline: call.deadline, end: fx.outbox.end(), state: AttemptState::Waiting(token) };
+        self.attempts.push(request.0, attempt);
+        (request, ids)
+    }
+
+    /// Nobody waits for this call any more.
+    pub(crate) fn abandon(&mut self, request: RequestId, fx: &mut Effects) {
+        let Some(attempt) = self.attempts.get_mut(request.0) else { return };
+        if let AttemptState::Waiting(_) = std::mem::replace(&mut attempt.state, AttemptState::Cancelled) {
+            fx.send(&Frame::Cancel { connection: self.id, request });
+        }
+    }
+
+    pub(crate) fn on_reply(
+        &mut self,
+        request: RequestId,
+        payload: Bytes,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
+        let Some(attempt) = self.attempts.remove(request.0) else {
+            return Err(ProtocolViolation::new(
+                Rule::UnknownRequest,
+                format!("a reply to request {request}, which waits for none"),
+            ));
+        };
+        if let AttemptState::Waiting(token) = attempt.state {
+            fx.emit(Output::Finish { token, end: CallEnd::Reply(payload) });
+        }
+        fx.emit(Output::Room);
+        Ok(())
+    }
+
+    /// Ends the calls whose deadline has passed. Gives the next deadline.
+    pub(crate) fn expire(&mut self, now: Instant, fx: &mut Effects) -> Option<Instant> {
+        let mut next = None;
+        for (request, attempt) in self.attempts.iter_mut() {
+            let (Some(deadline), AttemptState::Waiting(token)) = (attempt.deadline, &attempt.state) else { continue };
+            if deadline <= now {
+                fx.emit(Output::Finish { token: *token, end: CallEnd::DeadlineExceeded });
+                attempt.state = AttemptState::Cancelled;
+                fx.send(&Frame::Cancel { connection: self.id, request: RequestId(request) });
+            } else {
+                next = super::session::earlier(next, Some(deadline));
+            }
+        }
+        next
+    }
+
+    /// Everything on this connection ends.
+    pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
+        let written = fx.outbox.written();
+        for (_, attempt) in self.attempts.drain() {
+            let AttemptState::Waiting(token) = attempt.state else { continue };
+            let end = match attempt.end <= written {
+                true => CallEnd::Indeterminate,
+                false => CallEnd::NeverLeft(reason.clone()),
+            };
+            fx.emit(Output::Finish { token, end });
+        }
+        self.channels.end_all(reason, fx);
+    }
+}
+
+/// What travels of a deadline: the time left, at least one microsecond so that it is not lost.
+fn time_left(now: Instant, deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(now).max(Duration::from_micros(1))
+}

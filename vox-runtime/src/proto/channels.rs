@@ -1,0 +1,354 @@
+//! The channels of one connection. One entry per channel, whatever its state.
+
+use bytes::Bytes;
+
+use super::credit::{SendCredit, Window};
+use super::table::IdTable;
+use super::{Effects, Output, Token};
+use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::ids::{ChannelId, ConnectionId, RequestId};
+use crate::metadata::Metadata;
+use crate::wire::{Frame, Reader};
+
+/// How a channel ended, for the half that did not end it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ChannelEnd {
+    /// The sender closed it: every item arrived.
+    Closed(Metadata),
+    /// The other half was dropped, or the call ended before it was bound.
+    Reset,
+    /// The connection or the session ended.
+    Lost(EndReason),
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Sent,
+    /// No credit: wait for `GrantPermits`.
+    Wait,
+    /// The channel has ended.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Channel {
+    /// The call that opened it.
+    request: RequestId,
+    half: Half,
+}
+
+/// This end's half.
+#[derive(Debug)]
+enum Half {
+    Sender { credit: SendCredit, state: SenderState },
+    Receiver { window: Window, state: ReceiverState },
+}
+
+#[derive(Debug)]
+enum SenderState {
+    /// The handler has not taken it up yet. `true`: the peer has already reset it.
+    Unbound {
+        reset: bool,
+    },
+    Live(Token),
+}
+
+#[derive(Debug)]
+enum ReceiverState {
+    /// Keeps what arrives until the handler takes it up. Bounded by the window.
+    Buffering {
+        runs: Vec<Bytes>,
+        end: Option<ChannelEnd>,
+    },
+    Live(Token),
+}
+
+/// Windows of new channels, each way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Windows {
+    /// What the peer grants this end's senders at the start.
+    pub(crate) send: (u64, u64),
+    /// What this end grants the peer's senders at the start.
+    pub(crate) receive: (u32, u32),
+}
+
+/// All channels of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    table: IdTable<Channel>,
+}
+
+impl Channels {
+    /// How many count against the limit: those whose end the opener may not know of yet.
+    pub(crate) fn open_count(&self) -> usize {
+        let ended = |channel: &Channel| {
+            matches!(
+                channel.half,
+                Half::Sender { state: SenderState::Unbound { reset: true }, .. }
+                    | Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. }
+            )
+        };
+        self.table.iter().filter(|(_, channel)| !ended(channel)).count()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The number of entries, ended ones included: never below [`open_count`](Self::open_count).
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// A channel that this end's call opens: `token` already holds the half that stays.
+    pub(crate) fn open_live(
+        &mut self,
+        id: ChannelId,
+        request: RequestId,
+        sends: bool,
+        token: Token,
+        windows: &Windows,
+    ) {
+        let half = match sends {
+            true => Half::Sender {
+                credit: SendCredit::new(windows.send.0, windows.send.1),
+                state: SenderState::Live(token),
+            },
+            false => Half::Receiver {
+                window: Window::new(windows.receive.0, windows.receive.1),
+                state: ReceiverState::Live(token),
+            },
+        };
+        self.table.push(id.0, Channel { request, half });
+    }
+
+    /// A channel that the peer's call opens; the handler binds it when it decodes its arguments.
+    pub(crate) fn open_unbound(&mut self, id: ChannelId, request: RequestId, sends: bool, windows: &Windows) {
+        let half = match sends {
+            true => Half::Sender {
+                credit: SendCredit::new(windows.send.0, windows.send.1),
+                state: SenderState::Unbound { reset: false },
+            },
+            false => Half::Receiver {
+                window: Window::new(windows.receive.0, windows.receive.1),
+                state: ReceiverState::Buffering { runs: Vec::new(), end: None },
+            },
+        };
+        self.table.push(id.0, Channel { request, half });
+    }
+
+    /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone.
+    pub(crate) fn bind(&mut self, id: ChannelId, token: Token, fx: &mut Effects) -> bool {
+        let Some(channel) = self.table.get_mut(id.0) else { return false };
+        let over = match &mut channel.half {
+            Half::Sender { state, .. } => match std::mem::replace(state, SenderState::Live(token)) {
+                SenderState::Unbound { reset } => {
+                    if reset {
+                        fx.emit(Output::SenderEnded { token, end: ChannelEnd::Reset });
+                    }
+                    reset
+                }
+                SenderState::Live(_) => false,
+            },
+            Half::Receiver { state, .. } => match std::mem::replace(state, ReceiverState::Live(token)) {
+                ReceiverState::Buffering { runs, end } => {
+                    for items in runs {
+                        fx.emit(Output::Deliver { token, items });
+                    }
+                    let over = end.is_some();
+                    if let Some(end) = end {
+                        fx.emit(Output::ReceiverEnded { token, end });
+                    }
+                    over
+                }
+                ReceiverState::Live(_) => false,
+            },
+        };
+        if over {
+            self.table.remove(id.0);
+        }
+        true
+    }
+
+    /// Sends one item if there is credit for it.
+    pub(crate) fn send(
+        &mut self,
+        connection: ConnectionId,
+        id: ChannelId,
+        item: &mut Vec<u8>,
+        max_frame: usize,
+        fx: &mut Effects,
+    ) -> Sent {
+        let Some(Channel { half: Half::Sender { credit, .. }, .. }) = self.table.get_mut(id.0) else {
+            return Sent::Gone;
+        };
+        if !credit.may_send() {
+            return Sent::Wait;
+        }
+        credit.charge(item.len());
+        fx.outbox.put_item(connection, id, item, max_frame);
+        Sent::Sent
+    }
+
+    /// Ends a sender gracefully. Needs no credit.
+    pub(crate) fn close(&mut self, connection: ConnectionId, id: ChannelId, metadata: Metadata, fx: &mut Effects) {
+        if self.table.remove(id.0).is_some() {
+            fx.send(&Frame::Close { connection, channel: id, metadata });
+        }
+    }
+
+    /// Ends either half at once: a receiver was dropped.
+    pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, fx: &mut Effects) {
+        if self.table.remove(id.0).is_some() {
+            fx.send(&Frame::Reset { connection, channel: id });
+        }
+    }
+
+    /// The receiver took this much; grants are batched.
+    pub(crate) fn consumed(
+        &mut self,
+        connection: ConnectionId,
+        id: ChannelId,
+        items: u32,
+        bytes: u64,
+        fx: &mut Effects,
+    ) {
+        let Some(Channel { half: Half::Receiver { window, .. }, .. }) = self.table.get_mut(id.0) else { return };
+        if let Some((items, bytes)) = window.consume(items, bytes) {
+            fx.send(&Frame::Credit { connection, channel: id, items, bytes });
+        }
+    }
+
+    /// The call ended: channels that nobody took up end with it; bound ones are their holders'.
+    pub(crate) fn reset_unbound(&mut self, connection: ConnectionId, request: RequestId, fx: &mut Effects) {
+        if self.table.is_empty() {
+            return;
+        }
+        let unbound: Vec<u64> = self
+            .table
+            .iter()
+            .filter(|(_, channel)| channel.request == request && channel.is_unbound())
+            .map(|(id, _)| id)
+            .collect();
+        for id in unbound {
+            self.reset(connection, ChannelId(id), fx);
+        }
+    }
+
+    /// Everything ends.
+    pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
+        for (_, channel) in self.table.drain() {
+            let end = ChannelEnd::Lost(reason.clone());
+            match channel.half {
+                Half::Sender { state: SenderState::Live(token), .. } => fx.emit(Output::SenderEnded { token, end }),
+                Half::Receiver { state: ReceiverState::Live(token), .. } => {
+                    fx.emit(Output::ReceiverEnded { token, end })
+                }
+                Half::Sender { .. } | Half::Receiver { .. } => {}
+            }
+        }
+    }
+
+    /// Items arrived. `Ok` and nothing done where the channel is gone: the peer could not know yet.
+    pub(crate) fn on_items(&mut self, id: ChannelId, items: Bytes, fx: &mut Effects) -> Result<(), ProtocolViolation> {
+        let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        let Half::Receiver { window, state } = &mut channel.half else {
+            return Err(wrong_direction("items", id));
+        };
+        let mut reader = Reader::new(&items);
+        while reader.remaining() > 0 {
+            let len = reader.varint("item length")?;
+            reader.take(len, "item")?;
+            window.receive(len as usize).map_err(|()| {
+                ProtocolViolation::new(
+                    Rule::CreditOverrun,
+                    format!("channel {id}: an item of {len} bytes without credit"),
+                )
+            })?;
+        }
+        match state {
+            ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
+            ReceiverState::Buffering { runs, end: None } => runs.push(items),
+            ReceiverState::Buffering { end: Some(_), .. } => {
+                return Err(ProtocolViolation::new(
+                    Rule::UnknownChannel,
+                    format!("items on channel {id} after its end"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_close(
+        &mut self,
+        id: ChannelId,
+        metadata: Metadata,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
+        self.on_end(id, ChannelEnd::Closed(metadata), fx)
+    }
+
+    pub(crate) fn on_reset(&mut self, id: ChannelId, fx: &mut Effects) -> Result<(), ProtocolViolation> {
+        self.on_end(id, ChannelEnd::Reset, fx)
+    }
+
+    fn on_end(&mut self, id: ChannelId, end: ChannelEnd, fx: &mut Effects) -> Result<(), ProtocolViolation> {
+        let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        match &mut channel.half {
+            Half::Sender { .. } if matches!(end, ChannelEnd::Closed(_)) => return Err(wrong_direction("close", id)),
+            Half::Sender { state: SenderState::Unbound { reset }, .. } => {
+                *reset = true;
+                return Ok(());
+            }
+            Half::Receiver { state: ReceiverState::Buffering { end: kept, .. }, .. } => {
+                if kept.is_some() {
+                    return Err(ProtocolViolation::new(Rule::UnknownChannel, format!("channel {id} ended twice")));
+                }
+                *kept = Some(end);
+                return Ok(());
+            }
+            Half::Sender { state: SenderState::Live(token), .. } => fx.emit(Output::SenderEnded { token: *token, end }),
+            Half::Receiver { state: ReceiverState::Live(token), .. } => {
+                fx.emit(Output::ReceiverEnded { token: *token, end });
+            }
+        }
+        self.table.remove(id.0);
+        fx.emit(Output::Room);
+        Ok(())
+    }
+
+    pub(crate) fn on_credit(
+        &mut self,
+        id: ChannelId,
+        items: u32,
+        bytes: u32,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
+        let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        let Half::Sender { credit, state } = &mut channel.half else {
+            return Err(wrong_direction("credit", id));
+        };
+        credit
+            .grant(items, bytes)
+            .map_err(|()| ProtocolViolation::new(Rule::CreditOverflow, format!("channel {id}")))?;
+        if let SenderState::Live(token) = state {
+            fx.emit(Output::GrantPermits { token: *token });
+        }
+        Ok(())
+    }
+}
+
+impl Channel {
+    fn is_unbound(&self) -> bool {
+        matches!(
+            self.half,
+            Half::Sender { state: SenderState::Unbound { .. }, .. }
+                | Half::Receiver { state: ReceiverState::Buffering { .. }, .. }
+        )
+    }
+}
+
+fn wrong_direction(what: &str, id: ChannelId) -> ProtocolViolation {
+    ProtocolViolation::new(Rule::WrongDirection, format!("{what} on channel {id} from its other half"))
+}

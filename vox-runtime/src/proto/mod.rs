@@ -1,0 +1,85 @@
+//! The protocol, as a value.
+//!
+//! A [`Session`] takes facts (a frame arrived, the user calls, a handler ended, time passed, the link is gone)
+//! and gives out facts (dispatch this, abort that, this call has its outcome, these bytes may be written). It
+//! knows no socket, task, clock or random number: `now` is an argument, and every map in it is ordered, so a
+//! run is repeated by repeating its inputs.
+//!
+//! The contract: after every input drain [`Session::poll_output`], write what [`Session::outbox`] holds, and
+//! call [`Session::handle_timeout`] no later than [`Session::poll_timeout`] says. Whoever drives a session
+//! keeps its own state under [`Token`]s of its choosing; the session only hands them back.
+
+mod calling;
+mod channels;
+mod credit;
+mod outbox;
+mod serving;
+mod session;
+mod table;
+
+#[cfg(test)]
+mod simulator;
+
+pub(crate) use calling::{CallEnd, NewCall};
+pub(crate) use channels::{ChannelEnd, Sent};
+pub(crate) use outbox::{Batch, Outbox};
+pub(crate) use serving::{HandlerEnd, Request};
+pub(crate) use session::{Gate, Session};
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::error::{EndReason, Refusal};
+use crate::ids::{ConnectionId, RequestId};
+use crate::metadata::Metadata;
+
+/// A name that whoever drives a session gives to a thing of its own: a waiting call, a channel's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Token(pub(crate) u32);
+
+/// What a session wants done or known.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// The connection that this end asked for under `token` is open, or refused.
+    Opened { token: Token, result: Result<ConnectionId, Refusal> },
+    /// The peer asks for a connection; answer with `accept` or `refuse`.
+    Offered { connection: ConnectionId, service: String, metadata: Metadata },
+    /// Run a handler; `handler_ended` says when it has ended.
+    Dispatch(Request),
+    /// End the handler of this request at its next await.
+    AbortHandler { connection: ConnectionId, request: RequestId },
+    /// The call's one outcome.
+    Finish { token: Token, end: CallEnd },
+    /// Items for a receiver: a run, each with its length before it.
+    Deliver { token: Token, items: Bytes },
+    /// The last that a receiver hears.
+    ReceiverEnded { token: Token, end: ChannelEnd },
+    /// A sender has credit again.
+    GrantPermits { token: Token },
+    /// The peer wants no more of this sender.
+    SenderEnded { token: Token, end: ChannelEnd },
+    /// A connection of either side is gone, with all that was on it.
+    ConnectionEnded { connection: ConnectionId },
+    /// A call slot, a channel slot or room in the outbox is free again.
+    Room,
+    /// The session is over; nothing follows.
+    Ended(EndReason),
+}
+
+/// What every part of a session may do: write frames and ask for things.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    pub(crate) outbox: Outbox,
+    pub(crate) outputs: VecDeque<Output>,
+}
+
+impl Effects {
+    fn emit(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    fn send(&mut self, frame: &crate::wire::Frame) {
+        self.outbox.put(|out| frame.put(out));
+    }
+}

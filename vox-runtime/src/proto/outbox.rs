@@ -1,0 +1,173 @@
+//! Bytes that wait to be written, in order, and where in the stream they stand.
+
+use std::collections::VecDeque;
+
+use crate::ids::{ChannelId, ConnectionId};
+use crate::wire;
+
+/// Payloads from this length on are handed over instead of copied.
+const HAND_OVER: usize = 16 << 10;
+/// A buffer that grew past this is not kept for reuse.
+const KEEP: usize = 64 << 10;
+/// The tail is closed at this length, so that no single buffer grows without bound.
+const SEGMENT: usize = 64 << 10;
+
+/// Frames in the order they will be written. The last segment is open for appending.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    sealed: VecDeque<Vec<u8>>,
+    tail: Vec<u8>,
+    /// Stream offsets: after everything that was put, and after everything that was written.
+    end: u64,
+    written: u64,
+    /// Where in the tail the last frame starts, if it is a run of items that may be added to.
+    run: Option<(ConnectionId, ChannelId, usize)>,
+}
+
+impl Outbox {
+    /// Bytes put and not yet written.
+    pub(crate) fn pending(&self) -> usize {
+        (self.end - self.written) as usize
+    }
+
+    /// Whether there is anything to take.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.sealed.is_empty()
+    }
+
+    /// The stream offset after everything that was put.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The stream offset after everything that was written.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Appends a frame by writing it.
+    pub(crate) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.tail.len() >= SEGMENT {
+            self.seal();
+        }
+        self.run = None;
+        let before = self.tail.len();
+        write(&mut self.tail);
+        self.end += (self.tail.len() - before) as u64;
+    }
+
+    /// Appends a frame whose head is written and whose payload is at hand. A long payload is taken, not copied.
+    pub(crate) fn put_with_payload(&mut self, payload: &mut Vec<u8>, head: impl FnOnce(&mut Vec<u8>, usize)) {
+        let len = payload.len();
+        if len < HAND_OVER {
+            self.put(|tail| {
+                head(tail, len);
+                tail.extend_from_slice(payload);
+            });
+        } else {
+            self.put(|tail| head(tail, len));
+            self.seal();
+            self.sealed.push_back(std::mem::take(payload));
+            self.end += len as u64;
+        }
+    }
+
+    /// Appends one item, to the last frame if that is a run of the same channel.
+    pub(crate) fn put_item(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelId,
+        item: &mut Vec<u8>,
+        max_frame: usize,
+    ) {
+        let len = item.len();
+        let room = max_frame.min(SEGMENT);
+        if let Some((run_connection, run_channel, start)) = self.run
+            && (run_connection, run_channel) == (connection, channel)
+            && self.tail.len() - start + len + 10 <= room
+        {
+            let before = self.tail.len();
+            wire::put_varint(&mut self.tail, len as u64);
+            self.tail.extend_from_slice(item);
+            wire::finish(&mut self.tail, start, 0);
+            self.end += (self.tail.len() - before) as u64;
+            return;
+        }
+        let mut start = 0;
+        self.put_with_payload(item, |tail, len| {
+            start = wire::put_items_head(tail, connection, channel);
+            wire::put_varint(tail, len as u64);
+            wire::finish(tail, start, len);
+        });
+        if len < HAND_OVER {
+            self.run = Some((connection, channel, start));
+        }
+    }
+
+    fn seal(&mut self) {
+        self.run = None;
+        if !self.tail.is_empty() {
+            self.sealed.push_back(std::mem::take(&mut self.tail));
+        }
+    }
+
+    /// Moves everything into `batch`, whose spare buffer becomes the new tail.
+    pub(crate) fn take(&mut self, batch: &mut Batch) {
+        self.run = None;
+        batch.segments.append(&mut self.sealed);
+        if !self.tail.is_empty() {
+            let spare = std::mem::take(&mut batch.spare);
+            batch.segments.push_back(std::mem::replace(&mut self.tail, spare));
+        }
+    }
+
+    /// `len` bytes were written.
+    pub(crate) fn on_written(&mut self, len: usize) {
+        self.written += len as u64;
+        debug_assert!(self.written <= self.end);
+    }
+}
+
+/// Segments on their way into the link.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    segments: VecDeque<Vec<u8>>,
+    /// How much of the first segment is written.
+    at: usize,
+    spare: Vec<u8>,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The unwritten parts, first to last.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let first = self.segments.front().map(|segment| &segment[self.at..]);
+        first.into_iter().chain(self.segments.iter().skip(1).map(Vec::as_slice))
+    }
+
+    /// How many segments there are.
+    pub(crate) fn len(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// `len` bytes were written.
+    pub(crate) fn advance(&mut self, mut len: usize) {
+        while let Some(first) = self.segments.front_mut() {
+            let left = first.len() - self.at;
+            if len < left {
+                self.at += len;
+                return;
+            }
+            len -= left;
+            self.at = 0;
+            let mut used = self.segments.pop_front().unwrap_or_default();
+            if used.capacity() <= KEEP && used.capacity() > self.spare.capacity() {
+                used.clear();
+                self.spare = used;
+            }
+        }
+    }
+}

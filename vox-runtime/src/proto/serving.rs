@@ -1,0 +1,270 @@
+//! A connection that the peer opened: the requests this end serves.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::channels::{Channels, Windows};
+use super::table::IdTable;
+use super::{Effects, Output};
+use crate::descriptor::ServiceDescriptor;
+use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role};
+use crate::metadata::Metadata;
+use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure};
+
+/// A request to be served.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) connection: ConnectionId,
+    pub(crate) request: RequestId,
+    pub(crate) method: MethodId,
+    /// Which service, by the index that `accept` was given.
+    pub(crate) service: usize,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) metadata: Metadata,
+    pub(crate) channels: Vec<ChannelOpen>,
+    pub(crate) payload: Bytes,
+}
+
+/// How a handler ended.
+#[derive(Debug)]
+pub(crate) enum HandlerEnd<'a> {
+    /// It returned, and this is the response's payload.
+    Returned(&'a mut Vec<u8>),
+    /// It did not run, or ended badly.
+    Failed(Failure),
+    /// It was aborted.
+    Aborted,
+}
+
+/// Handlers that run on without a caller.
+pub(crate) type Detached = BTreeSet<(ConnectionId, RequestId)>;
+
+#[derive(Debug)]
+struct Running {
+    method: MethodId,
+    deadline: Option<Instant>,
+    state: RunningState,
+}
+
+#[derive(Debug)]
+enum RunningState {
+    Runs,
+    /// Told to end; once it has, the caller gets this.
+    Aborting(Failure),
+}
+
+/// A connection that the peer opened.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    id: ConnectionId,
+    service: usize,
+    descriptor: &'static ServiceDescriptor,
+    running: IdTable<Running>,
+    requests: IdWatch,
+    channel_ids: IdWatch,
+    pub(crate) channels: Channels,
+    /// Where in the stream the replies end that the peer cannot have read yet. They count as in flight: an
+    /// honest caller makes no further call in a slot before it has read the reply.
+    unread_replies: VecDeque<u64>,
+}
+
+impl Serving {
+    pub(crate) fn new(id: ConnectionId, peer: Role, service: usize, descriptor: &'static ServiceDescriptor) -> Self {
+        Self {
+            id,
+            service,
+            descriptor,
+            running: IdTable::default(),
+            requests: IdWatch::new(peer),
+            channel_ids: IdWatch::new(peer),
+            channels: Channels::default(),
+            unread_replies: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        !self.running.is_empty() || !self.channels.is_empty()
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(crate) fn channel_was_opened(&self, id: ChannelId) -> bool {
+        self.channel_ids.was_opened(id.0)
+    }
+
+    /// A request arrived.
+    pub(crate) fn on_call(
+        &mut self,
+        now: Instant,
+        head: CallHead,
+        payload: Bytes,
+        limits: (usize, usize),
+        windows: &Windows,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
+        let (max_calls, max_channels) = limits;
+        let request = head.request;
+        self.requests.open(request.0).map_err(|fault| id_violation("request", request.0, fault))?;
+        while self.unread_replies.front().is_some_and(|end| *end <= fx.outbox.written()) {
+            self.unread_replies.pop_front();
+        }
+        if self.running.len() + self.unread_replies.len() >= max_calls {
+            return Err(ProtocolViolation::new(
+                Rule::TooManyCalls,
+                format!("request {request} is over the limit of {max_calls}"),
+            ));
+        }
+        self.open_channels(request, &head.channels, max_channels, windows)?;
+        let deadline = head.timeout.and_then(|left| now.checked_add(left));
+        self.running.push(request.0, Running { method: head.method, deadline, state: RunningState::Runs });
+        fx.emit(Output::Dispatch(Request {
+            connection: self.id,
+            request,
+            method: head.method,
+            service: self.service,
+            deadline,
+            metadata: head.metadata,
+            channels: head.channels,
+            payload,
+        }));
+        Ok(())
+    }
+
+    fn open_channels(
+        &mut self,
+        request: RequestId,
+        opens: &[ChannelOpen],
+        max_channels: usize,
+        windows: &Windows,
+    ) -> Result<(), ProtocolViolation> {
+        for open in opens {
+            self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
+            if self.channels.len() >= max_channels && self.channels.open_count() >= max_channels {
+                return Err(ProtocolViolation::new(
+                    Rule::TooManyChannels,
+                    format!("channel {} is over the limit of {max_channels}", open.id),
+                ));
+            }
+            let sends = open.direction == ChannelDirection::HandlerSends;
+            self.channels.open_unbound(open.id, request, sends, windows);
+        }
+        Ok(())
+    }
+
+    /// The caller wants no answer any more.
+    pub(crate) fn on_cancel(
+        &mut self,
+        request: RequestId,
+        detached: &mut Detached,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
+        if !self.requests.was_opened(request.0) {
+            return Err(ProtocolViolation::new(
+                Rule::UnknownRequest,
+                format!("a cancel of request {request}, which was never made"),
+            ));
+        }
+        self.stop(request, Failure::Cancelled, detached, fx);
+        Ok(())
+    }
+
+    /// Ends the attempt: the handler is aborted and answered for when it has ended, or, where the method runs to its
+    /// end, goes on without the caller.
+    fn stop(&mut self, request: RequestId, failure: Failure, detached: &mut Detached, fx: &mut Effects) {
+        let Some(running) = self.running.get_mut(request.0) else { return };
+        if let RunningState::Aborting(_) = running.state {
+            return;
+        }
+        if runs_to_its_end(self.descriptor, running.method) {
+            detached.insert((self.id, request));
+            self.running.remove(request.0);
+            self.answer(request, failure, fx);
+        } else {
+            running.state = RunningState::Aborting(failure);
+            fx.emit(Output::AbortHandler { connection: self.id, request });
+        }
+    }
+
+    /// The handler has ended. `false`: nobody waits for it.
+    pub(crate) fn handler_ended(
+        &mut self,
+        request: RequestId,
+        end: HandlerEnd<'_>,
+        max_payload: usize,
+        fx: &mut Effects,
+    ) -> bool {
+        let Some(running) = self.running.remove(request.0) else { return false };
+        match (running.state, end) {
+            (RunningState::Aborting(failure), _) | (RunningState::Runs, HandlerEnd::Failed(failure)) => {
+                self.answer(request, failure, fx);
+            }
+            (RunningState::Runs, HandlerEnd::Aborted) => self.answer(request, Failure::Cancelled, fx),
+            (RunningState::Runs, HandlerEnd::Returned(payload)) if payload.len() > max_payload => {
+                let why = format!("{} bytes, over the caller's limit of {max_payload}", payload.len());
+                self.answer(request, Failure::InvalidResponse(why), fx);
+            }
+            (RunningState::Runs, HandlerEnd::Returned(payload)) => self.reply(request, payload, fx),
+        }
+        true
+    }
+
+    fn answer(&mut self, request: RequestId, failure: Failure, fx: &mut Effects) {
+        let mut payload = Vec::new();
+        failure.put(&mut payload);
+        self.reply(request, &mut payload, fx);
+    }
+
+    fn reply(&mut self, request: RequestId, payload: &mut Vec<u8>, fx: &mut Effects) {
+        self.channels.reset_unbound(self.id, request, fx);
+        let connection = self.id;
+        fx.outbox.put_with_payload(payload, |out, len| wire::put_reply_head(out, connection, request, len));
+        self.unread_replies.push_back(fx.outbox.end());
+    }
+
+    /// Ends the requests whose deadline has passed. Gives the next deadline.
+    pub(crate) fn expire(&mut self, now: Instant, detached: &mut Detached, fx: &mut Effects) -> Option<Instant> {
+        let mut next = None;
+        let mut due = Vec::new();
+        for (request, running) in self.running.iter() {
+            let (Some(deadline), RunningState::Runs) = (running.deadline, &running.state) else { continue };
+            if deadline <= now {
+                due.push(RequestId(request));
+            } else {
+                next = super::session::earlier(next, Some(deadline));
+            }
+        }
+        for request in due {
+            self.stop(request, Failure::DeadlineExceeded, detached, fx);
+        }
+        next
+    }
+
+    /// Everything on this connection ends. Nobody is left to answer; handlers of `persist` methods run on.
+    pub(crate) fn end_all(&mut self, reason: &EndReason, detached: &mut Detached, fx: &mut Effects) {
+        for (request, running) in self.running.drain() {
+            if runs_to_its_end(self.descriptor, running.method) {
+                detached.insert((self.id, RequestId(request)));
+            } else {
+                fx.emit(Output::AbortHandler { connection: self.id, request: RequestId(request) });
+            }
+        }
+        self.channels.end_all(reason, fx);
+    }
+}
+
+fn runs_to_its_end(descriptor: &ServiceDescriptor, method: MethodId) -> bool {
+    descriptor.method(method).is_some_and(|method| method.policy.persist)
+}
+
+pub(crate) fn id_violation(what: &str, id: u64, fault: IdFault) -> ProtocolViolation {
+    let (rule, fault) = match fault {
+        IdFault::Parity => (Rule::WrongParity, "is of the other end's parity"),
+        IdFault::Reused => (Rule::IdReused, "was used before"),
+    };
+    ProtocolViolation::new(rule, format!("{what} {id} {fault}"))
+}

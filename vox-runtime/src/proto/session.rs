@@ -1,0 +1,575 @@
+//! The session: which connections there are, whose turn a frame is, and what time it is.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::calling::{CallEnd, Calling, NewCall};
+use super::channels::{Channels, Sent, Windows};
+use super::serving::{Detached, HandlerEnd, Serving, id_violation};
+use super::table::IdTable;
+use super::{Effects, Outbox, Output, Token};
+use crate::descriptor::ServiceDescriptor;
+use crate::error::{EndReason, ProtocolViolation, Refusal, Rule};
+use crate::ids::{ChannelId, ConnectionId, IdAllocator, IdWatch, RequestId, Role};
+use crate::limits::{AnnouncedLimits, Limits};
+use crate::metadata::Metadata;
+use crate::wire::{Failure, Frame, Open};
+
+/// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
+const MAX_UNREAD_ANSWERS: usize = 1024;
+/// What a frame's head may take at most beside its payload, metadata and channels.
+const HEAD_ROOM: usize = 64;
+
+/// Two peers and everything between them.
+#[derive(Debug)]
+pub(crate) struct Session {
+    role: Role,
+    limits: Limits,
+    peer: AnnouncedLimits,
+    windows: Windows,
+    connection_ids: IdAllocator,
+    peer_connections: IdWatch,
+    highest_connection: u64,
+    /// Connections that this end opened, and those that the peer opened.
+    calling: IdTable<Calling>,
+    serving: IdTable<Serving>,
+    detached: Detached,
+    fx: Effects,
+    unread_answers: std::collections::VecDeque<u64>,
+    /// No later than the earliest deadline; may be of a call that has ended.
+    deadline: Option<Instant>,
+    last_heard: Instant,
+    probed: Option<Instant>,
+    ended: Option<EndReason>,
+}
+
+/// Whether a call may be made now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Open,
+    /// Over a limit: wait for `Room`.
+    Wait,
+    /// The connection is gone.
+    Closed(EndReason),
+}
+
+impl Session {
+    pub(crate) fn new(role: Role, limits: Limits, peer: AnnouncedLimits, now: Instant) -> Self {
+        let windows = Windows {
+            send: (peer.channel_items, peer.channel_bytes),
+            receive: (limits.channel_items, limits.channel_bytes),
+        };
+        Self {
+            role,
+            limits,
+            peer,
+            windows,
+            connection_ids: IdAllocator::new(role),
+            peer_connections: IdWatch::new(role.peer()),
+            highest_connection: 0,
+            calling: IdTable::default(),
+            serving: IdTable::default(),
+            detached: Detached::new(),
+            fx: Effects::default(),
+            unread_answers: std::collections::VecDeque::new(),
+            deadline: None,
+            last_heard: now,
+            probed: None,
+            ended: None,
+        }
+    }
+
+    /// The connection that the handshake opened, on the side that asked for it.
+    pub(crate) fn opened_in_handshake(&mut self) -> ConnectionId {
+        self.new_connection(None)
+    }
+
+    /// The connection that the handshake opened, on the side that serves it.
+    pub(crate) fn accepted_in_handshake(&mut self, service: usize, descriptor: &'static ServiceDescriptor) {
+        let id = ConnectionId(1);
+        if self.peer_connections.open(id.0).is_ok() {
+            self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
+        }
+    }
+
+    fn new_connection(&mut self, opening: Option<Token>) -> ConnectionId {
+        let id: ConnectionId = self.connection_ids.allocate();
+        self.highest_connection = id.0;
+        self.calling.push(id.0, Calling::new(id, self.role, opening));
+        id
+    }
+
+    // ---- what whoever drives the session drains ----
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.fx.outputs.pop_front()
+    }
+
+    pub(crate) fn outbox(&mut self) -> &mut Outbox {
+        &mut self.fx.outbox
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let keepalive = match self.probed {
+            Some(at) => Some(at + self.limits.keepalive_timeout),
+            None => self.is_live().then(|| self.last_heard + self.limits.keepalive),
+        };
+        earlier(self.deadline, keepalive)
+    }
+
+    /// Why the session ended, if it has.
+    pub(crate) fn end_reason(&self) -> Option<&EndReason> {
+        self.ended.as_ref()
+    }
+
+    /// Whether calls or channels are under way.
+    pub(crate) fn is_live(&self) -> bool {
+        self.calling.iter().any(|(_, c)| c.is_live()) || self.serving.iter().any(|(_, s)| s.is_live())
+    }
+
+    /// Whether any connection is open, of either side.
+    pub(crate) fn has_connections(&self) -> bool {
+        !self.calling.is_empty() || !self.serving.is_empty()
+    }
+
+    /// How many calls of this end wait for an answer on the connection.
+    pub(crate) fn calls_in_flight(&self, connection: ConnectionId) -> usize {
+        self.calling.get(connection.0).map_or(0, Calling::in_flight)
+    }
+
+    /// How many handlers run for the peer, detached ones included.
+    pub(crate) fn handlers_running(&self) -> usize {
+        self.serving.iter().map(|(_, s)| s.running()).sum::<usize>() + self.detached.len()
+    }
+
+    /// The longest payload that the peer takes.
+    pub(crate) fn max_payload(&self) -> usize {
+        let announced = usize::try_from(self.peer.max_message_bytes).unwrap_or(usize::MAX);
+        announced.min(Limits::MESSAGE_CEILING).saturating_sub(HEAD_ROOM)
+    }
+
+    /// The largest number of channels that one call can ever have.
+    pub(crate) fn max_channels(&self) -> usize {
+        usize::try_from(self.peer.max_channels).unwrap_or(usize::MAX)
+    }
+
+    // ---- facts from this end's user ----
+
+    /// Asks the peer for a connection.
+    pub(crate) fn open(&mut self, service: &str, metadata: Metadata, token: Token) -> Result<(), Refusal> {
+        use crate::error::RefusalCode;
+        if let Some(reason) = &self.ended {
+            return Err(Refusal::new(RefusalCode::Other, reason.to_string()));
+        }
+        if self.calling.len() as u64 >= self.peer.max_connections {
+            let why = format!("the peer takes {} connections in a session", self.peer.max_connections);
+            return Err(Refusal::new(RefusalCode::Busy, why));
+        }
+        let connection = self.new_connection(Some(token));
+        let open = Open { service: service.to_owned(), metadata };
+        self.fx.send(&Frame::Open { connection, open });
+        Ok(())
+    }
+
+    /// Serves an offered connection.
+    pub(crate) fn accept(&mut self, id: ConnectionId, service: usize, descriptor: &'static ServiceDescriptor) {
+        self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
+        self.fx.send(&Frame::Accept { connection: id });
+    }
+
+    /// Refuses an offered connection.
+    pub(crate) fn refuse(&mut self, connection: ConnectionId, refusal: Refusal) {
+        self.fx.send(&Frame::Refuse { connection, refusal });
+        self.unread_answers.push_back(self.fx.outbox.end());
+    }
+
+    /// Closes a connection of this end: its last holder is gone.
+    pub(crate) fn shut(&mut self, connection: ConnectionId) {
+        if let Some(mut calling) = self.calling.remove(connection.0) {
+            calling.end_all(&EndReason::ClosedHere, &mut self.fx);
+            self.fx.send(&Frame::Shut { connection });
+        }
+    }
+
+    /// Whether a call with this many channels may be made on the connection.
+    pub(crate) fn gate(&self, connection: ConnectionId, channels: usize) -> Gate {
+        if let Some(reason) = &self.ended {
+            return Gate::Closed(reason.clone());
+        }
+        let Some(calling) = self.calling.get(connection.0) else {
+            return Gate::Closed(EndReason::ClosedHere);
+        };
+        let full = calling.in_flight() as u64 >= self.peer.max_calls
+            || (channels > 0 && (calling.channels.len() + channels) as u64 > self.peer.max_channels)
+            || self.fx.outbox.pending() > self.limits.outbox_bytes;
+        if full { Gate::Wait } else { Gate::Open }
+    }
+
+    /// Makes a call. Only where [`gate`](Self::gate) is open.
+    pub(crate) fn call(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        token: Token,
+        call: NewCall,
+        payload: &mut Vec<u8>,
+    ) -> Option<(RequestId, Vec<ChannelId>)> {
+        let calling = self.calling.get_mut(connection.0)?;
+        self.deadline = earlier(self.deadline, call.deadline);
+        Some(calling.call(now, token, call, payload, &self.windows, &mut self.fx))
+    }
+
+    /// Nobody waits for this call any more: cancels it.
+    pub(crate) fn abandon(&mut self, connection: ConnectionId, request: RequestId) {
+        if let Some(calling) = self.calling.get_mut(connection.0) {
+            calling.abandon(request, &mut self.fx);
+        }
+    }
+
+    /// A handler has ended.
+    pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
+        if self.detached.remove(&(connection, request)) {
+            return;
+        }
+        let max_payload = self.max_payload();
+        if let Some(serving) = self.serving.get_mut(connection.0) {
+            serving.handler_ended(request, end, max_payload, &mut self.fx);
+        }
+    }
+
+    /// Gives a channel of a call that this end serves to its holder. `false`: the channel is gone.
+    pub(crate) fn bind(&mut self, connection: ConnectionId, channel: ChannelId, token: Token) -> bool {
+        match self.serving.get_mut(connection.0) {
+            Some(serving) => serving.channels.bind(channel, token, &mut self.fx),
+            None => false,
+        }
+    }
+
+    /// Sends one item. The outbox's high-water mark counts like missing credit.
+    pub(crate) fn send_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) -> Sent {
+        if self.ended.is_none() && self.fx.outbox.pending() > self.limits.outbox_bytes {
+            return Sent::Wait;
+        }
+        let max_frame = self.max_payload();
+        let (channels, fx) = self.channels(connection);
+        channels.map_or(Sent::Gone, |channels| channels.send(connection, channel, item, max_frame, fx))
+    }
+
+    /// Ends a sender gracefully.
+    pub(crate) fn close_channel(&mut self, connection: ConnectionId, channel: ChannelId, metadata: Metadata) {
+        if let (Some(channels), fx) = self.channels(connection) {
+            channels.close(connection, channel, metadata, fx);
+        }
+    }
+
+    /// Ends either half at once.
+    pub(crate) fn reset_channel(&mut self, connection: ConnectionId, channel: ChannelId) {
+        if let (Some(channels), fx) = self.channels(connection) {
+            channels.reset(connection, channel, fx);
+        }
+    }
+
+    /// A receiver took items.
+    pub(crate) fn consumed(&mut self, connection: ConnectionId, channel: ChannelId, items: u32, bytes: u64) {
+        if let (Some(channels), fx) = self.channels(connection) {
+            channels.consumed(connection, channel, items, bytes, fx);
+        }
+    }
+
+    /// Ends the session in good order: the peer is told why.
+    pub(crate) fn goodbye(&mut self, reason: &str) {
+        if self.ended.is_none() {
+            self.fx.send(&Frame::Goodbye { reason: reason.to_owned() });
+            self.end(EndReason::ClosedHere);
+        }
+    }
+
+    // ---- facts from outside ----
+
+    /// The link is gone.
+    pub(crate) fn link_lost(&mut self, reason: EndReason) {
+        self.end(reason);
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.ended.is_some() {
+            return;
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.expire(now);
+        }
+        match self.probed {
+            Some(at) if at + self.limits.keepalive_timeout <= now => self.end(EndReason::KeepaliveTimeout),
+            None if self.is_live() && self.last_heard + self.limits.keepalive <= now => {
+                self.probed = Some(now);
+                self.fx.send(&Frame::Ping { nonce: 0 });
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let mut next = None;
+        for (_, calling) in self.calling.iter_mut() {
+            next = earlier(next, calling.expire(now, &mut self.fx));
+        }
+        for (_, serving) in self.serving.iter_mut() {
+            next = earlier(next, serving.expire(now, &mut self.detached, &mut self.fx));
+        }
+        self.deadline = next;
+    }
+
+    /// A frame arrived: its body, without the length. A violation is answered and ends the session.
+    pub(crate) fn handle(&mut self, now: Instant, body: Bytes) -> Result<(), ProtocolViolation> {
+        if self.ended.is_some() {
+            return Ok(());
+        }
+        self.last_heard = now;
+        self.probed = None;
+        let result = Frame::parse(body, &self.limits).and_then(|frame| self.on_frame(now, frame));
+        if let Err(violation) = &result {
+            self.on_violation(violation);
+        }
+        result
+    }
+
+    /// The peer broke a rule that is seen outside: a length past the limit.
+    pub(crate) fn on_violation(&mut self, violation: &ProtocolViolation) {
+        self.fx.send(&Frame::Violation(violation.clone()));
+        self.end(EndReason::PeerViolation(violation.clone().into()));
+    }
+
+    fn on_frame(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolViolation> {
+        match frame {
+            Frame::Call { head, payload } => self.on_call(now, head, payload),
+            Frame::Reply { connection, request, payload } => match self.calling_for(connection)? {
+                (Some(calling), fx) => calling.on_reply(request, payload, fx),
+                (None, _) => Ok(()),
+            },
+            Frame::Cancel { connection, request } => self.on_cancel(connection, request),
+            Frame::Items { connection, channel, items } => match self.channels_for(connection, channel)? {
+                (Some(channels), fx) => channels.on_items(channel, items, fx),
+                (None, _) => Ok(()),
+            },
+            Frame::Close { connection, channel, metadata } => match self.channels_for(connection, channel)? {
+                (Some(channels), fx) => channels.on_close(channel, metadata, fx),
+                (None, _) => Ok(()),
+            },
+            Frame::Reset { connection, channel } => match self.channels_for(connection, channel)? {
+                (Some(channels), fx) => channels.on_reset(channel, fx),
+                (None, _) => Ok(()),
+            },
+            Frame::Credit { connection, channel, items, bytes } => match self.channels_for(connection, channel)? {
+                (Some(channels), fx) => channels.on_credit(channel, items, bytes, fx),
+                (None, _) => Ok(()),
+            },
+            Frame::Ping { nonce } => self.on_ping(nonce),
+            Frame::Pong { .. } => Ok(()),
+            Frame::Open { connection, open } => self.on_open(connection, open),
+            Frame::Accept { connection } => self.on_answer(connection, None),
+            Frame::Refuse { connection, refusal } => self.on_answer(connection, Some(refusal)),
+            Frame::Shut { connection } => self.on_shut(connection),
+            Frame::Goodbye { reason } => {
+                self.end(EndReason::Goodbye(reason.into()));
+                Ok(())
+            }
+            Frame::Violation(violation) => {
+                self.end(EndReason::AccusedByPeer(violation.into()));
+                Ok(())
+            }
+        }
+    }
+
+    fn on_call(&mut self, now: Instant, head: crate::wire::CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
+        let (connection, request) = (head.connection, head.request);
+        let limits = (self.limits.max_calls, self.limits.max_channels);
+        let Some(serving) = self.serving.get_mut(connection.0) else {
+            return self.stray(connection, "a call", self.role.peer());
+        };
+        let deadline = head.timeout.and_then(|left| now.checked_add(left));
+        serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)?;
+        self.deadline = earlier(self.deadline, deadline);
+        if self.detached.len() >= self.limits.max_detached {
+            // The newest output is this call's dispatch: a full house answers for it instead.
+            if let Some(Output::Dispatch(_)) = self.fx.outputs.pop_back() {
+                self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
+            }
+        }
+        Ok(())
+    }
+
+    fn on_cancel(&mut self, connection: ConnectionId, request: RequestId) -> Result<(), ProtocolViolation> {
+        let Some(serving) = self.serving.get_mut(connection.0) else {
+            return self.stray(connection, "a cancel", self.role.peer());
+        };
+        serving.on_cancel(request, &mut self.detached, &mut self.fx)
+    }
+
+    fn on_ping(&mut self, nonce: u64) -> Result<(), ProtocolViolation> {
+        self.answer_allowed()?;
+        self.fx.send(&Frame::Pong { nonce });
+        self.unread_answers.push_back(self.fx.outbox.end());
+        Ok(())
+    }
+
+    fn answer_allowed(&mut self) -> Result<(), ProtocolViolation> {
+        while self.unread_answers.front().is_some_and(|end| *end <= self.fx.outbox.written()) {
+            self.unread_answers.pop_front();
+        }
+        if self.unread_answers.len() >= MAX_UNREAD_ANSWERS {
+            let why = format!("{MAX_UNREAD_ANSWERS} answers to pings and opens wait unread");
+            return Err(ProtocolViolation::new(Rule::Flood, why));
+        }
+        Ok(())
+    }
+
+    fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
+        self.answer_allowed()?;
+        self.peer_connections.open(connection.0).map_err(|fault| id_violation("connection", connection.0, fault))?;
+        if self.serving.len() >= self.limits.max_connections {
+            let why = format!("connection {connection} is over the limit of {}", self.limits.max_connections);
+            return Err(ProtocolViolation::new(Rule::TooManyConnections, why));
+        }
+        self.fx.emit(Output::Offered { connection, service: open.service, metadata: open.metadata });
+        Ok(())
+    }
+
+    fn on_answer(&mut self, connection: ConnectionId, refusal: Option<Refusal>) -> Result<(), ProtocolViolation> {
+        let Some(calling) = self.calling.get_mut(connection.0) else {
+            return self.stray(connection, "an answer", self.role);
+        };
+        let Some(token) = calling.opening.take() else {
+            let why = format!("connection {connection} was answered twice");
+            return Err(ProtocolViolation::new(Rule::UnknownConnection, why));
+        };
+        let result = match refusal {
+            None => Ok(connection),
+            Some(refusal) => {
+                self.calling.remove(connection.0);
+                Err(refusal)
+            }
+        };
+        self.fx.emit(Output::Opened { token, result });
+        Ok(())
+    }
+
+    fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
+        let reason = EndReason::Goodbye("the peer closed the connection".into());
+        if let Some(mut serving) = self.serving.remove(connection.0) {
+            serving.end_all(&reason, &mut self.detached, &mut self.fx);
+        } else if let Some(mut calling) = self.calling.remove(connection.0) {
+            self.abort_opening(&mut calling, &reason);
+            calling.end_all(&reason, &mut self.fx);
+        } else {
+            return self.stray(connection, "a shut", self.owner(connection));
+        }
+        self.fx.emit(Output::ConnectionEnded { connection });
+        Ok(())
+    }
+
+    fn abort_opening(&mut self, calling: &mut Calling, reason: &EndReason) {
+        if let Some(token) = calling.opening.take() {
+            let refusal = Refusal::new(crate::error::RefusalCode::Other, reason.to_string());
+            self.fx.emit(Output::Opened { token, result: Err(refusal) });
+        }
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        if self.ended.is_some() {
+            return;
+        }
+        for (_, mut calling) in std::mem::take(&mut self.calling).drain() {
+            self.abort_opening(&mut calling, &reason);
+            calling.end_all(&reason, &mut self.fx);
+        }
+        for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
+            serving.end_all(&reason, &mut self.detached, &mut self.fx);
+        }
+        self.ended = Some(reason.clone());
+        self.fx.emit(Output::Ended(reason));
+    }
+
+    // ---- look-ups ----
+
+    fn owner(&self, connection: ConnectionId) -> Role {
+        if self.role.owns(connection.0) { self.role } else { self.role.peer() }
+    }
+
+    fn channels(&mut self, connection: ConnectionId) -> (Option<&mut Channels>, &mut Effects) {
+        let channels = if self.role.owns(connection.0) {
+            self.calling.get_mut(connection.0).map(|calling| &mut calling.channels)
+        } else {
+            self.serving.get_mut(connection.0).map(|serving| &mut serving.channels)
+        };
+        (channels, &mut self.fx)
+    }
+
+    fn calling_for(
+        &mut self,
+        connection: ConnectionId,
+    ) -> Result<(Option<&mut Calling>, &mut Effects), ProtocolViolation> {
+        if self.calling.get(connection.0).is_none() {
+            self.stray(connection, "a reply", self.role)?;
+        }
+        Ok((self.calling.get_mut(connection.0), &mut self.fx))
+    }
+
+    /// The channels of the connection, where this channel was ever opened. `None`: the connection is gone.
+    fn channels_for(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelId,
+    ) -> Result<(Option<&mut Channels>, &mut Effects), ProtocolViolation> {
+        let opened = if self.role.owns(connection.0) {
+            self.calling.get(connection.0).map(|calling| calling.channel_was_opened(channel))
+        } else {
+            self.serving.get(connection.0).map(|serving| serving.channel_was_opened(channel))
+        };
+        match opened {
+            None => self.stray(connection, "a channel's message", self.owner(connection))?,
+            Some(true) => {}
+            Some(false) => {
+                let why = format!("channel {channel} of connection {connection} was never opened");
+                return Err(ProtocolViolation::new(Rule::UnknownChannel, why));
+            }
+        }
+        Ok(self.channels(connection))
+    }
+
+    /// A message for a connection that is not there: fine where it was closed, a violation where it never was.
+    fn stray(&self, connection: ConnectionId, what: &str, opener: Role) -> Result<(), ProtocolViolation> {
+        let opened = if opener == self.role {
+            self.role.owns(connection.0) && connection.0 <= self.highest_connection
+        } else {
+            self.peer_connections.was_opened(connection.0)
+        };
+        if opened {
+            return Ok(());
+        }
+        let wrong_way = self.owner(connection) != opener
+            && (self.calling.get(connection.0).is_some() || self.serving.get(connection.0).is_some());
+        let rule = if wrong_way { Rule::WrongDirection } else { Rule::UnknownConnection };
+        Err(ProtocolViolation::new(rule, format!("{what} on connection {connection}")))
+    }
+}
+
+/// The earlier of two times that may not be set.
+pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// How a call ends that was never sent, as whoever waits for it sees it.
+impl From<EndReason> for CallEnd {
+    fn from(reason: EndReason) -> Self {
+        Self::NeverLeft(reason)
+    }
+}

@@ -1,0 +1,115 @@
+//! A table keyed by ids that only grow.
+
+use std::collections::VecDeque;
+
+/// Entries in the order of their ids. Ids are pushed in increasing order, so the table stays sorted by
+/// itself: a look-up is a binary search, an insertion a push, and a removal leaves a gap that is dropped
+/// once gaps are the greater part. Nothing is allocated while the number of entries stays in its range.
+#[derive(Debug)]
+pub(crate) struct IdTable<T> {
+    entries: VecDeque<(u64, Option<T>)>,
+    live: usize,
+}
+
+impl<T> Default for IdTable<T> {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), live: 0 }
+    }
+}
+
+impl<T> IdTable<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.live
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Adds an entry. `id` is greater than every id before it.
+    pub(crate) fn push(&mut self, id: u64, value: T) {
+        debug_assert!(self.entries.back().is_none_or(|(last, _)| *last < id));
+        self.entries.push_back((id, Some(value)));
+        self.live += 1;
+    }
+
+    fn index(&self, id: u64) -> Option<usize> {
+        // The lone entry and the newest are the common cases.
+        match self.entries.back() {
+            Some((last, _)) if *last == id => Some(self.entries.len() - 1),
+            Some((last, _)) if *last > id => self.entries.binary_search_by_key(&id, |(id, _)| *id).ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<&T> {
+        self.entries[self.index(id)?].1.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut T> {
+        let index = self.index(id)?;
+        self.entries[index].1.as_mut()
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) -> Option<T> {
+        let index = self.index(id)?;
+        let value = self.entries[index].1.take()?;
+        self.live -= 1;
+        self.drop_gaps();
+        Some(value)
+    }
+
+    fn drop_gaps(&mut self) {
+        while self.entries.front().is_some_and(|(_, value)| value.is_none()) {
+            self.entries.pop_front();
+        }
+        if self.entries.len() > 2 * self.live + 16 {
+            self.entries.retain(|(_, value)| value.is_some());
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.entries.iter().filter_map(|(id, value)| Some((*id, value.as_ref()?)))
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
+        self.entries.iter_mut().filter_map(|(id, value)| Some((*id, value.as_mut()?)))
+    }
+
+    /// Takes every entry out.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (u64, T)> {
+        self.live = 0;
+        std::mem::take(&mut self.entries).into_iter().filter_map(|(id, value)| Some((id, value?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_found_until_they_are_removed() {
+        let mut table = IdTable::default();
+        for id in (1..200).step_by(2) {
+            table.push(id, id * 10);
+        }
+        assert_eq!(table.get(57), Some(&570));
+        assert_eq!(table.get(58), None);
+        assert_eq!(table.remove(57), Some(570));
+        assert_eq!(table.remove(57), None);
+        assert_eq!(table.len(), 99);
+        assert_eq!(table.iter().count(), 99);
+    }
+
+    #[test]
+    fn one_old_entry_does_not_keep_the_gaps_of_many_new_ones() {
+        let mut table = IdTable::default();
+        table.push(1, ());
+        for id in 2..10_000 {
+            table.push(id, ());
+            table.remove(id);
+        }
+        assert!(table.entries.len() < 32, "{}", table.entries.len());
+        assert!(table.get(1).is_some());
+    }
+}

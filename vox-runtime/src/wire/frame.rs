@@ -1,0 +1,428 @@
+//! The messages of an established session.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+
+use super::{LENGTH_BYTES, Reader, put_metadata, put_str, put_varint};
+use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
+use crate::limits::Limits;
+use crate::metadata::Metadata;
+
+macro_rules! kinds {
+    ($($variant:ident = $code:literal;)*) => {
+        /// The first byte of a frame's body.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Kind { $($variant = $code,)* }
+
+        impl Kind {
+            fn from_code(code: u8) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    Hello = 0x01;
+    Welcome = 0x02;
+    Rejected = 0x03;
+    Ping = 0x08;
+    Pong = 0x09;
+    Goodbye = 0x0e;
+    Violation = 0x0f;
+    Open = 0x10;
+    Accept = 0x11;
+    Refuse = 0x12;
+    Shut = 0x13;
+    Call = 0x20;
+    Reply = 0x21;
+    Cancel = 0x22;
+    Items = 0x30;
+    Close = 0x31;
+    Reset = 0x32;
+    Credit = 0x33;
+}
+
+/// A message of an established session. Payloads are slices of the frame they came in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Frame {
+    Ping {
+        nonce: u64,
+    },
+    Pong {
+        nonce: u64,
+    },
+    Goodbye {
+        reason: String,
+    },
+    Violation(ProtocolViolation),
+    Open {
+        connection: ConnectionId,
+        open: Open,
+    },
+    Accept {
+        connection: ConnectionId,
+    },
+    Refuse {
+        connection: ConnectionId,
+        refusal: Refusal,
+    },
+    /// Closes a connection: the opener has no more handles, or the acceptor serves it no longer.
+    Shut {
+        connection: ConnectionId,
+    },
+    Call {
+        head: CallHead,
+        payload: Bytes,
+    },
+    Reply {
+        connection: ConnectionId,
+        request: RequestId,
+        payload: Bytes,
+    },
+    Cancel {
+        connection: ConnectionId,
+        request: RequestId,
+    },
+    /// One or more items, each with its length before it.
+    Items {
+        connection: ConnectionId,
+        channel: ChannelId,
+        items: Bytes,
+    },
+    Close {
+        connection: ConnectionId,
+        channel: ChannelId,
+        metadata: Metadata,
+    },
+    Reset {
+        connection: ConnectionId,
+        channel: ChannelId,
+    },
+    Credit {
+        connection: ConnectionId,
+        channel: ChannelId,
+        items: u32,
+        bytes: u32,
+    },
+}
+
+/// What a connection is opened with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Open {
+    pub(crate) service: String,
+    pub(crate) metadata: Metadata,
+}
+
+/// A call, without its arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CallHead {
+    pub(crate) connection: ConnectionId,
+    pub(crate) request: RequestId,
+    pub(crate) method: MethodId,
+    /// The time left, in whole microseconds on the wire.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) metadata: Metadata,
+    pub(crate) channels: Vec<ChannelOpen>,
+}
+
+/// A channel that a call opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChannelOpen {
+    pub(crate) id: ChannelId,
+    pub(crate) direction: ChannelDirection,
+}
+
+/// Who sends the items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChannelDirection {
+    CallerSends,
+    HandlerSends,
+}
+
+const HAS_TIMEOUT: u8 = 1;
+const HAS_METADATA: u8 = 2;
+const HAS_CHANNELS: u8 = 4;
+
+/// Starts a frame: room for its length, and its kind. [`finish`] fills in the length.
+pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, kind as u8]);
+    start
+}
+
+/// Ends the frame that began at `start`, `beyond` bytes of which are not in `out` but follow it.
+pub(crate) fn finish(out: &mut [u8], start: usize, beyond: usize) {
+    let len = out.len() - start - LENGTH_BYTES + beyond;
+    let len = u32::try_from(len).expect("frames are bounded by Limits::MESSAGE_CEILING");
+    out[start..start + LENGTH_BYTES].copy_from_slice(&len.to_le_bytes());
+}
+
+impl CallHead {
+    /// Appends the head of a call whose arguments, `payload_len` bytes, follow.
+    pub(crate) fn put(&self, out: &mut Vec<u8>, payload_len: usize) {
+        let start = begin(out, Kind::Call);
+        put_varint(out, self.connection.0);
+        put_varint(out, self.request.0);
+        out.extend_from_slice(&self.method.0.to_le_bytes());
+        let mut flags = 0;
+        if self.timeout.is_some() {
+            flags |= HAS_TIMEOUT;
+        }
+        if !self.metadata.is_empty() {
+            flags |= HAS_METADATA;
+        }
+        if !self.channels.is_empty() {
+            flags |= HAS_CHANNELS;
+        }
+        out.push(flags);
+        if let Some(timeout) = self.timeout {
+            put_varint(out, u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
+        }
+        if !self.metadata.is_empty() {
+            put_metadata(out, &self.metadata);
+        }
+        if !self.channels.is_empty() {
+            put_varint(out, self.channels.len() as u64);
+            for channel in &self.channels {
+                put_varint(out, channel.id.0);
+                out.push(channel.direction as u8);
+            }
+        }
+        finish(out, start, payload_len);
+    }
+}
+
+/// Appends the head of a reply whose payload, `payload_len` bytes, follows.
+pub(crate) fn put_reply_head(out: &mut Vec<u8>, connection: ConnectionId, request: RequestId, payload_len: usize) {
+    let start = begin(out, Kind::Reply);
+    put_varint(out, connection.0);
+    put_varint(out, request.0);
+    finish(out, start, payload_len);
+}
+
+/// Starts a run of items, which lasts until its length is filled in.
+pub(crate) fn put_items_head(out: &mut Vec<u8>, connection: ConnectionId, channel: ChannelId) -> usize {
+    let start = begin(out, Kind::Items);
+    put_varint(out, connection.0);
+    put_varint(out, channel.0);
+    start
+}
+
+impl Frame {
+    /// Appends the whole message.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        let kind = match self {
+            Self::Call { head, payload } => {
+                head.put(out, payload.len());
+                out.extend_from_slice(payload);
+                return;
+            }
+            Self::Reply { connection, request, payload } => {
+                put_reply_head(out, *connection, *request, payload.len());
+                out.extend_from_slice(payload);
+                return;
+            }
+            Self::Ping { .. } => Kind::Ping,
+            Self::Pong { .. } => Kind::Pong,
+            Self::Goodbye { .. } => Kind::Goodbye,
+            Self::Violation(_) => Kind::Violation,
+            Self::Open { .. } => Kind::Open,
+            Self::Accept { .. } => Kind::Accept,
+            Self::Refuse { .. } => Kind::Refuse,
+            Self::Shut { .. } => Kind::Shut,
+            Self::Cancel { .. } => Kind::Cancel,
+            Self::Items { .. } => Kind::Items,
+            Self::Close { .. } => Kind::Close,
+            Self::Reset { .. } => Kind::Reset,
+            Self::Credit { .. } => Kind::Credit,
+        };
+        let start = begin(out, kind);
+        self.put_body(out);
+        finish(out, start, 0);
+    }
+
+    fn put_body(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Ping { nonce } | Self::Pong { nonce } => put_varint(out, *nonce),
+            Self::Goodbye { reason } => put_str(out, reason),
+            Self::Violation(violation) => {
+                out.push(violation.rule.code());
+                put_str(out, &violation.detail);
+            }
+            Self::Open { connection, open } => {
+                put_varint(out, connection.0);
+                open.put(out);
+            }
+            Self::Refuse { connection, refusal } => {
+                put_varint(out, connection.0);
+                put_refusal(out, refusal);
+            }
+            Self::Accept { connection } | Self::Shut { connection } => put_varint(out, connection.0),
+            Self::Cancel { connection, request } => {
+                put_varint(out, connection.0);
+                put_varint(out, request.0);
+            }
+            Self::Items { connection, channel, items } => {
+                put_varint(out, connection.0);
+                put_varint(out, channel.0);
+                out.extend_from_slice(items);
+            }
+            Self::Close { connection, channel, metadata } => {
+                put_varint(out, connection.0);
+                put_varint(out, channel.0);
+                put_metadata(out, metadata);
+            }
+            Self::Reset { connection, channel } => {
+                put_varint(out, connection.0);
+                put_varint(out, channel.0);
+            }
+            Self::Credit { connection, channel, items, bytes } => {
+                put_varint(out, connection.0);
+                put_varint(out, channel.0);
+                put_varint(out, u64::from(*items));
+                put_varint(out, u64::from(*bytes));
+            }
+            Self::Call { .. } | Self::Reply { .. } => {}
+        }
+    }
+
+    /// Reads the body of one frame, its length removed.
+    pub(crate) fn parse(mut body: Bytes, limits: &Limits) -> Result<Self, ProtocolViolation> {
+        let mut reader = Reader::new(&body);
+        let code = reader.byte("kind")?;
+        let kind = Kind::from_code(code)
+            .ok_or_else(|| ProtocolViolation::new(Rule::MalformedFrame, format!("unknown kind {code:#04x}")))?;
+        let r = &mut reader;
+        let frame = match kind {
+            Kind::Hello | Kind::Welcome | Kind::Rejected => {
+                return Err(ProtocolViolation::new(Rule::MalformedFrame, "a handshake message after the handshake"));
+            }
+            Kind::Call => {
+                let head = CallHead::read(r, limits)?;
+                let at = r.position();
+                body.advance(at);
+                return Ok(Self::Call { head, payload: body });
+            }
+            Kind::Reply => {
+                let (connection, request) = (connection(r)?, request(r)?);
+                let at = r.position();
+                body.advance(at);
+                return Ok(Self::Reply { connection, request, payload: body });
+            }
+            Kind::Items => {
+                let (connection, channel) = (connection(r)?, channel(r)?);
+                let at = r.position();
+                body.advance(at);
+                return Ok(Self::Items { connection, channel, items: body });
+            }
+            Kind::Ping => Self::Ping { nonce: r.varint("nonce")? },
+            Kind::Pong => Self::Pong { nonce: r.varint("nonce")? },
+            Kind::Goodbye => Self::Goodbye { reason: r.text("reason")?.to_owned() },
+            Kind::Violation => {
+                let code = r.byte("rule")?;
+                let rule = Rule::from_code(code).unwrap_or(Rule::MalformedFrame);
+                Self::Violation(ProtocolViolation::new(rule, r.text("detail")?))
+            }
+            Kind::Open => Self::Open { connection: connection(r)?, open: Open::read(r, limits)? },
+            Kind::Accept => Self::Accept { connection: connection(r)? },
+            Kind::Refuse => Self::Refuse { connection: connection(r)?, refusal: read_refusal(r)? },
+            Kind::Shut => Self::Shut { connection: connection(r)? },
+            Kind::Cancel => Self::Cancel { connection: connection(r)?, request: request(r)? },
+            Kind::Close => {
+                Self::Close { connection: connection(r)?, channel: channel(r)?, metadata: r.metadata(limits)? }
+            }
+            Kind::Reset => Self::Reset { connection: connection(r)?, channel: channel(r)? },
+            Kind::Credit => Self::Credit {
+                connection: connection(r)?,
+                channel: channel(r)?,
+                items: r.varint32("items")?,
+                bytes: r.varint32("bytes")?,
+            },
+        };
+        reader.end()?;
+        Ok(frame)
+    }
+}
+
+impl CallHead {
+    fn read(r: &mut Reader<'_>, limits: &Limits) -> Result<Self, ProtocolViolation> {
+        let connection = connection(r)?;
+        let request = request(r)?;
+        let method = MethodId(u64::from_le_bytes(r.fixed("method")?));
+        let flags = r.byte("call flags")?;
+        if flags & !(HAS_TIMEOUT | HAS_METADATA | HAS_CHANNELS) != 0 {
+            return Err(r.fault("call flags", "unknown flags"));
+        }
+        let timeout = match flags & HAS_TIMEOUT {
+            0 => None,
+            _ => Some(Duration::from_micros(r.varint("timeout")?)),
+        };
+        let metadata = match flags & HAS_METADATA {
+            0 => Metadata::new(),
+            _ => r.metadata(limits)?,
+        };
+        let channels = match flags & HAS_CHANNELS {
+            0 => Vec::new(),
+            _ => read_channels(r, limits)?,
+        };
+        Ok(Self { connection, request, method, timeout, metadata, channels })
+    }
+}
+
+fn read_channels(r: &mut Reader<'_>, limits: &Limits) -> Result<Vec<ChannelOpen>, ProtocolViolation> {
+    let count = r.varint("channel count")?;
+    if count > limits.max_channels as u64 {
+        return Err(ProtocolViolation::new(
+            Rule::TooManyChannels,
+            format!("a call with {count} channels, over the limit of {}", limits.max_channels),
+        ));
+    }
+    let mut channels = Vec::new();
+    for _ in 0..count {
+        let id = channel(r)?;
+        let direction = match r.byte("channel direction")? {
+            0 => ChannelDirection::CallerSends,
+            1 => ChannelDirection::HandlerSends,
+            _ => return Err(r.fault("channel direction", "neither 0 nor 1")),
+        };
+        channels.push(ChannelOpen { id, direction });
+    }
+    Ok(channels)
+}
+
+impl Open {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_str(out, &self.service);
+        put_metadata(out, &self.metadata);
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>, limits: &Limits) -> Result<Self, ProtocolViolation> {
+        Ok(Self { service: r.text("service")?.to_owned(), metadata: r.metadata(limits)? })
+    }
+}
+
+pub(crate) fn put_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
+    out.push(refusal.code as u8);
+    put_str(out, &refusal.reason);
+}
+
+pub(crate) fn read_refusal(r: &mut Reader<'_>) -> Result<Refusal, ProtocolViolation> {
+    let code = RefusalCode::from_code(r.byte("refusal code")?);
+    Ok(Refusal::new(code, r.text("reason")?))
+}
+
+fn connection(r: &mut Reader<'_>) -> Result<ConnectionId, ProtocolViolation> {
+    r.varint("connection").map(ConnectionId)
+}
+
+fn request(r: &mut Reader<'_>) -> Result<RequestId, ProtocolViolation> {
+    r.varint("request").map(RequestId)
+}
+
+fn channel(r: &mut Reader<'_>) -> Result<ChannelId, ProtocolViolation> {
+    r.varint("channel").map(ChannelId)
+}

@@ -1,0 +1,143 @@
+//! The two messages before everything else: `Hello` from the initiator, `Welcome` or a rejection back.
+
+use bytes::Bytes;
+
+use super::frame::{put_refusal, read_refusal};
+use super::{Kind, Open, Reader, begin, finish, put_limits, put_varint};
+use crate::error::{ProtocolViolation, Refusal, Rule};
+use crate::limits::{AnnouncedLimits, Limits};
+use crate::metadata::Metadata;
+
+/// The first bytes of a `Hello` and of a `Welcome`.
+pub(crate) const MAGIC: [u8; 4] = *b"vox\x01";
+
+/// The version of the protocol that this crate speaks.
+pub(crate) const VERSION: u64 = 1;
+
+/// What the initiator says first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hello {
+    /// The lowest and the highest version that the initiator speaks.
+    pub versions: (u64, u64),
+    /// Bits of optional behaviour. None is defined in version 1; unknown bits are ignored.
+    pub features: u64,
+    /// What the acceptor must obey.
+    pub limits: AnnouncedLimits,
+    /// About the initiator.
+    pub metadata: Metadata,
+    /// Opens connection 1 at once, without a further round trip: the service's name, and metadata.
+    pub service: Option<(String, Metadata)>,
+}
+
+/// What the acceptor answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Welcome {
+    /// The version that both will speak.
+    pub version: u64,
+    /// The bits of optional behaviour that both know.
+    pub features: u64,
+    /// What the initiator must obey.
+    pub limits: AnnouncedLimits,
+}
+
+/// The first message from the peer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Greeting {
+    Hello(Hello),
+    Welcome(Welcome),
+    /// The session, or the connection that the `Hello` asked for, is refused.
+    Rejected(Refusal),
+}
+
+impl Greeting {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Hello(hello) => {
+                let start = begin(out, Kind::Hello);
+                hello.put_body(out);
+                finish(out, start, 0);
+            }
+            Self::Welcome(welcome) => {
+                let start = begin(out, Kind::Welcome);
+                out.extend_from_slice(&MAGIC);
+                put_varint(out, welcome.version);
+                put_varint(out, welcome.features);
+                put_limits(out, &welcome.limits);
+                finish(out, start, 0);
+            }
+            Self::Rejected(refusal) => {
+                let start = begin(out, Kind::Rejected);
+                out.extend_from_slice(&MAGIC);
+                put_refusal(out, refusal);
+                finish(out, start, 0);
+            }
+        }
+    }
+
+    /// Reads the body of one handshake frame, its length removed.
+    pub(crate) fn parse(body: &Bytes, limits: &Limits) -> Result<Self, ProtocolViolation> {
+        let mut reader = Reader::new(body);
+        let r = &mut reader;
+        let kind = r.byte("kind")?;
+        if r.fixed::<4>("magic")? != MAGIC {
+            return Err(ProtocolViolation::new(Rule::MalformedFrame, "not a vox peer: the magic bytes are others"));
+        }
+        let greeting = match kind {
+            k if k == Kind::Hello as u8 => Self::Hello(Hello::read(r, limits)?),
+            k if k == Kind::Welcome as u8 => Self::Welcome(Welcome {
+                version: r.varint("version")?,
+                features: r.varint("features")?,
+                limits: r.limits()?,
+            }),
+            k if k == Kind::Rejected as u8 => Self::Rejected(read_refusal(r)?),
+            _ => {
+                return Err(ProtocolViolation::new(
+                    Rule::MalformedFrame,
+                    format!("kind {kind:#04x} before the handshake"),
+                ));
+            }
+        };
+        // Bytes past what this version knows are a later version's; the features say whether they matter.
+        Ok(greeting)
+    }
+}
+
+impl Hello {
+    fn put_body(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&MAGIC);
+        put_varint(out, self.versions.0);
+        put_varint(out, self.versions.1);
+        put_varint(out, self.features);
+        put_limits(out, &self.limits);
+        super::put_metadata(out, &self.metadata);
+        match &self.service {
+            None => out.push(0),
+            Some((service, metadata)) => {
+                out.push(1);
+                Open { service: service.clone(), metadata: metadata.clone() }.put(out);
+            }
+        }
+    }
+
+    fn read(r: &mut Reader<'_>, limits: &Limits) -> Result<Self, ProtocolViolation> {
+        Ok(Self {
+            versions: (r.varint("lowest version")?, r.varint("highest version")?),
+            features: r.varint("features")?,
+            limits: r.limits()?,
+            metadata: r.metadata(limits)?,
+            service: match r.byte("service flag")? {
+                0 => None,
+                1 => {
+                    let open = Open::read(r, limits)?;
+                    Some((open.service, open.metadata))
+                }
+                _ => return Err(r.fault("service flag", "neither 0 nor 1")),
+            },
+        })
+    }
+
+    /// The highest version that both ends speak.
+    pub(crate) fn common_version(&self) -> Option<u64> {
+        (self.versions.0..=self.versions.1).contains(&VERSION).then_some(VERSION)
+    }
+}

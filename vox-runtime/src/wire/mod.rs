@@ -1,0 +1,83 @@
+//! Bytes to messages and back. `docs/protocol.md` describes every byte.
+//!
+//! This room owns the framing, the layout of each message and of the handshake. It keeps no state and does
+//! no IO: bytes come in as one whole frame and leave as a [`Frame`] or a violation that says what is wrong;
+//! messages leave by being appended to a buffer.
+
+mod frame;
+mod handshake;
+mod outcome;
+mod reader;
+
+pub(crate) use frame::{
+    CallHead, ChannelDirection, ChannelOpen, Frame, Kind, Open, begin, finish, put_items_head, put_reply_head,
+};
+pub(crate) use handshake::{Greeting, MAGIC, VERSION};
+pub use handshake::{Hello, Welcome};
+pub(crate) use outcome::{ERR, Failure, OK, USER};
+pub(crate) use reader::Reader;
+
+use crate::limits::{AnnouncedLimits, Limits};
+use crate::metadata::Metadata;
+
+/// Bytes before a frame's body: its length, little-endian.
+pub(crate) const LENGTH_BYTES: usize = 4;
+
+/// Appends a variable-length integer: seven bits a byte, the lowest first.
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a length and the text.
+pub(crate) fn put_str(out: &mut Vec<u8>, text: &str) {
+    put_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) {
+    put_varint(out, metadata.len() as u64);
+    for (key, value, sensitive) in metadata.entries() {
+        put_str(out, key);
+        out.push(u8::from(sensitive));
+        put_str(out, value);
+    }
+}
+
+/// Says which limit this metadata is over, if any.
+pub(crate) fn check_metadata(metadata: &Metadata, limits: &Limits) -> Result<(), String> {
+    if metadata.len() > limits.max_metadata_entries {
+        return Err(format!(
+            "{} entries of metadata, over the limit of {}",
+            metadata.len(),
+            limits.max_metadata_entries
+        ));
+    }
+    let mut total = 0;
+    for (key, value) in metadata.iter() {
+        if key.is_empty() || key.len() > limits.max_metadata_key {
+            return Err(format!("a metadata key of {} bytes, outside 1..={}", key.len(), limits.max_metadata_key));
+        }
+        total += key.len() + value.len();
+    }
+    if total > limits.max_metadata_bytes {
+        return Err(format!("{total} bytes of metadata, over the limit of {}", limits.max_metadata_bytes));
+    }
+    Ok(())
+}
+
+fn put_limits(out: &mut Vec<u8>, limits: &AnnouncedLimits) {
+    for value in [
+        limits.max_message_bytes,
+        limits.max_connections,
+        limits.max_calls,
+        limits.max_channels,
+        limits.channel_items,
+        limits.channel_bytes,
+    ] {
+        put_varint(out, value);
+    }
+}

@@ -1,0 +1,83 @@
+//! The replies that the runtime makes itself, in the shape of every reply: `Result<T, VoxError<E>>`.
+//!
+//! The bytes are the same whatever `T` and `E` are: the tag of `Err`, the variant of `VoxError`, and for some
+//! a text. So no reply is ever of another shape than its method's.
+
+use super::{Reader, put_str};
+use crate::error::{ProtocolViolation, VoxError};
+
+/// The tag of `Ok` in a response.
+pub(crate) const OK: u8 = 0;
+/// The tag of `Err` in a response.
+pub(crate) const ERR: u8 = 1;
+/// The variant `VoxError::User`.
+pub(crate) const USER: u8 = 0;
+
+/// An outcome of the runtime's own that travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    UnknownMethod,
+    InvalidPayload(String),
+    Busy,
+    Cancelled,
+    DeadlineExceeded,
+    Panicked,
+    Indeterminate,
+    InvalidResponse(String),
+}
+
+impl Failure {
+    /// Appends the whole response payload.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.push(ERR);
+        match self {
+            Self::UnknownMethod => out.push(1),
+            Self::InvalidPayload(why) => {
+                out.push(2);
+                put_str(out, why);
+            }
+            Self::Busy => out.push(3),
+            Self::Cancelled => out.push(4),
+            Self::DeadlineExceeded => out.push(5),
+            Self::Panicked => out.push(6),
+            Self::Indeterminate => out.push(7),
+            Self::InvalidResponse(why) => {
+                out.push(8);
+                put_str(out, why);
+            }
+        }
+    }
+
+    /// Reads what follows the tag `Err`, where it is not `VoxError::User`.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ProtocolViolation> {
+        let mut r = Reader::new(bytes);
+        let failure = match r.byte("outcome")? {
+            1 => Self::UnknownMethod,
+            2 => Self::InvalidPayload(r.text("reason")?.to_owned()),
+            3 => Self::Busy,
+            4 => Self::Cancelled,
+            5 => Self::DeadlineExceeded,
+            6 => Self::Panicked,
+            7 => Self::Indeterminate,
+            8 => Self::InvalidResponse(r.text("reason")?.to_owned()),
+            other => return Err(r.fault("outcome", &format!("{other} is none that travels"))),
+        };
+        r.end()?;
+        Ok(failure)
+    }
+}
+
+impl<E> From<Failure> for VoxError<E> {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::UnknownMethod => Self::UnknownMethod,
+            Failure::InvalidPayload(why) => Self::InvalidPayload(why),
+            Failure::Busy => Self::Busy,
+            Failure::Cancelled => Self::Cancelled,
+            Failure::DeadlineExceeded => Self::DeadlineExceeded,
+            Failure::Panicked => Self::Panicked,
+            Failure::Indeterminate => Self::Indeterminate,
+            Failure::InvalidResponse(why) => Self::InvalidResponse(why),
+        }
+    }
+}

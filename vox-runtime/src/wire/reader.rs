@@ -1,0 +1,129 @@
+//! A cursor over one frame. Everything it gives out is checked against the bytes that are there.
+
+use crate::error::{ProtocolViolation, Rule};
+use crate::limits::{AnnouncedLimits, Limits};
+use crate::metadata::Metadata;
+
+/// Reads one frame from its start to its end.
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+type Read<T> = Result<T, ProtocolViolation>;
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were read.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) fn remaining(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    pub(crate) fn byte(&mut self, what: &str) -> Read<u8> {
+        let Some(&byte) = self.bytes.get(self.at) else {
+            return Err(self.fault(what, "the frame ends before it"));
+        };
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// A variable-length integer: at most ten bytes, no bits past the 64th.
+    pub(crate) fn varint(&mut self, what: &str) -> Read<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte(what)?;
+            if shift == 63 && byte > 1 {
+                return Err(self.fault(what, "an integer past 64 bits"));
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(self.fault(what, "an integer past 64 bits"))
+    }
+
+    pub(crate) fn varint32(&mut self, what: &str) -> Read<u32> {
+        let value = self.varint(what)?;
+        u32::try_from(value).map_err(|_| self.fault(what, "an integer past 32 bits"))
+    }
+
+    pub(crate) fn take(&mut self, len: u64, what: &str) -> Read<&'a [u8]> {
+        if len > self.remaining() as u64 {
+            return Err(self.fault(what, "longer than the frame"));
+        }
+        let start = self.at;
+        self.at += len as usize;
+        Ok(&self.bytes[start..self.at])
+    }
+
+    pub(crate) fn fixed<const N: usize>(&mut self, what: &str) -> Read<[u8; N]> {
+        let mut out = [0; N];
+        out.copy_from_slice(self.take(N as u64, what)?);
+        Ok(out)
+    }
+
+    pub(crate) fn text(&mut self, what: &str) -> Read<&'a str> {
+        let len = self.varint(what)?;
+        let bytes = self.take(len, what)?;
+        std::str::from_utf8(bytes).map_err(|_| self.fault(what, "not UTF-8"))
+    }
+
+    pub(crate) fn metadata(&mut self, limits: &Limits) -> Read<Metadata> {
+        let count = self.varint("metadata count")?;
+        let over = |detail: String| ProtocolViolation::new(Rule::MetadataTooLarge, detail);
+        if count > limits.max_metadata_entries as u64 {
+            return Err(over(format!("{count} entries, over the limit of {}", limits.max_metadata_entries)));
+        }
+        let mut metadata = Metadata::new();
+        let mut total = 0;
+        for _ in 0..count {
+            let key = self.text("metadata key")?;
+            let sensitive = match self.byte("metadata flags")? {
+                0 => false,
+                1 => true,
+                _ => return Err(self.fault("metadata flags", "unknown flags")),
+            };
+            let value = self.text("metadata value")?;
+            if key.is_empty() || key.len() > limits.max_metadata_key {
+                return Err(over(format!("a key of {} bytes, outside 1..={}", key.len(), limits.max_metadata_key)));
+            }
+            total += key.len() + value.len();
+            if total > limits.max_metadata_bytes {
+                return Err(over(format!("over the limit of {} bytes", limits.max_metadata_bytes)));
+            }
+            metadata.push(key.to_owned(), value.to_owned(), sensitive);
+        }
+        Ok(metadata)
+    }
+
+    pub(crate) fn limits(&mut self) -> Read<AnnouncedLimits> {
+        Ok(AnnouncedLimits {
+            max_message_bytes: self.varint("max_message_bytes")?,
+            max_connections: self.varint("max_connections")?,
+            max_calls: self.varint("max_calls")?,
+            max_channels: self.varint("max_channels")?,
+            channel_items: self.varint("channel_items")?,
+            channel_bytes: self.varint("channel_bytes")?,
+        })
+    }
+
+    /// The frame must end here.
+    pub(crate) fn end(&self) -> Read<()> {
+        match self.remaining() {
+            0 => Ok(()),
+            n => Err(self.fault("frame", &format!("{n} bytes past its end"))),
+        }
+    }
+
+    pub(crate) fn fault(&self, what: &str, fault: &str) -> ProtocolViolation {
+        ProtocolViolation::new(Rule::MalformedFrame, format!("{what} at byte {}: {fault}", self.at))
+    }
+}
