@@ -8,6 +8,8 @@ mod frame;
 mod handshake;
 mod outcome;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use frame::{
     CallHead, ChannelDirection, ChannelOpen, Frame, Kind, Open, begin, finish, put_items_head, put_reply_head,
