@@ -77,9 +77,9 @@ fn the_announced_limits_are_listed_with_their_defaults() {
 #[test]
 fn method_ids_are_fnv_1a_of_the_dotted_name() {
     for name in ["Bank.balance", "Bank.transfer"] {
-        let id = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let id = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         check_row(&format!("| `{name}` | `{id:#018x}` | `{}` |", hex(&id.to_le_bytes())));
     }
 }

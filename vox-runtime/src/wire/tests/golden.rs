@@ -170,10 +170,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("items", Frame::Items { connection, channel, items: Bytes::from_static(b"\x03abc") }),
         ("items-run", Frame::Items { connection, channel, items: Bytes::from_static(b"\x01a\x00\x02bc") }),
         ("close", Frame::Close { connection, channel, metadata: Metadata::new() }),
-        (
-            "close-with-metadata",
-            Frame::Close { connection, channel, metadata: metadata(&[("rows", "42", false)]) },
-        ),
+        ("close-with-metadata", Frame::Close { connection, channel, metadata: metadata(&[("rows", "42", false)]) }),
         ("reset", Frame::Reset { connection, channel }),
         ("credit", Frame::Credit { connection, channel, items: 128, bytes: 4096 }),
         ("credit-largest", Frame::Credit { connection, channel, items: u32::MAX, bytes: u32::MAX }),
