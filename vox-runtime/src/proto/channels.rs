@@ -138,9 +138,13 @@ impl Channels {
         self.table.push(id.0, Channel { request, half });
     }
 
-    /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone.
+    /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone, or has a
+    /// holder already, as where a peer's arguments name one channel twice.
     pub(crate) fn bind(&mut self, id: ChannelId, token: Token, fx: &mut Effects) -> bool {
         let Some(channel) = self.table.get_mut(id.0) else { return false };
+        if !channel.is_unbound() {
+            return false;
+        }
         let over = match &mut channel.half {
             Half::Sender { state, .. } => match std::mem::replace(state, SenderState::Live(token)) {
                 SenderState::Unbound { reset } => {
