@@ -244,16 +244,36 @@ impl Serving {
         next
     }
 
-    /// Everything on this connection ends. Nobody is left to answer; handlers of `persist` methods run on.
-    pub(crate) fn end_all(&mut self, reason: &EndReason, detached: &mut Detached, fx: &mut Effects) {
+    /// Everything on this connection ends. Nobody is left to answer; handlers of `persist` methods run on, and the
+    /// others until they notice.
+    pub(crate) fn end_all(
+        &mut self,
+        reason: &EndReason,
+        detached: &mut Detached,
+        aborting: &mut Detached,
+        fx: &mut Effects,
+    ) {
         for (request, running) in self.running.drain() {
-            if runs_to_its_end(self.descriptor, running.method) {
-                detached.insert((self.id, RequestId(request)));
-            } else {
-                fx.emit(Output::AbortHandler { connection: self.id, request: RequestId(request) });
+            let key = (self.id, RequestId(request));
+            match running.state {
+                RunningState::Runs if runs_to_its_end(self.descriptor, running.method) => {
+                    detached.insert(key);
+                }
+                RunningState::Runs => {
+                    aborting.insert(key);
+                    fx.emit(Output::AbortHandler { connection: key.0, request: key.1 });
+                }
+                RunningState::Aborting(_) => {
+                    aborting.insert(key);
+                }
             }
         }
         self.channels.end_all(reason, fx);
+    }
+
+    /// Whether this method's handlers run on without their callers.
+    pub(crate) fn detaches(&self, method: MethodId) -> bool {
+        runs_to_its_end(self.descriptor, method)
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Session {
     calling: IdTable<Calling>,
     serving: IdTable<Serving>,
     detached: Detached,
+    /// Handlers of connections that are gone, told to end and not ended yet: they still take their room.
+    aborting: Detached,
     fx: Effects,
     unread_answers: std::collections::VecDeque<u64>,
     /// No later than the earliest deadline; may be of a call that has ended.
@@ -73,6 +75,7 @@ impl Session {
             calling: IdTable::default(),
             serving: IdTable::default(),
             detached: Detached::new(),
+            aborting: Detached::new(),
             fx: Effects::default(),
             unread_answers: std::collections::VecDeque::new(),
             deadline: None,
@@ -144,9 +147,13 @@ impl Session {
         self.calling.get(connection.0).map_or(0, Calling::in_flight)
     }
 
-    /// How many handlers run for the peer, detached ones included.
+    /// How many handlers run for the peer, those whose connection is gone included.
     pub(crate) fn handlers_running(&self) -> usize {
-        self.serving.iter().map(|(_, s)| s.running()).sum::<usize>() + self.detached.len()
+        self.attached_running() + self.aborting.len() + self.detached.len()
+    }
+
+    fn attached_running(&self) -> usize {
+        self.serving.iter().map(|(_, s)| s.running()).sum()
     }
 
     /// The longest payload that the peer takes.
@@ -235,7 +242,7 @@ impl Session {
 
     /// A handler has ended.
     pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        if self.detached.remove(&(connection, request)) {
+        if self.detached.remove(&(connection, request)) || self.aborting.remove(&(connection, request)) {
             return;
         }
         let max_payload = self.max_payload();
@@ -350,7 +357,7 @@ impl Session {
     }
 
     fn on_call(&mut self, now: Instant, head: crate::wire::CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
-        let (connection, request) = (head.connection, head.request);
+        let (connection, request, method) = (head.connection, head.request, head.method);
         let limits = (self.limits.max_calls, self.limits.max_channels);
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a call", self.role.peer());
@@ -358,13 +365,22 @@ impl Session {
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
         serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)?;
         self.deadline = earlier(self.deadline, deadline);
-        if self.detached.len() >= self.limits.max_detached {
+        let detaches = serving.detaches(method);
+        if self.is_full_house(detaches) {
             // The newest output is this call's dispatch: a full house answers for it instead.
             if let Some(Output::Dispatch(_)) = self.fx.outputs.pop_back() {
                 self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
             }
         }
         Ok(())
+    }
+
+    /// Whether the call that was just taken is one too many for this end, though not for what it announced.
+    fn is_full_house(&self, detaches: bool) -> bool {
+        // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
+        let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);
+        let crowded = !self.aborting.is_empty() && self.attached_running() + self.aborting.len() > most;
+        crowded || (detaches && self.detached.len() >= self.limits.max_detached)
     }
 
     fn on_cancel(&mut self, connection: ConnectionId, request: RequestId) -> Result<(), ProtocolViolation> {
@@ -425,7 +441,7 @@ impl Session {
     fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
         let reason = EndReason::Goodbye("the peer closed the connection".into());
         if let Some(mut serving) = self.serving.remove(connection.0) {
-            serving.end_all(&reason, &mut self.detached, &mut self.fx);
+            serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         } else if let Some(mut calling) = self.calling.remove(connection.0) {
             self.abort_opening(&mut calling, &reason);
             calling.end_all(&reason, &mut self.fx);
@@ -452,7 +468,7 @@ impl Session {
             calling.end_all(&reason, &mut self.fx);
         }
         for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
-            serving.end_all(&reason, &mut self.detached, &mut self.fx);
+            serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         }
         self.ended = Some(reason.clone());
         self.fx.emit(Output::Ended(reason));
