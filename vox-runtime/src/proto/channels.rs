@@ -199,6 +199,7 @@ impl Channels {
     pub(crate) fn close(&mut self, connection: ConnectionId, id: ChannelId, metadata: Metadata, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
             fx.send(&Frame::Close { connection, channel: id, metadata });
+            fx.emit(Output::Room);
         }
     }
 
@@ -206,6 +207,7 @@ impl Channels {
     pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
             fx.send(&Frame::Reset { connection, channel: id });
+            fx.emit(Output::Room);
         }
     }
 
