@@ -113,7 +113,11 @@ impl Serving {
         while self.unread_replies.front().is_some_and(|end| *end <= fx.outbox.written()) {
             self.unread_replies.pop_front();
         }
-        if self.running.len() + self.unread_replies.len() >= max_calls {
+        let taken = fx.outbox.taken();
+        let unread = self.unread_replies.len() - self.unread_replies.partition_point(|end| *end <= taken);
+        // A reply that was taken may have been read though no write is reported yet; only so many can be, though.
+        let unreported = self.running.len() + self.unread_replies.len();
+        if self.running.len() + unread >= max_calls || unreported >= max_calls.saturating_mul(2) {
             return Err(ProtocolViolation::new(
                 Rule::TooManyCalls,
                 format!("request {request} is over the limit of {max_calls}"),
