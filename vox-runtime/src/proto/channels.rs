@@ -263,6 +263,10 @@ impl Channels {
             return Err(wrong_direction("items", id));
         };
         let mut reader = Reader::new(&items);
+        if items.is_empty() {
+            // It takes no credit, so nothing else would bound how many are kept.
+            return Err(reader.fault("items", "a run of none"));
+        }
         while reader.remaining() > 0 {
             let len = reader.varint("item length")?;
             reader.take(len, "item")?;
