@@ -120,11 +120,16 @@ impl Session {
         if self.ended.is_some() {
             return None;
         }
-        let keepalive = match self.probed {
-            Some(at) => Some(at + self.limits.keepalive_timeout),
-            None => self.is_live().then(|| self.last_heard + self.limits.keepalive),
-        };
-        earlier(self.deadline, keepalive)
+        earlier(self.deadline, self.keepalive_due())
+    }
+
+    /// When the peer is probed next, or given up. A limit past the end of time is never reached.
+    fn keepalive_due(&self) -> Option<Instant> {
+        match self.probed {
+            Some(at) => at.checked_add(self.limits.keepalive_timeout),
+            None if self.is_live() => self.last_heard.checked_add(self.limits.keepalive),
+            None => None,
+        }
     }
 
     /// Why the session ended, if it has.
@@ -274,13 +279,14 @@ impl Session {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.expire(now);
         }
-        match self.probed {
-            Some(at) if at + self.limits.keepalive_timeout <= now => self.end(EndReason::KeepaliveTimeout),
-            None if self.is_live() && self.last_heard + self.limits.keepalive <= now => {
-                self.probed = Some(now);
-                self.fx.send(&Frame::Ping { nonce: 0 });
-            }
-            Some(_) | None => {}
+        if self.keepalive_due().is_none_or(|due| due > now) {
+            return;
+        }
+        if self.probed.is_some() {
+            self.end(EndReason::KeepaliveTimeout);
+        } else {
+            self.probed = Some(now);
+            self.fx.send(&Frame::Ping { nonce: 0 });
         }
     }
 
