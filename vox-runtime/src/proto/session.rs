@@ -194,6 +194,7 @@ impl Session {
     pub(crate) fn accept(&mut self, id: ConnectionId, service: usize, descriptor: &'static ServiceDescriptor) {
         self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
         self.fx.send(&Frame::Accept { connection: id });
+        self.unread_answers.push_back(self.fx.outbox.end());
     }
 
     /// Refuses an offered connection.
@@ -317,6 +318,9 @@ impl Session {
 
     /// The peer broke a rule that is seen outside: a length past the limit.
     pub(crate) fn on_violation(&mut self, violation: &ProtocolViolation) {
+        if self.ended.is_some() {
+            return;
+        }
         self.fx.send(&Frame::Violation(violation.clone()));
         self.end(EndReason::PeerViolation(violation.clone().into()));
     }
