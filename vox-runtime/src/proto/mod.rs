@@ -19,6 +19,8 @@ mod table;
 
 #[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};
