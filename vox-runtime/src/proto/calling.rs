@@ -167,10 +167,18 @@ impl Calling {
 
     /// Everything on this connection ends.
     pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
-        let written = fx.outbox.written();
+        // What this end still says last is written after all that was put before it, calls included.
+        let left = match reason {
+            EndReason::ClosedHere | EndReason::PeerViolation(_) => fx.outbox.end(),
+            EndReason::Goodbye(_)
+            | EndReason::LinkLost(_)
+            | EndReason::KeepaliveTimeout
+            | EndReason::WriteStalled
+            | EndReason::AccusedByPeer(_) => fx.outbox.taken(),
+        };
         for (_, attempt) in self.attempts.drain() {
             let AttemptState::Waiting(token) = attempt.state else { continue };
-            let end = match attempt.end <= written {
+            let end = match attempt.end <= left {
                 true => CallEnd::Indeterminate,
                 false => CallEnd::NeverLeft(reason.clone()),
             };

@@ -24,7 +24,7 @@ pub(crate) enum ChannelEnd {
 /// What became of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
-    Sent,
+    Yes,
     /// No credit: wait for `GrantPermits`.
     Wait,
     /// The channel has ended.
@@ -138,9 +138,13 @@ impl Channels {
         self.table.push(id.0, Channel { request, half });
     }
 
-    /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone.
+    /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone, or has a
+    /// holder already, as where a peer's arguments name one channel twice.
     pub(crate) fn bind(&mut self, id: ChannelId, token: Token, fx: &mut Effects) -> bool {
         let Some(channel) = self.table.get_mut(id.0) else { return false };
+        if !channel.is_unbound() {
+            return false;
+        }
         let over = match &mut channel.half {
             Half::Sender { state, .. } => match std::mem::replace(state, SenderState::Live(token)) {
                 SenderState::Unbound { reset } => {
@@ -188,13 +192,19 @@ impl Channels {
         }
         credit.charge(item.len());
         fx.outbox.put_item(connection, id, item, max_frame);
-        Sent::Sent
+        Sent::Yes
+    }
+
+    /// Whether the channel is a sender with credit.
+    pub(crate) fn may_send(&self, id: ChannelId) -> bool {
+        matches!(self.table.get(id.0), Some(Channel { half: Half::Sender { credit, .. }, .. }) if credit.may_send())
     }
 
     /// Ends a sender gracefully. Needs no credit.
     pub(crate) fn close(&mut self, connection: ConnectionId, id: ChannelId, metadata: Metadata, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
             fx.send(&Frame::Close { connection, channel: id, metadata });
+            fx.emit(Output::Room);
         }
     }
 
@@ -202,6 +212,7 @@ impl Channels {
     pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
             fx.send(&Frame::Reset { connection, channel: id });
+            fx.emit(Output::Room);
         }
     }
 
@@ -257,6 +268,10 @@ impl Channels {
             return Err(wrong_direction("items", id));
         };
         let mut reader = Reader::new(&items);
+        if items.is_empty() {
+            // It takes no credit, so nothing else would bound how many are kept.
+            return Err(reader.fault("items", "a run of none"));
+        }
         while reader.remaining() > 0 {
             let len = reader.varint("item length")?;
             reader.take(len, "item")?;

@@ -19,12 +19,14 @@ mod table;
 
 #[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};
 pub(crate) use outbox::{Batch, Outbox};
 pub(crate) use serving::{HandlerEnd, Request};
-pub(crate) use session::{Gate, Session};
+pub(crate) use session::{Gate, HEAD_ROOM, Session, earlier};
 
 use std::collections::VecDeque;
 

@@ -17,8 +17,9 @@ const SEGMENT: usize = 64 << 10;
 pub(crate) struct Outbox {
     sealed: VecDeque<Vec<u8>>,
     tail: Vec<u8>,
-    /// Stream offsets: after everything that was put, and after everything that was written.
+    /// Stream offsets: after everything that was put, that was taken for writing, and that was reported written.
     end: u64,
+    taken: u64,
     written: u64,
     /// Where in the tail the last frame starts, if it is a run of items that may be added to.
     run: Option<(ConnectionId, ChannelId, usize)>,
@@ -43,6 +44,12 @@ impl Outbox {
     /// The stream offset after everything that was written.
     pub(crate) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// The stream offset after everything that was taken. The peer may have read up to here, whatever was reported
+    /// written: whoever writes does so first and reports it later.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Appends a frame by writing it.
@@ -114,11 +121,20 @@ impl Outbox {
     /// Moves everything into `batch`, whose spare buffer becomes the new tail.
     pub(crate) fn take(&mut self, batch: &mut Batch) {
         self.run = None;
+        self.taken = self.end;
         batch.segments.append(&mut self.sealed);
         if !self.tail.is_empty() {
             let spare = std::mem::take(&mut batch.spare);
             batch.segments.push_back(std::mem::replace(&mut self.tail, spare));
         }
+    }
+
+    /// Drops what was put and not taken.
+    pub(crate) fn discard(&mut self) {
+        self.run = None;
+        self.sealed.clear();
+        self.tail.clear();
+        self.end = self.taken;
     }
 
     /// `len` bytes were written.

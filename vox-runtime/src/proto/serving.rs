@@ -93,6 +93,11 @@ impl Serving {
         self.running.len()
     }
 
+    /// Whether this request's handler should run.
+    pub(crate) fn wants(&self, request: RequestId) -> bool {
+        self.running.get(request.0).is_some_and(|running| matches!(running.state, RunningState::Runs))
+    }
+
     pub(crate) fn channel_was_opened(&self, id: ChannelId) -> bool {
         self.channel_ids.was_opened(id.0)
     }
@@ -113,7 +118,11 @@ impl Serving {
         while self.unread_replies.front().is_some_and(|end| *end <= fx.outbox.written()) {
             self.unread_replies.pop_front();
         }
-        if self.running.len() + self.unread_replies.len() >= max_calls {
+        let taken = fx.outbox.taken();
+        let unread = self.unread_replies.len() - self.unread_replies.partition_point(|end| *end <= taken);
+        // A reply that was taken may have been read though no write is reported yet; only so many can be, though.
+        let unreported = self.running.len() + self.unread_replies.len();
+        if self.running.len() + unread >= max_calls || unreported >= max_calls.saturating_mul(2) {
             return Err(ProtocolViolation::new(
                 Rule::TooManyCalls,
                 format!("request {request} is over the limit of {max_calls}"),
@@ -244,16 +253,36 @@ impl Serving {
         next
     }
 
-    /// Everything on this connection ends. Nobody is left to answer; handlers of `persist` methods run on.
-    pub(crate) fn end_all(&mut self, reason: &EndReason, detached: &mut Detached, fx: &mut Effects) {
+    /// Everything on this connection ends. Nobody is left to answer; handlers of `persist` methods run on, and the
+    /// others until they notice.
+    pub(crate) fn end_all(
+        &mut self,
+        reason: &EndReason,
+        detached: &mut Detached,
+        aborting: &mut Detached,
+        fx: &mut Effects,
+    ) {
         for (request, running) in self.running.drain() {
-            if runs_to_its_end(self.descriptor, running.method) {
-                detached.insert((self.id, RequestId(request)));
-            } else {
-                fx.emit(Output::AbortHandler { connection: self.id, request: RequestId(request) });
+            let key = (self.id, RequestId(request));
+            match running.state {
+                RunningState::Runs if runs_to_its_end(self.descriptor, running.method) => {
+                    detached.insert(key);
+                }
+                RunningState::Runs => {
+                    aborting.insert(key);
+                    fx.emit(Output::AbortHandler { connection: key.0, request: key.1 });
+                }
+                RunningState::Aborting(_) => {
+                    aborting.insert(key);
+                }
             }
         }
         self.channels.end_all(reason, fx);
+    }
+
+    /// Whether this method's handlers run on without their callers.
+    pub(crate) fn detaches(&self, method: MethodId) -> bool {
+        runs_to_its_end(self.descriptor, method)
     }
 }
 

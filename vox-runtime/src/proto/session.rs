@@ -1,11 +1,14 @@
 //! The session: which connections there are, whose turn a frame is, and what time it is.
 
+mod addressing;
+mod observing;
+
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::calling::{CallEnd, Calling, NewCall};
-use super::channels::{Channels, Sent, Windows};
+use super::channels::Windows;
 use super::serving::{Detached, HandlerEnd, Serving, id_violation};
 use super::table::IdTable;
 use super::{Effects, Outbox, Output, Token};
@@ -19,7 +22,7 @@ use crate::wire::{Failure, Frame, Open};
 /// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
 const MAX_UNREAD_ANSWERS: usize = 1024;
 /// What a frame's head may take at most beside its payload, metadata and channels.
-const HEAD_ROOM: usize = 64;
+pub(crate) const HEAD_ROOM: usize = 64;
 
 /// Two peers and everything between them.
 #[derive(Debug)]
@@ -34,7 +37,11 @@ pub(crate) struct Session {
     /// Connections that this end opened, and those that the peer opened.
     calling: IdTable<Calling>,
     serving: IdTable<Serving>,
+    /// Connections that were offered and are neither accepted nor refused yet.
+    offered: usize,
     detached: Detached,
+    /// Handlers of connections that are gone, told to end and not ended yet: they still take their room.
+    aborting: Detached,
     fx: Effects,
     unread_answers: std::collections::VecDeque<u64>,
     /// No later than the earliest deadline; may be of a call that has ended.
@@ -70,7 +77,9 @@ impl Session {
             highest_connection: 0,
             calling: IdTable::default(),
             serving: IdTable::default(),
+            offered: 0,
             detached: Detached::new(),
+            aborting: Detached::new(),
             fx: Effects::default(),
             unread_answers: std::collections::VecDeque::new(),
             deadline: None,
@@ -115,47 +124,16 @@ impl Session {
         if self.ended.is_some() {
             return None;
         }
-        let keepalive = match self.probed {
-            Some(at) => Some(at + self.limits.keepalive_timeout),
-            None => self.is_live().then(|| self.last_heard + self.limits.keepalive),
-        };
-        earlier(self.deadline, keepalive)
+        earlier(self.deadline, self.keepalive_due())
     }
 
-    /// Why the session ended, if it has.
-    pub(crate) fn end_reason(&self) -> Option<&EndReason> {
-        self.ended.as_ref()
-    }
-
-    /// Whether calls or channels are under way.
-    pub(crate) fn is_live(&self) -> bool {
-        self.calling.iter().any(|(_, c)| c.is_live()) || self.serving.iter().any(|(_, s)| s.is_live())
-    }
-
-    /// Whether any connection is open, of either side.
-    pub(crate) fn has_connections(&self) -> bool {
-        !self.calling.is_empty() || !self.serving.is_empty()
-    }
-
-    /// How many calls of this end wait for an answer on the connection.
-    pub(crate) fn calls_in_flight(&self, connection: ConnectionId) -> usize {
-        self.calling.get(connection.0).map_or(0, Calling::in_flight)
-    }
-
-    /// How many handlers run for the peer, detached ones included.
-    pub(crate) fn handlers_running(&self) -> usize {
-        self.serving.iter().map(|(_, s)| s.running()).sum::<usize>() + self.detached.len()
-    }
-
-    /// The longest payload that the peer takes.
-    pub(crate) fn max_payload(&self) -> usize {
-        let announced = usize::try_from(self.peer.max_message_bytes).unwrap_or(usize::MAX);
-        announced.min(Limits::MESSAGE_CEILING).saturating_sub(HEAD_ROOM)
-    }
-
-    /// The largest number of channels that one call can ever have.
-    pub(crate) fn max_channels(&self) -> usize {
-        usize::try_from(self.peer.max_channels).unwrap_or(usize::MAX)
+    /// When the peer is probed next, or given up. A limit past the end of time is never reached.
+    fn keepalive_due(&self) -> Option<Instant> {
+        match self.probed {
+            Some(at) => at.checked_add(self.limits.keepalive_timeout),
+            None if self.is_live() => self.last_heard.checked_add(self.limits.keepalive),
+            None => None,
+        }
     }
 
     // ---- facts from this end's user ----
@@ -178,12 +156,21 @@ impl Session {
 
     /// Serves an offered connection.
     pub(crate) fn accept(&mut self, id: ConnectionId, service: usize, descriptor: &'static ServiceDescriptor) {
+        self.offered -= 1;
+        if self.ended.is_some() {
+            return;
+        }
         self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
         self.fx.send(&Frame::Accept { connection: id });
+        self.unread_answers.push_back(self.fx.outbox.end());
     }
 
     /// Refuses an offered connection.
     pub(crate) fn refuse(&mut self, connection: ConnectionId, refusal: Refusal) {
+        self.offered -= 1;
+        if self.ended.is_some() {
+            return;
+        }
         self.fx.send(&Frame::Refuse { connection, refusal });
         self.unread_answers.push_back(self.fx.outbox.end());
     }
@@ -233,51 +220,12 @@ impl Session {
 
     /// A handler has ended.
     pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        if self.detached.remove(&(connection, request)) {
+        if self.detached.remove(&(connection, request)) || self.aborting.remove(&(connection, request)) {
             return;
         }
         let max_payload = self.max_payload();
         if let Some(serving) = self.serving.get_mut(connection.0) {
             serving.handler_ended(request, end, max_payload, &mut self.fx);
-        }
-    }
-
-    /// Gives a channel of a call that this end serves to its holder. `false`: the channel is gone.
-    pub(crate) fn bind(&mut self, connection: ConnectionId, channel: ChannelId, token: Token) -> bool {
-        match self.serving.get_mut(connection.0) {
-            Some(serving) => serving.channels.bind(channel, token, &mut self.fx),
-            None => false,
-        }
-    }
-
-    /// Sends one item. The outbox's high-water mark counts like missing credit.
-    pub(crate) fn send_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) -> Sent {
-        if self.ended.is_none() && self.fx.outbox.pending() > self.limits.outbox_bytes {
-            return Sent::Wait;
-        }
-        let max_frame = self.max_payload();
-        let (channels, fx) = self.channels(connection);
-        channels.map_or(Sent::Gone, |channels| channels.send(connection, channel, item, max_frame, fx))
-    }
-
-    /// Ends a sender gracefully.
-    pub(crate) fn close_channel(&mut self, connection: ConnectionId, channel: ChannelId, metadata: Metadata) {
-        if let (Some(channels), fx) = self.channels(connection) {
-            channels.close(connection, channel, metadata, fx);
-        }
-    }
-
-    /// Ends either half at once.
-    pub(crate) fn reset_channel(&mut self, connection: ConnectionId, channel: ChannelId) {
-        if let (Some(channels), fx) = self.channels(connection) {
-            channels.reset(connection, channel, fx);
-        }
-    }
-
-    /// A receiver took items.
-    pub(crate) fn consumed(&mut self, connection: ConnectionId, channel: ChannelId, items: u32, bytes: u64) {
-        if let (Some(channels), fx) = self.channels(connection) {
-            channels.consumed(connection, channel, items, bytes, fx);
         }
     }
 
@@ -304,13 +252,14 @@ impl Session {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.expire(now);
         }
-        match self.probed {
-            Some(at) if at + self.limits.keepalive_timeout <= now => self.end(EndReason::KeepaliveTimeout),
-            None if self.is_live() && self.last_heard + self.limits.keepalive <= now => {
-                self.probed = Some(now);
-                self.fx.send(&Frame::Ping { nonce: 0 });
-            }
-            Some(_) | None => {}
+        if self.keepalive_due().is_none_or(|due| due > now) {
+            return;
+        }
+        if self.probed.is_some() {
+            self.end(EndReason::KeepaliveTimeout);
+        } else {
+            self.probed = Some(now);
+            self.fx.send(&Frame::Ping { nonce: 0 });
         }
     }
 
@@ -341,6 +290,9 @@ impl Session {
 
     /// The peer broke a rule that is seen outside: a length past the limit.
     pub(crate) fn on_violation(&mut self, violation: &ProtocolViolation) {
+        if self.ended.is_some() {
+            return;
+        }
         self.fx.send(&Frame::Violation(violation.clone()));
         self.end(EndReason::PeerViolation(violation.clone().into()));
     }
@@ -387,7 +339,7 @@ impl Session {
     }
 
     fn on_call(&mut self, now: Instant, head: crate::wire::CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
-        let (connection, request) = (head.connection, head.request);
+        let (connection, request, method) = (head.connection, head.request, head.method);
         let limits = (self.limits.max_calls, self.limits.max_channels);
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a call", self.role.peer());
@@ -395,13 +347,22 @@ impl Session {
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
         serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)?;
         self.deadline = earlier(self.deadline, deadline);
-        if self.detached.len() >= self.limits.max_detached {
+        let detaches = serving.detaches(method);
+        if self.is_full_house(detaches) {
             // The newest output is this call's dispatch: a full house answers for it instead.
             if let Some(Output::Dispatch(_)) = self.fx.outputs.pop_back() {
                 self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
             }
         }
         Ok(())
+    }
+
+    /// Whether the call that was just taken is one too many for this end, though not for what it announced.
+    fn is_full_house(&self, detaches: bool) -> bool {
+        // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
+        let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);
+        let crowded = !self.aborting.is_empty() && self.attached_running() + self.aborting.len() > most;
+        crowded || (detaches && self.detached.len() >= self.limits.max_detached)
     }
 
     fn on_cancel(&mut self, connection: ConnectionId, request: RequestId) -> Result<(), ProtocolViolation> {
@@ -432,10 +393,11 @@ impl Session {
     fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
         self.answer_allowed()?;
         self.peer_connections.open(connection.0).map_err(|fault| id_violation("connection", connection.0, fault))?;
-        if self.serving.len() >= self.limits.max_connections {
+        if self.serving.len() + self.offered >= self.limits.max_connections {
             let why = format!("connection {connection} is over the limit of {}", self.limits.max_connections);
             return Err(ProtocolViolation::new(Rule::TooManyConnections, why));
         }
+        self.offered += 1;
         self.fx.emit(Output::Offered { connection, service: open.service, metadata: open.metadata });
         Ok(())
     }
@@ -462,7 +424,7 @@ impl Session {
     fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
         let reason = EndReason::Goodbye("the peer closed the connection".into());
         if let Some(mut serving) = self.serving.remove(connection.0) {
-            serving.end_all(&reason, &mut self.detached, &mut self.fx);
+            serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         } else if let Some(mut calling) = self.calling.remove(connection.0) {
             self.abort_opening(&mut calling, &reason);
             calling.end_all(&reason, &mut self.fx);
@@ -489,73 +451,14 @@ impl Session {
             calling.end_all(&reason, &mut self.fx);
         }
         for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
-            serving.end_all(&reason, &mut self.detached, &mut self.fx);
+            serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
+        }
+        if !matches!(reason, EndReason::ClosedHere | EndReason::PeerViolation(_)) {
+            // Calls that nobody took for writing were reported as never sent: so they never are.
+            self.fx.outbox.discard();
         }
         self.ended = Some(reason.clone());
         self.fx.emit(Output::Ended(reason));
-    }
-
-    // ---- look-ups ----
-
-    fn owner(&self, connection: ConnectionId) -> Role {
-        if self.role.owns(connection.0) { self.role } else { self.role.peer() }
-    }
-
-    fn channels(&mut self, connection: ConnectionId) -> (Option<&mut Channels>, &mut Effects) {
-        let channels = if self.role.owns(connection.0) {
-            self.calling.get_mut(connection.0).map(|calling| &mut calling.channels)
-        } else {
-            self.serving.get_mut(connection.0).map(|serving| &mut serving.channels)
-        };
-        (channels, &mut self.fx)
-    }
-
-    fn calling_for(
-        &mut self,
-        connection: ConnectionId,
-    ) -> Result<(Option<&mut Calling>, &mut Effects), ProtocolViolation> {
-        if self.calling.get(connection.0).is_none() {
-            self.stray(connection, "a reply", self.role)?;
-        }
-        Ok((self.calling.get_mut(connection.0), &mut self.fx))
-    }
-
-    /// The channels of the connection, where this channel was ever opened. `None`: the connection is gone.
-    fn channels_for(
-        &mut self,
-        connection: ConnectionId,
-        channel: ChannelId,
-    ) -> Result<(Option<&mut Channels>, &mut Effects), ProtocolViolation> {
-        let opened = if self.role.owns(connection.0) {
-            self.calling.get(connection.0).map(|calling| calling.channel_was_opened(channel))
-        } else {
-            self.serving.get(connection.0).map(|serving| serving.channel_was_opened(channel))
-        };
-        match opened {
-            None => self.stray(connection, "a channel's message", self.owner(connection))?,
-            Some(true) => {}
-            Some(false) => {
-                let why = format!("channel {channel} of connection {connection} was never opened");
-                return Err(ProtocolViolation::new(Rule::UnknownChannel, why));
-            }
-        }
-        Ok(self.channels(connection))
-    }
-
-    /// A message for a connection that is not there: fine where it was closed, a violation where it never was.
-    fn stray(&self, connection: ConnectionId, what: &str, opener: Role) -> Result<(), ProtocolViolation> {
-        let opened = if opener == self.role {
-            self.role.owns(connection.0) && connection.0 <= self.highest_connection
-        } else {
-            self.peer_connections.was_opened(connection.0)
-        };
-        if opened {
-            return Ok(());
-        }
-        let wrong_way = self.owner(connection) != opener
-            && (self.calling.get(connection.0).is_some() || self.serving.get(connection.0).is_some());
-        let rule = if wrong_way { Rule::WrongDirection } else { Rule::UnknownConnection };
-        Err(ProtocolViolation::new(rule, format!("{what} on connection {connection}")))
     }
 }
 

@@ -1,1 +1,94 @@
+//! Two sessions against each other, from a seed.
+//!
+//! A run is a script of random actions: connections opened to services that exist and that do not, calls with and
+//! without channels, handlers that bind their channels late or never and return, fail, panic or are aborted,
+//! items sent and consumed, channels closed and reset, calls abandoned or past their deadline, time that jumps, bytes that
+//! are written and read in parts, reports of writes that come late, connections shut, a goodbye, a cut link. Nothing
+//! in it is random but the seed, and no time passes but what the script lets pass.
+//!
+//! Beside the sessions runs a [`model`](model) of what they promise, which every output is held against:
+//!
+//! - two honest ends never see a violation, and no frame is longer than was announced;
+//! - every call gets exactly one end, none once it was abandoned; its reply is what its handler made of it; it
+//!   runs at most once, and never if its end was that it never left;
+//! - a reply never comes before its handler has ended, unless the method runs to its end;
+//! - no more handlers run for a connection than was announced;
+//! - items arrive whole, in order and once; after a clean end all of them have, with the end's own metadata;
+//!   a reset or a lost link never looks like a clean end; every half hears of its end exactly once;
+//! - no sender is ever past its window, and nobody is left waiting for credit, or for room, that is there;
+//! - when everything is over, nothing is left in any table and no timer runs, and whoever was full before can be
+//!   filled again to the same number.
+//!
+//! `VOX_SEEDS=200000 cargo test --release …` runs more, `VOX_SEED=17` one, with its log.
+//!
+//! Faults that were put into the core to see that this, or the table of violations, finds them: a grant of one item
+//! too few, or a credit charged twice; a grant of one too many; a call answered twice; unbound channels left when their call ends;
+//! a cancel answered before its handler has ended; the end of an unbound channel forgotten, or told before its items; a
+//! shut connection's handlers not aborted, or not counted; a call said to have never left that was handed to the link; no
+//! `Room` where a channel is closed on this end; a deadline that is not watched on either end.
 
+mod end;
+mod model;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use world::World;
+
+/// How many seeds a plain test run tries.
+const SEEDS: u64 = 2000;
+
+#[test]
+fn two_honest_ends_keep_every_promise_whatever_happens_between_them() {
+    if let Some(seed) = variable("VOX_SEED") {
+        World::new(seed, true).run();
+        return;
+    }
+    for seed in 0..variable("VOX_SEEDS").unwrap_or(SEEDS) {
+        if catch_unwind(AssertUnwindSafe(|| World::new(seed, false).run())).is_err() {
+            let _ = catch_unwind(AssertUnwindSafe(|| World::new(seed, true).run()));
+            panic!("seed {seed} fails: run it again with VOX_SEED={seed}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_run_every_time() {
+    let mut traces = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let trace = World::new(seed, false).run();
+        assert_eq!(trace, World::new(seed, false).run(), "seed {seed}");
+        traces.insert(trace);
+    }
+    assert!(traces.len() > 45, "different seeds are different runs");
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Random numbers from a seed: splitmix64.
+#[derive(Debug)]
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    fn percent(&mut self, chance: u64) -> bool {
+        self.next() % 100 < chance
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}

@@ -18,6 +18,10 @@ macro_rules! kinds {
         pub(crate) enum Kind { $($variant = $code,)* }
 
         impl Kind {
+            /// Every kind.
+            #[cfg(test)]
+            pub(super) const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             fn from_code(code: u8) -> Option<Self> {
                 match code { $($code => Some(Self::$variant),)* _ => None }
             }

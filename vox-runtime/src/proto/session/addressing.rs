@@ -1,0 +1,119 @@
+//! What an id names: the channels of this end's user and of the peer's frames, and what is no longer there.
+
+use super::super::calling::Calling;
+use super::super::channels::{Channels, Sent};
+use super::super::{Effects, Token};
+use super::Session;
+use crate::error::{ProtocolViolation, Rule};
+use crate::ids::{ChannelId, ConnectionId, Role};
+use crate::metadata::Metadata;
+
+impl Session {
+    /// Gives a channel of a call that this end serves to its holder. `false`: the channel is gone.
+    pub(crate) fn bind(&mut self, connection: ConnectionId, channel: ChannelId, token: Token) -> bool {
+        match self.serving.get_mut(connection.0) {
+            Some(serving) => serving.channels.bind(channel, token, &mut self.fx),
+            None => false,
+        }
+    }
+
+    /// Sends one item. The outbox's high-water mark counts like missing credit.
+    pub(crate) fn send_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) -> Sent {
+        if self.ended.is_none() && self.fx.outbox.pending() > self.limits.outbox_bytes {
+            return Sent::Wait;
+        }
+        let max_frame = self.max_payload();
+        let (channels, fx) = self.channels(connection);
+        channels.map_or(Sent::Gone, |channels| channels.send(connection, channel, item, max_frame, fx))
+    }
+
+    /// Whether an item could be sent now.
+    pub(crate) fn may_send_item(&mut self, connection: ConnectionId, channel: ChannelId) -> bool {
+        self.fx.outbox.pending() <= self.limits.outbox_bytes
+            && self.channels(connection).0.is_some_and(|channels| channels.may_send(channel))
+    }
+
+    /// Ends a sender gracefully.
+    pub(crate) fn close_channel(&mut self, connection: ConnectionId, channel: ChannelId, metadata: Metadata) {
+        if let (Some(channels), fx) = self.channels(connection) {
+            channels.close(connection, channel, metadata, fx);
+        }
+    }
+
+    /// Ends either half at once.
+    pub(crate) fn reset_channel(&mut self, connection: ConnectionId, channel: ChannelId) {
+        if let (Some(channels), fx) = self.channels(connection) {
+            channels.reset(connection, channel, fx);
+        }
+    }
+
+    /// A receiver took items.
+    pub(crate) fn consumed(&mut self, connection: ConnectionId, channel: ChannelId, items: u32, bytes: u64) {
+        if let (Some(channels), fx) = self.channels(connection) {
+            channels.consumed(connection, channel, items, bytes, fx);
+        }
+    }
+
+    // ---- look-ups ----
+
+    pub(super) fn owner(&self, connection: ConnectionId) -> Role {
+        if self.role.owns(connection.0) { self.role } else { self.role.peer() }
+    }
+
+    fn channels(&mut self, connection: ConnectionId) -> (Option<&mut Channels>, &mut Effects) {
+        let channels = if self.role.owns(connection.0) {
+            self.calling.get_mut(connection.0).map(|calling| &mut calling.channels)
+        } else {
+            self.serving.get_mut(connection.0).map(|serving| &mut serving.channels)
+        };
+        (channels, &mut self.fx)
+    }
+
+    pub(super) fn calling_for(
+        &mut self,
+        connection: ConnectionId,
+    ) -> Result<(Option<&mut Calling>, &mut Effects), ProtocolViolation> {
+        if self.calling.get(connection.0).is_none() {
+            self.stray(connection, "a reply", self.role)?;
+        }
+        Ok((self.calling.get_mut(connection.0), &mut self.fx))
+    }
+
+    /// The channels of the connection, where this channel was ever opened. `None`: the connection is gone.
+    pub(super) fn channels_for(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelId,
+    ) -> Result<(Option<&mut Channels>, &mut Effects), ProtocolViolation> {
+        let opened = if self.role.owns(connection.0) {
+            self.calling.get(connection.0).map(|calling| calling.channel_was_opened(channel))
+        } else {
+            self.serving.get(connection.0).map(|serving| serving.channel_was_opened(channel))
+        };
+        match opened {
+            None => self.stray(connection, "a channel's message", self.owner(connection))?,
+            Some(true) => {}
+            Some(false) => {
+                let why = format!("channel {channel} of connection {connection} was never opened");
+                return Err(ProtocolViolation::new(Rule::UnknownChannel, why));
+            }
+        }
+        Ok(self.channels(connection))
+    }
+
+    /// A message for a connection that is not there: fine where it was closed, a violation where it never was.
+    pub(super) fn stray(&self, connection: ConnectionId, what: &str, opener: Role) -> Result<(), ProtocolViolation> {
+        let opened = if opener == self.role {
+            self.role.owns(connection.0) && connection.0 <= self.highest_connection
+        } else {
+            self.peer_connections.was_opened(connection.0)
+        };
+        if opened {
+            return Ok(());
+        }
+        let wrong_way = self.owner(connection) != opener
+            && (self.calling.get(connection.0).is_some() || self.serving.get(connection.0).is_some());
+        let rule = if wrong_way { Rule::WrongDirection } else { Rule::UnknownConnection };
+        Err(ProtocolViolation::new(rule, format!("{what} on connection {connection}")))
+    }
+}

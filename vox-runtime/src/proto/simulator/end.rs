@@ -1,0 +1,114 @@
+//! One end: its session, and what whoever drives it would keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::super::{Batch, Session, Token};
+use super::Rng;
+use crate::error::EndReason;
+use crate::ids::{ConnectionId, RequestId, Role};
+use crate::limits::Limits;
+
+/// One end of the link.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) session: Session,
+    pub(super) limits: Limits,
+    /// The other end's limits.
+    pub(super) peer: Limits,
+    /// On its way into the link.
+    pub(super) batch: Batch,
+    /// Written, and not yet reported to the session.
+    pub(super) unreported: usize,
+    /// Read from the link, not yet whole frames.
+    pub(super) incoming: Vec<u8>,
+    next_token: u32,
+    /// Whether the service asked for exists.
+    pub(super) opening: BTreeMap<Token, bool>,
+    /// Connections of this end that are open, and of the peer that this end serves.
+    pub(super) calling: BTreeSet<ConnectionId>,
+    pub(super) serving: BTreeSet<ConnectionId>,
+    /// Calls that wait for their end, by the model's index.
+    pub(super) calls: BTreeMap<Token, usize>,
+    pub(super) handlers: BTreeMap<(ConnectionId, RequestId), Handler>,
+    pub(super) halves: BTreeMap<Token, Half>,
+    /// A call with so many channels waits for room on this connection.
+    pub(super) waits: Option<(ConnectionId, usize)>,
+    pub(super) ended: Option<EndReason>,
+}
+
+/// A handler that runs.
+#[derive(Debug)]
+pub(super) struct Handler {
+    pub(super) call: usize,
+    /// Channels of the call that it may yet take up, by the model's index.
+    pub(super) unbound: Vec<usize>,
+    pub(super) aborted: bool,
+}
+
+/// A channel's half that somebody holds.
+#[derive(Debug)]
+pub(super) struct Half {
+    pub(super) channel: usize,
+    pub(super) sends: bool,
+    /// A send waits for credit.
+    pub(super) waits: bool,
+}
+
+impl End {
+    pub(super) fn new(role: Role, limits: &Limits, peer: &Limits, now: Instant) -> Self {
+        Self {
+            session: Session::new(role, limits.clone(), peer.announced(), now),
+            limits: limits.clone(),
+            peer: peer.clone(),
+            batch: Batch::default(),
+            unreported: 0,
+            incoming: Vec::new(),
+            next_token: 0,
+            opening: BTreeMap::new(),
+            calling: BTreeSet::new(),
+            serving: BTreeSet::new(),
+            calls: BTreeMap::new(),
+            handlers: BTreeMap::new(),
+            halves: BTreeMap::new(),
+            waits: None,
+            ended: None,
+        }
+    }
+
+    pub(super) fn token(&mut self) -> Token {
+        self.next_token += 1;
+        Token(self.next_token)
+    }
+
+    /// A frame's payload that surely fits, with room for metadata and channels.
+    pub(super) fn payload_room(&self) -> usize {
+        self.session.max_payload() - 200
+    }
+
+    pub(super) fn outbox_has_room(&mut self) -> bool {
+        self.session.outbox().pending() <= self.limits.outbox_bytes
+    }
+
+    /// Handlers on the connection that count as the peer's calls in flight.
+    pub(super) fn handlers_on(&self, connection: ConnectionId) -> usize {
+        self.handlers.keys().filter(|(on, _)| *on == connection).count()
+    }
+}
+
+/// Limits small enough that everything in the protocol meets them soon.
+pub(super) fn small_limits(rng: &mut Rng) -> Limits {
+    Limits {
+        max_message_bytes: *rng.pick(&[2 << 10, 40 << 10, 4 << 20]),
+        max_connections: 1 + rng.below(3),
+        max_calls: 1 + rng.below(4),
+        max_channels: 1 + rng.below(4),
+        channel_items: 1 + rng.below(5) as u32,
+        channel_bytes: *rng.pick(&[1, 16, 100, 1000, 64 << 10]),
+        outbox_bytes: *rng.pick(&[200, 2000, 400 << 10]),
+        max_detached: *rng.pick(&[0, 1, 3, 1024]),
+        keepalive: Duration::from_millis(*rng.pick(&[50, 30_000])),
+        keepalive_timeout: Duration::from_millis(*rng.pick(&[50, 20_000])),
+        ..Limits::default()
+    }
+}

@@ -1,0 +1,287 @@
+//! Bytes that no honest peer sends: parsing them is an error with a name, never a panic, and never makes room
+//! for what a number in them claims.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use proptest::test_runner::{FileFailurePersistence, RngSeed};
+
+use super::super::{
+    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, Open, Reader, check_metadata, put_varint,
+};
+use super::golden;
+use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
+use crate::limits::Limits;
+use crate::metadata::Metadata;
+
+/// What a byte of a frame may cost in memory: an entry of metadata takes three bytes or more, a channel two.
+const WEIGHT_PER_BYTE: usize = 64;
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn arbitrary_bytes_are_a_frame_or_a_named_violation(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        check(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_bodies_of_every_kind_are_a_frame_or_a_named_violation(
+        kind in prop::sample::select(Kind::ALL),
+        bytes in prop::collection::vec(prop_oneof![0u8..6, any::<u8>()], 0..60),
+    ) {
+        let mut body = vec![kind as u8];
+        body.extend(bytes);
+        check(&body);
+    }
+
+    #[test]
+    fn mutated_frames_are_a_frame_or_a_named_violation(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut all = golden::bodies();
+        all.extend(golden::greeting_bodies());
+        let mut body = all[which.index(all.len())].1.to_vec();
+        for (at, byte) in changes {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        check(&body);
+        body.truncate(cut.index(body.len()));
+        check(&body);
+    }
+
+    #[test]
+    fn frames_survive_being_written_and_read(frame in frame()) {
+        let mut bytes = Vec::new();
+        frame.put(&mut bytes);
+        let (length, body) = bytes.split_first_chunk().expect("a length");
+        prop_assert_eq!(u32::from_le_bytes(*length) as usize, body.len());
+        let parsed = Frame::parse(Bytes::copy_from_slice(body), &Limits::default());
+        prop_assert_eq!(parsed, Ok(frame));
+    }
+
+    #[test]
+    fn integers_survive_being_written_and_read(value in any::<u64>(), shift in 0u32..64) {
+        let value = value >> shift;
+        let mut bytes = Vec::new();
+        put_varint(&mut bytes, value);
+        prop_assert_eq!(bytes.len(), (64 - value.leading_zeros()).div_ceil(7).max(1) as usize);
+        let mut reader = Reader::new(&bytes);
+        prop_assert_eq!(reader.varint("value"), Ok(value));
+        prop_assert_eq!(reader.remaining(), 0);
+    }
+
+    #[test]
+    fn arbitrary_outcomes_are_an_outcome_or_a_named_violation(bytes in prop::collection::vec(0u8..12, 0..20)) {
+        if let Err(violation) = Failure::read(&bytes) {
+            prop_assert_eq!(violation.rule, Rule::MalformedFrame);
+        }
+    }
+}
+
+/// The same cases every time, unless proptest's own variables say otherwise, and no persistence file: a failure
+/// prints its value, and belongs into a test of its own.
+fn config() -> ProptestConfig {
+    let standard = ProptestConfig::default();
+    ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        cases: standard.cases.max(1000),
+        rng_seed: match standard.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            fixed @ RngSeed::Fixed(_) => fixed,
+        },
+        ..standard
+    }
+}
+
+#[test]
+fn every_truncation_of_a_golden_frame_is_a_named_violation() {
+    for (name, body) in golden::bodies() {
+        // What follows a payload's head has no length of its own, so such a frame is whole from there on.
+        let payload = match Frame::parse(body.clone(), &Limits::default()) {
+            Ok(Frame::Call { payload, .. } | Frame::Reply { payload, .. }) => payload.len(),
+            Ok(Frame::Items { items, .. }) => items.len(),
+            _ => 0,
+        };
+        for len in 0..body.len() - payload {
+            let parsed = Frame::parse(body.slice(..len), &Limits::default());
+            assert_eq!(parsed.map_err(|v| v.rule), Err(Rule::MalformedFrame), "{name} cut to {len} bytes");
+        }
+    }
+    for (name, body) in golden::greeting_bodies() {
+        for len in 0..body.len() {
+            let parsed = Greeting::parse(&body.slice(..len), &Limits::default());
+            assert_eq!(parsed.map_err(|v| v.rule), Err(Rule::MalformedFrame), "{name} cut to {len} bytes");
+        }
+    }
+}
+
+/// A claim that was believed would ask for more memory than there is, and abort.
+#[test]
+fn pitfall_34_no_number_in_a_frame_is_believed() {
+    for (_, body) in golden::bodies().into_iter().chain(golden::greeting_bodies()) {
+        for claim in [1 << 20, 1 << 32, 1 << 42, u64::MAX] {
+            for at in 1..body.len() {
+                let mut lie = body[..at].to_vec();
+                put_varint(&mut lie, claim);
+                lie.extend_from_slice(&body[at + 1..]);
+                check(&lie);
+            }
+        }
+    }
+}
+
+#[test]
+fn metadata_past_any_limit_is_refused_alike_before_sending_and_after() {
+    let limits = Limits { max_metadata_bytes: 40, max_metadata_entries: 3, max_metadata_key: 8, ..Limits::default() };
+    let entries = |count: usize, key: usize, value: usize| {
+        let mut metadata = Metadata::new();
+        for _ in 0..count {
+            metadata.insert("k".repeat(key), "v".repeat(value));
+        }
+        metadata
+    };
+    for (metadata, fits) in [
+        (entries(0, 0, 0), true),
+        (entries(3, 1, 1), true),
+        (entries(4, 1, 1), false),
+        (entries(1, 8, 32), true),
+        (entries(1, 9, 0), false),
+        (entries(1, 0, 1), false),
+        (entries(1, 8, 33), false),
+        (entries(2, 8, 12), true),
+        (entries(2, 8, 13), false),
+    ] {
+        assert_eq!(check_metadata(&metadata, &limits).is_ok(), fits, "{metadata:?}");
+        let frame = Frame::Close { connection: ConnectionId(1), channel: ChannelId(1), metadata };
+        let mut bytes = Vec::new();
+        frame.put(&mut bytes);
+        let parsed = Frame::parse(bytes.split_off(4).into(), &limits).map_err(|violation| violation.rule);
+        assert_eq!(parsed, if fits { Ok(frame) } else { Err(Rule::MetadataTooLarge) });
+    }
+}
+
+/// Reads `body` as both rooms would.
+fn check(body: &[u8]) {
+    let limits = Limits::default();
+    let rules = [Rule::MalformedFrame, Rule::TooManyChannels, Rule::MetadataTooLarge];
+    match Frame::parse(Bytes::copy_from_slice(body), &limits) {
+        Ok(frame) => assert!(weight(&frame) <= WEIGHT_PER_BYTE * body.len(), "{frame:?} of {} bytes", body.len()),
+        Err(violation) => {
+            assert!(rules.contains(&violation.rule), "{violation}");
+            assert!(!violation.detail.is_empty() && violation.detail.len() < 200, "{violation}");
+        }
+    }
+    if let Err(violation) = Greeting::parse(&Bytes::copy_from_slice(body), &limits) {
+        assert!(rules.contains(&violation.rule), "{violation}");
+    }
+}
+
+/// The memory that a frame owns beside the bytes it came in.
+fn weight(frame: &Frame) -> usize {
+    let of_metadata = |metadata: &Metadata| {
+        metadata.iter().map(|(key, value)| size_of::<(String, String, bool)>() + key.len() + value.len()).sum()
+    };
+    match frame {
+        Frame::Call { head, .. } => head.channels.capacity() * size_of::<ChannelOpen>() + of_metadata(&head.metadata),
+        Frame::Open { open, .. } => open.service.capacity() + of_metadata(&open.metadata),
+        Frame::Close { metadata, .. } => of_metadata(metadata),
+        Frame::Goodbye { reason } => reason.capacity(),
+        Frame::Violation(violation) => violation.detail.capacity(),
+        Frame::Refuse { refusal, .. } => refusal.reason.capacity(),
+        Frame::Ping { .. }
+        | Frame::Pong { .. }
+        | Frame::Accept { .. }
+        | Frame::Shut { .. }
+        | Frame::Reply { .. }
+        | Frame::Cancel { .. }
+        | Frame::Items { .. }
+        | Frame::Reset { .. }
+        | Frame::Credit { .. } => 0,
+    }
+}
+
+fn frame() -> impl Strategy<Value = Frame> {
+    let connection = || any::<u64>().prop_map(ConnectionId);
+    let channel = || any::<u64>().prop_map(ChannelId);
+    let request = || any::<u64>().prop_map(RequestId);
+    let text = || "\\PC{0,20}";
+    let rule = prop::sample::select(Rule::ALL);
+    let code = prop::sample::select(vec![
+        RefusalCode::UnknownService,
+        RefusalCode::Busy,
+        RefusalCode::ShuttingDown,
+        RefusalCode::Other,
+    ]);
+    prop_oneof![
+        any::<u64>().prop_map(|nonce| Frame::Ping { nonce }),
+        any::<u64>().prop_map(|nonce| Frame::Pong { nonce }),
+        text().prop_map(|reason| Frame::Goodbye { reason }),
+        (rule, text()).prop_map(|(rule, detail)| Frame::Violation(ProtocolViolation::new(rule, detail))),
+        (connection(), text(), metadata())
+            .prop_map(|(connection, service, metadata)| Frame::Open { connection, open: Open { service, metadata } }),
+        connection().prop_map(|connection| Frame::Accept { connection }),
+        (connection(), code, text())
+            .prop_map(|(connection, code, why)| Frame::Refuse { connection, refusal: Refusal::new(code, why) }),
+        connection().prop_map(|connection| Frame::Shut { connection }),
+        (head(), payload()).prop_map(|(head, payload)| Frame::Call { head, payload }),
+        (connection(), request(), payload()).prop_map(|(connection, request, payload)| Frame::Reply {
+            connection,
+            request,
+            payload
+        }),
+        (connection(), request()).prop_map(|(connection, request)| Frame::Cancel { connection, request }),
+        (connection(), channel(), payload()).prop_map(|(connection, channel, items)| Frame::Items {
+            connection,
+            channel,
+            items
+        }),
+        (connection(), channel(), metadata()).prop_map(|(connection, channel, metadata)| Frame::Close {
+            connection,
+            channel,
+            metadata
+        }),
+        (connection(), channel()).prop_map(|(connection, channel)| Frame::Reset { connection, channel }),
+        (connection(), channel(), any::<u32>(), any::<u32>())
+            .prop_map(|(connection, channel, items, bytes)| Frame::Credit { connection, channel, items, bytes }),
+    ]
+}
+
+fn head() -> impl Strategy<Value = CallHead> {
+    let ids = (any::<u64>(), any::<u64>(), any::<u64>());
+    let timeout = prop::option::of(any::<u64>().prop_map(Duration::from_micros));
+    let direction = prop::sample::select(vec![ChannelDirection::CallerSends, ChannelDirection::HandlerSends]);
+    let channels = prop::collection::vec(
+        (any::<u64>(), direction).prop_map(|(id, direction)| ChannelOpen { id: ChannelId(id), direction }),
+        0..5,
+    );
+    (ids, timeout, metadata(), channels).prop_map(|((connection, request, method), timeout, metadata, channels)| {
+        CallHead {
+            connection: ConnectionId(connection),
+            request: RequestId(request),
+            method: MethodId(method),
+            timeout,
+            metadata,
+            channels,
+        }
+    })
+}
+
+fn metadata() -> impl Strategy<Value = Metadata> {
+    prop::collection::vec(("\\PC{1,20}", "\\PC{0,30}", any::<bool>()), 0..5).prop_map(|entries| {
+        let mut metadata = Metadata::new();
+        for (key, value, sensitive) in entries {
+            metadata.push(key, value, sensitive);
+        }
+        metadata
+    })
+}
+
+fn payload() -> impl Strategy<Value = Bytes> {
+    prop::collection::vec(any::<u8>(), 0..50).prop_map(Bytes::from)
+}

@@ -1,0 +1,284 @@
+//! The rules of the house that a compiler does not check: what the pure rooms may name, which way imports point,
+//! how long a file may be, and that every limit is in the table.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use source::Source;
+
+/// What the protocol and the wire must not name: runtimes, clocks, randomness, threads, locks, unordered maps.
+const IMPURE: &[&str] = &[
+    "tokio",
+    "Instant::now",
+    "SystemTime",
+    "rand::",
+    "fastrand",
+    "getrandom",
+    "RandomState",
+    "HashMap",
+    "HashSet",
+    "std::thread",
+    "thread_local",
+    "std::sync::Mutex",
+    "RwLock",
+    "AtomicU",
+    "std::io",
+    "std::net",
+    "std::fs",
+    "std::env",
+    "println!",
+];
+
+/// Each room, and the rooms that it may import from. `ARCHITECTURE.md` says why.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("ids", DATA),
+    ("limits", DATA),
+    ("metadata", DATA),
+    ("message", DATA),
+    ("error", DATA),
+    // The one exception among the data: a descriptor holds the plans that the codec compiles of its shapes.
+    ("descriptor", &["ids", "limits", "metadata", "message", "error", "schema", "codec"]),
+    ("schema", DATA),
+    ("codec", &["ids", "limits", "metadata", "message", "error", "schema"]),
+    ("wire", DATA),
+    ("proto", &["ids", "limits", "metadata", "message", "error", "descriptor", "schema", "wire"]),
+    ("store", DATA),
+    ("transport", DATA),
+    ("reply", &["ids", "limits", "metadata", "message", "error", "codec", "wire", "evidence"]),
+    ("evidence", &["ids", "limits", "metadata", "message", "error", "descriptor", "codec"]),
+    ("driver", ALL),
+    ("client", ALL),
+    ("server", ALL),
+    ("channel", ALL),
+];
+
+const DATA: &[&str] = &["ids", "limits", "metadata", "message", "error", "descriptor"];
+
+/// The shell: its rooms lean on each other and on everything below.
+const ALL: &[&str] = &[
+    "ids",
+    "limits",
+    "metadata",
+    "message",
+    "error",
+    "descriptor",
+    "schema",
+    "codec",
+    "wire",
+    "proto",
+    "store",
+    "transport",
+    "driver",
+    "client",
+    "server",
+    "channel",
+    "reply",
+    "evidence",
+];
+
+/// The longest that a file may be without its tests.
+const LINES: usize = 500;
+
+#[test]
+fn the_protocol_and_the_wire_are_pure() {
+    for source in sources().iter().filter(|source| ["proto", "wire"].contains(&source.room.as_str())) {
+        for (number, line) in source.code() {
+            for name in IMPURE {
+                assert!(!line.contains(name), "{}:{number} names {name}: {line}", source.path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn imports_point_one_way() {
+    for source in sources() {
+        let Some((_, allowed)) = ROOMS.iter().find(|(room, _)| *room == source.room) else {
+            assert!(source.room == "lib", "give the room `{}` its row in this test's table", source.room);
+            continue;
+        };
+        for (number, line) in source.code() {
+            for (at, _) in line.match_indices("crate::") {
+                let named = imported(&line[at + "crate::".len()..]);
+                for room in named {
+                    assert!(
+                        room == source.room || allowed.contains(&room.as_str()) || !is_room(&room),
+                        "{}:{number}: `{}` must not import from `{room}`: {line}",
+                        source.path.display(),
+                        source.room
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_is_one_noun() {
+    for source in sources() {
+        let lines = source.lines().count();
+        assert!(lines <= LINES, "{} has {lines} lines without its tests", source.path.display());
+    }
+}
+
+#[test]
+fn every_limit_is_in_the_table_with_its_default() {
+    let text = fs::read_to_string(root().join("limits.rs")).expect("limits.rs");
+    let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("/// | ")).collect();
+    let fields = text.split("pub struct Limits {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("Limits");
+    let mut checked = 0;
+    for field in fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
+        let name = field.split(':').next().unwrap_or_default();
+        let row = rows
+            .iter()
+            .find(|row| row.split(" | ").next().is_some_and(|names| names.contains(&format!("`{name}`"))))
+            .unwrap_or_else(|| panic!("`{name}` is not in the table of limits.rs"));
+        let mut cells = row.split(" | ");
+        // A row may name a pair, and gives their defaults in the same order.
+        let index = cells.next().unwrap_or_default().split(" / ").position(|n| n == format!("`{name}`"));
+        let default = cells.next().and_then(|cell| cell.split(" / ").nth(index.unwrap_or(0))).unwrap_or_default();
+        assert_eq!(printed(name), default, "the default of `{name}`");
+        checked += 1;
+    }
+    assert!(checked > 15, "the fields of Limits were not found");
+}
+
+/// The default of a limit, in the table's words.
+fn printed(name: &str) -> String {
+    let text = fs::read_to_string(root().join("limits.rs")).expect("limits.rs");
+    let defaults = text.split("fn default() -> Self {").nth(1).expect("the defaults");
+    let value = defaults
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&format!("{name}: ")))
+        .unwrap_or_else(|| panic!("`{name}` has no default"))
+        .trim_end_matches(',');
+    if let Some(seconds) = value.strip_prefix("Duration::from_secs(") {
+        return format!("{} s", seconds.trim_end_matches(')'));
+    }
+    let value = match value.split_once(" << ") {
+        Some((mantissa, "20")) => format!("{mantissa} MiB"),
+        Some((mantissa, "10")) => format!("{mantissa} KiB"),
+        Some(_) => panic!("`{name}` is in a unit that the table has no word for"),
+        None => grouped(value),
+    };
+    // The one limit that counts bytes below a KiB.
+    if name == "max_metadata_key" { format!("{value} B") } else { value }
+}
+
+/// A number with commas between its thousands.
+fn grouped(number: &str) -> String {
+    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    let mut out = String::new();
+    for (index, digit) in digits.iter().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(*digit);
+    }
+    out
+}
+
+/// The rooms that follow `crate::`: one, or a list in braces.
+fn imported(path: &str) -> Vec<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    match path.strip_prefix('{') {
+        None => vec![word(path)],
+        Some(list) => list.split(',').map(|item| word(item.trim())).collect(),
+    }
+}
+
+fn is_room(name: &str) -> bool {
+    ROOMS.iter().any(|(room, _)| *room == name)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources() -> Vec<Source> {
+    source::read(&root())
+}
+
+/// Source files, and what of them is not a test.
+mod source {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    pub(super) struct Source {
+        pub path: PathBuf,
+        /// The first part of the path: a directory, or a file of its own.
+        pub room: String,
+        text: String,
+    }
+
+    impl Source {
+        /// The lines that are not comments, with their numbers.
+        pub(super) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+            self.lines().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        }
+
+        /// The lines before the test module at the file's end, with their numbers.
+        pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+            let mut tests = false;
+            let mut lines = self.text.lines().peekable();
+            std::iter::from_fn(move || {
+                let line = lines.next()?;
+                let next = lines.peek().map_or("", |next| next.trim_start());
+                tests |= line == "#[cfg(test)]" && next.starts_with("mod ") && next.ends_with('{');
+                (!tests).then_some(line)
+            })
+            .enumerate()
+            .map(|(index, line)| (index + 1, line))
+        }
+    }
+
+    /// Every file below `root` that is not compiled for tests alone.
+    pub(super) fn read(root: &Path) -> Vec<Source> {
+        let mut sources = Vec::new();
+        let mut pending = vec![root.to_path_buf()];
+        let mut test_only = Vec::new();
+        while let Some(directory) = pending.pop() {
+            for entry in fs::read_dir(&directory).expect("the source tree can be read") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    pending.push(path);
+                    continue;
+                }
+                if path.extension().is_none_or(|extension| extension != "rs") {
+                    continue;
+                }
+                let text = fs::read_to_string(&path).expect("a source file can be read");
+                test_only.extend(test_modules(&path, &text));
+                let room = path.strip_prefix(root).expect("below the root").components().next().expect("a name");
+                let room = room.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+                sources.push(Source { path, room, text });
+            }
+        }
+        sources.retain(|source| !test_only.iter().any(|module| belongs(&source.path, module)));
+        assert!(sources.len() > 10, "the sources were not found");
+        sources
+    }
+
+    /// The modules that this file declares under `#[cfg(test)]`, as paths without `.rs`.
+    fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
+        let home = match path.file_stem().and_then(|stem| stem.to_str()) {
+            Some("mod" | "lib") | None => path.with_file_name(""),
+            Some(stem) => path.with_file_name(stem),
+        };
+        let mut modules = Vec::new();
+        let mut lines = text.lines().map(str::trim);
+        while let Some(line) = lines.next() {
+            if line == "#[cfg(test)]"
+                && let Some(declared) = lines.next()
+                && let Some(name) = declared.rsplit("mod ").next().and_then(|rest| rest.strip_suffix(';'))
+            {
+                modules.push(home.join(name));
+            }
+        }
+        modules
+    }
+
+    fn belongs(path: &Path, module: &Path) -> bool {
+        path.with_extension("") == module || path.starts_with(module)
+    }
+}
