@@ -80,6 +80,9 @@ pub(crate) struct State {
     /// Requests for the driver to host.
     pub(super) requests: Vec<Request>,
     pub(super) writing: Writing,
+    /// Somebody else than the driver found the link full. The driver tries again: the wake for it may have come
+    /// while that other was still at it.
+    pub(super) unwatched: bool,
     /// Since when the link has taken nothing, if it does not.
     pub(super) stalled: Option<Instant>,
     /// Somebody waits for the outbox to shrink.
@@ -172,6 +175,7 @@ impl Shared {
             tasks: HashMap::new(),
             requests: Vec::new(),
             writing: Writing::default(),
+            unwatched: false,
             stalled: None,
             outbox_full: false,
             link_error: None,
@@ -217,7 +221,7 @@ impl Shared {
             after.run();
         }
         if let Some(batch) = batch {
-            self.write(batch);
+            self.write(batch, Flush::Here);
         }
         result
     }
@@ -428,7 +432,8 @@ impl State {
         }
         let timeout = self.next_timeout();
         let sooner = timeout.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
-        if sooner || self.may_write() || self.link_error.is_some() || self.session.end_reason().is_some() {
+        let broken = self.link_error.is_some() || self.session.end_reason().is_some();
+        if sooner || broken || self.unwatched || self.may_write() {
             // Once woken it will look at everything; until then nobody need wake it again.
             self.driver_awake = true;
             self.after.wakes.push(self.driver.clone());

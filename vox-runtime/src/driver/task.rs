@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
-use super::shared::Shared;
+use super::shared::{Flush, Shared};
 use super::writer::{Writing, now};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::proto::{Request, earlier};
@@ -158,7 +158,7 @@ impl Driver {
             }
         };
         if let Some(batch) = batch {
-            self.shared.write(batch);
+            self.shared.write(batch, Flush::Driver);
         }
     }
 
@@ -184,6 +184,7 @@ impl Driver {
         }
         let mut state = shared.lock();
         if state.may_write()
+            || state.unwatched
             || state.link_error.is_some()
             || (state.session.end_reason().is_some() && lingering.is_none())
         {
