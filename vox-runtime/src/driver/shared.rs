@@ -426,6 +426,11 @@ impl State {
         crate::proto::earlier(self.session.poll_timeout(), self.queue_deadline)
     }
 
+    /// When a link that takes nothing counts as lost. A limit past the end of time is never reached.
+    pub(super) fn stall_due(&self, limits: &Limits) -> Option<Instant> {
+        self.stalled.filter(|_| self.session.end_reason().is_none())?.checked_add(limits.write_stall)
+    }
+
     fn poke_driver(&mut self) {
         if self.driver_awake {
             return;

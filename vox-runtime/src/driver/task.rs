@@ -170,7 +170,9 @@ impl Driver {
             if let Some(error) = state.link_error.take() {
                 state.session.link_lost(EndReason::LinkLost(error.to_string().into()));
             }
-            if state.stalled.is_some_and(|since| since + shared.limits.write_stall <= now) {
+            if state.stall_due(&shared.limits).is_some_and(|due| due <= now) {
+                // Taken, for a time that has passed is due at once, again and again.
+                state.stalled = None;
                 state.session.link_lost(EndReason::WriteStalled);
             }
             if state.next_timeout().is_some_and(|at| at <= now) {
@@ -191,8 +193,11 @@ impl Driver {
             return true;
         }
         state.driver_awake = false;
-        let stall = state.stalled.map(|since| since + shared.limits.write_stall);
-        let due = earlier(earlier(state.next_timeout(), stall), *lingering);
+        if state.armed.is_some_and(|armed| armed <= now) {
+            // It has fired. Left as it is, it would seem to be due before whatever comes next.
+            state.armed = None;
+        }
+        let due = earlier(earlier(state.next_timeout(), state.stall_due(&shared.limits)), *lingering);
         let Some(due) = due else { return false };
         // A timer that is set too early fires for nothing once; setting it anew for every frame would cost more.
         if state.armed.is_none_or(|armed| due < armed) {
