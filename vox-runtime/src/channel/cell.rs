@@ -11,8 +11,9 @@ use super::bound::Bound;
 pub(crate) struct Half {
     cell: Arc<Cell>,
     bound: OnceLock<Arc<Bound>>,
-    /// It went into a call's arguments: what remains of it here means nothing.
-    given: AtomicBool,
+    /// It went into a call's arguments, or its channel was ended here: what remains of it means nothing, and its
+    /// token may be another half's by now.
+    gone: AtomicBool,
 }
 
 /// Shared by two halves.
@@ -58,7 +59,7 @@ impl Half {
     }
 
     fn of(cell: Arc<Cell>) -> Self {
-        Self { cell, bound: OnceLock::new(), given: AtomicBool::new(false) }
+        Self { cell, bound: OnceLock::new(), gone: AtomicBool::new(false) }
     }
 
     /// Gives this half to a call. `None`: the other half is in a call already, or this one is bound.
@@ -66,21 +67,24 @@ impl Half {
         let mut state = self.cell.lock();
         match &mut *state {
             CellState::Unbound { given, .. } if !*given => *given = true,
-            CellState::Orphaned if !self.given.load(Ordering::Relaxed) => {}
+            CellState::Orphaned if !self.gone.load(Ordering::Relaxed) => {}
             CellState::Unbound { .. } | CellState::Orphaned | CellState::Bound(_) | CellState::Dead(_) => return None,
         }
         drop(state);
-        self.given.store(true, Ordering::Relaxed);
+        self.gone.store(true, Ordering::Relaxed);
         Some(Arc::clone(&self.cell))
     }
 
-    /// Where the items go, once that is known.
+    /// Where the items go, once that is known and until this half is let go of.
     pub(crate) fn get(&self) -> Option<&Arc<Bound>> {
-        self.bound.get()
+        self.bound.get().filter(|_| !self.gone.load(Ordering::Relaxed))
     }
 
     /// Waits for a call to bind the channel.
     pub(crate) fn poll_bound(&self, waker: &Waker) -> Poll<Found> {
+        if self.gone.load(Ordering::Relaxed) {
+            return Poll::Ready(Found::Orphaned);
+        }
         if self.bound.get().is_some() {
             return Poll::Ready(Found::Bound);
         }
@@ -100,9 +104,9 @@ impl Half {
         }
     }
 
-    /// Lets go of this half. Gives what it is bound to, for the caller to end.
+    /// Lets go of this half. Gives what it is bound to, for the caller to end; only once, for then that is over.
     pub(crate) fn let_go(&self) -> Option<Arc<Bound>> {
-        if self.given.load(Ordering::Relaxed) {
+        if self.gone.swap(true, Ordering::Relaxed) {
             return None;
         }
         let mut state = self.cell.lock();
