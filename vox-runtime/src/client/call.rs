@@ -342,6 +342,8 @@ impl<T, E> CallFuture<T, E> {
                 Some(Waiter::Done(_)) | None => state.waiters.remove(token),
             }
         };
+        // The token is free, and another's before long.
+        self.state = CallState::Done;
         let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
         Poll::Ready(match end {
             CallEnd::Reply(payload) => self.call.reply.decode(&payload, &shared.limits),
