@@ -232,6 +232,8 @@ impl<T, E> Future for CallFuture<T, E> {
         };
         if let Poll::Ready(result) = &polled {
             this.state = CallState::Done;
+            // Halves that the call did not take with it will never be bound, however long this future is kept.
+            this.call.channels.clear();
             if let Err(error) = result {
                 tracing::debug!(outcome = error.kind(), "call failed");
             }
