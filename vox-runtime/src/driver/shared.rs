@@ -382,7 +382,8 @@ impl State {
         if let Some((_, waker)) = self.head(connection)
             && self.session.gate(connection, 0) == Gate::Open
         {
-            waker.wake_by_ref();
+            let waker = waker.clone();
+            self.after.wakes.push(waker);
         }
     }
 
@@ -408,9 +409,7 @@ impl State {
     pub(super) fn expire_queue(&mut self, now: Instant) {
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
-            for waker in self.queue.values() {
-                waker.wake_by_ref();
-            }
+            self.after.wakes.extend(self.queue.values().cloned());
         }
     }
 
@@ -480,9 +479,7 @@ impl State {
         self.tasks.remove(&(connection, request));
         self.session.handler_ended(connection, request, end);
         if self.draining {
-            for waker in self.observers.drain(..) {
-                waker.wake();
-            }
+            self.after.wakes.append(&mut self.observers);
         }
     }
 }
