@@ -238,7 +238,8 @@ impl State {
         while let Some(output) = self.session.poll_output() {
             self.on_output(output, router);
         }
-        if self.outbox_full && self.session.outbox().pending() == 0 {
+        // Not only once it is empty: on a busy link that may be never.
+        if self.outbox_full && self.session.outbox_has_room() {
             self.outbox_full = false;
             self.after.wakes.extend(self.queue.values().cloned());
             for endpoint in self.endpoints.iter_mut() {
@@ -415,7 +416,7 @@ impl State {
 
     /// Remembers that somebody waits because the outbox is over its mark.
     pub(crate) fn note_full_outbox(&mut self) {
-        self.outbox_full |= self.session.outbox().pending() > 0;
+        self.outbox_full |= self.session.outbox_is_full();
     }
 
     // ---- the driver ----

@@ -12,6 +12,16 @@ impl Session {
         self.ended.as_ref()
     }
 
+    /// Whether so much waits to be written that calls and items wait too.
+    pub(crate) fn outbox_is_full(&self) -> bool {
+        self.fx.outbox.pending() > self.limits.outbox_bytes
+    }
+
+    /// Whether those who found it full may go on: with some way to go until it is full again.
+    pub(crate) fn outbox_has_room(&self) -> bool {
+        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2
+    }
+
     /// Whether calls or channels are under way.
     pub(crate) fn is_live(&self) -> bool {
         self.calling.iter().any(|(_, c)| c.is_live()) || self.serving.iter().any(|(_, s)| s.is_live())
