@@ -289,7 +289,11 @@ impl State {
             Output::ConnectionEnded { connection } => {
                 let waiting = self.waiting_on(connection);
                 self.after.wakes.extend(waiting);
-                self.end_if_unused();
+                // Whether the peer still holds the session is not known here, so the end that connected decides:
+                // else a client could not close its only connection and open another.
+                if self.session.is_initiator() {
+                    self.end_if_unused();
+                }
             }
             Output::Room => self.wake_heads(),
             Output::Ended(reason) => {
