@@ -170,9 +170,7 @@ fn enums_of_every_repr() {
             check(vec![$name::A, $name::B(1, 1 << 40), $name::C { s: "c".into(), b: true }]);
         )*};
     }
-    all!(
-        OfU16, OfU32, OfU64, OfI8, OfI32, OfI64, OfC
-    );
+    all!(OfU16, OfU32, OfU64, OfI8, OfI32, OfI64, OfC);
 }
 
 #[test]
