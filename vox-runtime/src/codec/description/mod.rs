@@ -602,7 +602,6 @@ impl Describer {
 
 fn is_tuple(shape: &Shape) -> bool {
     matches!(&shape.ty, Type::User(UserType::Struct(ty)) if ty.kind == StructKind::Tuple)
-        && matches!(shape.def, Def::Scalar)
 }
 
 fn scalar_of(id: TypeId) -> Option<Scalar> {
