@@ -595,7 +595,7 @@ impl Describer {
     }
 
     fn unknown(&self, shape: &Shape) -> PlanError {
-        let refusal = refusals::unknown(shape);
+        let refusal = refusals::unknown();
         self.refuse(shape, refusal.reason, refusal.instead)
     }
 }

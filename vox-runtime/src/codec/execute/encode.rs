@@ -341,6 +341,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// A length and that many items.
+    #[inline(never)]
     unsafe fn sequence(
         &mut self,
         items: Items,
@@ -370,6 +371,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// Items without a length.
+    #[inline(never)]
     unsafe fn items(
         &mut self,
         item: BlockIndex,
@@ -407,6 +409,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// Numbers side by side, in one tight loop for each of the common kinds.
+    #[inline(never)]
     unsafe fn scalars(
         &mut self,
         scalar: Scalar,
@@ -454,6 +457,7 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
+    #[inline(never)]
     unsafe fn map(&mut self, op: &MapOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
         // SAFETY: `at` is a live map, and its keys and values are their blocks' live values.
         unsafe {
@@ -476,6 +480,7 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
+    #[inline(never)]
     unsafe fn each(
         &mut self,
         item: BlockIndex,
@@ -494,6 +499,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     #[cold]
+    #[inline(never)]
     unsafe fn channel(&mut self, op: &ChannelOp, at: *const u8, cursor: *mut u8) -> *mut u8 {
         let item = match op.item() {
             Ok(item) => item,
