@@ -117,7 +117,7 @@ fn attributes_that_change_the_encoding_are_refused() {
     }
     impl Even {
         fn is_even(&self) -> bool {
-            self.n % 2 == 0
+            self.n.is_multiple_of(2)
         }
     }
     #[derive(Facet)]
@@ -131,10 +131,9 @@ fn attributes_that_change_the_encoding_are_refused() {
             text.parse().map(|n| Self { n })
         }
     }
-    impl TryFrom<&Proxied> for String {
-        type Error = std::convert::Infallible;
-        fn try_from(value: &Proxied) -> Result<Self, Self::Error> {
-            Ok(value.n.to_string())
+    impl From<&Proxied> for String {
+        fn from(value: &Proxied) -> Self {
+            value.n.to_string()
         }
     }
     assert_eq!(refusal::<Skips>().path, "Skips.b");
