@@ -224,9 +224,14 @@ fn an_item_that_cannot_be_sent_is_found_with_the_channel() {
 }
 
 #[test]
-fn a_plan_is_had_from_the_program_of_its_type_only() {
+fn a_program_runs_for_its_own_type_only() {
     let plan = Plan::<Vec<u8>>::new();
-    let program = Arc::clone(plan.program().unwrap());
-    assert!(Plan::<Vec<u8>>::from_program(Arc::clone(&program)).is_some());
-    assert!(Plan::<Vec<i8>>::from_program(program).is_none());
+    let program = plan.program().unwrap();
+    let mut out = Vec::new();
+    assert!(program.encode(&vec![1u8], &mut Encoder::new(&mut out, 64)).is_ok());
+    assert!(program.encode(&vec![1i8], &mut Encoder::new(&mut out, 64)).is_err());
+    let frame = out.into();
+    let decode = || Decoder::new(&frame, Budget::default_for(frame.len()));
+    assert_eq!(program.decode::<Vec<u8>>(&mut decode()).unwrap(), [1]);
+    assert!(program.decode::<Vec<i8>>(&mut decode()).is_err());
 }
