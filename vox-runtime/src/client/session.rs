@@ -14,6 +14,7 @@ use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
 use crate::proto::Token;
 use crate::server::Peer;
+use crate::wire;
 
 /// Two peers and all that is open between them. Holding it keeps the session open; clones share it.
 #[derive(Clone)]
@@ -43,6 +44,7 @@ impl Session {
             return Ok(C::from_caller(Caller::holding(Arc::clone(&self.shared))));
         };
         service.check().map_err(OpenError::Service)?;
+        wire::check_metadata(&metadata, &self.shared.limits).map_err(OpenError::Metadata)?;
         let token = self.shared.change(|state| {
             let token = state.opens.insert(OpenWaiter::Waiting(None));
             state.session.open(service.name, metadata, token).map(|()| token).inspect_err(|_| {
@@ -139,6 +141,8 @@ pub enum OpenError {
     Refused(Refusal),
     /// The service cannot be called: one of its types cannot cross the wire.
     Service(ServiceError),
+    /// The metadata is over a limit; says which.
+    Metadata(String),
 }
 
 impl fmt::Display for OpenError {
@@ -146,6 +150,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Service(error) => error.fmt(f),
+            Self::Metadata(what) => f.write_str(what),
         }
     }
 }
