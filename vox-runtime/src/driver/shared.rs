@@ -99,7 +99,7 @@ pub(crate) struct State {
     /// New calls and connections are refused: the server is shutting down.
     draining: bool,
     /// Who waits for the session's end, or for its last handler.
-    observers: Vec<Waker>,
+    observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
     after: After,
 }
@@ -184,7 +184,7 @@ impl Shared {
             armed: None,
             holders: 0,
             draining: false,
-            observers: Vec::new(),
+            observers: BTreeMap::new(),
             after: After::default(),
         };
         Arc::new(Self {
@@ -299,7 +299,7 @@ impl State {
             Output::Ended(reason) => {
                 tracing::debug!(%reason, "the session ended");
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
-                self.after.wakes.append(&mut self.observers);
+                self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
             }
         }
     }
@@ -468,15 +468,17 @@ impl State {
         self.draining = true;
     }
 
-    /// Why the session ended, or a promise to wake `waker` when it does or when a handler ends.
-    pub(crate) fn observe(&mut self, waker: &Waker) -> Option<EndReason> {
-        if let Some(reason) = self.session.end_reason() {
-            return Some(reason.clone());
-        }
-        if !self.observers.iter().any(|known| known.will_wake(waker)) {
-            self.observers.push(waker.clone());
-        }
-        None
+    /// Wakes `waker` when the session ends or, while it drains, a handler does.
+    pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
+        let key = *key.get_or_insert_with(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
+        self.observers.insert(key, waker.clone());
+    }
+
+    pub(super) fn unwatch(&mut self, key: u64) {
+        self.observers.remove(&key);
     }
 
     /// A handler ended; whoever waits for the last one may want to look.
@@ -484,7 +486,7 @@ impl State {
         self.tasks.remove(&(connection, request));
         self.session.handler_ended(connection, request, end);
         if self.draining {
-            self.after.wakes.append(&mut self.observers);
+            self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
         }
     }
 }
