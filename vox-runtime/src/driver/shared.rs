@@ -13,7 +13,7 @@ use super::endpoint::Endpoint;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
@@ -98,6 +98,8 @@ pub(crate) struct State {
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
     draining: bool,
+    /// The session's task has ended: its last words are said, or never will be.
+    pub(crate) over: bool,
     /// Who waits for the session's end, or for its last handler.
     observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
@@ -184,6 +186,7 @@ impl Shared {
             armed: None,
             holders: 0,
             draining: false,
+            over: false,
             observers: BTreeMap::new(),
             after: After::default(),
         };
@@ -468,13 +471,19 @@ impl State {
         self.draining = true;
     }
 
-    /// Wakes `waker` when the session ends or, while it drains, a handler does.
+    /// Wakes `waker` when the session ends, when its task does and, while it drains, when a handler does.
     pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
         let key = *key.get_or_insert_with(|| {
             self.next_ticket += 1;
             self.next_ticket
         });
         self.observers.insert(key, waker.clone());
+    }
+
+    /// The session's task has ended.
+    pub(super) fn finish(&mut self) {
+        self.over = true;
+        self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
     }
 
     pub(super) fn unwatch(&mut self, key: u64) {
