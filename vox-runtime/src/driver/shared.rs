@@ -13,9 +13,10 @@ use super::endpoint::Endpoint;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{Refusal, RefusalCode};
+use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
+use crate::metadata::Metadata;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
 use crate::server::{Dispatcher, Peer};
 use crate::wire::Failure;
@@ -136,6 +137,13 @@ pub(crate) enum Flush {
 pub(super) struct After {
     wakes: Vec<Waker>,
     aborts: Vec<AbortHandle>,
+    notes: Vec<Note>,
+}
+
+/// What is logged. Whoever collects logs may call anything.
+enum Note {
+    Offered(ConnectionId, String, Metadata),
+    Ended(EndReason),
 }
 
 thread_local! {
@@ -145,10 +153,11 @@ thread_local! {
 
 impl After {
     fn take(&mut self) -> Option<Self> {
-        if self.wakes.is_empty() && self.aborts.is_empty() {
+        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
             return None;
         }
-        let next = Self { wakes: WAKES.try_with(Cell::take).unwrap_or_default(), aborts: Vec::new() };
+        let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
+        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
         Some(std::mem::replace(self, next))
     }
 
@@ -159,7 +168,21 @@ impl After {
         for task in self.aborts {
             task.abort();
         }
+        for note in self.notes {
+            note.log();
+        }
         let _ = WAKES.try_with(|stock| stock.set(self.wakes));
+    }
+}
+
+impl Note {
+    fn log(self) {
+        match self {
+            Self::Offered(connection, service, metadata) => {
+                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
+            }
+            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+        }
     }
 }
 
@@ -286,8 +309,8 @@ impl State {
             }
             Output::Opened { token, result } => self.on_opened(token, result),
             Output::Offered { connection, service, metadata } => {
-                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
                 self.on_offered(connection, &service, router);
+                self.after.notes.push(Note::Offered(connection, service, metadata));
             }
             Output::ConnectionEnded { connection } => {
                 let waiting = self.waiting_on(connection);
@@ -300,7 +323,7 @@ impl State {
             }
             Output::Room => self.wake_heads(),
             Output::Ended(reason) => {
-                tracing::debug!(%reason, "the session ended");
+                self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
                 self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
             }
