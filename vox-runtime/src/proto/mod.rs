@@ -18,9 +18,13 @@ mod session;
 mod table;
 
 #[cfg(test)]
+mod pitfalls;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod violations;
 
 pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};

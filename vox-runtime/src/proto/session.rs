@@ -19,7 +19,7 @@ use crate::metadata::Metadata;
 use crate::wire::{Failure, Frame, Open};
 
 /// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
-const MAX_UNREAD_ANSWERS: usize = 1024;
+pub(super) const MAX_UNREAD_ANSWERS: usize = 1024;
 /// What a frame's head may take at most beside its payload, metadata and channels.
 const HEAD_ROOM: usize = 64;
 
