@@ -200,21 +200,21 @@ mod source {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    pub struct Source {
-        pub path: PathBuf,
+    pub(super) struct Source {
+        pub(super) path: PathBuf,
         /// The first part of the path: a directory, or a file of its own.
-        pub room: String,
+        pub(super) room: String,
         text: String,
     }
 
     impl Source {
         /// The lines that are not comments, with their numbers.
-        pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        pub(super) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
             self.lines().filter(|(_, line)| !line.trim_start().starts_with("//"))
         }
 
         /// The lines before the test module at the file's end, with their numbers.
-        pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
             let mut tests = false;
             let mut lines = self.text.lines().peekable();
             std::iter::from_fn(move || {
@@ -229,7 +229,7 @@ mod source {
     }
 
     /// Every file below `root` that is not compiled for tests alone.
-    pub fn read(root: &Path) -> Vec<Source> {
+    pub(super) fn read(root: &Path) -> Vec<Source> {
         let mut sources = Vec::new();
         let mut pending = vec![root.to_path_buf()];
         let mut test_only = Vec::new();
