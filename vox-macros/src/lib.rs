@@ -1,1 +1,38 @@
-//! (under construction)
+//! The door between `rustc` and [`vox_codegen`]: no logic of its own.
+
+use proc_macro::TokenStream;
+
+/// Turns a trait into an RPC service.
+///
+/// The trait stays what you implement, with plain `async fn`. Beside it appear a client (`BankClient` for a trait `Bank`), whose
+/// methods return calls to await, and a dispatcher (`BankDispatcher<H>`) that serves an implementation.
+///
+/// ```ignore
+/// #[vox::service]
+/// pub trait Bank {
+///     /// Safe to run again.
+///     #[vox(idem)]
+///     async fn balance(&self, account: u64) -> Result<u64, BankError>;
+///
+///     /// Runs at most once; its outcome is kept and replayed.
+///     #[vox(persist, timeout = "2s")]
+///     async fn transfer(&self, cx: &vox::Context, order: Transfer) -> Result<Receipt, BankError>;
+/// }
+/// ```
+///
+/// Options of the trait, as in `#[vox::service(name = "acme.Bank")]`:
+///
+/// - `name = "…"`: the service's name on the wire, in place of the trait's;
+/// - `rename_all = "camelCase"`: how method names are written on the wire;
+/// - `crate = path`: where vox is, when it is not `::vox`.
+///
+/// Options of a method, in one `#[vox(…)]`, in any order:
+///
+/// - `idem`: running the method again is harmless;
+/// - `persist`: the outcome is sealed in the server's store before the reply leaves;
+/// - `timeout = "2s"`: how long a caller waits unless the call says otherwise;
+/// - `name = "…"`: the method's name on the wire.
+#[proc_macro_attribute]
+pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
+    vox_codegen::service(attr.into(), item.into()).into()
+}

@@ -67,6 +67,22 @@ impl<E> VoxError<E> {
         }
     }
 
+    /// The outcome's name, for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::UnknownMethod => "unknown-method",
+            Self::InvalidPayload(_) => "invalid-payload",
+            Self::Busy => "busy",
+            Self::Cancelled => "cancelled",
+            Self::DeadlineExceeded => "deadline-exceeded",
+            Self::Panicked => "panicked",
+            Self::Indeterminate => "indeterminate",
+            Self::InvalidResponse(_) => "invalid-response",
+            Self::NotSent(_) => "not-sent",
+        }
+    }
+
     /// The method's own error, if that is what it is.
     pub fn user(self) -> Option<E> {
         match self {

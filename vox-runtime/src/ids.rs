@@ -53,7 +53,7 @@ impl fmt::Display for MethodId {
 
 /// Which end of the link a peer is: who spoke first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Sent the `Hello`. Its ids are odd.
     Initiator,
     /// Answered with the `Welcome`. Its ids are even.
@@ -62,7 +62,7 @@ pub enum Role {
 
 impl Role {
     /// The other end.
-    pub fn peer(self) -> Self {
+    pub(crate) fn peer(self) -> Self {
         match self {
             Self::Initiator => Self::Acceptor,
             Self::Acceptor => Self::Initiator,
@@ -70,7 +70,7 @@ impl Role {
     }
 
     /// Whether `id` is one that this end may allocate. Zero belongs to nobody.
-    pub fn owns(self, id: u64) -> bool {
+    pub(crate) fn owns(self, id: u64) -> bool {
         match self {
             Self::Initiator => id % 2 == 1,
             Self::Acceptor => id != 0 && id.is_multiple_of(2),

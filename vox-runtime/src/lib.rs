@@ -4,10 +4,47 @@
 //! imports point, are described in `ARCHITECTURE.md`.
 
 pub mod codec;
+pub mod transport;
+
+mod channel;
+mod client;
 mod descriptor;
+mod driver;
 mod error;
+mod evidence;
 mod ids;
 mod limits;
 mod metadata;
 mod proto;
+mod reply;
+mod server;
 mod wire;
+
+pub use channel::{RecvError, Rx, SendError, TrySendError, Tx, channel};
+pub use client::{
+    Call, CallFuture, Caller, Client, Connect, ConnectError, Connected, NoopClient, OpenError, Session, Target, connect,
+};
+pub use descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor, ServiceError};
+pub use driver::Hosted;
+pub use error::{EndReason, NotSent, ProtocolViolation, Ran, Refusal, RefusalCode, Rule, VoxError};
+pub use ids::{ChannelId, ConnectionId, MethodId, RequestId};
+pub use limits::Limits;
+pub use metadata::Metadata;
+pub use server::{Builder, Context, Dispatcher, Incoming, Peer, ServeError, Server, ShutdownReport, serve};
+
+pub use facet;
+
+/// What generated code names. Not for anyone else: it changes with the macro.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::client::{CallWriter, Caller, Client};
+    pub use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
+    pub use crate::driver::Hosted;
+    pub use crate::evidence::{
+        ArgPlan as Plan, IsResult, NotResult, Outcome, ReplyWire, Returned, Stranded, Wire, argument,
+    };
+    pub use crate::ids::MethodId;
+    pub use crate::reply::Reply;
+    pub use crate::server::{Args, Dispatcher, Incoming, InvalidArgs, Span};
+    pub use facet::Facet;
+}

@@ -125,17 +125,17 @@ impl Limits {
 
 /// The limits that one peer announced to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AnnouncedLimits {
+pub(crate) struct AnnouncedLimits {
     /// See [`Limits::max_message_bytes`].
-    pub max_message_bytes: u64,
+    pub(crate) max_message_bytes: u64,
     /// See [`Limits::max_connections`].
-    pub max_connections: u64,
+    pub(crate) max_connections: u64,
     /// See [`Limits::max_calls`].
-    pub max_calls: u64,
+    pub(crate) max_calls: u64,
     /// See [`Limits::max_channels`].
-    pub max_channels: u64,
+    pub(crate) max_channels: u64,
     /// See [`Limits::channel_items`].
-    pub channel_items: u64,
+    pub(crate) channel_items: u64,
     /// See [`Limits::channel_bytes`].
-    pub channel_bytes: u64,
+    pub(crate) channel_bytes: u64,
 }

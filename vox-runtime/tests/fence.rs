@@ -44,6 +44,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("proto", &["ids", "limits", "metadata", "message", "error", "descriptor", "schema", "wire"]),
     ("store", DATA),
     ("transport", DATA),
+    ("reply", &["ids", "limits", "metadata", "message", "error", "codec", "wire", "evidence"]),
+    ("evidence", &["ids", "limits", "metadata", "message", "error", "descriptor", "codec"]),
     ("driver", ALL),
     ("client", ALL),
     ("server", ALL),
@@ -70,6 +72,8 @@ const ALL: &[&str] = &[
     "client",
     "server",
     "channel",
+    "reply",
+    "evidence",
 ];
 
 /// The longest that a file may be without its tests.

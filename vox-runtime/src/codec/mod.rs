@@ -1,9 +1,45 @@
-//! stub
-/// stub
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanError;
-impl std::fmt::Display for PlanError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("x")
-    }
-}
+//! Values to bytes and back.
+//!
+//! The bytes are exactly those of serde with `postcard` 1.1; the types are described by facet's
+//! `Shape`s, which are compiled once into flat [`Program`]s. This room owns the encoding of user
+//! types, the budget that a message may cost its reader, and the hook by which channels inside
+//! values are given away and taken. It never does IO, and never trusts a byte it reads.
+//!
+//! A value enters through [`Plan::encode`], which appends it to an [`Encoder`], and leaves through
+//! [`Plan::decode`], which takes it from a [`Decoder`]. Arguments of a method are encoded one after
+//! the other, each by its own plan: that is postcard's encoding of a tuple.
+//!
+//! The way from a type to its bytes, each in a room of its own:
+//!
+//! 1. `description` reads facet's shape into the codec's own description, and refuses what it does
+//!    not know. It is the only one to know facet.
+//! 2. `program` compiles a description into blocks of flat operations.
+//! 3. `execute` runs them over raw memory. With `leaf`, whose types are encoded by safe code, and
+//!    the function tables of `description`, it has all the `unsafe` there is.
+//!
+//! Decoding is owned: a shape cannot tell `&'static str` from a shorter borrow, so references are
+//! refused. What would be copied for nothing is had as `Bytes` and `ByteString`, slices of the
+//! frame.
+//!
+//! A panic in the `Hash`, `Eq` or `Ord` of a key type, while a map or set is being decoded, aborts
+//! the process: facet builds collections through functions that cannot unwind.
+
+mod budget;
+mod channels;
+mod decoder;
+mod description;
+mod encoder;
+mod error;
+mod execute;
+mod leaf;
+mod plan;
+mod program;
+mod varint;
+
+pub use budget::Budget;
+pub use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_shape};
+pub use decoder::Decoder;
+pub use encoder::Encoder;
+pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
+pub use plan::Plan;
+pub use program::Program;

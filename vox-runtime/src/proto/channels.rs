@@ -24,7 +24,7 @@ pub(crate) enum ChannelEnd {
 /// What became of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
-    Sent,
+    Yes,
     /// No credit: wait for `GrantPermits`.
     Wait,
     /// The channel has ended.
@@ -192,7 +192,12 @@ impl Channels {
         }
         credit.charge(item.len());
         fx.outbox.put_item(connection, id, item, max_frame);
-        Sent::Sent
+        Sent::Yes
+    }
+
+    /// Whether the channel is a sender with credit.
+    pub(crate) fn may_send(&self, id: ChannelId) -> bool {
+        matches!(self.table.get(id.0), Some(Channel { half: Half::Sender { credit, .. }, .. }) if credit.may_send())
     }
 
     /// Ends a sender gracefully. Needs no credit.
@@ -279,7 +284,8 @@ impl Channels {
         }
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
-            ReceiverState::Buffering { runs, end: None } => runs.push(items),
+            // Copied, since a slice of a read buffer would keep all of that for as long as nobody takes the channel up.
+            ReceiverState::Buffering { runs, end: None } => runs.push(Bytes::copy_from_slice(&items)),
             ReceiverState::Buffering { end: Some(_), .. } => {
                 return Err(ProtocolViolation::new(
                     Rule::UnknownChannel,

@@ -35,7 +35,7 @@ pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};
 pub(crate) use outbox::{Batch, Outbox};
 pub(crate) use serving::{HandlerEnd, Request};
-pub(crate) use session::{Gate, Session};
+pub(crate) use session::{Gate, HEAD_ROOM, Session, earlier};
 
 use std::collections::VecDeque;
 

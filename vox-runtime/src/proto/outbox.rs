@@ -129,6 +129,14 @@ impl Outbox {
         }
     }
 
+    /// Drops what was put and not taken.
+    pub(crate) fn discard(&mut self) {
+        self.run = None;
+        self.sealed.clear();
+        self.tail.clear();
+        self.end = self.taken;
+    }
+
     /// `len` bytes were written.
     pub(crate) fn on_written(&mut self, len: usize) {
         self.written += len as u64;

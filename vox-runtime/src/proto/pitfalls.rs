@@ -265,11 +265,11 @@ fn pitfall_32_a_send_that_waits_has_taken_no_credit() {
     let mut bench = Bench::new(Limits { channel_bytes: 1000, ..two_of_each() });
     let (_, ids) = bench.call(1, &[CallerSends]);
     let send = |bench: &mut Bench| bench.change(|session| session.send_item(OURS, ids[0], &mut vec![1]));
-    assert_eq!([send(&mut bench), send(&mut bench)], [Sent::Sent; 2]);
+    assert_eq!([send(&mut bench), send(&mut bench)], [Sent::Yes; 2]);
     assert_eq!([send(&mut bench), send(&mut bench), send(&mut bench)], [Sent::Wait; 3]);
     bench.accept(Frame::Credit { connection: OURS, channel: ids[0], items: 1, bytes: 1 });
     assert!(matches!(bench.outputs.last(), Some(Output::GrantPermits { token: Token(100) })));
-    assert_eq!([send(&mut bench), send(&mut bench)], [Sent::Sent, Sent::Wait]);
+    assert_eq!([send(&mut bench), send(&mut bench)], [Sent::Yes, Sent::Wait]);
 }
 
 #[test]

@@ -93,6 +93,11 @@ impl Serving {
         self.running.len()
     }
 
+    /// Whether this request's handler should run.
+    pub(crate) fn wants(&self, request: RequestId) -> bool {
+        self.running.get(request.0).is_some_and(|running| matches!(running.state, RunningState::Runs))
+    }
+
     pub(crate) fn channel_was_opened(&self, id: ChannelId) -> bool {
         self.channel_ids.was_opened(id.0)
     }

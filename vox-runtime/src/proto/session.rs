@@ -2,6 +2,7 @@
 
 mod addressing;
 mod clock;
+mod observing;
 
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::wire::{Failure, Frame, Open};
 /// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
 pub(super) const MAX_UNREAD_ANSWERS: usize = 1024;
 /// What a frame's head may take at most beside its payload, metadata and channels.
-const HEAD_ROOM: usize = 64;
+pub(crate) const HEAD_ROOM: usize = 64;
 
 /// Two peers and everything between them.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Session {
     /// Connections that this end opened, and those that the peer opened.
     calling: IdTable<Calling>,
     serving: IdTable<Serving>,
+    /// Connections that were offered and are neither accepted nor refused yet.
+    offered: usize,
     detached: Detached,
     /// Handlers of connections that are gone, told to end and not ended yet: they still take their room.
     aborting: Detached,
@@ -75,6 +78,7 @@ impl Session {
             highest_connection: 0,
             calling: IdTable::default(),
             serving: IdTable::default(),
+            offered: 0,
             detached: Detached::new(),
             aborting: Detached::new(),
             fx: Effects::default(),
@@ -116,46 +120,6 @@ impl Session {
         &mut self.fx.outbox
     }
 
-    /// Why the session ended, if it has.
-    pub(crate) fn end_reason(&self) -> Option<&EndReason> {
-        self.ended.as_ref()
-    }
-
-    /// Whether calls or channels are under way.
-    pub(crate) fn is_live(&self) -> bool {
-        self.calling.iter().any(|(_, c)| c.is_live()) || self.serving.iter().any(|(_, s)| s.is_live())
-    }
-
-    /// Whether any connection is open, of either side.
-    pub(crate) fn has_connections(&self) -> bool {
-        !self.calling.is_empty() || !self.serving.is_empty()
-    }
-
-    /// How many calls of this end wait for an answer on the connection.
-    pub(crate) fn calls_in_flight(&self, connection: ConnectionId) -> usize {
-        self.calling.get(connection.0).map_or(0, Calling::in_flight)
-    }
-
-    /// How many handlers run for the peer, those whose connection is gone included.
-    pub(crate) fn handlers_running(&self) -> usize {
-        self.attached_running() + self.aborting.len() + self.detached.len()
-    }
-
-    fn attached_running(&self) -> usize {
-        self.serving.iter().map(|(_, s)| s.running()).sum()
-    }
-
-    /// The longest payload that the peer takes.
-    pub(crate) fn max_payload(&self) -> usize {
-        let announced = usize::try_from(self.peer.max_message_bytes).unwrap_or(usize::MAX);
-        announced.min(Limits::MESSAGE_CEILING).saturating_sub(HEAD_ROOM)
-    }
-
-    /// The largest number of channels that one call can ever have.
-    pub(crate) fn max_channels(&self) -> usize {
-        usize::try_from(self.peer.max_channels).unwrap_or(usize::MAX)
-    }
-
     // ---- facts from this end's user ----
 
     /// Asks the peer for a connection.
@@ -176,6 +140,10 @@ impl Session {
 
     /// Serves an offered connection.
     pub(crate) fn accept(&mut self, id: ConnectionId, service: usize, descriptor: &'static ServiceDescriptor) {
+        self.offered -= 1;
+        if self.ended.is_some() {
+            return;
+        }
         self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
         self.fx.send(&Frame::Accept { connection: id });
         self.unread_answers.push_back(self.fx.outbox.end());
@@ -183,6 +151,10 @@ impl Session {
 
     /// Refuses an offered connection.
     pub(crate) fn refuse(&mut self, connection: ConnectionId, refusal: Refusal) {
+        self.offered -= 1;
+        if self.ended.is_some() {
+            return;
+        }
         self.fx.send(&Frame::Refuse { connection, refusal });
         self.unread_answers.push_back(self.fx.outbox.end());
     }
@@ -375,10 +347,11 @@ impl Session {
     fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
         self.answer_allowed()?;
         self.peer_connections.open(connection.0).map_err(|fault| id_violation("connection", connection.0, fault))?;
-        if self.serving.len() >= self.limits.max_connections {
+        if self.serving.len() + self.offered >= self.limits.max_connections {
             let why = format!("connection {connection} is over the limit of {}", self.limits.max_connections);
             return Err(ProtocolViolation::new(Rule::TooManyConnections, why));
         }
+        self.offered += 1;
         self.fx.emit(Output::Offered { connection, service: open.service, metadata: open.metadata });
         Ok(())
     }
@@ -433,6 +406,10 @@ impl Session {
         }
         for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
+        }
+        if !matches!(reason, EndReason::ClosedHere | EndReason::PeerViolation(_)) {
+            // Calls that nobody took for writing were reported as never sent: so they never are.
+            self.fx.outbox.discard();
         }
         self.ended = Some(reason.clone());
         self.fx.emit(Output::Ended(reason));

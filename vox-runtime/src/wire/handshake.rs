@@ -16,28 +16,28 @@ pub(crate) const VERSION: u64 = 1;
 
 /// What the initiator says first.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Hello {
+pub(crate) struct Hello {
     /// The lowest and the highest version that the initiator speaks.
-    pub versions: (u64, u64),
+    pub(crate) versions: (u64, u64),
     /// Bits of optional behaviour. None is defined in version 1; unknown bits are ignored.
-    pub features: u64,
+    pub(crate) features: u64,
     /// What the acceptor must obey.
-    pub limits: AnnouncedLimits,
+    pub(crate) limits: AnnouncedLimits,
     /// About the initiator.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// Opens connection 1 at once, without a further round trip: the service's name, and metadata.
-    pub service: Option<(String, Metadata)>,
+    pub(crate) service: Option<(String, Metadata)>,
 }
 
 /// What the acceptor answers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Welcome {
+pub(crate) struct Welcome {
     /// The version that both will speak.
-    pub version: u64,
+    pub(crate) version: u64,
     /// The bits of optional behaviour that both know.
-    pub features: u64,
+    pub(crate) features: u64,
     /// What the initiator must obey.
-    pub limits: AnnouncedLimits,
+    pub(crate) limits: AnnouncedLimits,
 }
 
 /// The first message from the peer.

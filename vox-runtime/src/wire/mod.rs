@@ -14,8 +14,10 @@ mod tests;
 pub(crate) use frame::{
     CallHead, ChannelDirection, ChannelOpen, Frame, Kind, Open, begin, finish, put_items_head, put_reply_head,
 };
-pub(crate) use handshake::{Greeting, MAGIC, VERSION};
-pub use handshake::{Hello, Welcome};
+#[cfg(test)]
+pub(crate) use handshake::MAGIC;
+pub(crate) use handshake::{Greeting, VERSION};
+pub(crate) use handshake::{Hello, Welcome};
 pub(crate) use outcome::{ERR, Failure, OK, USER};
 pub(crate) use reader::Reader;
 
@@ -47,6 +49,11 @@ fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) {
         out.push(u8::from(sensitive));
         put_str(out, value);
     }
+}
+
+/// How many bytes this metadata takes at most on the wire.
+pub(crate) fn metadata_len(metadata: &Metadata) -> usize {
+    metadata.iter().map(|(key, value)| key.len() + value.len() + 11).sum()
 }
 
 /// Says which limit this metadata is over, if any.

@@ -27,6 +27,12 @@ impl Session {
         channels.map_or(Sent::Gone, |channels| channels.send(connection, channel, item, max_frame, fx))
     }
 
+    /// Whether an item could be sent now.
+    pub(crate) fn may_send_item(&mut self, connection: ConnectionId, channel: ChannelId) -> bool {
+        self.fx.outbox.pending() <= self.limits.outbox_bytes
+            && self.channels(connection).0.is_some_and(|channels| channels.may_send(channel))
+    }
+
     /// Ends a sender gracefully.
     pub(crate) fn close_channel(&mut self, connection: ConnectionId, channel: ChannelId, metadata: Metadata) {
         if let (Some(channels), fx) = self.channels(connection) {

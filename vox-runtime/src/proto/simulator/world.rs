@@ -288,7 +288,7 @@ impl World {
         let mut item = vec![channel.fill(channel.sent.len()); len];
         let sent = end.session.send_item(connection, channel.id, &mut item);
         match sent {
-            Sent::Sent => {
+            Sent::Yes => {
                 assert!(!half.waits, "there is credit, and nobody was told");
                 channel.send(len);
             }
@@ -676,7 +676,7 @@ impl World {
         for e in 0..2 {
             for token in self.ends[e].halves.iter().filter(|(_, half)| half.sends).map(|(t, _)| *t).collect::<Vec<_>>()
             {
-                assert_eq!(self.try_send(e, token, 1), Sent::Sent, "credit has leaked");
+                assert_eq!(self.try_send(e, token, 1), Sent::Yes, "credit has leaked");
             }
         }
         self.come_to_rest(true);

@@ -1,0 +1,9 @@
+//! `&str` inside another type.
+
+#[vox::service]
+pub trait Files {
+    async fn open(&self, name: Option<&str>) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+fn main() {}

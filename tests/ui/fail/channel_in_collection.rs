@@ -1,0 +1,9 @@
+//! Channels in a collection.
+
+#[vox::service]
+pub trait Files {
+    async fn open(&self, parts: Vec<vox::Rx<u64>>) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! An `impl` without one of the methods.
+
+#[vox::service]
+pub trait Files {
+    async fn open(&self, name: String) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+struct Disk;
+
+impl Files for Disk {
+    async fn size(&self, name: String) -> u64 {
+        name.len() as u64
+    }
+}
+
+fn main() {}

@@ -1,0 +1,26 @@
+//! A method without `async`.
+
+#[vox::service]
+pub trait Files {
+    fn open(&self, name: String) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+struct Disk;
+
+impl Files for Disk {
+    fn open(&self, name: String) -> u64 {
+        name.len() as u64
+    }
+
+    async fn size(&self, name: String) -> u64 {
+        name.len() as u64
+    }
+}
+
+async fn calls(files: FilesClient) {
+    let _ = files.size(String::new()).await;
+    let _ = FilesDispatcher::new(Disk);
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! An empty name on the wire.
+
+#[vox::service]
+pub trait Files {
+    #[vox(name = "")]
+    async fn open(&self, name: String) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! `self` by value.
+
+#[vox::service]
+pub trait Files {
+    async fn open(self, name: String) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+fn main() {}

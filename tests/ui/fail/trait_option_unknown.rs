@@ -1,0 +1,9 @@
+//! An unknown option of the trait.
+
+#[vox::service(nmae = "Disk")]
+pub trait Files {
+    async fn open(&self, name: String) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+fn main() {}

@@ -1,0 +1,27 @@
+//! vox under another path.
+
+mod deps {
+    pub mod rpc {
+        pub use vox::*;
+        pub use vox::__private;
+    }
+}
+
+use deps::rpc as renamed;
+
+#[renamed::service(crate = crate::deps::rpc)]
+pub trait Absolute {
+    async fn get(&self, cx: &renamed::Context, rows: renamed::Rx<u64>) -> Result<u64, String>;
+}
+
+struct Mine;
+
+impl Absolute for Mine {
+    async fn get(&self, _cx: &renamed::Context, _rows: renamed::Rx<u64>) -> Result<u64, String> {
+        Ok(1)
+    }
+}
+
+fn main() {
+    let _ = AbsoluteDispatcher::new(Mine);
+}

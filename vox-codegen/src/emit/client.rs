@@ -1,0 +1,71 @@
+//! The client's methods: each writes its arguments and hands the rest to the runtime.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Items, Names, local, on_the_wire, plan};
+use crate::emit::descriptor::outcome_types;
+use crate::model::{Method, ParamKind, Service};
+
+/// The inherent `impl` of the client.
+pub(super) fn methods(service: &Service, names: &Names<'_>) -> TokenStream {
+    let Names { vox, service: the_trait, client, .. } = names;
+    let vis = &service.vis;
+    let methods = service.methods.iter().enumerate().map(|(index, method)| one(index, method, service, names));
+    let docs = format!("What [`{the_trait}`] looks like on the wire.");
+    quote! {
+        impl #client {
+            #[doc = #docs]
+            #vis const SERVICE: &'static #vox::ServiceDescriptor = &__VOX_SERVICE;
+
+            #(#methods)*
+        }
+    }
+}
+
+fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> TokenStream {
+    let vox = names.vox;
+    let vis = &service.vis;
+    let attrs = &method.attrs.shared;
+    let ident = &method.ident;
+    let undocumented = method.attrs.docs.is_empty().then(|| {
+        let docs = format!("Calls `{}.{}`.", service.wire, method.wire);
+        quote!(#[doc = #docs])
+    });
+    let params = on_the_wire(method).map(|(_, param)| {
+        let (ident, ty) = (&param.ident, &param.ty);
+        quote!(#ident: #ty)
+    });
+    let (ok, err) = outcome_types(index, &method.returns);
+    let Items { method: descriptor, reply, .. } = Items::of(index);
+    let call = local("call", method);
+    let writes: Vec<TokenStream> = on_the_wire(method)
+        .map(|(position, param)| {
+            let value = &param.ident;
+            match param.kind {
+                ParamKind::Str => quote!(#call.str(#value);),
+                ParamKind::Bytes => quote!(#call.bytes(#value);),
+                ParamKind::Owned | ParamKind::Context => {
+                    let plan = plan(index, position);
+                    quote!(#call.arg(&#plan, &#value);)
+                }
+            }
+        })
+        .collect();
+    let body = if writes.is_empty() {
+        quote!(self.caller.call(&#descriptor).finish(&#reply))
+    } else {
+        quote! {
+            let mut #call = self.caller.call(&#descriptor);
+            #(#writes)*
+            #call.finish(&#reply)
+        }
+    };
+    quote! {
+        #(#attrs)*
+        #undocumented
+        #vis fn #ident(&self, #(#params),*) -> #vox::Call<#ok, #err> {
+            #body
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What stands in for a service that has mistakes, so that code around it does not fail as well.
+//!
+//! The trait keeps each signature as written, so that an `impl` of it still fits. The client keeps every method whose
+//! signature makes sense outside the trait. No bound is asked of any type.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::visit::{self, Visit};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, FnArg, ItemTrait, Pat, PatIdent, Path, ReturnType, Signature, TraitItem, Type, parse_quote};
+
+use super::descriptor::by_type;
+use super::{Names, QUIET, common, types};
+use crate::check;
+use crate::model::Returns;
+use crate::parse::Declaration;
+
+/// Stubs of everything that [`super::service`] would have written.
+pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
+    let item = &declaration.item;
+    let vox = check::vox_path(declaration);
+    let names = Names::of(&item.ident, &vox);
+    let cfg: Vec<&Attribute> = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
+    let shared: Vec<Attribute> = cfg.iter().map(|attr| (*attr).clone()).collect();
+    let the_trait = the_trait(item);
+    let types = types(&names, &shared, &item.vis, &item.ident.to_string());
+    let common = common(&names);
+    let methods = client_methods(item, &names);
+    let Names { client, dispatcher, .. } = &names;
+    let (vis, name) = (&item.vis, item.ident.to_string());
+    quote! {
+        #the_trait
+        #types
+        #(#cfg)*
+        #QUIET
+        const _: () = {
+            use #vox::__private as __vox;
+            #[allow(unused_imports)]
+            use __vox::{NotResult as _, Returned as _};
+            #common
+            impl #client {
+                #vis const SERVICE: &'static #vox::ServiceDescriptor =
+                    &#vox::ServiceDescriptor { name: #name, docs: "", methods: &[] };
+                #(#methods)*
+            }
+            impl<H> #dispatcher<H> {
+                #vis fn new(handler: H) -> Self {
+                    #dispatcher { handler: ::std::sync::Arc::new(handler) }
+                }
+                #vis fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
+                    #dispatcher { handler }
+                }
+            }
+            impl<H: ::core::marker::Send + ::core::marker::Sync + 'static> #vox::Dispatcher for #dispatcher<H> {
+                fn service(&self) -> &'static #vox::ServiceDescriptor {
+                    #client::SERVICE
+                }
+                fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
+                    call.unknown_method()
+                }
+            }
+        };
+    }
+}
+
+/// The trait without its attributes for vox, and without what was reported and would be reported again.
+fn the_trait(item: &ItemTrait) -> TokenStream {
+    let mut item = item.clone();
+    item.attrs.retain(|attr| !check::is_vox(attr));
+    item.unsafety = None;
+    item.auto_token = None;
+    item.items.retain(|item| matches!(item, TraitItem::Fn(_) | TraitItem::Const(_) | TraitItem::Type(_)));
+    for item in &mut item.items {
+        if let TraitItem::Fn(function) = item {
+            function.attrs.retain(|attr| !check::is_vox(attr) && !attr.path().is_ident("cfg_attr"));
+            function.sig.constness = None;
+            FillPlaceholders.visit_signature_mut(&mut function.sig);
+
+            function.sig.variadic = None;
+            if function.default.is_none() {
+                name_arguments(&mut function.sig);
+            }
+        }
+    }
+    quote!(#[allow(async_fn_in_trait, dead_code, unused_variables)] #item)
+}
+
+/// Writes `()` for `_`, which the compiler would refuse once more.
+struct FillPlaceholders;
+
+impl VisitMut for FillPlaceholders {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if matches!(ty, Type::Infer(_)) {
+            *ty = parse_quote!(());
+        }
+        visit_mut::visit_type_mut(self, ty);
+    }
+}
+
+/// Gives every argument one name: patterns and attributes have no place in a signature without a body.
+fn name_arguments(sig: &mut Signature) {
+    for (index, input) in sig.inputs.iter_mut().enumerate() {
+        match input {
+            FnArg::Receiver(receiver) => receiver.attrs.clear(),
+            FnArg::Typed(typed) => {
+                typed.attrs.clear();
+                let ident = match &*typed.pat {
+                    Pat::Ident(pat) => pat.ident.clone(),
+                    _ => format_ident!("arg{index}"),
+                };
+                *typed.pat =
+                    Pat::Ident(PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident, subpat: None });
+            }
+        }
+    }
+}
+
+fn client_methods(item: &ItemTrait, names: &Names<'_>) -> Vec<TokenStream> {
+    let vox = names.vox;
+    let vis = &item.vis;
+    let functions = item.items.iter().filter_map(|item| match item {
+        TraitItem::Fn(function) => Some(function),
+        _ => None,
+    });
+    let mut taken = vec![format_ident!("SERVICE")];
+    let mut methods = Vec::new();
+    for function in functions {
+        if !item.generics.params.is_empty() || !stands_alone(&function.sig) || taken.contains(&function.sig.ident) {
+            continue;
+        }
+        let mut sig = function.sig.clone();
+        name_arguments(&mut sig);
+        let (ident, generics) = (&sig.ident, &sig.generics);
+        let clause = &generics.where_clause;
+        let params = sig.inputs.iter().filter(|input| match input {
+            FnArg::Receiver(_) => false,
+            FnArg::Typed(typed) => !is_context(&typed.ty),
+        });
+        let (ok, err) = outcome_types(&sig.output);
+        let cfg = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+        methods.push(quote! {
+            #(#cfg)*
+            #vis fn #ident #generics (&self, #(#params),*) -> #vox::Call<#ok, #err> #clause {
+                ::core::panic!("the service has mistakes")
+            }
+        });
+        taken.push(ident.clone());
+    }
+    methods
+}
+
+fn outcome_types(output: &ReturnType) -> (TokenStream, TokenStream) {
+    let infallible = quote!(::core::convert::Infallible);
+    match check::returns(output) {
+        Returns::Unit => (quote!(()), infallible),
+        Returns::Plain(Type::Never(_)) => (infallible.clone(), infallible),
+        Returns::Plain(declared) => (quote!(#declared), infallible),
+        Returns::Result { ok, err, .. } => (quote!(#ok), quote!(#err)),
+        Returns::ByType(declared) => {
+            let returned = by_type(&declared);
+            (quote!(<#returned as __vox::Returned>::Ok), quote!(<#returned as __vox::Returned>::Err))
+        }
+    }
+}
+
+fn is_context(ty: &Type) -> bool {
+    fn is_named_context(path: &Path) -> bool {
+        path.segments.last().is_some_and(|last| last.ident == "Context")
+    }
+    match ty {
+        Type::Reference(reference) => {
+            matches!(&*reference.elem, Type::Path(path) if is_named_context(&path.path))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a signature means something outside of its trait, and in a type argument.
+fn stands_alone(sig: &Signature) -> bool {
+    struct Finder(bool);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_path(&mut self, path: &'ast Path) {
+            self.0 |= path.segments.first().is_some_and(|first| first.ident == "Self");
+            visit::visit_path(self, path);
+        }
+        fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
+            self.0 = true;
+        }
+        fn visit_type_infer(&mut self, _: &'ast syn::TypeInfer) {
+            self.0 = true;
+        }
+    }
+    let mut finder = Finder(false);
+    let typed = sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    });
+    for typed in typed {
+        finder.0 |=
+            matches!(&*typed.ty, Type::Slice(_)) || matches!(&*typed.ty, Type::Path(path) if path.path.is_ident("str"));
+        finder.visit_type(&typed.ty);
+    }
+    finder.visit_return_type(&sig.output);
+    finder.visit_generics(&sig.generics);
+    !finder.0
+}

@@ -1,0 +1,151 @@
+//! What two halves of a channel have in common until a call binds them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
+
+use super::bound::Bound;
+
+/// A half of a channel. The codec hands out pointers to it, so `Tx` and `Rx` begin with it.
+#[derive(Debug)]
+pub(crate) struct Half {
+    cell: Arc<Cell>,
+    bound: OnceLock<Arc<Bound>>,
+    /// It went into a call's arguments: what remains of it here means nothing.
+    given: AtomicBool,
+}
+
+/// Shared by two halves.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    state: Mutex<CellState>,
+}
+
+#[derive(Debug)]
+enum CellState {
+    /// No call has taken a half yet. The kept half may be waiting.
+    Unbound {
+        given: bool,
+        wakers: Vec<Waker>,
+    },
+    /// As before, and the other half was dropped.
+    Orphaned,
+    Bound(Arc<Bound>),
+    /// The call that took a half was never sent.
+    Dead(Arc<str>),
+}
+
+/// What a kept half finds.
+pub(crate) enum Found {
+    Bound,
+    /// The other half is gone.
+    Orphaned,
+    Dead(Arc<str>),
+}
+
+impl Half {
+    /// Two halves with one cell.
+    pub(crate) fn pair() -> (Self, Self) {
+        let cell = Arc::new(Cell { state: Mutex::new(CellState::Unbound { given: false, wakers: Vec::new() }) });
+        (Self::of(Arc::clone(&cell)), Self::of(cell))
+    }
+
+    /// The half of a handler: bound from the start.
+    pub(crate) fn bound_to(bound: Arc<Bound>) -> Self {
+        let half = Self::of(Arc::new(Cell { state: Mutex::new(CellState::Bound(Arc::clone(&bound))) }));
+        let _ = half.bound.set(bound);
+        half
+    }
+
+    fn of(cell: Arc<Cell>) -> Self {
+        Self { cell, bound: OnceLock::new(), given: AtomicBool::new(false) }
+    }
+
+    /// Gives this half to a call. `None`: the other half is in a call already, or this one is bound.
+    pub(crate) fn give(&self) -> Option<Arc<Cell>> {
+        let mut state = self.cell.lock();
+        match &mut *state {
+            CellState::Unbound { given, .. } if !*given => *given = true,
+            CellState::Orphaned if !self.given.load(Ordering::Relaxed) => {}
+            CellState::Unbound { .. } | CellState::Orphaned | CellState::Bound(_) | CellState::Dead(_) => return None,
+        }
+        drop(state);
+        self.given.store(true, Ordering::Relaxed);
+        Some(Arc::clone(&self.cell))
+    }
+
+    /// Where the items go, once that is known.
+    pub(crate) fn get(&self) -> Option<&Arc<Bound>> {
+        self.bound.get()
+    }
+
+    /// Waits for a call to bind the channel.
+    pub(crate) fn poll_bound(&self, waker: &Waker) -> Poll<Found> {
+        if self.bound.get().is_some() {
+            return Poll::Ready(Found::Bound);
+        }
+        match &mut *self.cell.lock() {
+            CellState::Unbound { wakers, .. } => {
+                if !wakers.iter().any(|known| known.will_wake(waker)) {
+                    wakers.push(waker.clone());
+                }
+                Poll::Pending
+            }
+            CellState::Orphaned => Poll::Ready(Found::Orphaned),
+            CellState::Dead(why) => Poll::Ready(Found::Dead(Arc::clone(why))),
+            CellState::Bound(bound) => {
+                let _ = self.bound.set(Arc::clone(bound));
+                Poll::Ready(Found::Bound)
+            }
+        }
+    }
+
+    /// Lets go of this half. Gives what it is bound to, for the caller to end.
+    pub(crate) fn let_go(&self) -> Option<Arc<Bound>> {
+        if self.given.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut state = self.cell.lock();
+        match &mut *state {
+            CellState::Unbound { wakers, .. } => {
+                let wakers = std::mem::take(wakers);
+                *state = CellState::Orphaned;
+                drop(state);
+                wakers.into_iter().for_each(Waker::wake);
+                None
+            }
+            CellState::Bound(bound) => Some(Arc::clone(bound)),
+            CellState::Orphaned | CellState::Dead(_) => None,
+        }
+    }
+}
+
+impl Cell {
+    fn lock(&self) -> MutexGuard<'_, CellState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The call that took the other half was sent. `false`: the kept half is gone, so the channel ends at once.
+    pub(crate) fn bind(&self, bound: Arc<Bound>) -> bool {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, CellState::Bound(bound)) {
+            CellState::Unbound { wakers, .. } => {
+                drop(state);
+                wakers.into_iter().for_each(Waker::wake);
+                true
+            }
+            CellState::Orphaned | CellState::Bound(_) | CellState::Dead(_) => false,
+        }
+    }
+
+    /// The call that took the other half was not sent.
+    pub(crate) fn kill(&self, why: &str) {
+        let mut state = self.lock();
+        if let CellState::Unbound { wakers, .. } = &mut *state {
+            let wakers = std::mem::take(wakers);
+            *state = CellState::Dead(why.into());
+            drop(state);
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+}

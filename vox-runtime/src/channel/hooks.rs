@@ -1,0 +1,149 @@
+//! How halves leave with a call's arguments and arrive with a request's.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::bound::Bound;
+use super::cell::{Cell, Half};
+use super::rx::{Reader, Rx};
+use super::tx::Tx;
+use crate::client::CallerHandle;
+use crate::codec::{ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program};
+use crate::driver::{Endpoint, Shared};
+use crate::ids::{ChannelId, ConnectionId};
+use crate::metadata::Metadata;
+use crate::proto::Token;
+use crate::wire::{ChannelDirection, ChannelOpen};
+
+/// A half that a call took.
+pub(crate) struct Given {
+    cell: Arc<Cell>,
+    pub(crate) direction: ChannelDirection,
+    item: Arc<Program>,
+    sent: bool,
+}
+
+/// Collects the halves in a call's arguments.
+pub(crate) struct Giving<'a> {
+    pub(crate) given: &'a mut Vec<Given>,
+}
+
+impl ChannelEncoder for Giving<'_> {
+    unsafe fn give(&mut self, half: *const u8, kind: ChannelKind, item: &Arc<Program>) -> Result<u32, EncodeError> {
+        // SAFETY: the shapes of `Tx` and `Rx` are the only ones made by `channel_shape` here, and both begin with
+        // their `Half` (`repr(C)`); the pointer is to a live value for the length of this call.
+        let half = unsafe { &*half.cast::<Half>() };
+        let Some(cell) = half.give() else {
+            return Err(EncodeError::Channel("its other half is in a call already".into()));
+        };
+        let direction = match kind {
+            ChannelKind::Tx => ChannelDirection::HandlerSends,
+            ChannelKind::Rx => ChannelDirection::CallerSends,
+        };
+        let index = self.given.len() as u32;
+        self.given.push(Given { cell, direction, item: Arc::clone(item), sent: false });
+        Ok(index)
+    }
+}
+
+impl Given {
+    /// The state that the kept half will find.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        match self.direction {
+            ChannelDirection::CallerSends => Endpoint::sender(),
+            ChannelDirection::HandlerSends => Endpoint::receiver(),
+        }
+    }
+
+    /// The call was sent: binds the kept half.
+    pub(crate) fn bind(
+        mut self,
+        caller: &Arc<CallerHandle>,
+        connection: ConnectionId,
+        channel: ChannelId,
+        token: Token,
+    ) {
+        self.sent = true;
+        let bound = Arc::new(Bound {
+            shared: Arc::clone(caller.shared()),
+            _hold: Some(Arc::clone(caller)),
+            connection,
+            channel,
+            token,
+            item: Arc::clone(&self.item),
+        });
+        if !self.cell.bind(Arc::clone(&bound)) {
+            match self.direction {
+                ChannelDirection::CallerSends => bound.close(Metadata::new()),
+                ChannelDirection::HandlerSends => bound.reset(),
+            }
+        }
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        if !self.sent {
+            self.cell.kill("the call that carried the other half was not sent");
+        }
+    }
+}
+
+/// Hands a request's channels to the handler's arguments.
+pub(crate) struct Taking<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) connection: ConnectionId,
+    /// In the order of their indices; `None` once taken.
+    pub(crate) opens: &'a mut [Option<ChannelOpen>],
+}
+
+impl ChannelDecoder for Taking<'_> {
+    unsafe fn take(
+        &mut self,
+        index: u32,
+        kind: ChannelKind,
+        item: &Arc<Program>,
+        dst: *mut u8,
+    ) -> Result<(), DecodeError> {
+        let bad = |why: &str| DecodeError::new(DecodeErrorKind::Channel(format!("channel {index}: {why}").into()), 0);
+        let open = self.opens.get_mut(index as usize).ok_or_else(|| bad("the call opened no such channel"))?;
+        let (endpoint, direction) = match kind {
+            ChannelKind::Tx => (Endpoint::sender(), ChannelDirection::HandlerSends),
+            ChannelKind::Rx => (Endpoint::receiver(), ChannelDirection::CallerSends),
+        };
+        let channel = match open {
+            None => return Err(bad("it was taken before")),
+            Some(open) if open.direction != direction => return Err(bad("its direction is the other one")),
+            Some(open) => open.id,
+        };
+        *open = None;
+        let connection = self.connection;
+        let token = self.shared.change(|state| {
+            let token = state.endpoints.insert(endpoint);
+            if !state.session.bind(connection, channel, token)
+                && let Some(endpoint) = state.endpoints.get_mut(token)
+            {
+                endpoint.end(crate::proto::ChannelEnd::Reset, &mut Vec::new());
+            }
+            token
+        });
+        let bound = Arc::new(Bound {
+            shared: Arc::clone(self.shared),
+            _hold: None,
+            connection,
+            channel,
+            token,
+            item: Arc::clone(item),
+        });
+        let half = Half::bound_to(bound);
+        match kind {
+            // SAFETY: `dst` is valid for a write of a `Tx`, whose layout is the same for every item type.
+            ChannelKind::Tx => unsafe { dst.cast::<Tx<()>>().write(Tx { half, item: PhantomData }) },
+            // SAFETY: as above, of an `Rx`.
+            ChannelKind::Rx => unsafe {
+                dst.cast::<Rx<()>>().write(Rx { half, reader: Reader::default(), item: PhantomData });
+            },
+        }
+        Ok(())
+    }
+}

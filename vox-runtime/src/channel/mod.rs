@@ -1,0 +1,31 @@
+//! Channels as users hold them: [`Tx`] sends items one way, [`Rx`] receives them.
+//!
+//! A pair is made by [`channel`]; one half goes into a call's arguments, which binds both halves to a channel
+//! of that call's connection, and the other half stays. A handler gets halves that are bound from the start.
+
+mod bound;
+mod cell;
+mod hooks;
+mod rx;
+mod tx;
+
+pub(crate) use hooks::{Given, Giving, Taking};
+pub use rx::{RecvError, Rx};
+pub use tx::{SendError, TrySendError, Tx};
+
+use std::marker::PhantomData;
+
+use cell::Half;
+
+/// A channel that no call carries yet: give one half to a call, keep the other.
+///
+/// Sending and receiving wait until then. If the call is never sent, both say so.
+///
+/// ```
+/// let (tx, rx) = vox_runtime::channel::<u64>();
+/// # drop((tx, rx));
+/// ```
+pub fn channel<T>() -> (Tx<T>, Rx<T>) {
+    let (a, b) = Half::pair();
+    (Tx { half: a, item: PhantomData }, Rx { half: b, reader: rx::Reader::default(), item: PhantomData })
+}

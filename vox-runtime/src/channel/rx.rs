@@ -1,0 +1,231 @@
+//! The receiving half.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use facet::{Facet, Shape};
+
+use super::cell::{Found, Half};
+use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
+use crate::driver::Endpoint;
+use crate::metadata::Metadata;
+use crate::proto::ChannelEnd;
+use crate::wire;
+
+/// Consumed items are reported in batches of this many, or as soon as a run is used up.
+const REPORT: u32 = 64;
+
+/// Receives items of type `T` from the other peer, in order.
+///
+/// A clean end is only ever a clean end: a lost connection or a dropped sender's call is an error. Dropping an
+/// `Rx` tells the sender to stop.
+#[repr(C)]
+pub struct Rx<T> {
+    pub(super) half: Half,
+    pub(super) reader: Reader,
+    pub(super) item: PhantomData<fn() -> T>,
+}
+
+// SAFETY: the shape is made for this type, and `Giving` and `Taking` know its layout.
+unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Rx<T> {
+    const SHAPE: &'static Shape = &const { channel_shape::<Self, T>(ChannelKind::Rx, "Rx") };
+}
+
+/// Why there is no further item, other than a clean end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The call ended without its handler taking the sender up.
+    Reset,
+    /// The connection was lost or closed before the sender closed the channel; says how.
+    ConnectionLost(String),
+    /// The call that carried the other half was not sent; says why.
+    NotBound(String),
+    /// An item that cannot be decoded; says where and why. The channel ends with it.
+    BadItem(DecodeError),
+}
+
+/// What was received and not yet handed out.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// The rest of a run: items, each with its length before it.
+    run: Bytes,
+    items: u32,
+    bytes: u64,
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+enum End {
+    Closed(Metadata),
+    Failed(RecvError),
+}
+
+impl<T: Facet<'static> + 'static> Rx<T> {
+    /// The next item; `None` once the sender has closed the channel and every item was received.
+    ///
+    /// Cancel-safe: where the future is dropped before it is ready, no item is lost.
+    pub async fn recv(&mut self) -> Result<Option<T>, RecvError> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// As [`recv`](Self::recv), for those who poll.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, RecvError>> {
+        loop {
+            if let Some(end) = &self.reader.end {
+                return Poll::Ready(match end {
+                    End::Closed(_) => Ok(None),
+                    End::Failed(error) => Err(error.clone()),
+                });
+            }
+            if !self.reader.run.is_empty() {
+                return Poll::Ready(self.next_in_run().map(Some));
+            }
+            match self.half.poll_bound(cx.waker()) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Found::Bound) => {}
+                Poll::Ready(Found::Orphaned) => self.fail(RecvError::Reset),
+                Poll::Ready(Found::Dead(why)) => self.fail(RecvError::NotBound(why.to_string())),
+            }
+            if self.reader.end.is_none() && self.poll_run(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn next_in_run(&mut self) -> Result<T, RecvError> {
+        let Some(bound) = self.half.get() else { return Err(RecvError::Reset) };
+        // The session has checked that the run is whole items.
+        let mut reader = wire::Reader::new(&self.reader.run);
+        let len = reader.varint("item length").unwrap_or_default() as usize;
+        let head = reader.position();
+        self.reader.run.advance(head);
+        let item = self.reader.run.split_to(len.min(self.reader.run.len()));
+        self.reader.items += 1;
+        self.reader.bytes += item.len() as u64;
+        let report = self.reader.items >= REPORT || self.reader.run.is_empty();
+        let decoded = decode::<T>(bound, &item);
+        if report {
+            self.report();
+        }
+        decoded.map_err(|error| {
+            let error = RecvError::BadItem(error);
+            if let Some(bound) = self.half.let_go() {
+                bound.reset();
+            }
+            self.fail(error.clone());
+            error
+        })
+    }
+}
+
+fn decode<T: Facet<'static>>(bound: &Arc<super::bound::Bound>, item: &Bytes) -> Result<T, DecodeError> {
+    let budget = crate::reply::budget(item.len(), &bound.shared.limits);
+    let mut decoder = Decoder::new(item, budget);
+    let value = bound.item.decode(&mut decoder)?;
+    decoder.finish()?;
+    Ok(value)
+}
+
+impl<T> Rx<T> {
+    /// The metadata that the sender closed the channel with, once [`recv`](Self::recv) has said `None`.
+    pub fn close_metadata(&self) -> Option<&Metadata> {
+        match &self.reader.end {
+            Some(End::Closed(metadata)) => Some(metadata),
+            Some(End::Failed(_)) | None => None,
+        }
+    }
+
+    fn fail(&mut self, error: RecvError) {
+        self.reader.run = Bytes::new();
+        self.reader.end = Some(End::Failed(error));
+    }
+
+    /// Tells the session what was consumed, so that the sender may go on.
+    fn report(&mut self) {
+        let (items, bytes) = (std::mem::take(&mut self.reader.items), std::mem::take(&mut self.reader.bytes));
+        if let Some(bound) = self.half.get() {
+            bound.shared.change(|state| state.session.consumed(bound.connection, bound.channel, items, bytes));
+        }
+    }
+
+    /// Fetches the next run, or the end.
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(bound) = self.half.get() else { return Poll::Pending };
+        let Reader { run, end, .. } = &mut self.reader;
+        bound.shared.change(|state| {
+            let Some(receiver) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_receiver) else {
+                *end = Some(End::Failed(RecvError::Reset));
+                return Poll::Ready(());
+            };
+            if let Some(next) = receiver.queue.pop_front() {
+                *run = next;
+                return Poll::Ready(());
+            }
+            match receiver.end.take() {
+                Some(ChannelEnd::Closed(metadata)) => *end = Some(End::Closed(metadata)),
+                Some(ChannelEnd::Reset) => *end = Some(End::Failed(RecvError::Reset)),
+                Some(ChannelEnd::Lost(reason)) => {
+                    *end = Some(End::Failed(RecvError::ConnectionLost(reason.to_string())));
+                }
+                None => {
+                    match &mut receiver.waker {
+                        Some(known) if known.will_wake(cx.waker()) => {}
+                        slot => *slot = Some(cx.waker().clone()),
+                    }
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        })
+    }
+}
+
+impl<T> Drop for Rx<T> {
+    fn drop(&mut self) {
+        if let Some(bound) = self.half.let_go() {
+            bound.reset();
+        }
+    }
+}
+
+impl<T: Facet<'static> + 'static> futures_core::Stream for Rx<T> {
+    type Item = Result<T, RecvError>;
+
+    /// Items, then at most one error, then the end.
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let failed_before = matches!(this.reader.end, Some(End::Failed(_)));
+        match this.poll_recv(cx) {
+            Poll::Ready(Err(_)) if failed_before => Poll::Ready(None),
+            Poll::Ready(result) => Poll::Ready(result.transpose()),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Unpin for Rx<T> {}
+
+impl<T> fmt::Debug for Rx<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rx").field(&self.half.get()).finish()
+    }
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reset => f.write_str("the sender is gone"),
+            Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
+            Self::NotBound(why) => f.write_str(why),
+            Self::BadItem(error) => write!(f, "an item cannot be decoded: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RecvError {}

@@ -1,0 +1,256 @@
+//! The sending half.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use facet::{Facet, Shape};
+
+use super::cell::{Found, Half};
+use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
+use crate::driver::{Endpoint, give_buffer, take_buffer};
+use crate::metadata::Metadata;
+use crate::proto::{ChannelEnd, Sent};
+
+/// Sends items of type `T` to the other peer, in order.
+///
+/// Items wait for credit, so a slow reader slows the sender and nothing is lost in between. Dropping a `Tx`
+/// closes the channel like [`close`](Self::close). Once the `Rx` at the other end is dropped, the next send fails.
+#[repr(C)]
+pub struct Tx<T> {
+    pub(super) half: Half,
+    pub(super) item: PhantomData<fn(T)>,
+}
+
+// SAFETY: the shape is made for this type, and `Giving` and `Taking` know its layout.
+unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Tx<T> {
+    const SHAPE: &'static Shape = &const { channel_shape::<Self, T>(ChannelKind::Tx, "Tx") };
+}
+
+/// Why an item was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The receiver was dropped, or its handler ended without taking it.
+    Reset,
+    /// The connection was lost or closed; says how.
+    ConnectionLost(String),
+    /// The call that carried the other half was not sent; says why.
+    NotBound(String),
+    /// The item is larger than the peer takes, or cannot be encoded; says why.
+    InvalidItem(String),
+}
+
+/// Why an item was not sent at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// There is no credit now, or no call carries the other half yet; the item comes back.
+    Full(T),
+    /// It will never be sent.
+    Closed(SendError),
+}
+
+impl<T: Facet<'static> + Send + 'static> Tx<T> {
+    /// Sends an item once there is credit for it.
+    ///
+    /// Cancel-safe: where the future is dropped before it is ready, the item was not sent and no credit is gone.
+    pub async fn send(&self, item: T) -> Result<(), SendError> {
+        poll_fn(|cx| self.poll_bound(cx)).await?;
+        let mut encoded = Encoded::new(self.encode(&item)?);
+        drop(item);
+        poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
+    }
+
+    /// Sends an item if there is credit for it now.
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        match self.half.poll_bound(Waker::noop()).map(Self::found) {
+            Poll::Pending => return Err(TrySendError::Full(item)),
+            Poll::Ready(Err(error)) => return Err(TrySendError::Closed(error)),
+            Poll::Ready(Ok(())) => {}
+        }
+        let mut encoded = Encoded::new(self.encode(&item).map_err(TrySendError::Closed)?);
+        match self.poll_send(&mut encoded.0, None) {
+            Poll::Ready(Ok(())) => Ok(()),
+            Poll::Ready(Err(error)) => Err(TrySendError::Closed(error)),
+            Poll::Pending => Err(TrySendError::Full(item)),
+        }
+    }
+
+    fn encode(&self, item: &T) -> Result<Vec<u8>, SendError> {
+        let Some(bound) = self.half.get() else { return Err(SendError::NotBound("not bound".to_owned())) };
+        let mut buffer = take_buffer();
+        let encoded = bound.item.encode(item, &mut Encoder::new(&mut buffer, bound.shared.max_payload));
+        encoded.map_err(|error: EncodeError| SendError::InvalidItem(error.to_string())).map(|()| buffer)
+    }
+}
+
+/// An encoded item whose buffer goes back to the stock.
+struct Encoded(Vec<u8>);
+
+impl Encoded {
+    fn new(buffer: Vec<u8>) -> Self {
+        Self(buffer)
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        give_buffer(std::mem::take(&mut self.0));
+    }
+}
+
+impl<T> Tx<T> {
+    /// Closes the channel: the receiver gets every item that was sent, then the end.
+    pub fn close(self) {
+        self.close_with(Metadata::new());
+    }
+
+    /// As [`close`](Self::close), with metadata that the receiver finds once it is at the end.
+    pub fn close_with(self, metadata: Metadata) {
+        if let Some(bound) = self.half.let_go() {
+            bound.close(metadata);
+        }
+    }
+
+    fn found(found: Found) -> Result<(), SendError> {
+        match found {
+            Found::Bound => Ok(()),
+            Found::Orphaned => Err(SendError::Reset),
+            Found::Dead(why) => Err(SendError::NotBound(why.to_string())),
+        }
+    }
+
+    fn poll_bound(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.half.poll_bound(cx.waker()).map(Self::found)
+    }
+
+    /// Takes credit and appends the item in one step, so neither is ever without the other.
+    fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
+        let Some(bound) = self.half.get() else {
+            return Poll::Ready(Err(SendError::NotBound("not bound".to_owned())));
+        };
+        bound.shared.change(|state| {
+            let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender) else {
+                return Poll::Ready(Err(SendError::Reset));
+            };
+            if let Some(end) = &sender.end {
+                return Poll::Ready(Err(ended(end)));
+            }
+            match state.session.send_item(bound.connection, bound.channel, item) {
+                Sent::Yes => Poll::Ready(Ok(())),
+                Sent::Gone => Poll::Ready(Err(SendError::Reset)),
+                Sent::Wait => {
+                    state.note_full_outbox();
+                    if let Some(waker) = waker
+                        && let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)
+                        && !sender.wakers.iter().any(|known| known.will_wake(waker))
+                    {
+                        sender.wakers.push(waker.clone());
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+    }
+
+    /// Waits until a send can get on: there is credit, or an end.
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        match self.poll_bound(cx) {
+            Poll::Ready(Ok(())) => {}
+            other => return other,
+        }
+        let Some(bound) = self.half.get() else { return Poll::Pending };
+        bound.shared.change(|state| {
+            let may_send = state.session.may_send_item(bound.connection, bound.channel);
+            let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender) else {
+                return Poll::Ready(Err(SendError::Reset));
+            };
+            if let Some(end) = &sender.end {
+                return Poll::Ready(Err(ended(end)));
+            }
+            if may_send {
+                return Poll::Ready(Ok(()));
+            }
+            if !sender.wakers.iter().any(|known| known.will_wake(cx.waker())) {
+                sender.wakers.push(cx.waker().clone());
+            }
+            state.note_full_outbox();
+            Poll::Pending
+        })
+    }
+}
+
+fn ended(end: &ChannelEnd) -> SendError {
+    match end {
+        ChannelEnd::Reset | ChannelEnd::Closed(_) => SendError::Reset,
+        ChannelEnd::Lost(reason) => SendError::ConnectionLost(reason.to_string()),
+    }
+}
+
+impl<T> Drop for Tx<T> {
+    fn drop(&mut self) {
+        if let Some(bound) = self.half.let_go() {
+            bound.close(Metadata::new());
+        }
+    }
+}
+
+impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Tx::poll_ready(&self, cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), SendError> {
+        let mut encoded = Encoded::new(self.encode(&item)?);
+        match self.poll_send(&mut encoded.0, None) {
+            Poll::Ready(result) => result,
+            // Another task used the credit that `poll_ready` saw.
+            Poll::Pending => Err(SendError::InvalidItem("sent without readiness: share a `Tx` by `send`".to_owned())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        if let Some(bound) = self.half.let_go() {
+            bound.close(Metadata::new());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> fmt::Debug for Tx<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tx").field(&self.half.get()).finish()
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reset => f.write_str("the receiver is gone"),
+            Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
+            Self::NotBound(why) => f.write_str(why),
+            Self::InvalidItem(why) => write!(f, "the item cannot be sent: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("no credit now"),
+            Self::Closed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for TrySendError<T> {}

@@ -1,0 +1,386 @@
+//! One call: its builder, and the future that makes it.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tracing::Span;
+
+use super::caller::{Caller, CallerHandle};
+use crate::channel::{Given, Giving};
+use crate::codec::{EncodeError, Encoder};
+use crate::descriptor::MethodDescriptor;
+use crate::driver::{Flush, Scope, Waiter, give_buffer, now, take_buffer};
+use crate::error::{NotSent, VoxError};
+use crate::evidence::ArgPlan;
+use crate::ids::RequestId;
+use crate::metadata::Metadata;
+use crate::proto::{CallEnd, Gate, NewCall, Token};
+use crate::reply::Reply;
+use crate::wire;
+
+/// Writes the arguments of a call, one after the other. For generated code.
+pub struct CallWriter<'a> {
+    caller: &'a Caller,
+    method: &'static MethodDescriptor,
+    payload: Vec<u8>,
+    channels: Vec<Given>,
+    written: usize,
+    fault: Option<NotSent>,
+}
+
+impl<'a> CallWriter<'a> {
+    pub(super) fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
+        Self { caller, method, payload: take_buffer(), channels: Vec::new(), written: 0, fault: None }
+    }
+
+    /// Writes the next argument.
+    pub fn arg<T>(&mut self, plan: &'static ArgPlan<T>, value: &T) {
+        self.write(|encoder| plan.plan().encode(value, encoder));
+    }
+
+    /// Writes the next argument, a `&str`.
+    pub fn str(&mut self, value: &str) {
+        self.write(|encoder| encoder.str(value));
+    }
+
+    /// Writes the next argument, a `&[u8]`.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.write(|encoder| encoder.bytes(value));
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Encoder<'_>) -> Result<(), EncodeError>) {
+        if self.fault.is_some() {
+            return;
+        }
+        let max_len = self.caller.handle().shared().max_payload;
+        let mut giving = Giving { given: &mut self.channels };
+        let written = write(&mut Encoder::new(&mut self.payload, max_len).with_channels(&mut giving));
+        if let Err(error) = written {
+            let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);
+            let what = format!("argument `{argument}` of `{}::{}`: {error}", self.method.service, self.method.name);
+            self.fault = Some(match error {
+                EncodeError::TooLarge { .. } => NotSent::TooLarge(what),
+                _ => NotSent::InvalidArgument(what),
+            });
+        }
+        self.written += 1;
+    }
+
+    /// The call, ready to be made.
+    pub fn finish<T, E>(self, reply: &'static Reply<T, E>) -> Call<T, E> {
+        Call {
+            caller: Arc::clone(self.caller.handle()),
+            method: self.method,
+            payload: self.payload,
+            channels: self.channels,
+            fault: self.fault,
+            timeout: None,
+            metadata: Metadata::new(),
+            scope: Scope::current(),
+            reply,
+        }
+    }
+}
+
+impl fmt::Debug for CallWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallWriter({}::{})", self.method.service, self.method.name)
+    }
+}
+
+/// A call that is made when it is awaited. Dropping the future that it becomes cancels the call.
+#[must_use = "a call is made when it is awaited"]
+pub struct Call<T: 'static, E: 'static> {
+    caller: Arc<CallerHandle>,
+    method: &'static MethodDescriptor,
+    payload: Vec<u8>,
+    channels: Vec<Given>,
+    fault: Option<NotSent>,
+    timeout: Option<Duration>,
+    metadata: Metadata,
+    /// What the handler that makes the call passes on.
+    scope: Scope,
+    reply: &'static Reply<T, E>,
+}
+
+impl<T, E> Call<T, E> {
+    /// How long the call may take, from when it is first polled. Inside a handler the handler's own deadline holds
+    /// too, whichever is earlier. Without this, the method's `timeout` holds, or `Limits::call_timeout`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Adds metadata, which the handler finds in its context.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key, value);
+        self
+    }
+
+    /// Adds metadata whose value is never printed.
+    pub fn sensitive_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert_sensitive(key, value);
+        self
+    }
+
+    /// By when the call must be answered.
+    fn deadline(&self) -> Option<Instant> {
+        let default = self.channels.is_empty().then_some(self.caller.shared().limits.call_timeout);
+        let own = self.timeout.or(self.method.timeout).or(default).and_then(|timeout| now().checked_add(timeout));
+        crate::proto::earlier(own, self.scope.deadline)
+    }
+
+    fn inherit_trace(&mut self) {
+        for (key, value) in self.scope.trace.iter().flat_map(|trace| trace.iter()) {
+            if self.metadata.get(key).is_none() {
+                self.metadata.insert(key, value);
+            }
+        }
+    }
+
+    fn span(&self) -> Span {
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return Span::none();
+        }
+        tracing::info_span!(
+            "vox.call",
+            otel.kind = "client",
+            rpc.system = "vox",
+            rpc.service = self.method.service,
+            rpc.method = self.method.name,
+            network.peer.address = %self.caller.shared().peer.address(),
+            vox.connection = self.caller.connection().0,
+            vox.metadata = ?self.metadata,
+        )
+    }
+}
+
+impl<T, E> IntoFuture for Call<T, E> {
+    type Output = Result<T, VoxError<E>>;
+    type IntoFuture = CallFuture<T, E>;
+
+    fn into_future(mut self) -> CallFuture<T, E> {
+        self.inherit_trace();
+        let span = self.span();
+        CallFuture { call: self, span, deadline: None, state: CallState::New }
+    }
+}
+
+impl<T, E> Drop for Call<T, E> {
+    fn drop(&mut self) {
+        give_buffer(std::mem::take(&mut self.payload));
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("service", &self.method.service)
+            .field("method", &self.method.name)
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call under way. Dropping it cancels the call.
+#[must_use = "a call is made when it is awaited"]
+pub struct CallFuture<T: 'static, E: 'static> {
+    call: Call<T, E>,
+    span: Span,
+    deadline: Option<Instant>,
+    state: CallState,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum CallState {
+    New,
+    /// Waits for its turn.
+    Queued(u64),
+    InFlight(Token, RequestId),
+    Done,
+}
+
+/// What an attempt to send came to.
+enum Send {
+    Wait(u64),
+    Sent(Token, RequestId, Vec<(Given, crate::ids::ChannelId, Token)>),
+    Closed(String),
+}
+
+impl<T, E> Future for CallFuture<T, E> {
+    type Output = Result<T, VoxError<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let span = this.span.clone();
+        let _entered = span.enter();
+        let polled = match this.state {
+            CallState::New => match this.check() {
+                Some(fault) => Poll::Ready(Err(VoxError::NotSent(fault))),
+                None => {
+                    this.deadline = this.call.deadline();
+                    this.poll_send(cx, None)
+                }
+            },
+            CallState::Queued(ticket) => this.poll_send(cx, Some(ticket)),
+            CallState::InFlight(token, _) => this.poll_reply(cx, token),
+            CallState::Done => panic!("a call was polled after it was done"),
+        };
+        if let Poll::Ready(result) = &polled {
+            this.state = CallState::Done;
+            if let Err(error) = result {
+                tracing::debug!(outcome = error.kind(), "call failed");
+            }
+        }
+        polled
+    }
+}
+
+impl<T, E> CallFuture<T, E> {
+    /// What keeps the call from being sent at all.
+    fn check(&mut self) -> Option<NotSent> {
+        if let Some(fault) = self.call.fault.take() {
+            return Some(fault);
+        }
+        let shared = self.call.caller.shared();
+        if let Err(what) = wire::check_metadata(&self.call.metadata, &shared.limits) {
+            return Some(NotSent::TooLarge(what));
+        }
+        let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.call.metadata) + 11 * self.call.channels.len();
+        if self.call.payload.len() + head > shared.max_payload + crate::proto::HEAD_ROOM {
+            return Some(NotSent::TooLarge(format!(
+                "the call is over the peer's limit of {} bytes",
+                shared.max_payload
+            )));
+        }
+        let channels = self.call.channels.len();
+        if channels > shared.max_channels {
+            let what = format!("{channels} channels, where the peer takes {} on a connection", shared.max_channels);
+            return Some(NotSent::TooLarge(what));
+        }
+        None
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, ticket: Option<u64>) -> Poll<Result<T, VoxError<E>>> {
+        let now = now();
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.leave_queue();
+            return Poll::Ready(Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
+        }
+        match self.try_send(cx, now, ticket) {
+            Send::Wait(ticket) => {
+                self.state = CallState::Queued(ticket);
+                Poll::Pending
+            }
+            Send::Closed(how) => {
+                self.leave_queue();
+                Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how))))
+            }
+            Send::Sent(token, request, bound) => {
+                self.state = CallState::InFlight(token, request);
+                let caller = &self.call.caller;
+                for (given, channel, token) in bound {
+                    given.bind(caller, caller.connection(), channel, token);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn try_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Send {
+        let Call { caller, method, payload, channels, metadata, .. } = &mut self.call;
+        let connection = caller.connection();
+        let deadline = self.deadline;
+        // A lone call is written here and now; where others are under way, the driver writes them all at once.
+        let alone = |state: &crate::driver::State| match !state.driver_is_awake()
+            && state.session.calls_in_flight(connection) <= 1
+        {
+            true => Flush::Here,
+            false => Flush::Driver,
+        };
+        caller.shared().with(alone, |state| {
+            match state.turn(connection, channels.len(), ticket) {
+                Gate::Wait => return Send::Wait(state.enqueue(connection, ticket, deadline, cx.waker())),
+                Gate::Closed(reason) => return Send::Closed(reason.to_string()),
+                Gate::Open => {}
+            }
+            let token = state.waiters.insert(Waiter::Waiting(Some(cx.waker().clone())));
+            let halves: Vec<Token> = channels.iter().map(|given| state.endpoints.insert(given.endpoint())).collect();
+            let call = NewCall {
+                method: method.id,
+                deadline,
+                metadata: std::mem::take(metadata),
+                channels: channels.iter().map(|given| given.direction).zip(halves.iter().copied()).collect(),
+            };
+            let Some((request, ids)) = state.session.call(now, connection, token, call, payload) else {
+                state.waiters.remove(token);
+                return Send::Closed("the connection is closed".to_owned());
+            };
+            if let Some(ticket) = ticket {
+                state.dequeue(connection, ticket);
+            }
+            let bound =
+                channels.drain(..).zip(ids).zip(halves).map(|((given, id), token)| (given, id, token)).collect();
+            Send::Sent(token, request, bound)
+        })
+    }
+
+    fn poll_reply(&mut self, cx: &mut Context<'_>, token: Token) -> Poll<Result<T, VoxError<E>>> {
+        let shared = self.call.caller.shared();
+        let end = {
+            let mut state = shared.lock();
+            match state.waiters.get_mut(token) {
+                Some(Waiter::Waiting(Some(waker))) if waker.will_wake(cx.waker()) => return Poll::Pending,
+                Some(Waiter::Waiting(waker)) => {
+                    *waker = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                Some(Waiter::Done(_)) | None => state.waiters.remove(token),
+            }
+        };
+        let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
+        Poll::Ready(match end {
+            CallEnd::Reply(payload) => self.call.reply.decode(&payload, &shared.limits),
+            CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
+            CallEnd::Indeterminate => Err(VoxError::Indeterminate),
+            CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string()))),
+        })
+    }
+}
+
+impl<T, E> CallFuture<T, E> {
+    fn leave_queue(&mut self) {
+        if let CallState::Queued(ticket) = self.state {
+            self.state = CallState::Done;
+            let connection = self.call.caller.connection();
+            self.call.caller.shared().change(|state| state.dequeue(connection, ticket));
+        }
+    }
+}
+
+impl<T, E> Drop for CallFuture<T, E> {
+    fn drop(&mut self) {
+        match self.state {
+            CallState::New | CallState::Done => {}
+            CallState::Queued(_) => self.leave_queue(),
+            CallState::InFlight(token, request) => {
+                let connection = self.call.caller.connection();
+                self.call.caller.shared().change(|state| {
+                    if let Some(Waiter::Waiting(_)) = state.waiters.remove(token) {
+                        state.session.abandon(connection, request);
+                    }
+                });
+            }
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for CallFuture<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallFuture").field("call", &self.call).field("state", &self.state).finish()
+    }
+}

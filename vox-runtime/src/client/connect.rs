@@ -1,0 +1,246 @@
+//! Connecting: the builder and what it may fail with.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::caller::{Caller, Client};
+use crate::descriptor::{ServiceDescriptor, ServiceError};
+use crate::driver::{Router, initiate};
+use crate::error::Refusal;
+use crate::limits::Limits;
+use crate::metadata::Metadata;
+use crate::server::Dispatcher;
+use crate::transport::{Address, AddressError, Link};
+use crate::wire;
+
+/// Connects to a peer and opens the service that the client `C` calls.
+///
+/// The target is an address (`tcp://host:port`, `host:port`, `unix://path`, `mem://name`) or a
+/// [`Link`](crate::transport::Link).
+pub fn connect<C: Connected>(target: impl Into<Target>) -> Connect<C> {
+    Connect::new(target.into())
+}
+
+/// What a connection can become: any [`Client`], or a [`Session`](super::Session).
+pub trait Connected: Sized + Send + 'static {
+    /// The service that is opened with the session.
+    const SERVICE: Option<&'static ServiceDescriptor>;
+
+    /// Wraps the connection; without a service, the session.
+    fn connected(caller: Caller) -> Self;
+}
+
+impl<C: Client> Connected for C {
+    const SERVICE: Option<&'static ServiceDescriptor> = <C as Client>::SERVICE;
+
+    fn connected(caller: Caller) -> Self {
+        C::from_caller(caller)
+    }
+}
+
+/// What is connected to, or served on.
+#[derive(Debug)]
+pub struct Target(pub(crate) TargetKind);
+
+#[derive(Debug)]
+pub(crate) enum TargetKind {
+    Text(String),
+    Address(Address),
+    Link(Link),
+}
+
+impl From<&str> for Target {
+    fn from(address: &str) -> Self {
+        Self(TargetKind::Text(address.to_owned()))
+    }
+}
+
+impl From<String> for Target {
+    fn from(address: String) -> Self {
+        Self(TargetKind::Text(address))
+    }
+}
+
+impl From<&String> for Target {
+    fn from(address: &String) -> Self {
+        Self(TargetKind::Text(address.clone()))
+    }
+}
+
+impl From<Address> for Target {
+    fn from(address: Address) -> Self {
+        Self(TargetKind::Address(address))
+    }
+}
+
+impl From<Link> for Target {
+    fn from(link: Link) -> Self {
+        Self(TargetKind::Link(link))
+    }
+}
+
+impl Target {
+    /// The address. A link is made already and is nothing to listen at.
+    pub(crate) fn address(self) -> Result<Address, AddressError> {
+        match self.0 {
+            TargetKind::Text(text) => text.parse(),
+            TargetKind::Address(address) => Ok(address),
+            TargetKind::Link(link) => Err(AddressError::is_a_link(link.address())),
+        }
+    }
+
+    async fn link(self) -> Result<Link, ConnectError> {
+        match self.0 {
+            TargetKind::Text(text) => Ok(Link::connect(&text.parse::<Address>()?).await?),
+            TargetKind::Address(address) => Ok(Link::connect(&address).await?),
+            TargetKind::Link(link) => Ok(link),
+        }
+    }
+}
+
+/// A connection to be made: awaited, it connects.
+#[must_use = "a connection is made when it is awaited"]
+pub struct Connect<C> {
+    target: Target,
+    limits: Limits,
+    services: Vec<Arc<dyn Dispatcher>>,
+    metadata: Metadata,
+    timeout: Option<Duration>,
+    connected: PhantomData<fn() -> C>,
+}
+
+impl<C: Connected> Connect<C> {
+    pub(super) fn new(target: Target) -> Self {
+        Self {
+            target,
+            limits: Limits::default(),
+            services: Vec::new(),
+            metadata: Metadata::new(),
+            timeout: None,
+            connected: PhantomData,
+        }
+    }
+
+    /// Serves a service on the same session, for the peer to call.
+    pub fn serving(mut self, dispatcher: impl Dispatcher) -> Self {
+        self.services.push(Arc::new(dispatcher));
+        self
+    }
+
+    /// How long connecting may take, all of it. The handshake alone is bounded by `Limits::handshake_timeout`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The limits of this end.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Tells the peer something about this end, which handlers find in `cx.peer().metadata()`.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key, value);
+        self
+    }
+
+    async fn run(self) -> Result<C, ConnectError> {
+        for service in self.services.iter().map(|dispatcher| dispatcher.service()).chain(C::SERVICE) {
+            service.check().map_err(ConnectError::Service)?;
+        }
+        wire::check_metadata(&self.metadata, &self.limits).map_err(ConnectError::Metadata)?;
+        let link = self.target.link().await?;
+        let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
+        let established = initiate(link, self.limits, Router::new(self.services), self.metadata, service).await?;
+        Ok(C::connected(match established.connection {
+            Some(connection) => Caller::on(established.shared, connection),
+            None => Caller::holding(established.shared),
+        }))
+    }
+}
+
+impl<C: Connected> IntoFuture for Connect<C> {
+    type Output = Result<C, ConnectError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.timeout {
+                None => self.run().await,
+                Some(timeout) => match tokio::time::timeout(timeout, self.run()).await {
+                    Ok(result) => result,
+                    Err(_) => Err(ConnectError::Timeout),
+                },
+            }
+        })
+    }
+}
+
+impl<C> fmt::Debug for Connect<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address cannot be read.
+    Address(AddressError),
+    /// The link could not be made, or broke.
+    Io(io::Error),
+    /// The peer does not speak the protocol, or not as it should.
+    Handshake(String),
+    /// The peer refused, and says why.
+    Refused(Refusal),
+    /// It took too long.
+    Timeout,
+    /// A service cannot be served or called: one of its types cannot cross the wire.
+    Service(ServiceError),
+    /// The metadata is over a limit; says which.
+    Metadata(String),
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<AddressError> for ConnectError {
+    fn from(error: AddressError) -> Self {
+        Self::Address(error)
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(error) => error.fmt(f),
+            Self::Io(error) => write!(f, "no link: {error}"),
+            Self::Handshake(why) => write!(f, "the handshake failed: {why}"),
+            Self::Refused(refusal) => write!(f, "the peer refused: {refusal}"),
+            Self::Timeout => f.write_str("connecting took too long"),
+            Self::Service(error) => error.fmt(f),
+            Self::Metadata(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Address(error) => Some(error),
+            Self::Service(error) => Some(error),
+            Self::Handshake(_) | Self::Refused(_) | Self::Timeout | Self::Metadata(_) => None,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Calling: clients, the builders of calls and connections, sessions.
+
+mod call;
+mod caller;
+mod connect;
+mod session;
+
+pub use call::{Call, CallFuture, CallWriter};
+pub(crate) use caller::CallerHandle;
+pub use caller::{Caller, Client, NoopClient};
+pub(crate) use connect::TargetKind;
+pub use connect::{Connect, ConnectError, Connected, Target, connect};
+pub use session::{OpenError, Session};

@@ -1,0 +1,146 @@
+//! A session as users hold it: to open further connections, or only to keep it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::caller::{Caller, Client, closed};
+use super::connect::{Connect, Connected, Target};
+use crate::descriptor::{ServiceDescriptor, ServiceError};
+use crate::driver::{OpenWaiter, Shared};
+use crate::error::{EndReason, Refusal};
+use crate::ids::ConnectionId;
+use crate::metadata::Metadata;
+use crate::proto::Token;
+use crate::server::Peer;
+
+/// Two peers and all that is open between them. Holding it keeps the session open; clones share it.
+#[derive(Clone)]
+pub struct Session {
+    caller: Caller,
+    shared: Arc<Shared>,
+}
+
+impl Session {
+    /// Connects without opening any service yet.
+    pub fn connect(target: impl Into<Target>) -> Connect<Self> {
+        Connect::new(target.into())
+    }
+
+    pub(crate) fn hold(shared: &Arc<Shared>) -> Self {
+        Self { caller: Caller::holding(Arc::clone(shared)), shared: Arc::clone(shared) }
+    }
+
+    /// Opens a connection to the service of `C`. Refused, with the peer's reason, where the peer does not serve it.
+    pub async fn open<C: Client>(&self) -> Result<C, OpenError> {
+        self.open_with(Metadata::new()).await
+    }
+
+    /// As [`open`](Self::open), with metadata for the peer.
+    pub async fn open_with<C: Client>(&self, metadata: Metadata) -> Result<C, OpenError> {
+        let Some(service) = C::SERVICE else {
+            return Ok(C::from_caller(Caller::holding(Arc::clone(&self.shared))));
+        };
+        service.check().map_err(OpenError::Service)?;
+        let token = self.shared.change(|state| {
+            let token = state.opens.insert(OpenWaiter::Waiting(None));
+            state.session.open(service.name, metadata, token).map(|()| token).inspect_err(|_| {
+                state.opens.remove(token);
+            })
+        });
+        let opening = Opening { shared: &self.shared, token: token.map_err(OpenError::Refused)? };
+        let connection = opening.wait().await.map_err(OpenError::Refused)?;
+        Ok(C::from_caller(Caller::on(Arc::clone(&self.shared), connection)))
+    }
+
+    /// The other end.
+    pub fn peer(&self) -> &Peer {
+        &self.shared.peer
+    }
+
+    /// Waits until the session has ended, and says how.
+    pub async fn closed(&self) -> EndReason {
+        closed(&self.shared).await
+    }
+
+    /// Ends the session and everything in it, on both sides.
+    pub fn close(&self, reason: &str) {
+        self.shared.change(|state| state.session.goodbye(reason));
+    }
+}
+
+/// Waits for the answer to an `open`. Dropped before, it sees to it that the connection is closed again.
+struct Opening<'a> {
+    shared: &'a Shared,
+    token: Token,
+}
+
+impl Opening<'_> {
+    async fn wait(&self) -> Result<ConnectionId, Refusal> {
+        poll_fn(|cx| {
+            self.shared.change(|state| match state.opens.get_mut(self.token) {
+                Some(OpenWaiter::Done(_)) => match state.opens.remove(self.token) {
+                    Some(OpenWaiter::Done(result)) => Poll::Ready(result),
+                    Some(_) | None => Poll::Pending,
+                },
+                Some(waiter) => {
+                    *waiter = OpenWaiter::Waiting(Some(cx.waker().clone()));
+                    Poll::Pending
+                }
+                None => Poll::Pending,
+            })
+        })
+        .await
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.shared.change(|state| match state.opens.get_mut(self.token) {
+            Some(OpenWaiter::Done(_)) => {
+                if let Some(OpenWaiter::Done(Ok(connection))) = state.opens.remove(self.token) {
+                    state.session.shut(connection);
+                }
+            }
+            Some(waiter) => *waiter = OpenWaiter::Abandoned,
+            None => {}
+        });
+    }
+}
+
+impl Connected for Session {
+    const SERVICE: Option<&'static ServiceDescriptor> = None;
+
+    fn connected(caller: Caller) -> Self {
+        let shared = Arc::clone(caller.handle().shared());
+        Self { caller, shared }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({:?})", self.caller)
+    }
+}
+
+/// Why a connection was not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The peer, or a limit, refused it; or the session has ended.
+    Refused(Refusal),
+    /// The service cannot be called: one of its types cannot cross the wire.
+    Service(ServiceError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Service(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -1,0 +1,115 @@
+//! Channels inside values.
+//!
+//! A channel half is not data: what crosses is a number, and the runtime's hooks give the half
+//! away on one side and make one on the other. The codec recognises a channel by its shape, made
+//! by [`channel_shape`], wherever it stands in a type.
+
+use std::mem;
+use std::ptr;
+use std::sync::Arc;
+
+use facet::{
+    Def, Facet, MarkerTraits, Shape, ShapeBuilder, Type, TypeOpsDirect, TypeParam, UserType, VTableDirect, VTableErased,
+};
+
+use super::{DecodeError, EncodeError, Program};
+
+/// Which half of a channel stands in a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChannelKind {
+    /// The half that sends items.
+    Tx,
+    /// The half that receives items.
+    Rx,
+}
+
+/// Gives channel halves away while a value is encoded.
+pub trait ChannelEncoder {
+    /// Gives the half at `half` away and returns the number that stands for it on the wire. `item`
+    /// is the program of the channel's item type.
+    ///
+    /// # Safety
+    ///
+    /// `half` points to a live value of the channel type whose shape was made for `kind` and for
+    /// the item type of `item`, and nothing else writes to it during the call.
+    unsafe fn give(&mut self, half: *const u8, kind: ChannelKind, item: &Arc<Program>) -> Result<u32, EncodeError>;
+}
+
+/// Makes channel halves while a value is decoded.
+pub trait ChannelDecoder {
+    /// Makes the half that the number `index` stands for and writes it to `dst`. `item` is the
+    /// program of the channel's item type.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the channel type whose shape was made for `kind` and for the
+    /// item type of `item`. When this returns `Ok`, it has initialised `dst`; when it returns
+    /// `Err`, it has left nothing there that needs dropping.
+    unsafe fn take(
+        &mut self,
+        index: u32,
+        kind: ChannelKind,
+        item: &Arc<Program>,
+        dst: *mut u8,
+    ) -> Result<(), DecodeError>;
+}
+
+/// The shape of the channel type `C`, called `name`, whose items are `T`.
+///
+/// ```
+/// use vox_runtime::codec::{ChannelKind, channel_shape};
+/// struct Tx<T>(std::marker::PhantomData<T>);
+/// // SAFETY: the shape is the one made for this type.
+/// unsafe impl<T: facet::Facet<'static>> facet::Facet<'static> for Tx<T> {
+///     const SHAPE: &'static facet::Shape =
+///         &const { channel_shape::<Self, T>(ChannelKind::Tx, "Tx") };
+/// }
+/// ```
+#[must_use]
+pub const fn channel_shape<C: 'static, T: Facet<'static>>(kind: ChannelKind, name: &'static str) -> Shape {
+    ShapeBuilder::for_sized::<C>(name)
+        .module_path("vox")
+        .ty(Type::User(UserType::Opaque))
+        .def(Def::Scalar)
+        .vtable_direct(match kind {
+            ChannelKind::Tx => &TX_MARK,
+            ChannelKind::Rx => &RX_MARK,
+        })
+        .type_params(&const { [TypeParam { name: "T", shape: T::SHAPE }] })
+        .type_ops_direct(
+            &const {
+                TypeOpsDirect {
+                    // SAFETY: both are `unsafe fn` of one thin pointer, and callers must pass a
+                    // pointer to a live `C` whichever type the parameter has.
+                    drop_in_place: unsafe {
+                        mem::transmute::<unsafe fn(*mut C), unsafe fn(*mut ())>(ptr::drop_in_place::<C>)
+                    },
+                    default_in_place: None,
+                    clone_into: None,
+                    is_truthy: None,
+                }
+            },
+        )
+        .marker_traits(MarkerTraits::empty())
+        .build()
+}
+
+/// Which half `shape` is, and its items' shape, if it is a channel's.
+pub(super) fn channel_of(shape: &'static Shape) -> Option<(ChannelKind, &'static Shape)> {
+    let VTableErased::Direct(vtable) = shape.vtable else {
+        return None;
+    };
+    let kind = if ptr::eq(vtable, &TX_MARK) {
+        ChannelKind::Tx
+    } else if ptr::eq(vtable, &RX_MARK) {
+        ChannelKind::Rx
+    } else {
+        return None;
+    };
+    Some((kind, shape.type_params.first()?.shape))
+}
+
+/// Shapes that point at these two tables are channels: the address is what marks them, so no
+/// attribute or name that a user can write makes a type look like one.
+static TX_MARK: VTableDirect = VTableDirect::empty();
+static RX_MARK: VTableDirect = VTableDirect::empty();

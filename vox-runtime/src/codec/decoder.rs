@@ -1,0 +1,187 @@
+//! Where a decoding comes from.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::varint::{self, Bad};
+use super::{Budget, ChannelDecoder, DecodeError, DecodeErrorKind};
+
+/// Reads one frame's payload, front to back.
+///
+/// `Bytes` and `ByteString` values become slices of the frame. After an error the position is
+/// somewhere inside the value that failed, and the frame is of no further use.
+pub struct Decoder<'a> {
+    pub(super) frame: &'a Bytes,
+    pub(super) position: usize,
+    pub(super) budget: Budget,
+    pub(super) channels: Option<&'a mut dyn ChannelDecoder>,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads `frame` from its start, spending `budget`.
+    #[must_use]
+    pub fn new(frame: &'a Bytes, budget: Budget) -> Self {
+        Self { frame, position: 0, budget, channels: None }
+    }
+
+    /// Reads on where another decoder of the same frame stopped, with what is left of its budget.
+    #[must_use]
+    pub fn resume(frame: &'a Bytes, position: usize, budget: Budget) -> Self {
+        Self { frame, position: position.min(frame.len()), budget, channels: None }
+    }
+
+    /// What may still be spent.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// Takes the channels in values through `channels`.
+    #[must_use]
+    pub fn with_channels(mut self, channels: &'a mut dyn ChannelDecoder) -> Self {
+        self.channels = Some(channels);
+        self
+    }
+
+    /// How many bytes have been read.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// How many bytes are left.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.frame.len() - self.position
+    }
+
+    /// The frame being read.
+    #[must_use]
+    pub fn frame(&self) -> &'a Bytes {
+        self.frame
+    }
+
+    /// Ends the reading. Bytes that are left are an error.
+    pub fn finish(self) -> Result<(), DecodeError> {
+        match self.remaining() {
+            0 => Ok(()),
+            _ => Err(self.error(DecodeErrorKind::TrailingBytes)),
+        }
+    }
+
+    /// Reads one byte.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
+        let [byte] = self.array()?;
+        Ok(byte)
+    }
+
+    /// Reads `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let Some(bytes) = self.rest().first_chunk() else {
+            return Err(self.error(DecodeErrorKind::UnexpectedEnd));
+        };
+        let bytes = *bytes;
+        self.position += N;
+        Ok(bytes)
+    }
+
+    /// Reads an unsigned number of 64 bits.
+    pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        Ok(self.varint_of(u64::BITS)? as u64)
+    }
+
+    /// Reads a byte string's length and skips its bytes: where they stand in the frame.
+    pub fn bytes(&mut self) -> Result<Range<usize>, DecodeError> {
+        let len = self.varint()?;
+        if len > self.remaining() as u64 {
+            return Err(self.error(DecodeErrorKind::UnexpectedEnd));
+        }
+        let start = self.position;
+        self.position += len as usize;
+        Ok(start..self.position)
+    }
+
+    /// Reads a string: where its UTF-8, which has been checked, stands in the frame.
+    pub fn str(&mut self) -> Result<Range<usize>, DecodeError> {
+        let range = self.bytes()?;
+        match std::str::from_utf8(&self.frame[range.clone()]) {
+            Ok(_) => Ok(range),
+            Err(_) => Err(self.error(DecodeErrorKind::BadUtf8)),
+        }
+    }
+
+    /// Reads a string out of the frame.
+    pub(super) fn str_slice(&mut self) -> Result<&'a str, DecodeError> {
+        let range = self.bytes()?;
+        std::str::from_utf8(&self.frame[range]).map_err(|_| self.error(DecodeErrorKind::BadUtf8))
+    }
+
+    /// Reads a byte string out of the frame.
+    pub(super) fn bytes_slice(&mut self) -> Result<&'a [u8], DecodeError> {
+        let range = self.bytes()?;
+        Ok(&self.frame[range])
+    }
+
+    /// Reads an unsigned number of `bits` bits.
+    pub(super) fn varint_of(&mut self, bits: u32) -> Result<u128, DecodeError> {
+        match varint::read(self.rest(), bits) {
+            Ok((value, len)) => {
+                self.position += len;
+                Ok(value)
+            }
+            Err(Bad::End) => Err(self.error(DecodeErrorKind::UnexpectedEnd)),
+            Err(Bad::Range) => Err(self.error(DecodeErrorKind::BadVarint)),
+        }
+    }
+
+    /// Spends `bytes` of the budget.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        match self.budget.charge(bytes) {
+            true => Ok(()),
+            false => Err(self.error(DecodeErrorKind::OverBudget)),
+        }
+    }
+
+    pub(super) fn error(&self, kind: DecodeErrorKind) -> DecodeError {
+        DecodeError::new(kind, self.position)
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.frame[self.position..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<R>(bytes: &'static [u8], read: impl FnOnce(&mut Decoder<'_>) -> R) -> R {
+        let frame = Bytes::from_static(bytes);
+        read(&mut Decoder::new(&frame, Budget::default_for(bytes.len())))
+    }
+
+    #[test]
+    fn pieces_come_back_as_ranges_of_the_frame() {
+        assert_eq!(check(b"\x03abc", |from| from.str()), Ok(1..4));
+        assert_eq!(check(b"\x02\xff\xff", |from| from.bytes()), Ok(1..3));
+        assert_eq!(check(b"\x80\x01", |from| from.varint()), Ok(128));
+    }
+
+    #[test]
+    fn pieces_that_are_cut_or_malformed_are_refused() {
+        let kind = |result: Result<Range<usize>, DecodeError>| result.unwrap_err().kind;
+        assert_eq!(kind(check(b"\x04abc", |from| from.str())), DecodeErrorKind::UnexpectedEnd);
+        assert_eq!(kind(check(b"\x01\xff", |from| from.str())), DecodeErrorKind::BadUtf8);
+        let huge = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+        assert_eq!(kind(check(huge, |from| from.bytes())), DecodeErrorKind::UnexpectedEnd);
+    }
+
+    #[test]
+    fn pitfall_34_trailing_bytes_are_refused() {
+        let frame = Bytes::from_static(b"\x01\x02");
+        let mut from = Decoder::new(&frame, Budget::default_for(2));
+        assert_eq!(from.byte(), Ok(1));
+        assert_eq!(from.finish(), Err(DecodeError::new(DecodeErrorKind::TrailingBytes, 1)));
+    }
+}

@@ -1,0 +1,404 @@
+//! facet's functions for values, with plain pointers.
+//!
+//! Everything here is `unsafe` to call for one reason: the pointers must point to what the
+//! function says they do, of the type whose shape the function came from.
+
+use std::alloc::Layout;
+
+use facet::{
+    IterVTable, ListDef, MapDef, OptionDef, OptionVTable, OxPtrMut, PointerDef, PtrConst, PtrMut, PtrUninit, ResultDef,
+    ResultVTable, SetDef, Shape, SliceBuilderVTable, SliceDef,
+};
+
+fn live(value: *const u8) -> PtrConst {
+    PtrConst::new_sized(value)
+}
+
+fn owned(value: *mut u8) -> PtrMut {
+    PtrMut::new_sized(value)
+}
+
+fn room(dst: *mut u8) -> PtrUninit {
+    PtrUninit::new_sized(dst)
+}
+
+/// How to drop a value.
+#[derive(Clone)]
+pub(in crate::codec) enum Glue {
+    /// There is nothing to drop.
+    Nothing,
+    /// The parts' glue, to be looked up where the parts are known.
+    ByParts,
+    Direct(unsafe fn(*mut ())),
+    Indirect(unsafe fn(OxPtrMut), &'static Shape),
+    Leaf(unsafe fn(*mut u8)),
+    Parts(Box<[(usize, Glue)]>),
+    Repeat {
+        each: Box<Glue>,
+        len: usize,
+        stride: usize,
+    },
+}
+
+impl Glue {
+    /// Drops the value at `value`.
+    ///
+    /// # Safety
+    ///
+    /// It is a live value of the glue's type, and is not used after.
+    pub(in crate::codec) unsafe fn run(&self, value: *mut u8) {
+        // SAFETY: the caller's promise is what each function asks for; parts and repetitions lie
+        // inside the value, at the offsets its layout gives them.
+        unsafe {
+            match self {
+                Self::Nothing | Self::ByParts => {}
+                Self::Direct(drop) => drop(value.cast()),
+                Self::Indirect(drop, shape) => drop(OxPtrMut::new(owned(value), shape)),
+                Self::Leaf(drop) => drop(value),
+                Self::Parts(parts) => {
+                    for (offset, part) in parts {
+                        part.run(value.add(*offset));
+                    }
+                }
+                Self::Repeat { each, len, stride } => {
+                    for index in 0..*len {
+                        each.run(value.add(index * stride));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Drops the value of type `shape` at `value`, if the shape knows how.
+///
+/// # Safety
+///
+/// It is a live value of that type, and is not used after.
+pub(super) unsafe fn drop_value(shape: &'static Shape, value: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { shape.call_drop_in_place(owned(value)) };
+}
+
+/// An `Option<T>`.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct OptionOps(&'static OptionVTable);
+
+impl OptionOps {
+    pub(super) fn new(def: &OptionDef) -> Self {
+        Self(def.vtable)
+    }
+
+    /// The content of the live option, or null.
+    pub(in crate::codec) unsafe fn get(self, option: *const u8) -> *const u8 {
+        // SAFETY: the caller's promise.
+        unsafe { (self.0.get_value)(live(option)) }
+    }
+
+    /// Makes `None` at `dst`.
+    pub(in crate::codec) unsafe fn init_none(self, dst: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.0.init_none)(room(dst)) };
+    }
+
+    /// Makes `Some` at `dst` of the content at `content`, which may be the same place.
+    pub(in crate::codec) unsafe fn init_some(self, dst: *mut u8, content: *mut u8) {
+        // SAFETY: the caller's promise; the content is moved out before `dst` is written.
+        unsafe { (self.0.init_some)(room(dst), owned(content)) };
+    }
+}
+
+/// A `Result<T, E>`.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct ResultOps(&'static ResultVTable);
+
+impl ResultOps {
+    pub(super) fn new(def: &ResultDef) -> Self {
+        Self(def.vtable)
+    }
+
+    /// The `Ok` of the live result, or null.
+    pub(in crate::codec) unsafe fn get_ok(self, result: *const u8) -> *const u8 {
+        // SAFETY: the caller's promise.
+        unsafe { (self.0.get_ok)(live(result)) }
+    }
+
+    /// The `Err` of the live result, or null.
+    pub(in crate::codec) unsafe fn get_err(self, result: *const u8) -> *const u8 {
+        // SAFETY: the caller's promise.
+        unsafe { (self.0.get_err)(live(result)) }
+    }
+
+    /// Makes `Ok` at `dst` of the content at `content`, which may be the same place.
+    pub(in crate::codec) unsafe fn init_ok(self, dst: *mut u8, content: *mut u8) {
+        // SAFETY: the caller's promise; the content is moved out before `dst` is written.
+        unsafe { (self.0.init_ok)(room(dst), owned(content)) };
+    }
+
+    /// Makes `Err` at `dst` of the content at `content`, which may be the same place.
+    pub(in crate::codec) unsafe fn init_err(self, dst: *mut u8, content: *mut u8) {
+        // SAFETY: the caller's promise; the content is moved out before `dst` is written.
+        unsafe { (self.0.init_err)(room(dst), owned(content)) };
+    }
+}
+
+/// An `Rc<T>` or `Arc<T>` of a sized type.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct SharedOps {
+    borrow: facet::BorrowFn,
+    new_into: facet::NewIntoFn,
+}
+
+impl SharedOps {
+    pub(super) fn new(def: &PointerDef) -> Option<Self> {
+        Some(Self { borrow: def.vtable.borrow_fn?, new_into: def.vtable.new_into_fn? })
+    }
+
+    /// The content of the live owner.
+    pub(in crate::codec) unsafe fn get(self, owner: *const u8) -> *const u8 {
+        // SAFETY: the caller's promise.
+        unsafe { (self.borrow)(live(owner)).raw_ptr() }
+    }
+
+    /// Makes an owner at `dst` of the content at `content`, which is moved out.
+    pub(in crate::codec) unsafe fn init(self, dst: *mut u8, content: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.new_into)(room(dst), owned(content)) };
+    }
+}
+
+/// A `Box<[T]>`, `Rc<[T]>` or `Arc<[T]>`.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct SliceOps {
+    borrow: facet::BorrowFn,
+    len: facet::SliceLenFn,
+    as_ptr: facet::SliceAsPtrFn,
+    builder: &'static SliceBuilderVTable,
+    owner: Layout,
+}
+
+impl SliceOps {
+    pub(super) fn new(def: &PointerDef, slice: &SliceDef, shape: &Shape) -> Option<Self> {
+        Some(Self {
+            borrow: def.vtable.borrow_fn?,
+            len: slice.vtable.len,
+            as_ptr: slice.vtable.as_ptr,
+            builder: def.vtable.slice_builder_vtable?,
+            owner: shape.layout.sized_layout().ok()?,
+        })
+    }
+
+    /// The items of the live owner: where the first is, and how many.
+    pub(in crate::codec) unsafe fn get(self, owner: *const u8) -> (*const u8, usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let slice = (self.borrow)(live(owner));
+            ((self.as_ptr)(slice).raw_ptr(), (self.len)(slice))
+        }
+    }
+
+    /// A builder with no items yet, to be given to `finish` or `free`.
+    pub(in crate::codec) fn build(self) -> *mut u8 {
+        (self.builder.new_fn)().data_ptr()
+    }
+
+    /// Moves the item at `item` into the live builder.
+    pub(in crate::codec) unsafe fn push(self, builder: *mut u8, item: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.builder.push_fn)(owned(builder), owned(item)) };
+    }
+
+    /// Makes the owner of a builder's items at `dst`.
+    pub(in crate::codec) unsafe fn finish(self, builder: *mut u8, dst: *mut u8) {
+        // SAFETY: the caller's promise. The owner comes in an allocation of its own layout, out of
+        // which it is moved.
+        unsafe {
+            let made = (self.builder.convert_fn)(owned(builder)).into_mut().data_ptr();
+            made.copy_to_nonoverlapping(dst, self.owner.size());
+            std::alloc::dealloc(made, self.owner);
+        }
+    }
+
+    /// Drops a builder and its items.
+    pub(in crate::codec) unsafe fn free(self, builder: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.builder.free_fn)(owned(builder)) };
+    }
+}
+
+/// A list whose items lie side by side, as in a `Vec`.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct ListOps {
+    len: facet::ListLenFn,
+    as_ptr: facet::ListAsPtrFn,
+    init: facet::ListInitInPlaceWithCapacityFn,
+    as_mut_ptr: facet::ListAsMutPtrTypedFn,
+    set_len: facet::ListSetLenFn,
+    reserve: facet::ListReserveFn,
+}
+
+impl ListOps {
+    pub(super) fn new(def: &ListDef) -> Option<Self> {
+        Some(Self {
+            len: def.vtable.len,
+            as_ptr: def.vtable.as_ptr?,
+            init: def.init_in_place_with_capacity()?,
+            as_mut_ptr: def.as_mut_ptr_typed()?,
+            set_len: def.set_len()?,
+            reserve: def.reserve()?,
+        })
+    }
+
+    /// The items of the live list: where the first is, and how many.
+    pub(in crate::codec) unsafe fn get(self, list: *const u8) -> (*const u8, usize) {
+        // SAFETY: the caller's promise.
+        unsafe { ((self.as_ptr)(live(list)).raw_ptr(), (self.len)(live(list))) }
+    }
+
+    /// Makes an empty list with room for `capacity` items at `dst`.
+    pub(in crate::codec) unsafe fn init(self, dst: *mut u8, capacity: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.init)(room(dst), capacity) };
+    }
+
+    /// Where the live list's first item is or will be.
+    pub(in crate::codec) unsafe fn items(self, list: *mut u8) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { (self.as_mut_ptr)(owned(list)) }
+    }
+
+    /// Says that the first `len` items of the live list are live.
+    pub(in crate::codec) unsafe fn set_len(self, list: *mut u8, len: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.set_len)(owned(list), len) };
+    }
+
+    /// Makes room for `more` items beyond the live list's length.
+    pub(in crate::codec) unsafe fn reserve(self, list: *mut u8, more: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.reserve)(owned(list), more) };
+    }
+}
+
+/// A map.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct MapOps {
+    init: facet::MapInitInPlaceWithCapacityFn,
+    len: facet::MapLenFn,
+    iter: &'static IterVTable<(PtrConst, PtrConst)>,
+    iter_init: facet::IterInitWithValueFn,
+    insert: facet::MapInsertFn,
+    /// The size of a pair of key and value.
+    pub(in crate::codec) pair_size: usize,
+}
+
+impl MapOps {
+    pub(super) fn new(def: &MapDef) -> Option<Self> {
+        let vtable = def.vtable;
+        Some(Self {
+            init: vtable.init_in_place_with_capacity,
+            len: vtable.len,
+            iter: &vtable.iter_vtable,
+            iter_init: vtable.iter_vtable.init_with_value?,
+            insert: vtable.insert,
+            pair_size: vtable.pair_stride,
+        })
+    }
+
+    /// How many entries the live map has.
+    pub(in crate::codec) unsafe fn len(self, map: *const u8) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { (self.len)(live(map)) }
+    }
+
+    /// Makes an empty map with room for `capacity` entries, if it has room, at `dst`.
+    pub(in crate::codec) unsafe fn init(self, dst: *mut u8, capacity: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.init)(room(dst), capacity) };
+    }
+
+    /// Moves an entry into the live map, whose hasher must be the standard one.
+    pub(in crate::codec) unsafe fn insert(self, map: *mut u8, key: *mut u8, value: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.insert)(owned(map), owned(key), owned(value)) };
+    }
+
+    /// Goes through the live map, which outlives the iteration.
+    pub(in crate::codec) unsafe fn iterate(self, map: *const u8) -> Iteration<(PtrConst, PtrConst)> {
+        // SAFETY: the caller's promise.
+        let state = unsafe { (self.iter_init)(live(map)) };
+        Iteration { state, vtable: self.iter }
+    }
+}
+
+/// A set.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct SetOps {
+    len: facet::SetLenFn,
+    iter: &'static IterVTable<PtrConst>,
+    iter_init: facet::IterInitWithValueFn,
+    from_items: facet::SetFromSliceFn,
+}
+
+impl SetOps {
+    pub(super) fn new(def: &SetDef) -> Option<Self> {
+        let vtable = def.vtable;
+        Some(Self {
+            len: vtable.len,
+            iter: &vtable.iter_vtable,
+            iter_init: vtable.iter_vtable.init_with_value?,
+            from_items: vtable.from_slice?,
+        })
+    }
+
+    /// How many items the live set has.
+    pub(in crate::codec) unsafe fn len(self, set: *const u8) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { (self.len)(live(set)) }
+    }
+
+    /// Makes a set at `dst` of `len` items side by side, which are moved out.
+    pub(in crate::codec) unsafe fn init_from(self, dst: *mut u8, items: *mut u8, len: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.from_items)(room(dst), items, len) };
+    }
+
+    /// Goes through the live set, which outlives the iteration.
+    pub(in crate::codec) unsafe fn iterate(self, set: *const u8) -> Iteration<PtrConst> {
+        // SAFETY: the caller's promise.
+        let state = unsafe { (self.iter_init)(live(set)) };
+        Iteration { state, vtable: self.iter }
+    }
+}
+
+/// One pass through a map or a set.
+pub(in crate::codec) struct Iteration<T: facet::IterItem + 'static> {
+    state: PtrMut,
+    vtable: &'static IterVTable<T>,
+}
+
+impl<T: facet::IterItem> Drop for Iteration<T> {
+    fn drop(&mut self) {
+        // SAFETY: the state came from this vtable and is given up once, here.
+        unsafe { (self.vtable.dealloc)(self.state) };
+    }
+}
+
+impl Iterator for Iteration<PtrConst> {
+    type Item = *const u8;
+
+    fn next(&mut self) -> Option<*const u8> {
+        // SAFETY: the state is live, and so is what it goes through.
+        unsafe { (self.vtable.next)(self.state) }.map(PtrConst::raw_ptr)
+    }
+}
+
+impl Iterator for Iteration<(PtrConst, PtrConst)> {
+    type Item = (*const u8, *const u8);
+
+    fn next(&mut self) -> Option<(*const u8, *const u8)> {
+        // SAFETY: the state is live, and so is what it goes through.
+        let (key, value) = unsafe { (self.vtable.next)(self.state) }?;
+        Some((key.raw_ptr(), value.raw_ptr()))
+    }
+}

@@ -1,0 +1,159 @@
+//! The errors of the codec, as data.
+//!
+//! Whose fault: a [`PlanError`] is the programmer's (a type that cannot cross the wire), an
+//! [`EncodeError`] is the sender's, a [`DecodeError`] is the peer's who sent the bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// A type that cannot be sent, found when its plan is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanError {
+    /// The way from the planned type to the offending one, e.g. `Transfer.rows[].tag`.
+    pub path: String,
+    /// The name of the offending type.
+    pub type_name: String,
+    /// Why it cannot be sent.
+    pub reason: Cow<'static, str>,
+    /// What to write instead.
+    pub instead: Cow<'static, str>,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, type_name, reason, instead } = self;
+        write!(f, "`{path}` of type `{type_name}` cannot cross the wire: {reason}; {instead}")
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+/// A value that could not be encoded. Nothing of it is left in the buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The encoding is longer than the buffer may become.
+    TooLarge {
+        /// The most bytes the buffer may hold.
+        limit: usize,
+    },
+    /// The value nests deeper than a peer would accept.
+    TooDeep {
+        /// The deepest nesting.
+        limit: u32,
+    },
+    /// The value holds a channel where no channel can be opened.
+    NoChannels,
+    /// A channel in the value could not be given away; the reason comes from the channel hook.
+    Channel(Cow<'static, str>),
+    /// A path in the value is not UTF-8.
+    PathNotUtf8,
+    /// A foreign type refused to be encoded.
+    Unrepresentable(&'static str),
+    /// The type cannot be sent at all.
+    Plan(Arc<PlanError>),
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { limit } => write!(f, "the encoding passes the limit of {limit} bytes"),
+            Self::TooDeep { limit } => write!(f, "the value nests deeper than {limit} levels"),
+            Self::NoChannels => f.write_str("the value holds a channel, and none can be opened here"),
+            Self::Channel(why) => write!(f, "a channel in the value cannot be given away: {why}"),
+            Self::PathNotUtf8 => f.write_str("a path in the value is not UTF-8"),
+            Self::Unrepresentable(what) => {
+                write!(f, "the value holds {what}, which has no encoding")
+            }
+            Self::Plan(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {}
+
+/// Bytes that are not an encoding of the expected type, or cost more than they may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecodeError {
+    /// What is wrong.
+    pub kind: DecodeErrorKind,
+    /// Where in the frame reading stopped.
+    pub offset: usize,
+}
+
+impl DecodeError {
+    /// An error of `kind` found at `offset` of the frame.
+    #[must_use]
+    pub fn new(kind: DecodeErrorKind, offset: usize) -> Self {
+        Self { kind, offset }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.kind, self.offset)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// What is wrong with bytes that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The frame ends inside the value.
+    UnexpectedEnd,
+    /// The value ends before the frame does.
+    TrailingBytes,
+    /// A number does not fit its type, or its encoding never ends.
+    BadVarint,
+    /// A `bool` that is neither 0 nor 1.
+    BadBool,
+    /// An `Option` whose tag is neither 0 nor 1.
+    BadOption,
+    /// A `char` that is none.
+    BadChar,
+    /// A string that is not UTF-8.
+    BadUtf8,
+    /// An enum has no variant of this index.
+    BadVariant(u32),
+    /// Bytes that are no value of this type (a `NonZero` of zero, a `Duration` that overflows).
+    BadValue(&'static str),
+    /// A length that the rest of the frame cannot hold.
+    BadLength(u64),
+    /// The value would take more memory than the message may cost.
+    OverBudget,
+    /// The value nests deeper than the message may.
+    TooDeep,
+    /// The value holds a channel where none can be accepted.
+    NoChannels,
+    /// A channel in the value could not be taken; the reason comes from the channel hook.
+    Channel(Cow<'static, str>),
+    /// The type cannot be received at all.
+    Plan(Arc<PlanError>),
+}
+
+impl fmt::Display for DecodeErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnexpectedEnd => f.write_str("the frame ends inside the value"),
+            Self::TrailingBytes => f.write_str("bytes are left after the value"),
+            Self::BadVarint => f.write_str("a number does not fit its type"),
+            Self::BadBool => f.write_str("a bool is neither 0 nor 1"),
+            Self::BadOption => f.write_str("an option's tag is neither 0 nor 1"),
+            Self::BadChar => f.write_str("a char is none"),
+            Self::BadUtf8 => f.write_str("a string is not UTF-8"),
+            Self::BadVariant(index) => write!(f, "an enum has no variant {index}"),
+            Self::BadValue(what) => write!(f, "not a valid {what}"),
+            Self::BadLength(len) => write!(f, "a length of {len} is more than the frame holds"),
+            Self::OverBudget => f.write_str("the value takes more memory than its message may cost"),
+            Self::TooDeep => f.write_str("the value nests too deep"),
+            Self::NoChannels => f.write_str("the value holds a channel, and none is accepted here"),
+            Self::Channel(why) => write!(f, "a channel in the value cannot be taken: {why}"),
+            Self::Plan(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,605 @@
+//! Values to bytes.
+//!
+//! The cursor goes from operation to operation by value and stays in a register. A null cursor
+//! means failure; the error waits in the writer.
+//!
+//! The rule that keeps writes in bounds: an operation with a bounded encoding writes without
+//! asking, because its run or its caller has reserved its bound, and every reservation adds
+//! [`SLACK`], so that a number may be written eight bytes at a time.
+
+use std::ptr;
+
+use super::super::description::{Scalar, TagWidth};
+use super::super::program::{Block, BlockIndex, ChannelOp, EnumOp, ItemKind, Items, MapOp, OpKind, Program};
+use super::super::varint::{spread, zigzag, zigzag128};
+use super::super::{Budget, EncodeError, Encoder};
+
+/// Encodes the value at `value`. On an error, nothing of it is left in the buffer.
+///
+/// # Safety
+///
+/// `value` points to a live value of the type that `program` was compiled for, which nothing
+/// writes to meanwhile.
+pub(in crate::codec) unsafe fn encode(
+    program: &Program,
+    value: *const u8,
+    to: &mut Encoder<'_>,
+) -> Result<(), EncodeError> {
+    let began = to.out.len();
+    let mut writer = Writer { program, to, end: ptr::null_mut(), error: None };
+    let root = program.root();
+    // SAFETY: the caller's promise about the value; the cursor comes from the writer, with room
+    // for the root's bound.
+    let cursor = unsafe {
+        let cursor = writer.attach();
+        let cursor = writer.reserve(cursor, root.max_len.unwrap_or(0));
+        match cursor.is_null() {
+            true => cursor,
+            false => writer.block(root, value, cursor, Budget::DEPTH),
+        }
+    };
+    if !cursor.is_null() {
+        // SAFETY: everything up to the cursor has been written.
+        unsafe { writer.sync(cursor) };
+        if writer.to.out.len() <= writer.to.max_len {
+            return Ok(());
+        }
+    }
+    let limit = writer.to.max_len;
+    let error = writer.error.take().unwrap_or(EncodeError::TooLarge { limit });
+    to.out.truncate(began);
+    Err(error)
+}
+
+/// What may be written past the bound of what is being written.
+const SLACK: usize = 8;
+
+/// Items are reserved for in pieces of about this many bytes.
+const PIECE: usize = 8192;
+
+/// The longest number: a length, a tag or an index.
+const LONGEST_LENGTH: usize = 10;
+
+struct Writer<'w, 'a> {
+    program: &'w Program,
+    to: &'w mut Encoder<'a>,
+    /// The end of the buffer's capacity.
+    end: *mut u8,
+    error: Option<EncodeError>,
+}
+
+impl<'w> Writer<'w, '_> {
+    /// The cursor at the end of the buffer.
+    fn attach(&mut self) -> *mut u8 {
+        let out = &mut *self.to.out;
+        let (start, len, capacity) = (out.as_mut_ptr(), out.len(), out.capacity());
+        // SAFETY: both are within the buffer.
+        unsafe {
+            self.end = start.add(capacity);
+            start.add(len)
+        }
+    }
+
+    /// Makes the buffer end at the cursor.
+    ///
+    /// # Safety
+    ///
+    /// The cursor is in this writer's buffer, and everything before it has been written.
+    unsafe fn sync(&mut self, cursor: *mut u8) {
+        // SAFETY: the cursor is in the buffer.
+        let len = unsafe { cursor.offset_from_unsigned(self.to.out.as_ptr()) };
+        // SAFETY: the cursor is within the capacity and everything before it is written.
+        unsafe { self.to.out.set_len(len) };
+    }
+
+    /// The cursor, with room for `room` bytes after it and the slack; or null.
+    #[inline(always)]
+    unsafe fn reserve(&mut self, cursor: *mut u8, room: usize) -> *mut u8 {
+        // The end is at or after the cursor, in the same buffer.
+        if self.end.addr() - cursor.addr() >= room + SLACK {
+            return cursor;
+        }
+        // SAFETY: the caller's cursor is this writer's.
+        unsafe { self.grow(cursor, room, 0) }
+    }
+
+    /// As `reserve`, for `known` bytes that will surely be written and a length before them.
+    #[inline(always)]
+    unsafe fn reserve_known(&mut self, cursor: *mut u8, known: usize) -> *mut u8 {
+        if self.end.addr() - cursor.addr() >= known.saturating_add(LONGEST_LENGTH + SLACK) {
+            return cursor;
+        }
+        // SAFETY: the caller's cursor is this writer's.
+        unsafe { self.grow(cursor, known.saturating_add(LONGEST_LENGTH), known) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn grow(&mut self, cursor: *mut u8, room: usize, known: usize) -> *mut u8 {
+        // SAFETY: everything before the cursor has been written.
+        unsafe { self.sync(cursor) };
+        let limit = self.to.max_len;
+        if self.to.out.len().saturating_add(known) > limit {
+            return self.fail(EncodeError::TooLarge { limit });
+        }
+        self.to.out.reserve(room + SLACK);
+        self.attach()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, error: EncodeError) -> *mut u8 {
+        self.error = Some(error);
+        ptr::null_mut()
+    }
+
+    /// Encodes the block's value at `base`. If the block is bounded, its bound is reserved.
+    ///
+    /// # Safety
+    ///
+    /// `base` points to a live value of the block's type (or enum, for a variant's members), and
+    /// the cursor is this writer's.
+    unsafe fn block(&mut self, block: &'w Block, base: *const u8, mut cursor: *mut u8, depth: u32) -> *mut u8 {
+        for op in &block.encode {
+            // SAFETY: the offset is inside the value, which the program was compiled for; so what
+            // is there is what the operation says. Room has been reserved by the block's bound or
+            // by the operation before this run.
+            cursor = unsafe {
+                let at = base.add(op.offset);
+                match &op.kind {
+                    OpKind::Scalar(scalar) => {
+                        cursor = put_scalar(*scalar, at, cursor);
+                        continue;
+                    }
+                    OpKind::Reserve(room) => self.reserve(cursor, *room),
+                    OpKind::Raw(len) => {
+                        cursor.copy_from_nonoverlapping(at, *len);
+                        cursor.add(*len)
+                    }
+                    OpKind::String => {
+                        let string = &*at.cast::<String>();
+                        self.raw(string.as_ptr(), string.len(), string.len(), cursor)
+                    }
+                    OpKind::Leaf(ops) => {
+                        self.sync(cursor);
+                        match (ops.put)(at, self.to) {
+                            Ok(()) => self.attach(),
+                            Err(error) => self.fail(error),
+                        }
+                    }
+                    OpKind::Enum(op) => self.enumeration(op, at, cursor, depth),
+                    OpKind::Option { ops, some, reserves } => {
+                        let content = ops.get(at);
+                        if content.is_null() {
+                            self.tag(0, None, *reserves, at, cursor, depth)
+                        } else {
+                            self.tag(1, Some(*some), *reserves, content, cursor, depth)
+                        }
+                    }
+                    OpKind::Result { ops, ok, err, reserves } => {
+                        let content = ops.get_ok(at);
+                        if content.is_null() {
+                            let content = ops.get_err(at);
+                            self.tag(1, Some(*err), *reserves, content, cursor, depth)
+                        } else {
+                            self.tag(0, Some(*ok), *reserves, content, cursor, depth)
+                        }
+                    }
+                    OpKind::Box(inner) => {
+                        let content = at.cast::<*const u8>().read();
+                        self.nested(*inner, content, cursor, depth)
+                    }
+                    OpKind::Shared { ops, content } => self.nested(*content, ops.get(at), cursor, depth),
+                    OpKind::Slice(op) => {
+                        let (items, len) = op.ops.get(at);
+                        self.sequence(op.items, items, len, cursor, depth)
+                    }
+                    OpKind::List(op) => {
+                        let (items, len) = op.ops.get(at);
+                        self.sequence(op.items, items, len, cursor, depth)
+                    }
+                    OpKind::Array { item, len, reserves } => self.items(*item, at, *len, *reserves, cursor, depth),
+                    OpKind::Map(op) => self.map(op, at, cursor, depth),
+                    OpKind::Set(op) => {
+                        let len = op.ops.len(at);
+                        let cursor = self.length(len, cursor);
+                        self.each(op.items.block, op.ops.iterate(at), cursor, depth)
+                    }
+                    OpKind::Channel(op) => self.channel(op, at, cursor),
+                }
+            };
+            if cursor.is_null() {
+                return cursor;
+            }
+        }
+        cursor
+    }
+
+    /// A tag of one byte and what follows it.
+    #[inline(always)]
+    unsafe fn tag(
+        &mut self,
+        tag: u8,
+        content: Option<BlockIndex>,
+        reserves: bool,
+        at: *const u8,
+        mut cursor: *mut u8,
+        depth: u32,
+    ) -> *mut u8 {
+        let block = content.map(|content| self.program.block(content));
+        // SAFETY: `at` is the block's live value; the room is reserved here unless the operation
+        // is bounded, in which case it has been.
+        unsafe {
+            if reserves {
+                cursor = self.reserve(cursor, 1 + block.and_then(|b| b.max_len).unwrap_or(0));
+                if cursor.is_null() {
+                    return cursor;
+                }
+            }
+            cursor.write(tag);
+            cursor = cursor.add(1);
+            match block {
+                Some(block) => self.block(block, at, cursor, depth),
+                None => cursor,
+            }
+        }
+    }
+
+    unsafe fn enumeration(&mut self, op: &EnumOp, at: *const u8, mut cursor: *mut u8, depth: u32) -> *mut u8 {
+        // SAFETY: an enum with an explicit repr starts with its tag, of this width; the room is
+        // reserved here unless the operation is bounded; the members are those of the live variant.
+        unsafe {
+            let tag = match op.width {
+                TagWidth::One => u64::from(at.read()),
+                TagWidth::Two => u64::from(at.cast::<u16>().read()),
+                TagWidth::Four => u64::from(at.cast::<u32>().read()),
+                TagWidth::Eight => at.cast::<u64>().read(),
+            };
+            let index = match op.tags_are_indices {
+                true => tag as usize,
+                false => op.tags.iter().position(|known| *known == tag).unwrap_or(usize::MAX),
+            };
+            let Some(&members) = op.variants.get(index) else {
+                return self.fail(EncodeError::Unrepresentable("an enum without a variant"));
+            };
+            let members = self.program.block(members);
+            if op.reserves {
+                cursor = self.reserve(cursor, 5 + members.max_len.unwrap_or(0));
+                if cursor.is_null() {
+                    return cursor;
+                }
+            }
+            cursor = put_varint(index as u64, cursor);
+            if op.is_plain {
+                return cursor;
+            }
+            self.block(members, at, cursor, depth)
+        }
+    }
+
+    /// A value behind a pointer.
+    unsafe fn nested(&mut self, block: BlockIndex, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
+        let Some(depth) = depth.checked_sub(1) else {
+            return self.too_deep();
+        };
+        let block = self.program.block(block);
+        // SAFETY: `at` is the block's live value; its bound is reserved.
+        unsafe {
+            let cursor = self.reserve(cursor, block.max_len.unwrap_or(0));
+            if cursor.is_null() {
+                return cursor;
+            }
+            self.block(block, at, cursor, depth)
+        }
+    }
+
+    /// A length and that many items.
+    #[inline(never)]
+    unsafe fn sequence(&mut self, items: Items, at: *const u8, len: usize, cursor: *mut u8, depth: u32) -> *mut u8 {
+        // SAFETY: `len` live items stand side by side from `at`.
+        unsafe {
+            if let ItemKind::Raw = items.kind {
+                let size = self.program.block(items.block).size;
+                return self.raw(at, len, len * size, cursor);
+            }
+            let cursor = self.length(len, cursor);
+            if cursor.is_null() || len == 0 {
+                return cursor;
+            }
+            if let ItemKind::Scalar(scalar) = items.kind {
+                return self.scalars(scalar, at, len, cursor);
+            }
+            let Some(depth) = depth.checked_sub(1) else {
+                return self.too_deep();
+            };
+            self.items(items.block, at, len, true, cursor, depth)
+        }
+    }
+
+    /// Items without a length.
+    #[inline(never)]
+    unsafe fn items(
+        &mut self,
+        item: BlockIndex,
+        at: *const u8,
+        len: usize,
+        reserves: bool,
+        mut cursor: *mut u8,
+        depth: u32,
+    ) -> *mut u8 {
+        let block = self.program.block(item);
+        let bound = if reserves { block.max_len } else { None };
+        let piece = bound.map_or(usize::MAX, |bound| (PIECE / bound.max(1)).max(1));
+        let mut index = 0;
+        while index < len {
+            let until = len.min(index.saturating_add(piece));
+            // SAFETY: `len` live items stand side by side from `at`; a bounded item's bound is
+            // reserved here for the piece, or has been for all.
+            unsafe {
+                if let Some(bound) = bound {
+                    cursor = self.reserve(cursor, bound * (until - index));
+                    if cursor.is_null() {
+                        return cursor;
+                    }
+                }
+                while index < until {
+                    cursor = self.block(block, at.add(index * block.size), cursor, depth);
+                    if cursor.is_null() {
+                        return cursor;
+                    }
+                    index += 1;
+                }
+            }
+        }
+        cursor
+    }
+
+    /// Numbers side by side, in one tight loop for each of the common kinds.
+    #[inline(never)]
+    unsafe fn scalars(&mut self, scalar: Scalar, at: *const u8, len: usize, mut cursor: *mut u8) -> *mut u8 {
+        macro_rules! put_all {
+            ($($kind:pat => $bound:expr, $size:expr, $put:expr;)*) => {
+                match scalar {
+                    $($kind => {
+                        let piece = PIECE / $bound;
+                        let mut index = 0;
+                        while index < len {
+                            let until = len.min(index + piece);
+                            // SAFETY: `len` live numbers of this kind stand side by side from
+                            // `at`; the piece's bound is reserved.
+                            unsafe {
+                                cursor = self.reserve(cursor, $bound * (until - index));
+                                if cursor.is_null() {
+                                    return cursor;
+                                }
+                                while index < until {
+                                    cursor = $put(at.add(index * $size), cursor);
+                                    index += 1;
+                                }
+                            }
+                        }
+                        cursor
+                    })*
+                }
+            };
+        }
+        put_all! {
+            Scalar::U16 => 3, 2, |at: *const u8, to| put_varint(at.cast::<u16>().read().into(), to);
+            Scalar::U32 => 5, 4, |at: *const u8, to| put_varint(at.cast::<u32>().read().into(), to);
+            Scalar::U64 => 10, 8, |at: *const u8, to| put_varint(at.cast::<u64>().read(), to);
+            Scalar::I32 => 5, 4, |at: *const u8, to| {
+                put_varint(zigzag(at.cast::<i32>().read().into()), to)
+            };
+            Scalar::I64 => 10, 8, |at: *const u8, to| {
+                put_varint(zigzag(at.cast::<i64>().read()), to)
+            };
+            other => 19, size_of_scalar(other), |at, to| put_scalar(other, at, to);
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn map(&mut self, op: &MapOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
+        // SAFETY: `at` is a live map, and its keys and values are their blocks' live values.
+        unsafe {
+            let len = op.ops.len(at);
+            let mut cursor = self.length(len, cursor);
+            if cursor.is_null() || len == 0 {
+                return cursor;
+            }
+            for (key, value) in op.ops.iterate(at) {
+                cursor = self.nested(op.key, key, cursor, depth);
+                if cursor.is_null() {
+                    return cursor;
+                }
+                cursor = self.nested(op.value, value, cursor, depth);
+                if cursor.is_null() {
+                    return cursor;
+                }
+            }
+            cursor
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn each(
+        &mut self,
+        item: BlockIndex,
+        items: impl Iterator<Item = *const u8>,
+        mut cursor: *mut u8,
+        depth: u32,
+    ) -> *mut u8 {
+        for at in items {
+            if cursor.is_null() {
+                return cursor;
+            }
+            // SAFETY: the iteration gives the block's live values.
+            cursor = unsafe { self.nested(item, at, cursor, depth) };
+        }
+        cursor
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn channel(&mut self, op: &ChannelOp, at: *const u8, cursor: *mut u8) -> *mut u8 {
+        let item = match op.item() {
+            Ok(item) => item,
+            Err(error) => return self.fail(EncodeError::Plan(error.clone().into())),
+        };
+        let Some(channels) = self.to.channels.as_deref_mut() else {
+            return self.fail(EncodeError::NoChannels);
+        };
+        // SAFETY: `at` is a live channel half of this kind and item type.
+        match unsafe { channels.give(at, op.kind, item) } {
+            // SAFETY: the cursor is this writer's, and room is reserved.
+            Ok(index) => unsafe {
+                let cursor = self.reserve(cursor, 5);
+                match cursor.is_null() {
+                    true => cursor,
+                    false => put_varint(u64::from(index), cursor),
+                }
+            },
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A length, with room reserved for it.
+    unsafe fn length(&mut self, len: usize, cursor: *mut u8) -> *mut u8 {
+        // SAFETY: the cursor is this writer's, and room is reserved.
+        unsafe {
+            let cursor = self.reserve(cursor, LONGEST_LENGTH);
+            match cursor.is_null() {
+                true => cursor,
+                false => put_varint(len as u64, cursor),
+            }
+        }
+    }
+
+    /// A length and `size` bytes as they are.
+    #[inline(always)]
+    unsafe fn raw(&mut self, at: *const u8, len: usize, size: usize, cursor: *mut u8) -> *mut u8 {
+        // SAFETY: `size` bytes are live from `at`, which is not this buffer; room is reserved.
+        unsafe {
+            let cursor = self.reserve_known(cursor, size);
+            if cursor.is_null() {
+                return cursor;
+            }
+            let cursor = put_varint(len as u64, cursor);
+            cursor.copy_from_nonoverlapping(at, size);
+            cursor.add(size)
+        }
+    }
+
+    fn too_deep(&mut self) -> *mut u8 {
+        self.fail(EncodeError::TooDeep { limit: Budget::DEPTH })
+    }
+}
+
+fn size_of_scalar(scalar: Scalar) -> usize {
+    match scalar {
+        Scalar::Bool | Scalar::U8 | Scalar::I8 => 1,
+        Scalar::U16 | Scalar::I16 => 2,
+        Scalar::U32 | Scalar::I32 | Scalar::F32 | Scalar::Char => 4,
+        Scalar::U64 | Scalar::I64 | Scalar::F64 => 8,
+        Scalar::Usize | Scalar::Isize => size_of::<usize>(),
+        Scalar::U128 | Scalar::I128 => 16,
+    }
+}
+
+/// Writes the scalar at `at`.
+///
+/// # Safety
+///
+/// A live scalar of the kind is at `at`, and its bound and the slack are reserved at the cursor.
+#[inline(always)]
+unsafe fn put_scalar(scalar: Scalar, at: *const u8, cursor: *mut u8) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match scalar {
+            Scalar::Bool | Scalar::U8 | Scalar::I8 => {
+                cursor.write(at.read());
+                cursor.add(1)
+            }
+            Scalar::U16 => put_varint(at.cast::<u16>().read().into(), cursor),
+            Scalar::U32 => put_varint(at.cast::<u32>().read().into(), cursor),
+            Scalar::U64 => put_varint(at.cast::<u64>().read(), cursor),
+            Scalar::Usize => put_varint(at.cast::<usize>().read() as u64, cursor),
+            Scalar::U128 => put_varint128(at.cast::<u128>().read(), cursor),
+            Scalar::I16 => put_varint(zigzag(at.cast::<i16>().read().into()), cursor),
+            Scalar::I32 => put_varint(zigzag(at.cast::<i32>().read().into()), cursor),
+            Scalar::I64 => put_varint(zigzag(at.cast::<i64>().read()), cursor),
+            Scalar::Isize => put_varint(zigzag(at.cast::<isize>().read() as i64), cursor),
+            Scalar::I128 => put_varint128(zigzag128(at.cast::<i128>().read()), cursor),
+            Scalar::F32 => {
+                let bytes = at.cast::<f32>().read().to_le_bytes();
+                cursor.cast::<[u8; 4]>().write_unaligned(bytes);
+                cursor.add(4)
+            }
+            Scalar::F64 => {
+                let bytes = at.cast::<f64>().read().to_le_bytes();
+                cursor.cast::<[u8; 8]>().write_unaligned(bytes);
+                cursor.add(8)
+            }
+            Scalar::Char => {
+                let mut utf8 = [0; 4];
+                let len = at.cast::<char>().read().encode_utf8(&mut utf8).len();
+                cursor.write(len as u8);
+                cursor.add(1).cast::<[u8; 4]>().write_unaligned(utf8);
+                cursor.add(1 + len)
+            }
+        }
+    }
+}
+
+/// Writes a number of at most ten bytes, and what is left of eight behind a short one.
+///
+/// # Safety
+///
+/// Its bound and the slack are reserved at the cursor.
+#[inline(always)]
+unsafe fn put_varint(value: u64, cursor: *mut u8) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if value < 0x80 {
+            cursor.write(value as u8);
+            return cursor.add(1);
+        }
+        if value < 1 << 56 {
+            let len = (u64::BITS - value.leading_zeros()).div_ceil(7);
+            let more = 0x8080_8080_8080_8080 & ((1u64 << (8 * (len - 1))) - 1);
+            let word = (spread(value) | more).to_le_bytes();
+            cursor.cast::<[u8; 8]>().write_unaligned(word);
+            return cursor.add(len as usize);
+        }
+        put_long(u128::from(value), cursor)
+    }
+}
+
+/// Writes a number of at most 19 bytes.
+///
+/// # Safety
+///
+/// As for [`put_varint`].
+#[inline(always)]
+unsafe fn put_varint128(value: u128, cursor: *mut u8) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match u64::try_from(value) {
+            Ok(value) => put_varint(value, cursor),
+            Err(_) => put_long(value, cursor),
+        }
+    }
+}
+
+#[inline(never)]
+unsafe fn put_long(mut value: u128, mut cursor: *mut u8) -> *mut u8 {
+    // SAFETY: the caller has reserved the number's bound.
+    unsafe {
+        while value >= 0x80 {
+            cursor.write(value as u8 | 0x80);
+            cursor = cursor.add(1);
+            value >>= 7;
+        }
+        cursor.write(value as u8);
+        cursor.add(1)
+    }
+}

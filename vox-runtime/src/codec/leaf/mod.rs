@@ -1,0 +1,84 @@
+//! Types that are encoded whole, each by a few lines of safe code.
+//!
+//! A leaf is a concrete type whose encoding the program does not look into: strings in their many
+//! owners, addresses, durations. Each writes exactly
+//! what its `serde` implementation writes through postcard, which the tests hold it to.
+
+mod net;
+mod owned;
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::mem;
+use std::ptr;
+use std::sync::LazyLock;
+
+use super::{DecodeError, Decoder, EncodeError, Encoder};
+
+/// A type that is encoded whole.
+pub(super) trait Leaf: Sized + 'static {
+    /// The fewest bytes an encoding takes.
+    const MIN: usize;
+
+    /// Appends the encoding.
+    fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError>;
+
+    /// Reads an encoding. Memory it allocates is charged to the decoder's budget first.
+    fn take(from: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+}
+
+/// A leaf type's functions, with the type erased.
+pub(super) struct LeafOps {
+    pub(super) min: usize,
+    /// Appends the value at the pointer, which must be a live value of the leaf type.
+    pub(super) put: unsafe fn(*const u8, &mut Encoder<'_>) -> Result<(), EncodeError>,
+    /// Initialises the pointer, valid for writes of the leaf type, unless it returns an error.
+    pub(super) take: unsafe fn(*mut u8, &mut Decoder<'_>) -> Result<(), DecodeError>,
+    /// Drops the live value at the pointer.
+    pub(super) drop: Option<unsafe fn(*mut u8)>,
+}
+
+/// The leaf of a type, if it is one.
+pub(super) fn leaf_of(id: TypeId) -> Option<&'static LeafOps> {
+    static LEAVES: LazyLock<HashMap<TypeId, &'static LeafOps>> = LazyLock::new(|| {
+        let mut table = Table(HashMap::new());
+        owned::register(&mut table);
+        net::register(&mut table);
+        table.0
+    });
+    LEAVES.get(&id).copied()
+}
+
+/// The leaves by type.
+struct Table(HashMap<TypeId, &'static LeafOps>);
+
+impl Table {
+    fn add<T: Leaf>(&mut self) {
+        self.0.insert(TypeId::of::<T>(), erased::<T>());
+    }
+}
+
+fn erased<T: Leaf>() -> &'static LeafOps {
+    unsafe fn put<T: Leaf>(value: *const u8, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        // SAFETY: the caller passes a live value of the leaf type.
+        unsafe { &*value.cast::<T>() }.put(to)
+    }
+    unsafe fn take<T: Leaf>(dst: *mut u8, from: &mut Decoder<'_>) -> Result<(), DecodeError> {
+        let value = T::take(from)?;
+        // SAFETY: the caller passes a pointer valid for writes of the leaf type.
+        unsafe { dst.cast::<T>().write(value) };
+        Ok(())
+    }
+    unsafe fn drop<T: Leaf>(value: *mut u8) {
+        // SAFETY: the caller passes a live value of the leaf type and gives it up.
+        unsafe { ptr::drop_in_place(value.cast::<T>()) };
+    }
+    &const {
+        LeafOps {
+            min: T::MIN,
+            put: put::<T>,
+            take: take::<T>,
+            drop: if mem::needs_drop::<T>() { Some(drop::<T>) } else { None },
+        }
+    }
+}

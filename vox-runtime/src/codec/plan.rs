@@ -1,0 +1,130 @@
+//! Plans: a type's program, found without looking anything up.
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::sync::{Arc, OnceLock};
+
+use facet::{Facet, Shape};
+
+use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, execute};
+
+/// How values of type `T` cross the wire.
+///
+/// A plan is made for a `static`: it costs nothing until it is first used, and finds its program
+/// with one load after that.
+///
+/// ```
+/// use vox_runtime::codec::{Budget, Decoder, Encoder, Plan};
+/// static PLAN: Plan<(u32, String)> = Plan::new();
+///
+/// let mut out = Vec::new();
+/// PLAN.encode(&(7, "seven".to_owned()), &mut Encoder::new(&mut out, 1024))?;
+/// assert_eq!(out, b"\x07\x05seven");
+///
+/// let frame = out.into();
+/// let mut from = Decoder::new(&frame, Budget::default_for(frame.len()));
+/// assert_eq!(PLAN.decode(&mut from)?, (7, "seven".to_owned()));
+/// from.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Plan<T> {
+    shape: &'static Shape,
+    program: OnceLock<Result<Arc<Program>, Arc<PlanError>>>,
+    of: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Facet<'static>> Plan<T> {
+    /// A plan that is not compiled yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        // SAFETY: the shape is the type's own.
+        unsafe { Self::of_shape(T::SHAPE) }
+    }
+}
+
+impl<T> Plan<T> {
+    /// A plan by a shape, for whoever has lost the bound on `T` on the way.
+    ///
+    /// # Safety
+    ///
+    /// `shape` is the shape of `T`.
+    #[must_use]
+    pub const unsafe fn of_shape(shape: &'static Shape) -> Self {
+        Self { shape, program: OnceLock::new(), of: PhantomData }
+    }
+
+    /// The program of `T`, compiled now if it is not yet.
+    pub fn program(&self) -> Result<&Arc<Program>, &PlanError> {
+        self.compiled().as_ref().map_err(|error| &**error)
+    }
+
+    /// Appends `value`. On an error, what was appended of it is taken away again.
+    pub fn encode(&self, value: &T, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        match self.compiled() {
+            // SAFETY: the program was compiled for `T`, of which `value` is one.
+            Ok(program) => unsafe { execute::encode(program, (&raw const *value).cast(), to) },
+            Err(error) => Err(EncodeError::Plan(Arc::clone(error))),
+        }
+    }
+
+    /// Reads a value.
+    pub fn decode(&self, from: &mut Decoder<'_>) -> Result<T, DecodeError> {
+        let program = match self.compiled() {
+            Ok(program) => program,
+            Err(error) => return Err(from.error(DecodeErrorKind::Plan(Arc::clone(error)))),
+        };
+        // SAFETY: the program was compiled for `T`.
+        unsafe { decode(program, from) }
+    }
+
+    #[inline(always)]
+    fn compiled(&self) -> &Result<Arc<Program>, Arc<PlanError>> {
+        self.program.get_or_init(|| Program::of(self.shape).map_err(Arc::new))
+    }
+}
+
+impl Program {
+    /// Appends `value`, as [`Plan::encode`] does, if the program was compiled for its type.
+    pub fn encode<T: Facet<'static>>(&self, value: &T, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        if self.shape().id != T::SHAPE.id {
+            return Err(EncodeError::Channel("its items are of another type".into()));
+        }
+        // SAFETY: the program was compiled for `T`, of which `value` is one.
+        unsafe { execute::encode(self, (&raw const *value).cast(), to) }
+    }
+
+    /// Reads a value, as [`Plan::decode`] does, if the program was compiled for its type.
+    pub fn decode<T: Facet<'static>>(&self, from: &mut Decoder<'_>) -> Result<T, DecodeError> {
+        if self.shape().id != T::SHAPE.id {
+            return Err(from.error(DecodeErrorKind::Channel("its items are of another type".into())));
+        }
+        // SAFETY: the program was compiled for `T`.
+        unsafe { decode(self, from) }
+    }
+}
+
+/// Reads a value.
+///
+/// # Safety
+///
+/// The program was compiled for `T`.
+unsafe fn decode<T>(program: &Program, from: &mut Decoder<'_>) -> Result<T, DecodeError> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: there is room for a `T` at `value`, which has been initialised once the call returns `Ok`.
+    unsafe {
+        execute::decode(program, value.as_mut_ptr().cast(), from)?;
+        Ok(value.assume_init())
+    }
+}
+
+impl<T: Facet<'static>> Default for Plan<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> std::fmt::Debug for Plan<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan").field("program", &self.program.get()).finish()
+    }
+}

@@ -1,0 +1,198 @@
+//! Running handlers: the first poll in place, the rest in a task of its own.
+//!
+//! A handler that is ready at once costs no task and no hand-off. One that is not moves, with what it has done
+//! so far, into a task. One whose polls take long would hold up the connection's reading, so its method goes
+//! straight to tasks for a while. Memory for handlers' futures is kept per method and used again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio_util::sync::ReusableBoxFuture;
+use tracing::Span;
+
+use super::scope::Scope;
+use super::shared::{Flush, Shared};
+use super::writer::now;
+use crate::ids::{ConnectionId, MethodId, RequestId};
+use crate::proto::{HandlerEnd, Request};
+use crate::server::Incoming;
+use crate::wire::Failure;
+
+/// A first poll that takes longer than this is too long to be had on the connection's own task.
+const SLOW_POLL: Duration = Duration::from_micros(200);
+/// How many calls of a slow method go straight to tasks before one is tried in place again.
+const SLOW_CALLS: u32 = 256;
+/// How many futures' memory is kept per method.
+const KEPT_FUTURES: usize = 8;
+
+/// The memory and the life of a handler's future.
+pub(crate) type HandlerFuture = ReusableBoxFuture<'static, ()>;
+
+/// A request that is being handled. What a dispatcher gives back for every request.
+#[must_use]
+pub struct Hosted(pub(crate) Option<HandlerFuture>);
+
+impl fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hosted")
+    }
+}
+
+/// Hosts the handlers of one session.
+#[derive(Default)]
+pub(crate) struct Hosting {
+    methods: BTreeMap<(usize, MethodId), MethodPace>,
+}
+
+#[derive(Default)]
+struct MethodPace {
+    kept: Vec<HandlerFuture>,
+    /// How many further calls go straight to tasks.
+    slow: u32,
+}
+
+impl Hosting {
+    /// Starts the handler of one request.
+    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, cx: &mut Context<'_>) {
+        let method = (request.service, request.method);
+        let (connection, id) = (request.connection, request.request);
+        let scope = Scope::of_call(request.deadline, &request.metadata);
+        let span = server_span(shared, &request);
+        let memory = self.methods.get_mut(&method).and_then(|pace| pace.kept.pop());
+        let dispatcher = shared.router.get(request.service);
+        let Hosted(Some(future)) = dispatcher.dispatch(Incoming::new(Arc::clone(shared), request, memory)) else {
+            // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
+            return;
+        };
+        let mut task = HandlerTask { future: Some(future), shared: Arc::clone(shared), connection, id, scope, span };
+        let pace = self.methods.entry(method).or_default();
+        if pace.in_place() {
+            let before = now();
+            let polled = Pin::new(&mut task).poll(cx);
+            pace.slow = if now().saturating_duration_since(before) > SLOW_POLL { SLOW_CALLS } else { 0 };
+            if polled.is_ready() {
+                if let Some(future) = task.future.take()
+                    && pace.kept.len() < KEPT_FUTURES
+                {
+                    pace.kept.push(future);
+                }
+                return;
+            }
+        }
+        spawn(shared, task);
+    }
+}
+
+impl MethodPace {
+    fn in_place(&mut self) -> bool {
+        if self.slow == 0 {
+            return true;
+        }
+        self.slow -= 1;
+        false
+    }
+}
+
+/// Gives a handler a task of its own, unless it is not wanted any more.
+fn spawn(shared: &Arc<Shared>, task: HandlerTask) {
+    let (connection, request) = (task.connection, task.id);
+    let unwanted = shared.change(|state| {
+        let handle = tokio::spawn(task).abort_handle();
+        if state.session.wants(connection, request) {
+            state.tasks.insert((connection, request), handle);
+            None
+        } else {
+            Some(handle)
+        }
+    });
+    if let Some(handle) = unwanted {
+        handle.abort();
+    }
+}
+
+/// A handler, until it ends: by returning, by a panic, or by being dropped.
+struct HandlerTask {
+    /// `None`: it has ended and its outcome is reported. Or, right after the in-place poll, its memory is kept.
+    future: Option<HandlerFuture>,
+    shared: Arc<Shared>,
+    connection: ConnectionId,
+    id: RequestId,
+    scope: Scope,
+    span: Span,
+}
+
+impl Future for HandlerTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let Some(future) = &mut this.future else { return Poll::Ready(()) };
+        let polled = {
+            let _entered = this.span.enter();
+            catch_unwind(AssertUnwindSafe(|| this.scope.enter(|| future.poll(cx))))
+        };
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(()),
+            Err(_) => {
+                this.end(HandlerEnd::Failed(Failure::Panicked));
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl HandlerTask {
+    /// Drops what is left of the handler, then says how it ended. Saying so twice does no harm: an attempt has
+    /// one outcome, the first.
+    fn end(&mut self, end: HandlerEnd<'_>) {
+        if let Some(future) = self.future.take() {
+            let scope = self.scope.clone();
+            let _ = catch_unwind(AssertUnwindSafe(move || scope.enter(move || drop(future))));
+            self.shared.handler_ended(self.connection, self.id, end);
+        }
+    }
+}
+
+impl Drop for HandlerTask {
+    fn drop(&mut self) {
+        self.end(HandlerEnd::Aborted);
+    }
+}
+
+impl Shared {
+    /// A handler has ended. Where it is the only thing going on, its reply is written here and now.
+    pub(crate) fn handler_ended(&self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
+        let alone = |state: &super::State| match state.driver_is_awake() || state.session.handlers_running() > 0 {
+            true => Flush::Driver,
+            false => Flush::Here,
+        };
+        self.with(alone, |state| state.on_handler_ended(connection, request, end));
+    }
+}
+
+/// The span of a served call, with OpenTelemetry's field names. Costs nothing where nobody listens.
+fn server_span(shared: &Shared, request: &Request) -> Span {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return Span::none();
+    }
+    let service = shared.router.get(request.service).service();
+    let method = service.method(request.method).map_or("?", |method| method.name);
+    tracing::info_span!(
+        "vox.serve",
+        otel.kind = "server",
+        rpc.system = "vox",
+        rpc.service = service.name,
+        rpc.method = method,
+        network.peer.address = %shared.peer.address(),
+        vox.connection = request.connection.0,
+        vox.request = request.request.0,
+        vox.metadata = ?request.metadata,
+    )
+}

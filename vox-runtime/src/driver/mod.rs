@@ -1,0 +1,26 @@
+//! The shell: one tokio task per session, and the handles that share its state.
+//!
+//! Session state has one owner: a mutex around [`State`], which holds the protocol's `Session` and, under the
+//! tokens it was given, whoever waits. A caller encodes in its own task, takes the lock to append its frame, and
+//! writes to the link itself when no other call is in flight; otherwise the session's task writes, so that many
+//! calls share one write. That task reads frames, hosts handlers and keeps the time.
+//!
+//! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
+
+mod buffers;
+mod connect;
+mod endpoint;
+mod hosting;
+mod scope;
+mod shared;
+mod slab;
+mod task;
+mod writer;
+
+pub(crate) use buffers::{give_buffer, take_buffer};
+pub(crate) use connect::{Established, accept, initiate};
+pub(crate) use endpoint::Endpoint;
+pub use hosting::Hosted;
+pub(crate) use scope::Scope;
+pub(crate) use shared::{Flush, OpenWaiter, Router, Shared, State, Waiter};
+pub(crate) use writer::now;

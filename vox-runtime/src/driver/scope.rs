@@ -1,0 +1,56 @@
+//! What a call made inside a handler inherits without being passed anything.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::metadata::Metadata;
+
+/// Metadata keys of a trace context (W3C), copied from a handler's call to the calls it makes.
+const TRACE_KEYS: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
+/// What is inherited.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    /// The handler's own deadline.
+    pub(crate) deadline: Option<Instant>,
+    /// The trace context that its call came with.
+    pub(crate) trace: Option<Arc<Metadata>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+impl Scope {
+    /// The scope of a handler whose call came with this metadata.
+    pub(crate) fn of_call(deadline: Option<Instant>, metadata: &Metadata) -> Self {
+        let mut trace = Metadata::new();
+        if !metadata.is_empty() {
+            for key in TRACE_KEYS {
+                if let Some(value) = metadata.get(key) {
+                    trace.insert(key, value);
+                }
+            }
+        }
+        Self { deadline, trace: (!trace.is_empty()).then(|| Arc::new(trace)) }
+    }
+
+    /// The scope of the handler that is being polled on this thread.
+    pub(crate) fn current() -> Self {
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten().unwrap_or_default()
+    }
+
+    /// Runs `f` inside this scope. The scope before it comes back however `f` ends.
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Scope>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                let before = self.0.take();
+                CURRENT.with(|current| *current.borrow_mut() = before);
+            }
+        }
+        let _restore = Restore(CURRENT.with(|current| current.borrow_mut().replace(self.clone())));
+        f()
+    }
+}

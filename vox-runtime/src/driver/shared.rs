@@ -1,0 +1,478 @@
+//! The state of one session, and the only way to change it.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+use tokio::task::AbortHandle;
+
+use super::endpoint::Endpoint;
+use super::slab::Slab;
+use super::writer::{Writer, Writing};
+use crate::descriptor::ServiceDescriptor;
+use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::ids::{ConnectionId, RequestId};
+use crate::limits::Limits;
+use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
+use crate::server::{Dispatcher, Peer};
+use crate::wire::Failure;
+
+/// The services that one end of a session serves.
+#[derive(Clone, Default)]
+pub(crate) struct Router {
+    services: Arc<[Arc<dyn Dispatcher>]>,
+}
+
+impl Router {
+    pub(crate) fn new(services: Vec<Arc<dyn Dispatcher>>) -> Self {
+        Self { services: services.into() }
+    }
+
+    /// The service of this name: its index and what is known of it.
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, &'static ServiceDescriptor)> {
+        let index = self.services.iter().position(|dispatcher| dispatcher.service().name == name)?;
+        Some((index, self.services[index].service()))
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &Arc<dyn Dispatcher> {
+        &self.services[index]
+    }
+
+    /// Why a connection to `name` is refused.
+    pub(crate) fn refusal(&self, name: &str) -> Refusal {
+        let served: Vec<&str> = self.services.iter().map(|dispatcher| dispatcher.service().name).collect();
+        let served = match served.is_empty() {
+            true => "none".to_owned(),
+            false => served.join(", "),
+        };
+        Refusal::new(RefusalCode::UnknownService, format!("no service `{name}` here; served: {served}"))
+    }
+}
+
+/// One session, as everything that belongs to it sees it.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(super) writer: Mutex<Writer>,
+    pub(crate) router: Router,
+    pub(crate) limits: Limits,
+    pub(crate) peer: Peer,
+    /// The longest payload, and the most channels in one call, that the peer takes.
+    pub(crate) max_payload: usize,
+    pub(crate) max_channels: usize,
+}
+
+/// What the lock guards.
+pub(crate) struct State {
+    pub(crate) session: Session,
+    pub(crate) waiters: Slab<Waiter>,
+    pub(crate) endpoints: Slab<Endpoint>,
+    pub(crate) opens: Slab<OpenWaiter>,
+    /// Calls that wait for their turn, by connection, first come first served.
+    queue: BTreeMap<(ConnectionId, u64), Waker>,
+    next_ticket: u64,
+    /// No later than the earliest deadline of a call in the queue.
+    queue_deadline: Option<Instant>,
+    /// Handlers that have a task of their own.
+    pub(super) tasks: HashMap<(ConnectionId, RequestId), AbortHandle>,
+    /// Requests for the driver to host.
+    pub(super) requests: Vec<Request>,
+    pub(super) writing: Writing,
+    /// Since when the link has taken nothing, if it does not.
+    pub(super) stalled: Option<Instant>,
+    /// Somebody waits for the outbox to shrink.
+    outbox_full: bool,
+    /// The link's own failure, for the driver to take up.
+    pub(super) link_error: Option<io::Error>,
+    pub(super) driver: Waker,
+    /// The driver is being polled and will look at everything before it sleeps.
+    pub(super) driver_awake: bool,
+    /// When the driver's timer is set to.
+    pub(super) armed: Option<Instant>,
+    /// Who keeps the session open though nothing is open on it.
+    pub(crate) holders: usize,
+    /// New calls and connections are refused: the server is shutting down.
+    draining: bool,
+    /// Who waits for the session's end, or for its last handler.
+    observers: Vec<Waker>,
+    /// What is done once the lock is free.
+    after: After,
+}
+
+/// A call's waiting end.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    Waiting(Option<Waker>),
+    Done(CallEnd),
+}
+
+/// An `open` that waits for its answer.
+#[derive(Debug)]
+pub(crate) enum OpenWaiter {
+    Waiting(Option<Waker>),
+    /// Nobody waits any more: an accepted connection is closed at once.
+    Abandoned,
+    Done(Result<ConnectionId, Refusal>),
+}
+
+/// Who writes what a change put into the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// The one who made the change, here and now.
+    Here,
+    /// The driver, together with whatever else comes up until then.
+    Driver,
+}
+
+/// What is done once the lock is free again.
+#[derive(Default)]
+pub(super) struct After {
+    wakes: Vec<Waker>,
+    aborts: Vec<AbortHandle>,
+}
+
+thread_local! {
+    /// A list that this thread used before, so that waking a call allocates nothing.
+    static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
+}
+
+impl After {
+    fn take(&mut self) -> Option<Self> {
+        if self.wakes.is_empty() && self.aborts.is_empty() {
+            return None;
+        }
+        let next = Self { wakes: WAKES.try_with(Cell::take).unwrap_or_default(), aborts: Vec::new() };
+        Some(std::mem::replace(self, next))
+    }
+
+    fn run(mut self) {
+        for waker in self.wakes.drain(..) {
+            waker.wake();
+        }
+        for task in self.aborts {
+            task.abort();
+        }
+        let _ = WAKES.try_with(|stock| stock.set(self.wakes));
+    }
+}
+
+impl Shared {
+    pub(super) fn new(session: Session, writer: Writer, router: Router, limits: Limits, peer: Peer) -> Arc<Self> {
+        let (max_payload, max_channels) = (session.max_payload(), session.max_channels());
+        let state = State {
+            session,
+            waiters: Slab::default(),
+            endpoints: Slab::default(),
+            opens: Slab::default(),
+            queue: BTreeMap::new(),
+            next_ticket: 0,
+            queue_deadline: None,
+            tasks: HashMap::new(),
+            requests: Vec::new(),
+            writing: Writing::default(),
+            stalled: None,
+            outbox_full: false,
+            link_error: None,
+            driver: Waker::noop().clone(),
+            driver_awake: false,
+            armed: None,
+            holders: 0,
+            draining: false,
+            observers: Vec::new(),
+            after: After::default(),
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            writer: Mutex::new(writer),
+            router,
+            limits,
+            peer,
+            max_payload,
+            max_channels,
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a fault of ours; the state machine's own invariants still hold between its steps.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, then does what the change asks for: wakes, aborts, writes.
+    pub(crate) fn with<R>(&self, flush: impl FnOnce(&State) -> Flush, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        state.settle(&self.router);
+        let batch = match state.may_write() && flush(&state) == Flush::Here {
+            true => Some(state.begin_write()),
+            false => {
+                state.poke_driver();
+                None
+            }
+        };
+        let after = state.after.take();
+        drop(state);
+        if let Some(after) = after {
+            after.run();
+        }
+        if let Some(batch) = batch {
+            self.write(batch);
+        }
+        result
+    }
+
+    /// As [`with`](Self::with), leaving the writing to the driver.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        self.with(|_| Flush::Driver, change)
+    }
+}
+
+impl State {
+    /// Drains the session.
+    fn settle(&mut self, router: &Router) {
+        while let Some(output) = self.session.poll_output() {
+            self.on_output(output, router);
+        }
+        if self.outbox_full && self.session.outbox().pending() == 0 {
+            self.outbox_full = false;
+            self.after.wakes.extend(self.queue.values().cloned());
+            for endpoint in self.endpoints.iter_mut() {
+                if let Some(sender) = endpoint.as_sender() {
+                    self.after.wakes.append(&mut sender.wakers);
+                }
+            }
+        }
+    }
+
+    fn on_output(&mut self, output: Output, router: &Router) {
+        match output {
+            Output::Finish { token, end } => {
+                if let Some(waiter) = self.waiters.get_mut(token)
+                    && let Waiter::Waiting(Some(waker)) = std::mem::replace(waiter, Waiter::Done(end))
+                {
+                    self.after.wakes.push(waker);
+                }
+            }
+            Output::Dispatch(request) if self.draining => {
+                let busy = HandlerEnd::Failed(Failure::Busy);
+                self.session.handler_ended(request.connection, request.request, busy);
+            }
+            Output::Dispatch(request) => self.requests.push(request),
+            Output::AbortHandler { connection, request } => self.abort(connection, request),
+            Output::Deliver { token, items } => {
+                if let Some(receiver) = self.endpoints.get_mut(token).and_then(Endpoint::as_receiver) {
+                    receiver.push(items);
+                    self.after.wakes.extend(receiver.waker.take());
+                }
+            }
+            Output::ReceiverEnded { token, end } | Output::SenderEnded { token, end } => {
+                if let Some(endpoint) = self.endpoints.get_mut(token) {
+                    endpoint.end(end, &mut self.after.wakes);
+                }
+            }
+            Output::GrantPermits { token } => {
+                if let Some(sender) = self.endpoints.get_mut(token).and_then(Endpoint::as_sender) {
+                    self.after.wakes.append(&mut sender.wakers);
+                }
+            }
+            Output::Opened { token, result } => self.on_opened(token, result),
+            Output::Offered { connection, service, metadata } => {
+                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
+                self.on_offered(connection, &service, router);
+            }
+            Output::ConnectionEnded { connection } => {
+                let waiting = self.waiting_on(connection);
+                self.after.wakes.extend(waiting);
+                self.end_if_unused();
+            }
+            Output::Room => self.wake_heads(),
+            Output::Ended(reason) => {
+                tracing::debug!(%reason, "the session ended");
+                self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
+                self.after.wakes.append(&mut self.observers);
+            }
+        }
+    }
+
+    fn abort(&mut self, connection: ConnectionId, request: RequestId) {
+        if let Some(task) = self.tasks.remove(&(connection, request)) {
+            self.after.aborts.push(task);
+            return;
+        }
+        // Not started yet: it never will be.
+        if let Some(index) = self.requests.iter().position(|r| (r.connection, r.request) == (connection, request)) {
+            self.requests.remove(index);
+            self.session.handler_ended(connection, request, HandlerEnd::Aborted);
+        }
+    }
+
+    fn on_opened(&mut self, token: Token, result: Result<ConnectionId, Refusal>) {
+        match self.opens.get_mut(token) {
+            Some(OpenWaiter::Abandoned) => {
+                self.opens.remove(token);
+                if let Ok(connection) = result {
+                    self.session.shut(connection);
+                }
+            }
+            Some(waiter) => {
+                if let OpenWaiter::Waiting(Some(waker)) = std::mem::replace(waiter, OpenWaiter::Done(result)) {
+                    self.after.wakes.push(waker);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn on_offered(&mut self, connection: ConnectionId, service: &str, router: &Router) {
+        if self.draining {
+            let refusal = Refusal::new(RefusalCode::ShuttingDown, "the server is shutting down");
+            return self.session.refuse(connection, refusal);
+        }
+        match router.find(service) {
+            Some((index, descriptor)) => self.session.accept(connection, index, descriptor),
+            None => self.session.refuse(connection, router.refusal(service)),
+        }
+    }
+
+    /// Gives the driver what it is to host.
+    pub(super) fn take_requests(&mut self, router: &Router, into: &mut Vec<Request>) {
+        self.settle(router);
+        std::mem::swap(&mut self.requests, into);
+    }
+
+    // ---- the queue of calls ----
+
+    /// Whether the call with this ticket, or a new one, may be made now.
+    pub(crate) fn turn(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> Gate {
+        match self.session.gate(connection, channels) {
+            Gate::Open => match self.head(connection) {
+                Some((head, _)) if Some(head) != ticket => Gate::Wait,
+                _ => Gate::Open,
+            },
+            other => other,
+        }
+    }
+
+    /// Joins the queue, or stays in it.
+    pub(crate) fn enqueue(
+        &mut self,
+        connection: ConnectionId,
+        ticket: Option<u64>,
+        deadline: Option<Instant>,
+        waker: &Waker,
+    ) -> u64 {
+        self.note_full_outbox();
+        let ticket = ticket.unwrap_or_else(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
+        self.queue_deadline = crate::proto::earlier(self.queue_deadline, deadline);
+        self.queue.insert((connection, ticket), waker.clone());
+        ticket
+    }
+
+    /// Leaves the queue; whoever is next may have been waiting for that.
+    pub(crate) fn dequeue(&mut self, connection: ConnectionId, ticket: u64) {
+        self.queue.remove(&(connection, ticket));
+        if let Some((_, waker)) = self.head(connection)
+            && self.session.gate(connection, 0) == Gate::Open
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn head(&self, connection: ConnectionId) -> Option<(u64, &Waker)> {
+        let (key, waker) = self.queue.range((connection, 0)..=(connection, u64::MAX)).next()?;
+        Some((key.1, waker))
+    }
+
+    fn waiting_on(&mut self, connection: ConnectionId) -> Vec<Waker> {
+        self.queue.range((connection, 0)..=(connection, u64::MAX)).map(|(_, waker)| waker.clone()).collect()
+    }
+
+    fn wake_heads(&mut self) {
+        let mut last = None;
+        for ((connection, _), waker) in &self.queue {
+            if last.replace(*connection) != Some(*connection) {
+                self.after.wakes.push(waker.clone());
+            }
+        }
+    }
+
+    /// Wakes every waiting call once the earliest of their deadlines has passed.
+    pub(super) fn expire_queue(&mut self, now: Instant) {
+        if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
+            self.queue_deadline = None;
+            for waker in self.queue.values() {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Remembers that somebody waits because the outbox is over its mark.
+    pub(crate) fn note_full_outbox(&mut self) {
+        self.outbox_full |= self.session.outbox().pending() > 0;
+    }
+
+    // ---- the driver ----
+
+    /// When the driver has to look at the time next.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        crate::proto::earlier(self.session.poll_timeout(), self.queue_deadline)
+    }
+
+    fn poke_driver(&mut self) {
+        if self.driver_awake {
+            return;
+        }
+        let timeout = self.next_timeout();
+        let sooner = timeout.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
+        if sooner || self.may_write() || self.link_error.is_some() || self.session.end_reason().is_some() {
+            // Once woken it will look at everything; until then nobody need wake it again.
+            self.driver_awake = true;
+            self.after.wakes.push(self.driver.clone());
+        }
+    }
+
+    /// Whether the driver is at work and will write what it finds.
+    pub(crate) fn driver_is_awake(&self) -> bool {
+        self.driver_awake
+    }
+
+    // ---- the session's life ----
+
+    /// Somebody let go of the session: ends it if nothing is left open and nobody holds it.
+    pub(crate) fn end_if_unused(&mut self) {
+        if self.holders == 0 && !self.session.has_connections() {
+            self.session.goodbye("nothing left open");
+        }
+    }
+
+    /// Refuses new calls and connections from now on.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Why the session ended, or a promise to wake `waker` when it does or when a handler ends.
+    pub(crate) fn observe(&mut self, waker: &Waker) -> Option<EndReason> {
+        if let Some(reason) = self.session.end_reason() {
+            return Some(reason.clone());
+        }
+        if !self.observers.iter().any(|known| known.will_wake(waker)) {
+            self.observers.push(waker.clone());
+        }
+        None
+    }
+
+    /// A handler ended; whoever waits for the last one may want to look.
+    pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
+        self.tasks.remove(&(connection, request));
+        self.session.handler_ended(connection, request, end);
+        if self.draining {
+            for waker in self.observers.drain(..) {
+                waker.wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The session's task: reads frames, hosts handlers, writes, keeps the time.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Sleep;
+
+use super::hosting::Hosting;
+use super::shared::Shared;
+use super::writer::{Writing, now};
+use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::proto::{Request, earlier};
+use crate::wire::LENGTH_BYTES;
+
+/// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
+const READS_PER_TURN: usize = 16;
+/// Frames that are handled under one lock.
+const FRAMES_PER_LOCK: usize = 64;
+/// The read buffer's first capacity, and the most it grows to for small frames.
+const READ_MIN: usize = 4 << 10;
+const READ_MAX: usize = 64 << 10;
+/// How long an ended session waits for its last words to be read.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The task of one session. Ends when the session has ended and its last words are written.
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    io: Box<dyn AsyncRead + Send + Unpin>,
+    buffer: BytesMut,
+    /// How much the next read asks for.
+    appetite: usize,
+    hosting: Hosting,
+    requests: Vec<Request>,
+    sleep: Pin<Box<Sleep>>,
+    /// The session has ended; until when its last words may take.
+    lingering: Option<Instant>,
+    shut_down: bool,
+    /// The link gives nothing more.
+    deaf: bool,
+}
+
+/// How a read went.
+enum Read {
+    Some,
+    Nothing,
+    Lost(EndReason),
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, io: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+        Self {
+            shared,
+            io,
+            buffer: BytesMut::new(),
+            appetite: READ_MIN,
+            hosting: Hosting::default(),
+            requests: Vec::new(),
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            lingering: None,
+            shut_down: false,
+            deaf: false,
+        }
+    }
+
+    fn begin_turn(&self, waker: &Waker) {
+        let mut state = self.shared.lock();
+        state.driver_awake = true;
+        if state.driver.will_wake(waker) {
+            return;
+        }
+        state.driver = waker.clone();
+        drop(state);
+        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).waker = waker.clone();
+    }
+
+    /// Reads and serves. `true`: there may be more, and the turn is over all the same.
+    fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
+        for _ in 0..READS_PER_TURN {
+            match self.read(cx) {
+                Read::Some => self.serve_buffer(cx),
+                Read::Nothing => return false,
+                Read::Lost(reason) => {
+                    self.deaf = true;
+                    self.shared.change(|state| state.session.link_lost(reason));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Read {
+        if self.deaf {
+            return Read::Nothing;
+        }
+        // One read of at least READ_MIN; a frame under way is read into as much as has come in already, so a
+        // buffer grows by what was received and never by what was claimed.
+        let want = self.appetite.max(self.missing().min(self.buffer.len()));
+        if self.buffer.capacity() - self.buffer.len() < READ_MIN.min(want) {
+            self.buffer.reserve(want);
+        }
+        let room = self.buffer.capacity() - self.buffer.len();
+        let read = {
+            let read = pin!(self.io.read_buf(&mut self.buffer));
+            read.poll(cx)
+        };
+        match read {
+            Poll::Pending => Read::Nothing,
+            Poll::Ready(Ok(0)) => Read::Lost(EndReason::LinkLost("the peer closed the link".into())),
+            Poll::Ready(Ok(n)) => {
+                if n == room {
+                    self.appetite = (self.appetite * 2).min(READ_MAX);
+                }
+                Read::Some
+            }
+            Poll::Ready(Err(error)) => Read::Lost(EndReason::LinkLost(error.to_string().into())),
+        }
+    }
+
+    /// How many bytes the frame under way still lacks, as far as its length is known.
+    fn missing(&self) -> usize {
+        match self.buffer.first_chunk::<LENGTH_BYTES>() {
+            Some(length) => (u32::from_le_bytes(*length) as usize + LENGTH_BYTES).saturating_sub(self.buffer.len()),
+            None => 0,
+        }
+    }
+
+    /// Handles every whole frame in the buffer.
+    fn serve_buffer(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let Self { shared, buffer, requests, .. } = self;
+            let more = shared.change(|state| {
+                let more = handle_frames(&mut state.session, buffer, shared.limits.max_message_bytes);
+                state.take_requests(&shared.router, requests);
+                more
+            });
+            for request in self.requests.drain(..) {
+                self.hosting.host(&self.shared, request, cx);
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    fn flush(&self) {
+        let batch = {
+            let mut state = self.shared.lock();
+            if state.may_write() || matches!(state.writing, Writing::Blocked(_)) {
+                Some(state.begin_write())
+            } else {
+                None
+            }
+        };
+        if let Some(batch) = batch {
+            self.shared.write(batch);
+        }
+    }
+
+    /// Looks at the clock and at what others left. `true`: there is something to do at once.
+    fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let now = now();
+        let Self { shared, sleep, lingering, .. } = self;
+        let again = shared.change(|state| {
+            if let Some(error) = state.link_error.take() {
+                state.session.link_lost(EndReason::LinkLost(error.to_string().into()));
+            }
+            if state.stalled.is_some_and(|since| since + shared.limits.write_stall <= now) {
+                state.session.link_lost(EndReason::WriteStalled);
+            }
+            if state.next_timeout().is_some_and(|at| at <= now) {
+                state.session.handle_timeout(now);
+                state.expire_queue(now);
+            }
+            state.may_write()
+        });
+        if again {
+            return true;
+        }
+        let mut state = shared.lock();
+        if state.may_write()
+            || state.link_error.is_some()
+            || (state.session.end_reason().is_some() && lingering.is_none())
+        {
+            return true;
+        }
+        state.driver_awake = false;
+        let stall = state.stalled.map(|since| since + shared.limits.write_stall);
+        let due = earlier(earlier(state.next_timeout(), stall), *lingering);
+        let Some(due) = due else { return false };
+        // A timer that is set too early fires for nothing once; setting it anew for every frame would cost more.
+        if state.armed.is_none_or(|armed| due < armed) {
+            state.armed = Some(due);
+            sleep.as_mut().reset(due.into());
+        }
+        if sleep.as_mut().poll(cx).is_ready() {
+            state.armed = None;
+            state.driver_awake = true;
+            return true;
+        }
+        false
+    }
+
+    /// The session has ended: says the last words, closes the link, and hears the peer out for a moment so that
+    /// the words are not lost to a reset.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let lingering = *self.lingering.get_or_insert_with(|| now() + LINGER);
+        if now() >= lingering {
+            return Poll::Ready(());
+        }
+        let written = matches!(self.shared.lock().writing, Writing::Idle(_) | Writing::Broken);
+        if written && !self.shut_down {
+            let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            self.shut_down = Pin::new(&mut *writer.io).poll_shutdown(cx).is_ready();
+        }
+        if self.shut_down && self.deaf {
+            return Poll::Ready(());
+        }
+        self.buffer.clear();
+        Poll::Pending
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.begin_turn(cx.waker());
+        if this.read_turn(cx) {
+            cx.waker().wake_by_ref();
+        }
+        loop {
+            this.flush();
+            let over = this.shared.lock().session.end_reason().is_some();
+            if over && this.poll_over(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            if !this.end_turn(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // The runtime went down under it, or it is done: either way nobody may wait for it any more.
+        self.shared.change(|state| state.session.link_lost(EndReason::LinkLost("the session's task ended".into())));
+    }
+}
+
+/// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
+fn handle_frames(session: &mut crate::proto::Session, buffer: &mut BytesMut, max_len: usize) -> bool {
+    let now = now();
+    for _ in 0..FRAMES_PER_LOCK {
+        let Some(length) = buffer.first_chunk::<LENGTH_BYTES>() else { return false };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > max_len {
+            let why = format!("a frame of {length} bytes, over the limit of {max_len}");
+            session.on_violation(&ProtocolViolation::new(Rule::FrameTooLarge, why));
+            buffer.clear();
+            return false;
+        }
+        if buffer.len() < LENGTH_BYTES + length {
+            return false;
+        }
+        buffer.advance(LENGTH_BYTES);
+        let body = buffer.split_to(length).freeze();
+        if session.handle(now, body).is_err() || session.end_reason().is_some() {
+            buffer.clear();
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,138 @@
+//! Writing what the outbox holds. Whoever finds nobody writing may write.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::PoisonError;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use tokio::io::AsyncWrite;
+
+use super::shared::{Shared, State};
+use crate::proto::Batch;
+
+/// The most buffers that one write names.
+const SLICES: usize = 16;
+
+/// The link's writing half. Wakes go to the driver, whoever writes.
+pub(super) struct Writer {
+    pub(super) io: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(super) waker: Waker,
+}
+
+/// Where the writing stands.
+#[derive(Debug)]
+pub(super) enum Writing {
+    /// Nobody writes. The batch is empty and keeps a spare buffer.
+    Idle(Batch),
+    /// Somebody does, and will look again before it stops.
+    Busy,
+    /// The link takes no more for now. The driver goes on once it does.
+    Blocked(Batch),
+    /// The link is broken.
+    Broken,
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self::Idle(Batch::default())
+    }
+}
+
+impl State {
+    /// Whether there is something to write and nobody who writes.
+    pub(super) fn may_write(&mut self) -> bool {
+        matches!(self.writing, Writing::Idle(_)) && !self.session.outbox().is_empty()
+    }
+
+    /// Takes the outbox and the duty to write it.
+    pub(super) fn begin_write(&mut self) -> Batch {
+        let mut batch = match std::mem::replace(&mut self.writing, Writing::Busy) {
+            Writing::Idle(batch) | Writing::Blocked(batch) => batch,
+            Writing::Busy | Writing::Broken => Batch::default(),
+        };
+        self.session.outbox().take(&mut batch);
+        batch
+    }
+}
+
+impl Shared {
+    /// Writes until the outbox is empty or the link takes no more. Only for whoever set [`Writing::Busy`].
+    pub(super) fn write(&self, mut batch: Batch) {
+        loop {
+            let (written, outcome) = self.write_batch(&mut batch);
+            let again = self.change(|state| {
+                state.session.outbox().on_written(written);
+                if written > 0 {
+                    state.stalled = None;
+                }
+                match outcome {
+                    Poll::Ready(Ok(())) if state.session.outbox().is_empty() => {
+                        state.writing = Writing::Idle(std::mem::take(&mut batch));
+                        false
+                    }
+                    Poll::Ready(Ok(())) => {
+                        state.session.outbox().take(&mut batch);
+                        true
+                    }
+                    Poll::Pending => {
+                        state.writing = Writing::Blocked(std::mem::take(&mut batch));
+                        state.stalled.get_or_insert_with(now);
+                        false
+                    }
+                    Poll::Ready(Err(error)) => {
+                        state.writing = Writing::Broken;
+                        state.link_error.get_or_insert(error);
+                        false
+                    }
+                }
+            });
+            if !again {
+                return;
+            }
+        }
+    }
+
+    /// Writes what it can of the batch, and flushes once all of it is written.
+    fn write_batch(&self, batch: &mut Batch) -> (usize, Poll<io::Result<()>>) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Writer { io, waker } = &mut *writer;
+        let mut cx = Context::from_waker(waker);
+        let mut total = 0;
+        while !batch.is_empty() {
+            let written = match poll_write(Pin::new(&mut **io), &mut cx, batch) {
+                Poll::Ready(Ok(0)) => return (total, Poll::Ready(Err(io::ErrorKind::WriteZero.into()))),
+                Poll::Ready(Ok(written)) => written,
+                Poll::Ready(Err(error)) => return (total, Poll::Ready(Err(error))),
+                Poll::Pending => return (total, Poll::Pending),
+            };
+            total += written;
+            batch.advance(written);
+        }
+        (total, Pin::new(&mut **io).poll_flush(&mut cx))
+    }
+}
+
+fn poll_write(
+    io: Pin<&mut (dyn AsyncWrite + Send + Unpin)>,
+    cx: &mut Context<'_>,
+    batch: &Batch,
+) -> Poll<io::Result<usize>> {
+    let mut slices = batch.slices();
+    let first = slices.next().unwrap_or_default();
+    if batch.len() == 1 || !io.is_write_vectored() {
+        return io.poll_write(cx, first);
+    }
+    let mut vector = [IoSlice::new(first); SLICES];
+    let mut used = 1;
+    for (slot, slice) in vector[1..].iter_mut().zip(slices) {
+        *slot = IoSlice::new(slice);
+        used += 1;
+    }
+    io.poll_write_vectored(cx, &vector[..used])
+}
+
+/// Now, as tokio's clock has it, so that tests can pause it.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,55 @@
+//! What a session says of itself: how much is under way, and what the peer takes.
+
+use super::super::calling::Calling;
+use super::{HEAD_ROOM, Session};
+use crate::error::EndReason;
+use crate::ids::{ConnectionId, RequestId};
+use crate::limits::Limits;
+
+impl Session {
+    /// Why the session ended, if it has.
+    pub(crate) fn end_reason(&self) -> Option<&EndReason> {
+        self.ended.as_ref()
+    }
+
+    /// Whether calls or channels are under way.
+    pub(crate) fn is_live(&self) -> bool {
+        self.calling.iter().any(|(_, c)| c.is_live()) || self.serving.iter().any(|(_, s)| s.is_live())
+    }
+
+    /// Whether any connection is open, of either side.
+    pub(crate) fn has_connections(&self) -> bool {
+        !self.calling.is_empty() || !self.serving.is_empty()
+    }
+
+    /// How many calls of this end wait for an answer on the connection.
+    pub(crate) fn calls_in_flight(&self, connection: ConnectionId) -> usize {
+        self.calling.get(connection.0).map_or(0, Calling::in_flight)
+    }
+
+    /// Whether the handler of this request is still wanted.
+    pub(crate) fn wants(&self, connection: ConnectionId, request: RequestId) -> bool {
+        self.detached.contains(&(connection, request))
+            || self.serving.get(connection.0).is_some_and(|serving| serving.wants(request))
+    }
+
+    /// How many handlers run for the peer, those whose connection is gone included.
+    pub(crate) fn handlers_running(&self) -> usize {
+        self.attached_running() + self.aborting.len() + self.detached.len()
+    }
+
+    pub(super) fn attached_running(&self) -> usize {
+        self.serving.iter().map(|(_, s)| s.running()).sum()
+    }
+
+    /// The longest payload that the peer takes.
+    pub(crate) fn max_payload(&self) -> usize {
+        let announced = usize::try_from(self.peer.max_message_bytes).unwrap_or(usize::MAX);
+        announced.min(Limits::MESSAGE_CEILING).saturating_sub(HEAD_ROOM)
+    }
+
+    /// The largest number of channels that one call can ever have.
+    pub(crate) fn max_channels(&self) -> usize {
+        usize::try_from(self.peer.max_channels).unwrap_or(usize::MAX)
+    }
+}

@@ -1,0 +1,67 @@
+//! A method's response: `Result<T, VoxError<E>>`, whatever came of the call.
+
+use std::fmt;
+
+use crate::codec::{Budget, Decoder, Encoder, Plan};
+use crate::error::VoxError;
+use crate::evidence::{ReplyWire, Wire};
+use crate::limits::Limits;
+use crate::wire::{ERR, Failure, OK, USER};
+use bytes::Bytes;
+
+/// The plans of one method's response, for both ends. Compiled on first use.
+pub struct Reply<T, E> {
+    ok: Plan<T>,
+    err: Plan<E>,
+}
+
+impl<T, E> Reply<T, E> {
+    /// For a `static`. Stops the compilation where there is no evidence.
+    pub const fn new(_: ReplyWire<T, E>, ok: Wire<T>, err: Wire<E>) -> Self {
+        Self { ok: ok.plan(), err: err.plan() }
+    }
+
+    /// Appends the response. Says why where it cannot be encoded.
+    pub(crate) fn encode(&self, result: &Result<T, E>, out: &mut Vec<u8>, max_len: usize) -> Result<(), String> {
+        let mut encoder = Encoder::new(out, max_len);
+        let encoded = match result {
+            Ok(value) => encoder.byte(OK).and_then(|()| self.ok.encode(value, &mut encoder)),
+            Err(error) => encoder.raw(&[ERR, USER]).and_then(|()| self.err.encode(error, &mut encoder)),
+        };
+        encoded.map_err(|error| error.to_string())
+    }
+
+    /// Reads a response.
+    pub(crate) fn decode(&self, payload: &Bytes, limits: &Limits) -> Result<T, VoxError<E>> {
+        let mut decoder = Decoder::new(payload, budget(payload.len(), limits));
+        let invalid = |error: &dyn fmt::Display| VoxError::InvalidResponse(error.to_string());
+        let result = match decoder.byte().map_err(|error| invalid(&error))? {
+            OK => Ok(self.ok.decode(&mut decoder).map_err(|error| invalid(&error))?),
+            ERR if payload.get(1) == Some(&USER) => {
+                decoder.byte().map_err(|error| invalid(&error))?;
+                Err(self.err.decode(&mut decoder).map_err(|error| invalid(&error))?)
+            }
+            ERR => {
+                return Err(match Failure::read(&payload[1..]) {
+                    Ok(failure) => failure.into(),
+                    Err(violation) => invalid(&violation),
+                });
+            }
+            tag => return Err(invalid(&format_args!("the tag {tag} is neither Ok nor Err"))),
+        };
+        decoder.finish().map_err(|error| invalid(&error))?;
+        result.map_err(VoxError::User)
+    }
+}
+
+/// What one message may decode to.
+pub(crate) fn budget(len: usize, limits: &Limits) -> Budget {
+    let depth = u32::try_from(limits.max_depth).unwrap_or(u32::MAX);
+    Budget::for_message(len, limits.max_decoded_bytes, limits.decode_factor, depth)
+}
+
+impl<T, E> fmt::Debug for Reply<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}

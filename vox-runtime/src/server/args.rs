@@ -1,0 +1,143 @@
+//! A request's arguments, read one after the other out of its frame.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::context::Context;
+use crate::channel::Taking;
+use crate::codec::{Budget, DecodeError, Decoder};
+use crate::descriptor::MethodDescriptor;
+use crate::driver::Shared;
+use crate::evidence::ArgPlan;
+use crate::ids::ConnectionId;
+use crate::proto::Request;
+use crate::reply;
+use crate::wire::ChannelOpen;
+
+/// The arguments of one request. Keeps the frame, so that `&str` and `&[u8]` arguments borrow from it.
+pub struct Args {
+    frame: Bytes,
+    position: usize,
+    budget: Budget,
+    connection: ConnectionId,
+    channels: Vec<Option<ChannelOpen>>,
+    context: Context,
+    /// How many were read, to name the one that cannot be.
+    read: usize,
+}
+
+/// Where a borrowed argument stands in the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: usize,
+    end: usize,
+}
+
+/// Arguments that cannot be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidArgs {
+    method: &'static str,
+    /// `None`: what comes after the last.
+    argument: Option<&'static str>,
+    error: DecodeError,
+}
+
+impl Args {
+    pub(crate) fn new(shared: Arc<Shared>, method: &'static MethodDescriptor, request: Request) -> Self {
+        let Request { connection, request, deadline, metadata, channels, payload, .. } = request;
+        Self {
+            position: 0,
+            budget: reply::budget(payload.len(), &shared.limits),
+            frame: payload,
+            connection,
+            channels: channels.into_iter().map(Some).collect(),
+            context: Context::new(shared, method, connection, request, deadline, metadata),
+            read: 0,
+        }
+    }
+
+    /// Reads the next argument.
+    pub fn read<T>(&mut self, plan: &'static ArgPlan<T>) -> Result<T, InvalidArgs> {
+        self.with_decoder(|decoder| plan.plan().decode(decoder))
+    }
+
+    /// Reads the next argument, a `&str`: where it stands.
+    pub fn read_str(&mut self) -> Result<Span, InvalidArgs> {
+        self.with_decoder(|decoder| decoder.str()).map(Span::from)
+    }
+
+    /// Reads the next argument, a `&[u8]`: where it stands.
+    pub fn read_bytes(&mut self) -> Result<Span, InvalidArgs> {
+        self.with_decoder(|decoder| decoder.bytes()).map(Span::from)
+    }
+
+    fn with_decoder<R>(
+        &mut self,
+        read: impl FnOnce(&mut Decoder<'_>) -> Result<R, DecodeError>,
+    ) -> Result<R, InvalidArgs> {
+        let method = self.context.method();
+        let shared = self.context.shared();
+        let mut taking = Taking { shared, connection: self.connection, opens: &mut self.channels };
+        let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
+        let result = read(&mut decoder);
+        self.position = decoder.position();
+        self.budget = decoder.budget();
+        let argument = method.args.get(self.read).map(|argument| argument.name);
+        self.read += 1;
+        result.map_err(|error| InvalidArgs { method: method.name, argument, error })
+    }
+
+    /// The text of a `&str` argument.
+    pub fn str(&self, span: Span) -> &str {
+        // Checked when the span was made; the frame never changes.
+        std::str::from_utf8(&self.frame[span.start..span.end]).unwrap_or_default()
+    }
+
+    /// The bytes of a `&[u8]` argument.
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        &self.frame[span.start..span.end]
+    }
+
+    /// There must be no bytes left.
+    pub fn finish(&mut self) -> Result<(), InvalidArgs> {
+        Decoder::resume(&self.frame, self.position, self.budget).finish().map_err(|error| InvalidArgs {
+            method: self.context.method().name,
+            argument: None,
+            error,
+        })
+    }
+
+    /// What the handler may know of its call.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
+impl From<Range<usize>> for Span {
+    fn from(range: Range<usize>) -> Self {
+        Self { start: range.start, end: range.end }
+    }
+}
+
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Args")
+            .field("bytes", &self.frame.len())
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for InvalidArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.argument {
+            Some(argument) => write!(f, "argument `{argument}` of `{}`: {}", self.method, self.error),
+            None => write!(f, "the arguments of `{}`: {}", self.method, self.error),
+        }
+    }
+}
+
+impl std::error::Error for InvalidArgs {}

@@ -1,0 +1,11 @@
+//! Serving: dispatchers, what a handler is told, and the server that accepts links.
+
+mod args;
+mod context;
+mod incoming;
+mod listen;
+
+pub use args::{Args, InvalidArgs, Span};
+pub use context::{Context, Peer};
+pub use incoming::{Dispatcher, Incoming};
+pub use listen::{Builder, ServeError, Server, ShutdownReport, serve};

@@ -1,0 +1,70 @@
+//! Links inside one process.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use super::Link;
+
+/// How many bytes a memory link holds each way before its writer waits.
+const CAPACITY: usize = 64 << 10;
+/// How many links wait to be accepted.
+const BACKLOG: usize = 128;
+
+/// Two ends of one link.
+///
+/// ```
+/// let (a, b) = vox_runtime::transport::memory_pair();
+/// # drop((a, b));
+/// ```
+pub fn memory_pair() -> (Link, Link) {
+    pair("mem://pair")
+}
+
+fn pair(address: &str) -> (Link, Link) {
+    let (a, b) = tokio::io::duplex(CAPACITY);
+    (Link::new(a, address), Link::new(b, address))
+}
+
+static LISTENERS: Mutex<BTreeMap<String, mpsc::Sender<Link>>> = Mutex::new(BTreeMap::new());
+
+/// Listens under a name. The name is free again when this is dropped.
+pub(crate) struct MemoryListener {
+    name: String,
+    links: mpsc::Receiver<Link>,
+}
+
+impl MemoryListener {
+    pub(crate) fn bind(name: &str) -> io::Result<Self> {
+        let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if listeners.contains_key(name) {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("mem://{name} is taken")));
+        }
+        let (sender, links) = mpsc::channel(BACKLOG);
+        listeners.insert(name.to_owned(), sender);
+        Ok(Self { name: name.to_owned(), links })
+    }
+
+    pub(crate) async fn accept(&mut self) -> io::Result<Link> {
+        self.links.recv().await.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for MemoryListener {
+    fn drop(&mut self) {
+        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
+}
+
+pub(super) fn connect(name: &str) -> io::Result<Link> {
+    let refused = |why: &str| io::Error::new(io::ErrorKind::ConnectionRefused, format!("mem://{name}: {why}"));
+    let sender = {
+        let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.get(name).cloned().ok_or_else(|| refused("nobody listens"))?
+    };
+    let (ours, theirs) = pair(&format!("mem://{name}"));
+    sender.try_send(theirs).map_err(|_| refused("the backlog is full"))?;
+    Ok(ours)
+}

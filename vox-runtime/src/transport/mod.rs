@@ -1,0 +1,86 @@
+//! Links: what moves bytes between two peers, and the addresses that name them.
+
+mod address;
+mod listener;
+mod memory;
+
+pub use address::{Address, AddressError};
+pub(crate) use listener::Listener;
+pub use memory::memory_pair;
+
+use std::fmt;
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// A link to one peer: a reliable, ordered stream of bytes each way.
+///
+/// Made from anything that reads and writes:
+///
+/// ```
+/// let (ours, theirs) = tokio::io::duplex(1024);
+/// let link = vox_runtime::transport::Link::new(ours, "a pipe");
+/// # drop(theirs);
+/// assert_eq!(link.address(), "a pipe");
+/// ```
+pub struct Link {
+    pub(crate) read: Box<dyn AsyncRead + Send + Unpin>,
+    pub(crate) write: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(crate) address: String,
+}
+
+impl Link {
+    /// A link over any stream. `address` is what the peer is called in contexts, logs and errors.
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static, address: impl Into<String>) -> Self {
+        let (read, write) = tokio::io::split(stream);
+        Self::from_halves(read, write, address)
+    }
+
+    /// A link over two halves that are already apart.
+    pub fn from_halves(
+        read: impl AsyncRead + Send + Unpin + 'static,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+        address: impl Into<String>,
+    ) -> Self {
+        Self { read: Box::new(read), write: Box::new(write), address: address.into() }
+    }
+
+    /// A link over TCP, with Nagle's algorithm off.
+    pub fn tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        let address = format!("tcp://{}", stream.peer_addr()?);
+        let (read, write) = stream.into_split();
+        Ok(Self::from_halves(read, write, address))
+    }
+
+    /// A link over a Unix socket.
+    #[cfg(unix)]
+    pub fn unix(stream: tokio::net::UnixStream, address: impl Into<String>) -> Self {
+        let (read, write) = stream.into_split();
+        Self::from_halves(read, write, address)
+    }
+
+    /// What the peer is called.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A link to whoever listens at `address`.
+    pub(crate) async fn connect(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Tcp(host) => Self::tcp(TcpStream::connect(host.as_str()).await?),
+            #[cfg(unix)]
+            Address::Unix(path) => Ok(Self::unix(tokio::net::UnixStream::connect(path).await?, address.to_string())),
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+            Address::Memory(name) => memory::connect(name),
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("address", &self.address).finish_non_exhaustive()
+    }
+}

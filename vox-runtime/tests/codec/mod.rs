@@ -1,0 +1,12 @@
+//! One room per subject; `support` has the helpers that all of them call.
+
+mod support;
+
+mod channels;
+mod differential;
+mod drops;
+mod hostile;
+mod limits;
+mod refusals;
+mod table;
+mod types;

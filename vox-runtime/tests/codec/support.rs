@@ -1,0 +1,105 @@
+//! What the tests have in common.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use facet::Facet;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vox_runtime::codec::{Budget, DecodeError, Decoder, Encoder, Plan, PlanError};
+
+/// Encodes with a plan of its own.
+pub(crate) fn encode<T: Facet<'static>>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    Plan::new().encode(value, &mut Encoder::new(&mut out, usize::MAX)).unwrap();
+    out
+}
+
+/// Decodes all of `bytes` under default limits.
+pub(crate) fn decode<T: Facet<'static>>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode_within(bytes, Budget::default_for(bytes.len()))
+}
+
+/// Decodes all of `bytes` within `budget`.
+pub(crate) fn decode_within<T: Facet<'static>>(bytes: &[u8], budget: Budget) -> Result<T, DecodeError> {
+    let frame = Bytes::copy_from_slice(bytes);
+    let mut from = Decoder::new(&frame, budget);
+    let value = Plan::new().decode(&mut from)?;
+    from.finish()?;
+    Ok(value)
+}
+
+/// Decodes all of `bytes` with serde, which ignores what is left by itself.
+pub(crate) fn oracle<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
+    rest.is_empty().then_some(value)
+}
+
+/// The plan's error for a type that cannot be sent.
+pub(crate) fn refusal<T: Facet<'static>>() -> PlanError {
+    Plan::<T>::new().program().unwrap_err().clone()
+}
+
+/// The value is encoded as serde would, and comes back.
+#[track_caller]
+pub(crate) fn check<T>(value: T)
+where
+    T: Facet<'static> + Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let bytes = encode(&value);
+    assert_eq!(bytes, postcard::to_allocvec(&value).unwrap(), "encoding of {value:?}");
+    let program = Plan::<T>::new();
+    let program = program.program().unwrap();
+    assert!(program.min_encoded_len() <= bytes.len(), "shortest encoding of {value:?}");
+    assert_eq!(decode::<T>(&bytes).as_ref(), Ok(&value), "decoding of {bytes:?}");
+}
+
+/// Both accept the bytes as the same value, or both refuse them.
+#[track_caller]
+pub(crate) fn check_bytes<T>(bytes: &[u8])
+where
+    T: Facet<'static> + Serialize + DeserializeOwned + Debug,
+{
+    let ours = decode::<T>(bytes);
+    let theirs = oracle::<T>(bytes);
+    match (&ours, &theirs) {
+        (Ok(ours), Some(theirs)) => {
+            // Compared by their encodings, under which a NaN equals itself.
+            let bytes_of = |value: &T| postcard::to_allocvec(value).unwrap();
+            assert_eq!(bytes_of(ours), bytes_of(theirs), "{bytes:?}: {ours:?} and {theirs:?}");
+        }
+        (Err(_), None) => {}
+        _ => panic!("of {bytes:?}, vox says {ours:?} and serde says {theirs:?}"),
+    }
+}
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+// SAFETY: the system's allocator does it all.
+unsafe impl std::alloc::GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: std::alloc::Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { std::alloc::System.dealloc(start, layout) };
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How many allocations `f` makes.
+pub(crate) fn allocations_of(f: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    f();
+    ALLOCATIONS.get() - before
+}
