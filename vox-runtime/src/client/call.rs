@@ -232,6 +232,8 @@ impl<T, E> Future for CallFuture<T, E> {
         };
         if let Poll::Ready(result) = &polled {
             this.state = CallState::Done;
+            // Halves that the call did not take with it will never be bound, however long this future is kept.
+            this.call.channels.clear();
             if let Err(error) = result {
                 tracing::debug!(outcome = error.kind(), "call failed");
             }
@@ -342,6 +344,8 @@ impl<T, E> CallFuture<T, E> {
                 Some(Waiter::Done(_)) | None => state.waiters.remove(token),
             }
         };
+        // The token is free, and another's before long.
+        self.state = CallState::Done;
         let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
         Poll::Ready(match end {
             CallEnd::Reply(payload) => self.call.reply.decode(&payload, &shared.limits),

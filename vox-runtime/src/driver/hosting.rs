@@ -102,8 +102,9 @@ impl MethodPace {
 /// Gives a handler a task of its own, unless it is not wanted any more.
 fn spawn(shared: &Arc<Shared>, task: HandlerTask) {
     let (connection, request) = (task.connection, task.id);
+    // Not under the lock: a runtime that is shutting down drops the task right here, and so the handler ends.
+    let handle = tokio::spawn(task).abort_handle();
     let unwanted = shared.change(|state| {
-        let handle = tokio::spawn(task).abort_handle();
         if state.session.wants(connection, request) {
             state.tasks.insert((connection, request), handle);
             None

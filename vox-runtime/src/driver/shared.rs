@@ -80,6 +80,9 @@ pub(crate) struct State {
     /// Requests for the driver to host.
     pub(super) requests: Vec<Request>,
     pub(super) writing: Writing,
+    /// Somebody else than the driver found the link full. The driver tries again: the wake for it may have come
+    /// while that other was still at it.
+    pub(super) unwatched: bool,
     /// Since when the link has taken nothing, if it does not.
     pub(super) stalled: Option<Instant>,
     /// Somebody waits for the outbox to shrink.
@@ -96,7 +99,7 @@ pub(crate) struct State {
     /// New calls and connections are refused: the server is shutting down.
     draining: bool,
     /// Who waits for the session's end, or for its last handler.
-    observers: Vec<Waker>,
+    observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
     after: After,
 }
@@ -172,6 +175,7 @@ impl Shared {
             tasks: HashMap::new(),
             requests: Vec::new(),
             writing: Writing::default(),
+            unwatched: false,
             stalled: None,
             outbox_full: false,
             link_error: None,
@@ -180,7 +184,7 @@ impl Shared {
             armed: None,
             holders: 0,
             draining: false,
-            observers: Vec::new(),
+            observers: BTreeMap::new(),
             after: After::default(),
         };
         Arc::new(Self {
@@ -217,7 +221,7 @@ impl Shared {
             after.run();
         }
         if let Some(batch) = batch {
-            self.write(batch);
+            self.write(batch, Flush::Here);
         }
         result
     }
@@ -234,7 +238,8 @@ impl State {
         while let Some(output) = self.session.poll_output() {
             self.on_output(output, router);
         }
-        if self.outbox_full && self.session.outbox().pending() == 0 {
+        // Not only once it is empty: on a busy link that may be never.
+        if self.outbox_full && self.session.outbox_has_room() {
             self.outbox_full = false;
             self.after.wakes.extend(self.queue.values().cloned());
             for endpoint in self.endpoints.iter_mut() {
@@ -284,13 +289,17 @@ impl State {
             Output::ConnectionEnded { connection } => {
                 let waiting = self.waiting_on(connection);
                 self.after.wakes.extend(waiting);
-                self.end_if_unused();
+                // Whether the peer still holds the session is not known here, so the end that connected decides:
+                // else a client could not close its only connection and open another.
+                if self.session.is_initiator() {
+                    self.end_if_unused();
+                }
             }
             Output::Room => self.wake_heads(),
             Output::Ended(reason) => {
                 tracing::debug!(%reason, "the session ended");
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
-                self.after.wakes.append(&mut self.observers);
+                self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
             }
         }
     }
@@ -378,7 +387,8 @@ impl State {
         if let Some((_, waker)) = self.head(connection)
             && self.session.gate(connection, 0) == Gate::Open
         {
-            waker.wake_by_ref();
+            let waker = waker.clone();
+            self.after.wakes.push(waker);
         }
     }
 
@@ -404,15 +414,13 @@ impl State {
     pub(super) fn expire_queue(&mut self, now: Instant) {
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
-            for waker in self.queue.values() {
-                waker.wake_by_ref();
-            }
+            self.after.wakes.extend(self.queue.values().cloned());
         }
     }
 
     /// Remembers that somebody waits because the outbox is over its mark.
     pub(crate) fn note_full_outbox(&mut self) {
-        self.outbox_full |= self.session.outbox().pending() > 0;
+        self.outbox_full |= self.session.outbox_is_full();
     }
 
     // ---- the driver ----
@@ -422,13 +430,19 @@ impl State {
         crate::proto::earlier(self.session.poll_timeout(), self.queue_deadline)
     }
 
+    /// When a link that takes nothing counts as lost. A limit past the end of time is never reached.
+    pub(super) fn stall_due(&self, limits: &Limits) -> Option<Instant> {
+        self.stalled.filter(|_| self.session.end_reason().is_none())?.checked_add(limits.write_stall)
+    }
+
     fn poke_driver(&mut self) {
         if self.driver_awake {
             return;
         }
         let timeout = self.next_timeout();
         let sooner = timeout.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
-        if sooner || self.may_write() || self.link_error.is_some() || self.session.end_reason().is_some() {
+        let broken = self.link_error.is_some() || self.session.end_reason().is_some();
+        if sooner || broken || self.unwatched || self.may_write() {
             // Once woken it will look at everything; until then nobody need wake it again.
             self.driver_awake = true;
             self.after.wakes.push(self.driver.clone());
@@ -454,15 +468,17 @@ impl State {
         self.draining = true;
     }
 
-    /// Why the session ended, or a promise to wake `waker` when it does or when a handler ends.
-    pub(crate) fn observe(&mut self, waker: &Waker) -> Option<EndReason> {
-        if let Some(reason) = self.session.end_reason() {
-            return Some(reason.clone());
-        }
-        if !self.observers.iter().any(|known| known.will_wake(waker)) {
-            self.observers.push(waker.clone());
-        }
-        None
+    /// Wakes `waker` when the session ends or, while it drains, a handler does.
+    pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
+        let key = *key.get_or_insert_with(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
+        self.observers.insert(key, waker.clone());
+    }
+
+    pub(super) fn unwatch(&mut self, key: u64) {
+        self.observers.remove(&key);
     }
 
     /// A handler ended; whoever waits for the last one may want to look.
@@ -470,9 +486,7 @@ impl State {
         self.tasks.remove(&(connection, request));
         self.session.handler_ended(connection, request, end);
         if self.draining {
-            for waker in self.observers.drain(..) {
-                waker.wake();
-            }
+            self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
         }
     }
 }

@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
-use super::shared::Shared;
+use super::shared::{Flush, Shared};
 use super::writer::{Writing, now};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::proto::{Request, earlier};
@@ -158,7 +158,7 @@ impl Driver {
             }
         };
         if let Some(batch) = batch {
-            self.shared.write(batch);
+            self.shared.write(batch, Flush::Driver);
         }
     }
 
@@ -170,7 +170,9 @@ impl Driver {
             if let Some(error) = state.link_error.take() {
                 state.session.link_lost(EndReason::LinkLost(error.to_string().into()));
             }
-            if state.stalled.is_some_and(|since| since + shared.limits.write_stall <= now) {
+            if state.stall_due(&shared.limits).is_some_and(|due| due <= now) {
+                // Taken, for a time that has passed is due at once, again and again.
+                state.stalled = None;
                 state.session.link_lost(EndReason::WriteStalled);
             }
             if state.next_timeout().is_some_and(|at| at <= now) {
@@ -184,14 +186,18 @@ impl Driver {
         }
         let mut state = shared.lock();
         if state.may_write()
+            || state.unwatched
             || state.link_error.is_some()
             || (state.session.end_reason().is_some() && lingering.is_none())
         {
             return true;
         }
         state.driver_awake = false;
-        let stall = state.stalled.map(|since| since + shared.limits.write_stall);
-        let due = earlier(earlier(state.next_timeout(), stall), *lingering);
+        if state.armed.is_some_and(|armed| armed <= now) {
+            // It has fired. Left as it is, it would seem to be due before whatever comes next.
+            state.armed = None;
+        }
+        let due = earlier(earlier(state.next_timeout(), state.stall_due(&shared.limits)), *lingering);
         let Some(due) = due else { return false };
         // A timer that is set too early fires for nothing once; setting it anew for every frame would cost more.
         if state.armed.is_none_or(|armed| due < armed) {
@@ -252,6 +258,9 @@ impl Drop for Driver {
     fn drop(&mut self) {
         // The runtime went down under it, or it is done: either way nobody may wait for it any more.
         self.shared.change(|state| state.session.link_lost(EndReason::LinkLost("the session's task ended".into())));
+        // Handles may be kept for long after; the link, which the peer watches, is not.
+        let io: Box<dyn AsyncWrite + Send + Unpin> = Box::new(tokio::io::sink());
+        let _link = std::mem::replace(&mut self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).io, io);
     }
 }
 

@@ -177,7 +177,7 @@ impl Session {
         };
         let full = calling.in_flight() as u64 >= self.peer.max_calls
             || (channels > 0 && (calling.channels.len() + channels) as u64 > self.peer.max_channels)
-            || self.fx.outbox.pending() > self.limits.outbox_bytes;
+            || self.outbox_is_full();
         if full { Gate::Wait } else { Gate::Open }
     }
 
