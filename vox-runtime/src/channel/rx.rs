@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 use facet::{Facet, Shape};
 
 use super::cell::{Found, Half};
-use crate::codec::{ChannelKind, DecodeError, DecodeErrorKind, Decoder, Plan, channel_shape};
+use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
 use crate::driver::Endpoint;
 use crate::metadata::Metadata;
 use crate::proto::ChannelEnd;
@@ -127,9 +127,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
 fn decode<T: Facet<'static>>(bound: &Arc<super::bound::Bound>, item: &Bytes) -> Result<T, DecodeError> {
     let budget = crate::reply::budget(item.len(), &bound.shared.limits);
     let mut decoder = Decoder::new(item, budget);
-    let plan = Plan::<T>::from_program(Arc::clone(&bound.item))
-        .ok_or_else(|| DecodeError::new(DecodeErrorKind::Channel("its items are of another type".into()), 0))?;
-    let value = plan.decode(&mut decoder)?;
+    let value = bound.item.decode(&mut decoder)?;
     decoder.finish()?;
     Ok(value)
 }

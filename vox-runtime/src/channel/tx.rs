@@ -4,13 +4,12 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use facet::{Facet, Shape};
 
 use super::cell::{Found, Half};
-use crate::codec::{ChannelKind, EncodeError, Encoder, Plan, channel_shape};
+use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
 use crate::driver::{Endpoint, give_buffer, take_buffer};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
@@ -81,10 +80,8 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
 
     fn encode(&self, item: &T) -> Result<Vec<u8>, SendError> {
         let Some(bound) = self.half.get() else { return Err(SendError::NotBound("not bound".to_owned())) };
-        let plan = Plan::<T>::from_program(Arc::clone(&bound.item))
-            .ok_or_else(|| SendError::InvalidItem("the channel's items are of another type".to_owned()))?;
         let mut buffer = take_buffer();
-        let encoded = plan.encode(item, &mut Encoder::new(&mut buffer, bound.shared.max_payload));
+        let encoded = bound.item.encode(item, &mut Encoder::new(&mut buffer, bound.shared.max_payload));
         encoded.map_err(|error: EncodeError| SendError::InvalidItem(error.to_string())).map(|()| buffer)
     }
 }

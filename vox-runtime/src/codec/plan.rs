@@ -40,16 +40,6 @@ impl<T: Facet<'static>> Plan<T> {
         // SAFETY: the shape is the type's own.
         unsafe { Self::of_shape(T::SHAPE) }
     }
-
-    /// The plan that runs `program`, if that was compiled for `T`.
-    #[must_use]
-    pub fn from_program(program: Arc<Program>) -> Option<Self> {
-        (program.shape().id == T::SHAPE.id).then(|| Self {
-            shape: T::SHAPE,
-            program: OnceLock::from(Ok(program)),
-            of: PhantomData,
-        })
-    }
 }
 
 impl<T> Plan<T> {
@@ -83,18 +73,47 @@ impl<T> Plan<T> {
             Ok(program) => program,
             Err(error) => return Err(from.error(DecodeErrorKind::Plan(Arc::clone(error)))),
         };
-        let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: the program was compiled for `T`, for which there is room at `value`, and which
-        // has been initialised once the call returns `Ok`.
-        unsafe {
-            execute::decode(program, value.as_mut_ptr().cast(), from)?;
-            Ok(value.assume_init())
-        }
+        // SAFETY: the program was compiled for `T`.
+        unsafe { decode(program, from) }
     }
 
     #[inline(always)]
     fn compiled(&self) -> &Result<Arc<Program>, Arc<PlanError>> {
         self.program.get_or_init(|| Program::of(self.shape).map_err(Arc::new))
+    }
+}
+
+impl Program {
+    /// Appends `value`, as [`Plan::encode`] does, if the program was compiled for its type.
+    pub fn encode<T: Facet<'static>>(&self, value: &T, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        if self.shape().id != T::SHAPE.id {
+            return Err(EncodeError::Channel("its items are of another type".into()));
+        }
+        // SAFETY: the program was compiled for `T`, of which `value` is one.
+        unsafe { execute::encode(self, (&raw const *value).cast(), to) }
+    }
+
+    /// Reads a value, as [`Plan::decode`] does, if the program was compiled for its type.
+    pub fn decode<T: Facet<'static>>(&self, from: &mut Decoder<'_>) -> Result<T, DecodeError> {
+        if self.shape().id != T::SHAPE.id {
+            return Err(from.error(DecodeErrorKind::Channel("its items are of another type".into())));
+        }
+        // SAFETY: the program was compiled for `T`.
+        unsafe { decode(self, from) }
+    }
+}
+
+/// Reads a value.
+///
+/// # Safety
+///
+/// The program was compiled for `T`.
+unsafe fn decode<T>(program: &Program, from: &mut Decoder<'_>) -> Result<T, DecodeError> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: there is room for a `T` at `value`, which has been initialised once the call returns `Ok`.
+    unsafe {
+        execute::decode(program, value.as_mut_ptr().cast(), from)?;
+        Ok(value.assume_init())
     }
 }
 

@@ -33,6 +33,17 @@ pub(crate) struct ReceiverState {
     pub(crate) waker: Option<Waker>,
 }
 
+/// Runs shorter than this are copied when they have to wait: a slice of a read buffer keeps all of it.
+const COPIED: usize = 4 << 10;
+
+impl ReceiverState {
+    /// Keeps a run of items until they are received.
+    pub(crate) fn push(&mut self, items: Bytes) {
+        let waits = !self.queue.is_empty() && items.len() < COPIED;
+        self.queue.push_back(if waits { Bytes::copy_from_slice(&items) } else { items });
+    }
+}
+
 impl Endpoint {
     pub(crate) fn sender() -> Self {
         Self::Sender(SenderState::default())

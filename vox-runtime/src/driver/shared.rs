@@ -262,7 +262,7 @@ impl State {
             Output::AbortHandler { connection, request } => self.abort(connection, request),
             Output::Deliver { token, items } => {
                 if let Some(receiver) = self.endpoints.get_mut(token).and_then(Endpoint::as_receiver) {
-                    receiver.queue.push_back(items);
+                    receiver.push(items);
                     self.after.wakes.extend(receiver.waker.take());
                 }
             }

@@ -23,7 +23,7 @@ const READS_PER_TURN: usize = 16;
 const FRAMES_PER_LOCK: usize = 64;
 /// The read buffer's first capacity, and the most it grows to for small frames.
 const READ_MIN: usize = 4 << 10;
-const READ_MAX: usize = 256 << 10;
+const READ_MAX: usize = 64 << 10;
 /// How long an ended session waits for its last words to be read.
 const LINGER: Duration = Duration::from_secs(1);
 

@@ -284,7 +284,8 @@ impl Channels {
         }
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
-            ReceiverState::Buffering { runs, end: None } => runs.push(items),
+            // Copied, since a slice of a read buffer would keep all of that for as long as nobody takes the channel up.
+            ReceiverState::Buffering { runs, end: None } => runs.push(Bytes::copy_from_slice(&items)),
             ReceiverState::Buffering { end: Some(_), .. } => {
                 return Err(ProtocolViolation::new(
                     Rule::UnknownChannel,

@@ -2,5 +2,11 @@
 
 mod support;
 
+mod channels;
+mod differential;
+mod drops;
+mod hostile;
+mod limits;
+mod refusals;
 mod table;
 mod types;

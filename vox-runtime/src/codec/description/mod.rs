@@ -532,14 +532,13 @@ impl Describer {
     }
 
     fn unknown(&self, shape: &Shape) -> PlanError {
-        let refusal = refusals::unknown(shape);
+        let refusal = refusals::unknown();
         self.refuse(shape, refusal.reason, refusal.instead)
     }
 }
 
 fn is_tuple(shape: &Shape) -> bool {
     matches!(&shape.ty, Type::User(UserType::Struct(ty)) if ty.kind == StructKind::Tuple)
-        && matches!(shape.def, Def::Scalar)
 }
 
 fn scalar_of(id: TypeId) -> Option<Scalar> {

@@ -140,28 +140,9 @@ pub(super) fn reference(pointee: &Shape) -> Refusal {
 }
 
 /// A shape that the codec does not know.
-pub(super) fn unknown(shape: &Shape) -> Refusal {
-    let feature = [
-        ("camino", "enable vox's feature `camino`"),
-        ("chrono", "enable vox's feature `chrono`"),
-        ("compact_str", "enable vox's feature `compact_str`"),
-        ("jiff", "enable vox's feature `jiff`"),
-        ("ordered_float", "enable vox's feature `ordered-float`"),
-        ("rust_decimal", "enable vox's feature `rust_decimal`"),
-        ("semver", "enable vox's feature `semver`"),
-        ("smol_str", "enable vox's feature `smol_str`"),
-        ("time", "enable vox's feature `time`"),
-        ("ulid", "enable vox's feature `ulid`"),
-        ("url", "enable vox's feature `url`"),
-        ("uuid", "enable vox's feature `uuid`"),
-    ]
-    .into_iter()
-    .find(|(module, _)| {
-        let path = shape.module_path.unwrap_or("");
-        path.split("::").next() == Some(module)
-    });
+pub(super) fn unknown() -> Refusal {
     Refusal {
         reason: "its encoding is not known",
-        instead: feature.map_or("send a type that derives `Facet`", |(_, instead)| instead),
+        instead: "send a type that derives `Facet`, or its text, bytes or numbers",
     }
 }

@@ -294,6 +294,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// A length and that many items.
+    #[inline(never)]
     unsafe fn sequence(&mut self, items: Items, at: *const u8, len: usize, cursor: *mut u8, depth: u32) -> *mut u8 {
         // SAFETY: `len` live items stand side by side from `at`.
         unsafe {
@@ -316,6 +317,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// Items without a length.
+    #[inline(never)]
     unsafe fn items(
         &mut self,
         item: BlockIndex,
@@ -353,6 +355,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// Numbers side by side, in one tight loop for each of the common kinds.
+    #[inline(never)]
     unsafe fn scalars(&mut self, scalar: Scalar, at: *const u8, len: usize, mut cursor: *mut u8) -> *mut u8 {
         macro_rules! put_all {
             ($($kind:pat => $bound:expr, $size:expr, $put:expr;)*) => {
@@ -394,6 +397,7 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
+    #[inline(never)]
     unsafe fn map(&mut self, op: &MapOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
         // SAFETY: `at` is a live map, and its keys and values are their blocks' live values.
         unsafe {
@@ -416,6 +420,7 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
+    #[inline(never)]
     unsafe fn each(
         &mut self,
         item: BlockIndex,
@@ -434,6 +439,7 @@ impl<'w> Writer<'w, '_> {
     }
 
     #[cold]
+    #[inline(never)]
     unsafe fn channel(&mut self, op: &ChannelOp, at: *const u8, cursor: *mut u8) -> *mut u8 {
         let item = match op.item() {
             Ok(item) => item,

@@ -1,24 +1,9 @@
 //! Types that are encoded whole, each by a few lines of safe code.
 //!
 //! A leaf is a concrete type whose encoding the program does not look into: strings in their many
-//! owners, addresses, durations, and the foreign types behind cargo features. Each writes exactly
+//! owners, addresses, durations. Each writes exactly
 //! what its `serde` implementation writes through postcard, which the tests hold it to.
 
-#[cfg(any(
-    feature = "camino",
-    feature = "chrono",
-    feature = "compact_str",
-    feature = "jiff",
-    feature = "ordered-float",
-    feature = "rust_decimal",
-    feature = "semver",
-    feature = "smol_str",
-    feature = "time",
-    feature = "ulid",
-    feature = "url",
-    feature = "uuid"
-))]
-mod foreign;
 mod net;
 mod owned;
 
@@ -59,21 +44,6 @@ pub(super) fn leaf_of(id: TypeId) -> Option<&'static LeafOps> {
         let mut table = Table(HashMap::new());
         owned::register(&mut table);
         net::register(&mut table);
-        #[cfg(any(
-            feature = "camino",
-            feature = "chrono",
-            feature = "compact_str",
-            feature = "jiff",
-            feature = "ordered-float",
-            feature = "rust_decimal",
-            feature = "semver",
-            feature = "smol_str",
-            feature = "time",
-            feature = "ulid",
-            feature = "url",
-            feature = "uuid"
-        ))]
-        foreign::register(&mut table);
         table.0
     });
     LEAVES.get(&id).copied()

@@ -1,0 +1,112 @@
+//! What encoding and decoding may cost.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use vox_runtime::codec::{Budget, DecodeErrorKind, EncodeError, Encoder, Plan};
+
+use super::support::{decode_within, encode};
+use super::types::*;
+
+/// The least budget under which the value can be decoded, in bytes.
+#[track_caller]
+fn cost<T>(value: &T) -> usize
+where
+    T: facet::Facet<'static> + std::fmt::Debug,
+{
+    let bytes = encode(value);
+    let fits = |max| match decode_within::<T>(&bytes, Budget::for_message(usize::MAX, max, 1, 64)) {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.kind, DecodeErrorKind::OverBudget);
+            false
+        }
+    };
+    (0..1 << 20).find(|max| fits(*max)).unwrap()
+}
+
+#[test]
+fn memory_is_charged_by_its_size_in_memory() {
+    assert_eq!(cost(&7u64), 0);
+    assert_eq!(cost(&"abc".to_owned()), 3);
+    assert_eq!(cost(&vec![1u8, 2, 3]), 3);
+    assert_eq!(cost(&vec![1u64, 2, 3]), 24);
+    assert_eq!(cost(&vec!["ab".to_owned()]), size_of::<String>() + 2);
+    assert_eq!(cost(&Box::new(Point { x: 1, y: 2 })), 8);
+    assert_eq!(cost(&Arc::new(Point { x: 1, y: 2 })), 8 + 16);
+    assert_eq!(cost(&Some(Box::new(7u64))), 8);
+    assert_eq!(cost(&None::<Box<u64>>), 0);
+    assert_eq!(cost(&BTreeMap::from([(1u8, 2u64)])), 16);
+    assert_eq!(cost(&HashMap::from([(1u64, 2u64)])), 16);
+    assert_eq!(cost::<Box<[u32]>>(&vec![1, 2].into()), 8);
+    assert_eq!(cost(&bytes::Bytes::from_static(b"free")), 0);
+    assert_eq!(cost(&vec![(), ()]), 2);
+}
+
+#[test]
+fn a_small_message_cannot_become_a_large_value() {
+    // Each item takes one byte on the wire and hundreds in memory.
+    let wide = encode(&vec![None::<[u64; 100]>; 100_000]);
+    let error = super::support::decode::<Vec<Option<[u64; 100]>>>(&wide).unwrap_err();
+    assert_eq!(error.kind, DecodeErrorKind::OverBudget);
+}
+
+#[test]
+fn an_encoding_past_the_limit_leaves_nothing() {
+    let mut out = vec![1, 2, 3];
+    let value = vec!["four".to_owned(); 10];
+    let exact = 3 + encode(&value).len();
+    for limit in 0..exact {
+        let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, limit));
+        assert_eq!(result, Err(EncodeError::TooLarge { limit }));
+        assert_eq!(out, [1, 2, 3]);
+    }
+    Plan::new().encode(&value, &mut Encoder::new(&mut out, exact)).unwrap();
+    assert_eq!(out.len(), exact);
+}
+
+#[test]
+fn a_large_encoding_past_the_limit_is_not_made_first() {
+    let mut out = Vec::new();
+    let value = vec![0u8; 1 << 20];
+    let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, 1000));
+    assert_eq!(result, Err(EncodeError::TooLarge { limit: 1000 }));
+    assert!(out.capacity() < 10_000);
+}
+
+#[test]
+fn pieces_of_the_runtime_keep_to_the_limit() {
+    let mut out = Vec::new();
+    let mut to = Encoder::new(&mut out, 5);
+    to.str("abc").unwrap();
+    assert_eq!(to.bytes(b"xy"), Err(EncodeError::TooLarge { limit: 5 }));
+    assert_eq!(to.varint(1 << 20), Err(EncodeError::TooLarge { limit: 5 }));
+    to.byte(9).unwrap();
+    assert_eq!(to.len(), 5);
+    assert_eq!(to.byte(9), Err(EncodeError::TooLarge { limit: 5 }));
+    assert_eq!(out, b"\x03abc\x09");
+}
+
+#[test]
+fn nesting_that_no_peer_accepts_is_not_sent() {
+    let list = |depth: u32| (0..depth).fold(None, |next, value| Some(Box::new(List { value, next })));
+    let result = |depth| {
+        let value = List { value: 0, next: list(depth) };
+        Plan::new().encode(&value, &mut Encoder::new(&mut Vec::new(), 10_000))
+    };
+    assert_eq!(result(64), Ok(()));
+    assert_eq!(result(65), Err(EncodeError::TooDeep { limit: 64 }));
+}
+
+#[test]
+fn encoding_into_room_does_not_allocate() {
+    let value = (vec![Point { x: 1, y: -70_000 }; 3], "text".to_owned(), Some(Box::new(7u128)));
+    let mut out = Vec::with_capacity(1024);
+    let plan = Plan::new();
+    plan.encode(&value, &mut Encoder::new(&mut out, 1024)).unwrap();
+    out.clear();
+    let allocations = super::support::allocations_of(|| {
+        plan.encode(&value, &mut Encoder::new(&mut out, 1024)).unwrap();
+    });
+    assert_eq!(allocations, 0);
+}
