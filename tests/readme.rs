@@ -55,6 +55,29 @@ fn the_code_in_the_guide_is_tested_here() {
     }
 }
 
+#[test]
+fn every_dependency_has_its_reason() {
+    let reasons = include_str!("../docs/dependencies.md");
+    let manifests = [
+        include_str!("../Cargo.toml"),
+        include_str!("../vox-runtime/Cargo.toml"),
+        include_str!("../vox-codegen/Cargo.toml"),
+        include_str!("../vox-macros/Cargo.toml"),
+    ];
+    for manifest in manifests {
+        let mut of_dependencies = false;
+        for line in manifest.lines() {
+            if line.starts_with('[') {
+                of_dependencies = line.ends_with("dependencies]");
+            } else if let Some((name, _)) = line.split_once(['=', '.']).filter(|_| of_dependencies) {
+                let name = name.trim();
+                let known = name.starts_with("vox-") || reasons.contains(&format!("`{name}`"));
+                assert!(known, "docs/dependencies.md has no reason for `{name}`");
+            }
+        }
+    }
+}
+
 /// The code blocks of a language.
 fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}\n");
