@@ -44,10 +44,10 @@ pub async fn run(file: &Path) -> Result<(), Box<dyn Error>> {
 async fn calls(bank: &BankClient, feed: &mut Feed) -> Result<(), Box<dyn Error>> {
     heading("Calls");
     println!("account 7 holds {}", Money(bank.balance(7).await?));
-    let left = bank.transfer(7, 8, 250_00).await?;
+    let left = bank.transfer(7, 8, 25_000).await?;
     println!("250.00 sent from 7 to 8: 7 holds {}", Money(left));
     feed.until(|event| matches!(event, Event::Transferred { .. })).await?;
-    failed("sending 9999.00 more", bank.transfer(7, 8, 9_999_00).await)?;
+    failed("sending 9999.00 more", bank.transfer(7, 8, 999_900).await)?;
     failed("asking for account 4711", bank.balance(4711).await)
 }
 

@@ -10,9 +10,10 @@ use vox::{Rx, Tx};
 
 use crate::service::{Bank, BankDispatcher, BankError, Event, Progress, Row};
 
-/// Every account that the bank keeps, and what it holds at first.
+/// Every account that the bank keeps, by number.
 const ACCOUNTS: std::ops::RangeInclusive<u64> = 1..=200;
-const OPENING_BALANCE: u64 = 1_000_00;
+/// What each holds at first, in cents like all amounts.
+const OPENING_BALANCE: u64 = 100_000;
 /// How many rows of an import lie between two reports.
 const REPORT_EVERY: u64 = 3_000;
 

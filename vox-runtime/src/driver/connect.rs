@@ -128,7 +128,7 @@ async fn hear(read: &mut (dyn AsyncRead + Send + Unpin), limits: &Limits) -> Res
     }
     let mut body = vec![0; length];
     read.read_exact(&mut body).await.map_err(closed_early)?;
-    Greeting::parse(&Bytes::from(body), limits).map_err(|violation| ConnectError::Handshake(violation.to_string()))
+    Greeting::parse(&Bytes::from(body)).map_err(|violation| ConnectError::Handshake(violation.to_string()))
 }
 
 fn closed_early(error: io::Error) -> ConnectError {

@@ -161,11 +161,20 @@ impl Future for HandlerTask {
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(()),
-            Err(_) => {
+            Err(payload) => {
+                quietly(move || drop(payload));
                 this.end(HandlerEnd::Failed(Failure::Panicked));
                 Poll::Ready(())
             }
         }
+    }
+}
+
+/// Runs a drop of something of the user's, and survives it.
+fn quietly(drop: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
+        // Whatever is thrown by a drop may throw again when it is dropped.
+        std::mem::forget(payload);
     }
 }
 
@@ -175,7 +184,7 @@ impl HandlerTask {
     fn end(&mut self, end: HandlerEnd<'_>) {
         if let Some(future) = self.future.take() {
             let scope = self.scope.clone();
-            let _ = catch_unwind(AssertUnwindSafe(move || scope.enter(move || drop(future))));
+            quietly(move || scope.enter(move || drop(future)));
             self.shared.handler_ended(self.connection, self.id, end);
         }
     }

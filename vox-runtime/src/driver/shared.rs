@@ -16,6 +16,7 @@ use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
+use crate::metadata::Metadata;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
 use crate::server::{Dispatcher, Peer};
 use crate::wire::Failure;
@@ -98,6 +99,8 @@ pub(crate) struct State {
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
     draining: bool,
+    /// The session's task has ended: its last words are said, or never will be.
+    pub(crate) over: bool,
     /// Who waits for the session's end, or for its last handler.
     observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
@@ -134,6 +137,13 @@ pub(crate) enum Flush {
 pub(super) struct After {
     wakes: Vec<Waker>,
     aborts: Vec<AbortHandle>,
+    notes: Vec<Note>,
+}
+
+/// What is logged. Whoever collects logs may call anything.
+enum Note {
+    Offered(ConnectionId, String, Metadata),
+    Ended(EndReason),
 }
 
 thread_local! {
@@ -143,10 +153,11 @@ thread_local! {
 
 impl After {
     fn take(&mut self) -> Option<Self> {
-        if self.wakes.is_empty() && self.aborts.is_empty() {
+        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
             return None;
         }
-        let next = Self { wakes: WAKES.try_with(Cell::take).unwrap_or_default(), aborts: Vec::new() };
+        let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
+        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
         Some(std::mem::replace(self, next))
     }
 
@@ -157,7 +168,21 @@ impl After {
         for task in self.aborts {
             task.abort();
         }
+        for note in self.notes {
+            note.log();
+        }
         let _ = WAKES.try_with(|stock| stock.set(self.wakes));
+    }
+}
+
+impl Note {
+    fn log(self) {
+        match self {
+            Self::Offered(connection, service, metadata) => {
+                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
+            }
+            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+        }
     }
 }
 
@@ -184,6 +209,7 @@ impl Shared {
             armed: None,
             holders: 0,
             draining: false,
+            over: false,
             observers: BTreeMap::new(),
             after: After::default(),
         };
@@ -283,8 +309,8 @@ impl State {
             }
             Output::Opened { token, result } => self.on_opened(token, result),
             Output::Offered { connection, service, metadata } => {
-                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
                 self.on_offered(connection, &service, router);
+                self.after.notes.push(Note::Offered(connection, service, metadata));
             }
             Output::ConnectionEnded { connection } => {
                 let waiting = self.waiting_on(connection);
@@ -297,7 +323,7 @@ impl State {
             }
             Output::Room => self.wake_heads(),
             Output::Ended(reason) => {
-                tracing::debug!(%reason, "the session ended");
+                self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
                 self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
             }
@@ -467,13 +493,19 @@ impl State {
         self.draining = true;
     }
 
-    /// Wakes `waker` when the session ends or, while it drains, a handler does.
+    /// Wakes `waker` when the session ends, when its task does and, while it drains, when a handler does.
     pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
         let key = *key.get_or_insert_with(|| {
             self.next_ticket += 1;
             self.next_ticket
         });
         self.observers.insert(key, waker.clone());
+    }
+
+    /// The session's task has ended.
+    pub(super) fn finish(&mut self) {
+        self.over = true;
+        self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
     }
 
     pub(super) fn unwatch(&mut self, key: u64) {

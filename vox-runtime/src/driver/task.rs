@@ -265,7 +265,10 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // The runtime went down under it, or it is done: either way nobody may wait for it any more.
-        self.shared.change(|state| state.session.link_lost(EndReason::LinkLost("the session's task ended".into())));
+        self.shared.change(|state| {
+            state.session.link_lost(EndReason::LinkLost("the session's task ended".into()));
+            state.finish();
+        });
         // Handles may be kept for long after; the link, which the peer watches, is not.
         let io: Box<dyn AsyncWrite + Send + Unpin> = Box::new(tokio::io::sink());
         let _link = std::mem::replace(&mut self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).io, io);

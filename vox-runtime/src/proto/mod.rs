@@ -10,8 +10,8 @@
 //! keeps its own state under [`Token`]s of its choosing; the session only hands them back.
 //!
 //! What was taken out of the outbox counts as read by the peer, whether or not its write is reported yet; what is not
-//! taken, as not. So after a link is lost, or the peer has ended the session, nothing more may be taken; after this end's
-//! own goodbye, or an accusation of the peer, all of the outbox is written, for those frames come last. Offered
+//! taken, as not. So when a link is lost, or the peer ends the session, the rest of the outbox is dropped; after this end's
+//! own goodbye, or an accusation of the peer, all of it is to be written, for those frames come last. Offered
 //! connections are answered in the order they were offered, before the next input.
 
 mod calling;

@@ -299,6 +299,7 @@ fn a_call_has_never_left_only_where_nobody_can_have_written_it() {
             true => bench.change(|session| session.goodbye("")),
             false => bench.change(|session| session.link_lost(lost())),
         }
+        assert!(ends_here || bench.session.outbox().is_empty(), "nothing leaves after the link is lost");
         let expected = if never_left { CallEnd::NeverLeft(lost()) } else { CallEnd::Indeterminate };
         assert!(matches!(&bench.outputs[0], Output::Finish { token: Token(1), end } if *end == expected));
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::calling::{CallEnd, Calling, NewCall};
+use super::calling::{CallEnd, Calling, NewCall, is_said};
 use super::channels::Windows;
 use super::serving::{Detached, HandlerEnd, Serving, id_violation};
 use super::table::IdTable;
@@ -410,6 +410,10 @@ impl Session {
         if !matches!(reason, EndReason::ClosedHere | EndReason::PeerViolation(_)) {
             // Calls that nobody took for writing were reported as never sent: so they never are.
             self.fx.outbox.discard();
+        }
+        if !is_said(&reason) {
+            // Whatever was said to have never left must not leave after all.
+            self.fx.outbox.clear();
         }
         self.ended = Some(reason.clone());
         self.fx.emit(Output::Ended(reason));
