@@ -13,7 +13,7 @@ use super::endpoint::Endpoint;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{Refusal, RefusalCode};
+use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
