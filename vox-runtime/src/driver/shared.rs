@@ -396,11 +396,10 @@ impl State {
     }
 
     fn wake_heads(&mut self) {
-        let mut last = None;
-        for ((connection, _), waker) in &self.queue {
-            if last.replace(*connection) != Some(*connection) {
-                self.after.wakes.push(waker.clone());
-            }
+        let mut from = (ConnectionId(0), 0);
+        while let Some(((connection, _), waker)) = self.queue.range(from..).next() {
+            self.after.wakes.push(waker.clone());
+            from = (ConnectionId(connection.0 + 1), 0);
         }
     }
 
@@ -483,7 +482,10 @@ impl State {
 
     /// A handler ended; whoever waits for the last one may want to look.
     pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        self.tasks.remove(&(connection, request));
+        // Most handlers are done before they would have a task; the key need not be hashed for them.
+        if !self.tasks.is_empty() {
+            self.tasks.remove(&(connection, request));
+        }
         self.session.handler_ended(connection, request, end);
         if self.draining {
             self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
