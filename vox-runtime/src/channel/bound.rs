@@ -21,19 +21,23 @@ pub(crate) struct Bound {
     pub(crate) item: Arc<Program>,
 }
 
-impl Bound {
-    /// Ends a sender gracefully and forgets it.
-    pub(crate) fn close(&self, metadata: Metadata) {
-        self.shared.change(|state| {
-            state.session.close_channel(self.connection, self.channel, metadata);
-            state.endpoints.remove(self.token);
-        });
-    }
+/// How a half ends that its holder lets go of.
+#[derive(Debug)]
+pub(crate) enum HalfEnd {
+    /// A sender, gracefully.
+    Close(Metadata),
+    /// Either, at once.
+    Reset,
+}
 
-    /// Ends either half at once and forgets it.
-    pub(crate) fn reset(&self) {
+impl Bound {
+    /// Ends this half and forgets it. Only once: its token is another half's before long.
+    pub(crate) fn end(&self, end: HalfEnd) {
         self.shared.change(|state| {
-            state.session.reset_channel(self.connection, self.channel);
+            match end {
+                HalfEnd::Close(metadata) => state.session.close_channel(self.connection, self.channel, metadata),
+                HalfEnd::Reset => state.session.reset_channel(self.connection, self.channel),
+            }
             state.endpoints.remove(self.token);
         });
     }

@@ -4,15 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::bound::Bound;
+use super::bound::{Bound, HalfEnd};
 
 /// A half of a channel. The codec hands out pointers to it, so `Tx` and `Rx` begin with it.
 #[derive(Debug)]
 pub(crate) struct Half {
     cell: Arc<Cell>,
     bound: OnceLock<Arc<Bound>>,
-    /// It went into a call's arguments: what remains of it here means nothing.
-    given: AtomicBool,
+    /// It went into a call's arguments, or its channel was ended here: what remains of it means nothing, and its
+    /// token may be another half's by now.
+    gone: AtomicBool,
 }
 
 /// Shared by two halves.
@@ -28,8 +29,8 @@ enum CellState {
         given: bool,
         wakers: Vec<Waker>,
     },
-    /// As before, and the other half was dropped.
-    Orphaned,
+    /// As before, and one half was dropped, or closed in this way.
+    Orphaned(HalfEnd),
     Bound(Arc<Bound>),
     /// The call that took a half was never sent.
     Dead(Arc<str>),
@@ -58,7 +59,7 @@ impl Half {
     }
 
     fn of(cell: Arc<Cell>) -> Self {
-        Self { cell, bound: OnceLock::new(), given: AtomicBool::new(false) }
+        Self { cell, bound: OnceLock::new(), gone: AtomicBool::new(false) }
     }
 
     /// Gives this half to a call. `None`: the other half is in a call already, or this one is bound.
@@ -66,21 +67,26 @@ impl Half {
         let mut state = self.cell.lock();
         match &mut *state {
             CellState::Unbound { given, .. } if !*given => *given = true,
-            CellState::Orphaned if !self.given.load(Ordering::Relaxed) => {}
-            CellState::Unbound { .. } | CellState::Orphaned | CellState::Bound(_) | CellState::Dead(_) => return None,
+            CellState::Orphaned(_) if !self.gone.load(Ordering::Relaxed) => {}
+            CellState::Unbound { .. } | CellState::Orphaned(_) | CellState::Bound(_) | CellState::Dead(_) => {
+                return None;
+            }
         }
         drop(state);
-        self.given.store(true, Ordering::Relaxed);
+        self.gone.store(true, Ordering::Relaxed);
         Some(Arc::clone(&self.cell))
     }
 
-    /// Where the items go, once that is known.
+    /// Where the items go, once that is known and until this half is let go of.
     pub(crate) fn get(&self) -> Option<&Arc<Bound>> {
-        self.bound.get()
+        self.bound.get().filter(|_| !self.gone.load(Ordering::Relaxed))
     }
 
     /// Waits for a call to bind the channel.
     pub(crate) fn poll_bound(&self, waker: &Waker) -> Poll<Found> {
+        if self.gone.load(Ordering::Relaxed) {
+            return Poll::Ready(Found::Orphaned);
+        }
         if self.bound.get().is_some() {
             return Poll::Ready(Found::Bound);
         }
@@ -91,7 +97,7 @@ impl Half {
                 }
                 Poll::Pending
             }
-            CellState::Orphaned => Poll::Ready(Found::Orphaned),
+            CellState::Orphaned(_) => Poll::Ready(Found::Orphaned),
             CellState::Dead(why) => Poll::Ready(Found::Dead(Arc::clone(why))),
             CellState::Bound(bound) => {
                 let _ = self.bound.set(Arc::clone(bound));
@@ -100,22 +106,25 @@ impl Half {
         }
     }
 
-    /// Lets go of this half. Gives what it is bound to, for the caller to end.
-    pub(crate) fn let_go(&self) -> Option<Arc<Bound>> {
-        if self.given.load(Ordering::Relaxed) {
-            return None;
+    /// Ends this half, now or once the other is bound. The first time only, for then that is over.
+    pub(crate) fn end(&self, end: HalfEnd) {
+        if self.gone.swap(true, Ordering::Relaxed) {
+            return;
         }
         let mut state = self.cell.lock();
         match &mut *state {
             CellState::Unbound { wakers, .. } => {
                 let wakers = std::mem::take(wakers);
-                *state = CellState::Orphaned;
+                *state = CellState::Orphaned(end);
                 drop(state);
                 wakers.into_iter().for_each(Waker::wake);
-                None
             }
-            CellState::Bound(bound) => Some(Arc::clone(bound)),
-            CellState::Orphaned | CellState::Dead(_) => None,
+            CellState::Bound(bound) => {
+                let bound = Arc::clone(bound);
+                drop(state);
+                bound.end(end);
+            }
+            CellState::Orphaned(_) | CellState::Dead(_) => {}
         }
     }
 }
@@ -125,16 +134,15 @@ impl Cell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call that took the other half was sent. `false`: the kept half is gone, so the channel ends at once.
-    pub(crate) fn bind(&self, bound: Arc<Bound>) -> bool {
+    /// The call that took the other half was sent. Where the kept half has ended before, the channel ends at once.
+    pub(crate) fn bind(&self, bound: Arc<Bound>) {
         let mut state = self.lock();
-        match std::mem::replace(&mut *state, CellState::Bound(bound)) {
-            CellState::Unbound { wakers, .. } => {
-                drop(state);
-                wakers.into_iter().for_each(Waker::wake);
-                true
-            }
-            CellState::Orphaned | CellState::Bound(_) | CellState::Dead(_) => false,
+        let before = std::mem::replace(&mut *state, CellState::Bound(Arc::clone(&bound)));
+        drop(state);
+        match before {
+            CellState::Unbound { wakers, .. } => wakers.into_iter().for_each(Waker::wake),
+            CellState::Orphaned(end) => bound.end(end),
+            CellState::Bound(_) | CellState::Dead(_) => {}
         }
     }
 

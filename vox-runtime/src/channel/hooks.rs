@@ -11,7 +11,6 @@ use crate::client::CallerHandle;
 use crate::codec::{ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program};
 use crate::driver::{Endpoint, Shared};
 use crate::ids::{ChannelId, ConnectionId};
-use crate::metadata::Metadata;
 use crate::proto::Token;
 use crate::wire::{ChannelDirection, ChannelOpen};
 
@@ -72,12 +71,7 @@ impl Given {
             token,
             item: Arc::clone(&self.item),
         });
-        if !self.cell.bind(Arc::clone(&bound)) {
-            match self.direction {
-                ChannelDirection::CallerSends => bound.close(Metadata::new()),
-                ChannelDirection::HandlerSends => bound.reset(),
-            }
-        }
+        self.cell.bind(bound);
     }
 }
 

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use facet::{Facet, Shape};
 
+use super::bound::HalfEnd;
 use super::cell::{Found, Half};
 use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
 use crate::driver::Endpoint;
@@ -115,9 +116,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
         }
         decoded.map_err(|error| {
             let error = RecvError::BadItem(error);
-            if let Some(bound) = self.half.let_go() {
-                bound.reset();
-            }
+            self.half.end(HalfEnd::Reset);
             self.fail(error.clone());
             error
         })
@@ -188,9 +187,7 @@ impl<T> Rx<T> {
 
 impl<T> Drop for Rx<T> {
     fn drop(&mut self) {
-        if let Some(bound) = self.half.let_go() {
-            bound.reset();
-        }
+        self.half.end(HalfEnd::Reset);
     }
 }
 

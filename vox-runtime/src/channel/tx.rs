@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use facet::{Facet, Shape};
 
+use super::bound::HalfEnd;
 use super::cell::{Found, Half};
 use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
 use crate::driver::{Endpoint, give_buffer, take_buffer};
@@ -104,14 +105,19 @@ impl Drop for Encoded {
 impl<T> Tx<T> {
     /// Closes the channel: the receiver gets every item that was sent, then the end.
     pub fn close(self) {
-        self.close_with(Metadata::new());
+        drop(self);
     }
 
     /// As [`close`](Self::close), with metadata that the receiver finds once it is at the end.
-    pub fn close_with(self, metadata: Metadata) {
-        if let Some(bound) = self.half.let_go() {
-            bound.close(metadata);
-        }
+    ///
+    /// Metadata over a limit does not travel: the channel is reset, for an end without it would look like a clean one.
+    pub fn close_with(self, metadata: Metadata) -> Result<(), SendError> {
+        let checked = metadata.check();
+        self.half.end(match &checked {
+            Ok(()) => HalfEnd::Close(metadata),
+            Err(_) => HalfEnd::Reset,
+        });
+        checked.map_err(SendError::InvalidItem)
     }
 
     fn found(found: Found) -> Result<(), SendError> {
@@ -191,9 +197,7 @@ fn ended(end: &ChannelEnd) -> SendError {
 
 impl<T> Drop for Tx<T> {
     fn drop(&mut self) {
-        if let Some(bound) = self.half.let_go() {
-            bound.close(Metadata::new());
-        }
+        self.half.end(HalfEnd::Close(Metadata::new()));
     }
 }
 
@@ -218,9 +222,7 @@ impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if let Some(bound) = self.half.let_go() {
-            bound.close(Metadata::new());
-        }
+        self.half.end(HalfEnd::Close(Metadata::new()));
         Poll::Ready(Ok(()))
     }
 }

@@ -232,6 +232,8 @@ impl<T, E> Future for CallFuture<T, E> {
         };
         if let Poll::Ready(result) = &polled {
             this.state = CallState::Done;
+            // Halves that the call did not take with it will never be bound, however long this future is kept.
+            this.call.channels.clear();
             if let Err(error) = result {
                 tracing::debug!(outcome = error.kind(), "call failed");
             }
@@ -247,7 +249,7 @@ impl<T, E> CallFuture<T, E> {
             return Some(fault);
         }
         let shared = self.call.caller.shared();
-        if let Err(what) = wire::check_metadata(&self.call.metadata, &shared.limits) {
+        if let Err(what) = self.call.metadata.check() {
             return Some(NotSent::TooLarge(what));
         }
         let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.call.metadata) + 11 * self.call.channels.len();
@@ -342,6 +344,8 @@ impl<T, E> CallFuture<T, E> {
                 Some(Waiter::Done(_)) | None => state.waiters.remove(token),
             }
         };
+        // The token is free, and another's before long.
+        self.state = CallState::Done;
         let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
         Poll::Ready(match end {
             CallEnd::Reply(payload) => self.call.reply.decode(&payload, &shared.limits),

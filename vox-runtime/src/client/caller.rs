@@ -1,14 +1,12 @@
 //! What generated clients hold: a connection to call on.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use super::call::CallWriter;
 use super::session::Session;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::driver::Shared;
+use crate::driver::{Shared, observe};
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
 use crate::server::Peer;
@@ -99,7 +97,7 @@ impl Caller {
 }
 
 pub(super) async fn closed(shared: &Shared) -> EndReason {
-    poll_fn(|cx| shared.change(|state| state.observe(cx.waker()).map_or(Poll::Pending, Poll::Ready))).await
+    observe(shared, |state| state.session.end_reason().cloned()).await
 }
 
 impl fmt::Debug for Caller {

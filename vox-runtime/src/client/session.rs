@@ -43,13 +43,14 @@ impl Session {
             return Ok(C::from_caller(Caller::holding(Arc::clone(&self.shared))));
         };
         service.check().map_err(OpenError::Service)?;
+        metadata.check().map_err(OpenError::Metadata)?;
         let token = self.shared.change(|state| {
             let token = state.opens.insert(OpenWaiter::Waiting(None));
             state.session.open(service.name, metadata, token).map(|()| token).inspect_err(|_| {
                 state.opens.remove(token);
             })
         });
-        let opening = Opening { shared: &self.shared, token: token.map_err(OpenError::Refused)? };
+        let mut opening = Opening { shared: &self.shared, token: Some(token.map_err(OpenError::Refused)?) };
         let connection = opening.wait().await.map_err(OpenError::Refused)?;
         Ok(C::from_caller(Caller::on(Arc::clone(&self.shared), connection)))
     }
@@ -73,15 +74,21 @@ impl Session {
 /// Waits for the answer to an `open`. Dropped before, it sees to it that the connection is closed again.
 struct Opening<'a> {
     shared: &'a Shared,
-    token: Token,
+    /// `None` once answered: the token may be another's by now.
+    token: Option<Token>,
 }
 
 impl Opening<'_> {
-    async fn wait(&self) -> Result<ConnectionId, Refusal> {
+    async fn wait(&mut self) -> Result<ConnectionId, Refusal> {
         poll_fn(|cx| {
-            self.shared.change(|state| match state.opens.get_mut(self.token) {
-                Some(OpenWaiter::Done(_)) => match state.opens.remove(self.token) {
-                    Some(OpenWaiter::Done(result)) => Poll::Ready(result),
+            let Self { shared, token } = self;
+            let Some(key) = *token else { return Poll::Pending };
+            shared.change(|state| match state.opens.get_mut(key) {
+                Some(OpenWaiter::Done(_)) => match state.opens.remove(key) {
+                    Some(OpenWaiter::Done(result)) => {
+                        *token = None;
+                        Poll::Ready(result)
+                    }
                     Some(_) | None => Poll::Pending,
                 },
                 Some(waiter) => {
@@ -97,9 +104,10 @@ impl Opening<'_> {
 
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
-        self.shared.change(|state| match state.opens.get_mut(self.token) {
+        let Some(token) = self.token else { return };
+        self.shared.change(|state| match state.opens.get_mut(token) {
             Some(OpenWaiter::Done(_)) => {
-                if let Some(OpenWaiter::Done(Ok(connection))) = state.opens.remove(self.token) {
+                if let Some(OpenWaiter::Done(Ok(connection))) = state.opens.remove(token) {
                     state.session.shut(connection);
                 }
             }
@@ -132,6 +140,8 @@ pub enum OpenError {
     Refused(Refusal),
     /// The service cannot be called: one of its types cannot cross the wire.
     Service(ServiceError),
+    /// The metadata is over a limit; says which.
+    Metadata(String),
 }
 
 impl fmt::Display for OpenError {
@@ -139,6 +149,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Service(error) => error.fmt(f),
+            Self::Metadata(what) => f.write_str(what),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
@@ -26,6 +26,9 @@ use crate::wire::Failure;
 
 /// A first poll that takes longer than this is too long to be had on the connection's own task.
 const SLOW_POLL: Duration = Duration::from_micros(200);
+/// How many polls in a row are too long before the method counts as slow: the processor may have been taken away
+/// during one.
+const SLOW_POLLS: u32 = 3;
 /// How many calls of a slow method go straight to tasks before one is tried in place again.
 const SLOW_CALLS: u32 = 256;
 /// How many futures' memory is kept per method.
@@ -53,13 +56,15 @@ pub(crate) struct Hosting {
 #[derive(Default)]
 struct MethodPace {
     kept: Vec<HandlerFuture>,
+    /// How many polls in place in a row took too long.
+    strikes: u32,
     /// How many further calls go straight to tasks.
     slow: u32,
 }
 
 impl Hosting {
-    /// Starts the handler of one request.
-    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, cx: &mut Context<'_>) {
+    /// Starts the handler of one request. `clock` says when the one before it was done, and then when this one is.
+    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, clock: &mut Instant, cx: &mut Context<'_>) {
         let method = (request.service, request.method);
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
@@ -73,9 +78,10 @@ impl Hosting {
         let mut task = HandlerTask { future: Some(future), shared: Arc::clone(shared), connection, id, scope, span };
         let pace = self.methods.entry(method).or_default();
         if pace.in_place() {
-            let before = now();
+            let before = *clock;
             let polled = Pin::new(&mut task).poll(cx);
-            pace.slow = if now().saturating_duration_since(before) > SLOW_POLL { SLOW_CALLS } else { 0 };
+            *clock = now();
+            pace.note(clock.saturating_duration_since(before));
             if polled.is_ready() {
                 if let Some(future) = task.future.take()
                     && pace.kept.len() < KEPT_FUTURES
@@ -90,6 +96,20 @@ impl Hosting {
 }
 
 impl MethodPace {
+    /// Takes up how long a poll in place took.
+    fn note(&mut self, took: Duration) {
+        if took <= SLOW_POLL {
+            self.strikes = 0;
+            return;
+        }
+        self.strikes += 1;
+        if self.strikes >= SLOW_POLLS {
+            // The next one in place is a probe, and its word is enough.
+            self.strikes = SLOW_POLLS - 1;
+            self.slow = SLOW_CALLS;
+        }
+    }
+
     fn in_place(&mut self) -> bool {
         if self.slow == 0 {
             return true;
@@ -102,8 +122,9 @@ impl MethodPace {
 /// Gives a handler a task of its own, unless it is not wanted any more.
 fn spawn(shared: &Arc<Shared>, task: HandlerTask) {
     let (connection, request) = (task.connection, task.id);
+    // Not under the lock: a runtime that is shutting down drops the task right here, and so the handler ends.
+    let handle = tokio::spawn(task).abort_handle();
     let unwanted = shared.change(|state| {
-        let handle = tokio::spawn(task).abort_handle();
         if state.session.wants(connection, request) {
             state.tasks.insert((connection, request), handle);
             None
@@ -140,11 +161,20 @@ impl Future for HandlerTask {
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(()),
-            Err(_) => {
+            Err(payload) => {
+                quietly(move || drop(payload));
                 this.end(HandlerEnd::Failed(Failure::Panicked));
                 Poll::Ready(())
             }
         }
+    }
+}
+
+/// Runs a drop of something of the user's, and survives it.
+fn quietly(drop: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
+        // Whatever is thrown by a drop may throw again when it is dropped.
+        std::mem::forget(payload);
     }
 }
 
@@ -154,7 +184,7 @@ impl HandlerTask {
     fn end(&mut self, end: HandlerEnd<'_>) {
         if let Some(future) = self.future.take() {
             let scope = self.scope.clone();
-            let _ = catch_unwind(AssertUnwindSafe(move || scope.enter(move || drop(future))));
+            quietly(move || scope.enter(move || drop(future)));
             self.shared.handler_ended(self.connection, self.id, end);
         }
     }

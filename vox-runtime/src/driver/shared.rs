@@ -10,47 +10,16 @@ use std::time::Instant;
 use tokio::task::AbortHandle;
 
 use super::endpoint::Endpoint;
+use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
-use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
+use crate::metadata::Metadata;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
-use crate::server::{Dispatcher, Peer};
+use crate::server::Peer;
 use crate::wire::Failure;
-
-/// The services that one end of a session serves.
-#[derive(Clone, Default)]
-pub(crate) struct Router {
-    services: Arc<[Arc<dyn Dispatcher>]>,
-}
-
-impl Router {
-    pub(crate) fn new(services: Vec<Arc<dyn Dispatcher>>) -> Self {
-        Self { services: services.into() }
-    }
-
-    /// The service of this name: its index and what is known of it.
-    pub(crate) fn find(&self, name: &str) -> Option<(usize, &'static ServiceDescriptor)> {
-        let index = self.services.iter().position(|dispatcher| dispatcher.service().name == name)?;
-        Some((index, self.services[index].service()))
-    }
-
-    pub(crate) fn get(&self, index: usize) -> &Arc<dyn Dispatcher> {
-        &self.services[index]
-    }
-
-    /// Why a connection to `name` is refused.
-    pub(crate) fn refusal(&self, name: &str) -> Refusal {
-        let served: Vec<&str> = self.services.iter().map(|dispatcher| dispatcher.service().name).collect();
-        let served = match served.is_empty() {
-            true => "none".to_owned(),
-            false => served.join(", "),
-        };
-        Refusal::new(RefusalCode::UnknownService, format!("no service `{name}` here; served: {served}"))
-    }
-}
 
 /// One session, as everything that belongs to it sees it.
 pub(crate) struct Shared {
@@ -80,6 +49,9 @@ pub(crate) struct State {
     /// Requests for the driver to host.
     pub(super) requests: Vec<Request>,
     pub(super) writing: Writing,
+    /// Somebody else than the driver found the link full. The driver tries again: the wake for it may have come
+    /// while that other was still at it.
+    pub(super) unwatched: bool,
     /// Since when the link has taken nothing, if it does not.
     pub(super) stalled: Option<Instant>,
     /// Somebody waits for the outbox to shrink.
@@ -95,8 +67,10 @@ pub(crate) struct State {
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
     draining: bool,
+    /// The session's task has ended: its last words are said, or never will be.
+    pub(crate) over: bool,
     /// Who waits for the session's end, or for its last handler.
-    observers: Vec<Waker>,
+    observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
     after: After,
 }
@@ -131,6 +105,13 @@ pub(crate) enum Flush {
 pub(super) struct After {
     wakes: Vec<Waker>,
     aborts: Vec<AbortHandle>,
+    notes: Vec<Note>,
+}
+
+/// What is logged. Whoever collects logs may call anything.
+enum Note {
+    Offered(ConnectionId, String, Metadata),
+    Ended(EndReason),
 }
 
 thread_local! {
@@ -140,10 +121,11 @@ thread_local! {
 
 impl After {
     fn take(&mut self) -> Option<Self> {
-        if self.wakes.is_empty() && self.aborts.is_empty() {
+        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
             return None;
         }
-        let next = Self { wakes: WAKES.try_with(Cell::take).unwrap_or_default(), aborts: Vec::new() };
+        let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
+        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
         Some(std::mem::replace(self, next))
     }
 
@@ -154,7 +136,21 @@ impl After {
         for task in self.aborts {
             task.abort();
         }
+        for note in self.notes {
+            note.log();
+        }
         let _ = WAKES.try_with(|stock| stock.set(self.wakes));
+    }
+}
+
+impl Note {
+    fn log(self) {
+        match self {
+            Self::Offered(connection, service, metadata) => {
+                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
+            }
+            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+        }
     }
 }
 
@@ -172,6 +168,7 @@ impl Shared {
             tasks: HashMap::new(),
             requests: Vec::new(),
             writing: Writing::default(),
+            unwatched: false,
             stalled: None,
             outbox_full: false,
             link_error: None,
@@ -180,7 +177,8 @@ impl Shared {
             armed: None,
             holders: 0,
             draining: false,
-            observers: Vec::new(),
+            over: false,
+            observers: BTreeMap::new(),
             after: After::default(),
         };
         Arc::new(Self {
@@ -217,7 +215,7 @@ impl Shared {
             after.run();
         }
         if let Some(batch) = batch {
-            self.write(batch);
+            self.write(batch, Flush::Here);
         }
         result
     }
@@ -234,7 +232,8 @@ impl State {
         while let Some(output) = self.session.poll_output() {
             self.on_output(output, router);
         }
-        if self.outbox_full && self.session.outbox().pending() == 0 {
+        // Not only once it is empty: on a busy link that may be never.
+        if self.outbox_full && self.session.outbox_has_room() {
             self.outbox_full = false;
             self.after.wakes.extend(self.queue.values().cloned());
             for endpoint in self.endpoints.iter_mut() {
@@ -278,19 +277,23 @@ impl State {
             }
             Output::Opened { token, result } => self.on_opened(token, result),
             Output::Offered { connection, service, metadata } => {
-                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
                 self.on_offered(connection, &service, router);
+                self.after.notes.push(Note::Offered(connection, service, metadata));
             }
             Output::ConnectionEnded { connection } => {
                 let waiting = self.waiting_on(connection);
                 self.after.wakes.extend(waiting);
-                self.end_if_unused();
+                // Whether the peer still holds the session is not known here, so the end that connected decides:
+                // else a client could not close its only connection and open another.
+                if self.session.is_initiator() {
+                    self.end_if_unused();
+                }
             }
             Output::Room => self.wake_heads(),
             Output::Ended(reason) => {
-                tracing::debug!(%reason, "the session ended");
+                self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
-                self.after.wakes.append(&mut self.observers);
+                self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
             }
         }
     }
@@ -378,7 +381,8 @@ impl State {
         if let Some((_, waker)) = self.head(connection)
             && self.session.gate(connection, 0) == Gate::Open
         {
-            waker.wake_by_ref();
+            let waker = waker.clone();
+            self.after.wakes.push(waker);
         }
     }
 
@@ -392,11 +396,10 @@ impl State {
     }
 
     fn wake_heads(&mut self) {
-        let mut last = None;
-        for ((connection, _), waker) in &self.queue {
-            if last.replace(*connection) != Some(*connection) {
-                self.after.wakes.push(waker.clone());
-            }
+        let mut from = (ConnectionId(0), 0);
+        while let Some(((connection, _), waker)) = self.queue.range(from..).next() {
+            self.after.wakes.push(waker.clone());
+            from = (ConnectionId(connection.0 + 1), 0);
         }
     }
 
@@ -404,15 +407,13 @@ impl State {
     pub(super) fn expire_queue(&mut self, now: Instant) {
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
-            for waker in self.queue.values() {
-                waker.wake_by_ref();
-            }
+            self.after.wakes.extend(self.queue.values().cloned());
         }
     }
 
     /// Remembers that somebody waits because the outbox is over its mark.
     pub(crate) fn note_full_outbox(&mut self) {
-        self.outbox_full |= self.session.outbox().pending() > 0;
+        self.outbox_full |= self.session.outbox_is_full();
     }
 
     // ---- the driver ----
@@ -422,13 +423,19 @@ impl State {
         crate::proto::earlier(self.session.poll_timeout(), self.queue_deadline)
     }
 
+    /// When a link that takes nothing counts as lost. A limit past the end of time is never reached.
+    pub(super) fn stall_due(&self, limits: &Limits) -> Option<Instant> {
+        self.stalled.filter(|_| self.session.end_reason().is_none())?.checked_add(limits.write_stall)
+    }
+
     fn poke_driver(&mut self) {
         if self.driver_awake {
             return;
         }
         let timeout = self.next_timeout();
         let sooner = timeout.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
-        if sooner || self.may_write() || self.link_error.is_some() || self.session.end_reason().is_some() {
+        let broken = self.link_error.is_some() || self.session.end_reason().is_some();
+        if sooner || broken || self.unwatched || self.may_write() {
             // Once woken it will look at everything; until then nobody need wake it again.
             self.driver_awake = true;
             self.after.wakes.push(self.driver.clone());
@@ -454,25 +461,34 @@ impl State {
         self.draining = true;
     }
 
-    /// Why the session ended, or a promise to wake `waker` when it does or when a handler ends.
-    pub(crate) fn observe(&mut self, waker: &Waker) -> Option<EndReason> {
-        if let Some(reason) = self.session.end_reason() {
-            return Some(reason.clone());
-        }
-        if !self.observers.iter().any(|known| known.will_wake(waker)) {
-            self.observers.push(waker.clone());
-        }
-        None
+    /// Wakes `waker` when the session ends, when its task does and, while it drains, when a handler does.
+    pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
+        let key = *key.get_or_insert_with(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
+        self.observers.insert(key, waker.clone());
+    }
+
+    /// The session's task has ended.
+    pub(super) fn finish(&mut self) {
+        self.over = true;
+        self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
+    }
+
+    pub(super) fn unwatch(&mut self, key: u64) {
+        self.observers.remove(&key);
     }
 
     /// A handler ended; whoever waits for the last one may want to look.
     pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        self.tasks.remove(&(connection, request));
+        // Most handlers are done before they would have a task; the key need not be hashed for them.
+        if !self.tasks.is_empty() {
+            self.tasks.remove(&(connection, request));
+        }
         self.session.handler_ended(connection, request, end);
         if self.draining {
-            for waker in self.observers.drain(..) {
-                waker.wake();
-            }
+            self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
         }
     }
 }

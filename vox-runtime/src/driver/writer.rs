@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::io::AsyncWrite;
 
-use super::shared::{Shared, State};
+use super::shared::{Flush, Shared, State};
 use crate::proto::Batch;
 
 /// The most buffers that one write names.
@@ -47,6 +47,7 @@ impl State {
 
     /// Takes the outbox and the duty to write it.
     pub(super) fn begin_write(&mut self) -> Batch {
+        self.unwatched = false;
         let mut batch = match std::mem::replace(&mut self.writing, Writing::Busy) {
             Writing::Idle(batch) | Writing::Blocked(batch) => batch,
             Writing::Busy | Writing::Broken => Batch::default(),
@@ -57,17 +58,18 @@ impl State {
 }
 
 impl Shared {
-    /// Writes until the outbox is empty or the link takes no more. Only for whoever set [`Writing::Busy`].
-    pub(super) fn write(&self, mut batch: Batch) {
+    /// Writes a batch; the driver goes on until the outbox is empty. Only for whoever set [`Writing::Busy`].
+    pub(super) fn write(&self, mut batch: Batch, by: Flush) {
         loop {
             let (written, outcome) = self.write_batch(&mut batch);
             let again = self.change(|state| {
                 state.session.outbox().on_written(written);
-                if written > 0 {
+                if written > 0 || outcome.is_ready() {
                     state.stalled = None;
                 }
                 match outcome {
-                    Poll::Ready(Ok(())) if state.session.outbox().is_empty() => {
+                    // What others have put in meanwhile is the driver's, who is woken for it: a caller is not kept.
+                    Poll::Ready(Ok(())) if by == Flush::Here || state.session.outbox().is_empty() => {
                         state.writing = Writing::Idle(std::mem::take(&mut batch));
                         false
                     }
@@ -78,6 +80,7 @@ impl Shared {
                     Poll::Pending => {
                         state.writing = Writing::Blocked(std::mem::take(&mut batch));
                         state.stalled.get_or_insert_with(now);
+                        state.unwatched = by == Flush::Here;
                         false
                     }
                     Poll::Ready(Err(error)) => {

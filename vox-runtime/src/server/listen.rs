@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::descriptor::ServiceError;
-use crate::driver::{Established, Router, Shared, accept};
+use crate::driver::{Established, Router, Shared, State, accept, observe};
 use crate::limits::Limits;
 use crate::transport::{Address, AddressError, Link, Listener};
 
@@ -116,6 +114,11 @@ impl Server {
                 running
             });
         }
+        // Whoever stops a server often ends the process next, and the peers are to hear of it before. Each session's
+        // task waits for its peer for a second at most.
+        for shared in &open {
+            observe(shared, |state| state.over.then_some(())).await;
+        }
         report
     }
 
@@ -184,12 +187,13 @@ impl Builder {
         Ok(Server { address, accepting: Some(tokio::spawn(accepting.run())), sessions })
     }
 
-    /// Serves one link until its session ends.
+    /// Serves one link until its session ends. Dropping the future ends it.
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
         let router = Router::new(self.services);
         let established = accept(link, self.limits, router).await.map_err(ServeError::Handshake)?;
-        ended(&established.shared).await;
+        let serving = Serving(established.shared);
+        ended(&serving.0).await;
         Ok(())
     }
 }
@@ -275,22 +279,22 @@ async fn keep(sessions: &Sessions, shared: Arc<Shared>) {
 }
 
 async fn ended(shared: &Shared) {
-    poll_fn(|cx| match shared.change(|state| state.observe(cx.waker())) {
-        Some(_) => Poll::Ready(()),
-        None => Poll::Pending,
-    })
-    .await;
+    observe(shared, |state| state.session.end_reason().map(|_| ())).await;
 }
 
 /// Waits until no handler runs.
 async fn idle(shared: &Shared) {
-    poll_fn(|cx| {
-        shared.change(|state| match state.observe(cx.waker()).is_some() || state.session.handlers_running() == 0 {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        })
-    })
-    .await;
+    let idle = |state: &State| state.session.end_reason().is_some() || state.session.handlers_running() == 0;
+    observe(shared, |state| idle(state).then_some(())).await;
+}
+
+/// Ends a session whose server is dropped.
+struct Serving(Arc<Shared>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.change(|state| state.session.goodbye("the server has stopped"));
+    }
 }
 
 impl fmt::Debug for Server {

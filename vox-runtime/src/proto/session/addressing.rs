@@ -19,7 +19,7 @@ impl Session {
 
     /// Sends one item. The outbox's high-water mark counts like missing credit.
     pub(crate) fn send_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) -> Sent {
-        if self.ended.is_none() && self.fx.outbox.pending() > self.limits.outbox_bytes {
+        if self.ended.is_none() && self.outbox_is_full() {
             return Sent::Wait;
         }
         let max_frame = self.max_payload();
@@ -29,8 +29,7 @@ impl Session {
 
     /// Whether an item could be sent now.
     pub(crate) fn may_send_item(&mut self, connection: ConnectionId, channel: ChannelId) -> bool {
-        self.fx.outbox.pending() <= self.limits.outbox_bytes
-            && self.channels(connection).0.is_some_and(|channels| channels.may_send(channel))
+        !self.outbox_is_full() && self.channels(connection).0.is_some_and(|channels| channels.may_send(channel))
     }
 
     /// Ends a sender gracefully.

@@ -3,13 +3,28 @@
 use super::super::calling::Calling;
 use super::{HEAD_ROOM, Session};
 use crate::error::EndReason;
-use crate::ids::{ConnectionId, RequestId};
+use crate::ids::{ConnectionId, RequestId, Role};
 use crate::limits::Limits;
 
 impl Session {
     /// Why the session ended, if it has.
     pub(crate) fn end_reason(&self) -> Option<&EndReason> {
         self.ended.as_ref()
+    }
+
+    /// Whether this end spoke first.
+    pub(crate) fn is_initiator(&self) -> bool {
+        self.role == Role::Initiator
+    }
+
+    /// Whether so much waits to be written that calls and items wait too.
+    pub(crate) fn outbox_is_full(&self) -> bool {
+        self.fx.outbox.pending() > self.limits.outbox_bytes
+    }
+
+    /// Whether those who found it full may go on: with some way to go until it is full again.
+    pub(crate) fn outbox_has_room(&self) -> bool {
+        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2
     }
 
     /// Whether calls or channels are under way.

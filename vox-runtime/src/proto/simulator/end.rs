@@ -43,6 +43,7 @@ pub(super) struct Handler {
     pub(super) call: usize,
     /// Channels of the call that it may yet take up, by the model's index.
     pub(super) unbound: Vec<usize>,
+    pub(super) deadline: Option<Instant>,
     pub(super) aborted: bool,
 }
 
@@ -88,11 +89,6 @@ impl End {
 
     pub(super) fn outbox_has_room(&mut self) -> bool {
         self.session.outbox().pending() <= self.limits.outbox_bytes
-    }
-
-    /// Handlers on the connection that count as the peer's calls in flight.
-    pub(super) fn handlers_on(&self, connection: ConnectionId) -> usize {
-        self.handlers.keys().filter(|(on, _)| *on == connection).count()
     }
 }
 
