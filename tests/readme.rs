@@ -63,6 +63,7 @@ fn every_dependency_has_its_reason() {
         include_str!("../vox-runtime/Cargo.toml"),
         include_str!("../vox-codegen/Cargo.toml"),
         include_str!("../vox-macros/Cargo.toml"),
+        include_str!("../bench/Cargo.toml"),
     ];
     for manifest in manifests {
         let mut of_dependencies = false;
