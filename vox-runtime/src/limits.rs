@@ -22,12 +22,12 @@ use std::time::Duration;
 /// | `channel_bytes` | 64 KiB | yes | a violation; senders wait. One item may overdraw it, so any message fits |
 /// | `outbox_bytes` | 400 KiB | no | new calls and items wait; reading goes on |
 /// | `write_stall` | 30 s | no | the link counts as lost |
-/// | `max_metadata_bytes` | 8 KiB | no | refused before sending; from the peer, a violation |
-/// | `max_metadata_entries` | 64 | no | as above |
-/// | `max_metadata_key` | 128 B | no | as above |
+/// | `idle_keepalive` | 1800 s | no | a silent peer is probed though nothing is under way, as below |
 /// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | no | the link counts as lost |
 /// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none |
 /// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
+///
+/// Metadata has limits of its own, which the protocol fixes: see [`Metadata`](crate::Metadata).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "users write it with ..Default::default()")]
 pub struct Limits {
@@ -61,14 +61,11 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// How long a write may make no progress.
     pub write_stall: Duration,
-    /// The most bytes of metadata on one message.
-    pub max_metadata_bytes: usize,
-    /// The most entries of metadata on one message.
-    pub max_metadata_entries: usize,
-    /// The longest metadata key, in bytes.
-    pub max_metadata_key: usize,
     /// How long the link may be silent, while calls or channels are live, before it is probed.
     pub keepalive: Duration,
+    /// How long the link may be silent while nothing is under way, before it is probed: a peer that is gone without
+    /// a word must not keep its session for ever.
+    pub idle_keepalive: Duration,
     /// How long the answer to a probe may take.
     pub keepalive_timeout: Duration,
     /// The deadline of a call that sets none and has no channels.
@@ -95,10 +92,8 @@ impl Default for Limits {
             channel_bytes: 64 << 10,
             outbox_bytes: 400 << 10,
             write_stall: Duration::from_secs(30),
-            max_metadata_bytes: 8 << 10,
-            max_metadata_entries: 64,
-            max_metadata_key: 128,
             keepalive: Duration::from_secs(30),
+            idle_keepalive: Duration::from_secs(1800),
             keepalive_timeout: Duration::from_secs(20),
             call_timeout: Duration::from_secs(30),
             max_detached: 1024,

@@ -3,6 +3,9 @@
 use std::fmt;
 
 /// Ordered key-value pairs. Keys may repeat. Values marked sensitive are never printed.
+///
+/// What one message may carry is fixed by the protocol, for both peers alike: [`MAX_ENTRIES`](Self::MAX_ENTRIES),
+/// [`MAX_KEY`](Self::MAX_KEY) and [`MAX_BYTES`](Self::MAX_BYTES). More is refused before it is sent.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     entries: Vec<Entry>,
@@ -16,6 +19,13 @@ struct Entry {
 }
 
 impl Metadata {
+    /// The most entries on one message.
+    pub const MAX_ENTRIES: usize = 64;
+    /// The longest key, in bytes. The shortest is one byte.
+    pub const MAX_KEY: usize = 128;
+    /// The most bytes of keys and values together on one message.
+    pub const MAX_BYTES: usize = 8 << 10;
+
     /// No entries, no allocation.
     pub const fn new() -> Self {
         Self { entries: Vec::new() }
@@ -33,6 +43,24 @@ impl Metadata {
 
     pub(crate) fn push(&mut self, key: String, value: String, sensitive: bool) {
         self.entries.push(Entry { key, value, sensitive });
+    }
+
+    /// Says which limit this is over, if any.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.len() > Self::MAX_ENTRIES {
+            return Err(format!("{} entries of metadata, over the limit of {}", self.len(), Self::MAX_ENTRIES));
+        }
+        let mut total = 0;
+        for (key, value) in self.iter() {
+            if key.is_empty() || key.len() > Self::MAX_KEY {
+                return Err(format!("a metadata key of {} bytes, outside 1..={}", key.len(), Self::MAX_KEY));
+            }
+            total += key.len() + value.len();
+        }
+        if total > Self::MAX_BYTES {
+            return Err(format!("{total} bytes of metadata, over the limit of {}", Self::MAX_BYTES));
+        }
+        Ok(())
     }
 
     /// The first value under `key`.

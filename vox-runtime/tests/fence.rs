@@ -205,9 +205,9 @@ mod source {
     use std::path::{Path, PathBuf};
 
     pub(super) struct Source {
-        pub path: PathBuf,
+        pub(super) path: PathBuf,
         /// The first part of the path: a directory, or a file of its own.
-        pub room: String,
+        pub(super) room: String,
         text: String,
     }
 

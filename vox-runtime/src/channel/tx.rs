@@ -12,10 +12,8 @@ use super::bound::HalfEnd;
 use super::cell::{Found, Half};
 use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
 use crate::driver::{Endpoint, give_buffer, take_buffer};
-use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
-use crate::wire;
 
 /// Sends items of type `T` to the other peer, in order.
 ///
@@ -114,10 +112,7 @@ impl<T> Tx<T> {
     ///
     /// Metadata over a limit does not travel: the channel is reset, for an end without it would look like a clean one.
     pub fn close_with(self, metadata: Metadata) -> Result<(), SendError> {
-        let checked = match self.half.get() {
-            Some(bound) => wire::check_metadata(&metadata, &bound.shared.limits),
-            None => wire::check_metadata(&metadata, &Limits::default()),
-        };
+        let checked = metadata.check();
         self.half.end(match &checked {
             Ok(()) => HalfEnd::Close(metadata),
             Err(_) => HalfEnd::Reset,

@@ -249,7 +249,7 @@ impl<T, E> CallFuture<T, E> {
             return Some(fault);
         }
         let shared = self.call.caller.shared();
-        if let Err(what) = wire::check_metadata(&self.call.metadata, &shared.limits) {
+        if let Err(what) = self.call.metadata.check() {
             return Some(NotSent::TooLarge(what));
         }
         let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.call.metadata) + 11 * self.call.channels.len();

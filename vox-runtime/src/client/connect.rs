@@ -16,7 +16,6 @@ use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::server::Dispatcher;
 use crate::transport::{Address, AddressError, Link};
-use crate::wire;
 
 /// Connects to a peer and opens the service that the client `C` calls.
 ///
@@ -154,7 +153,7 @@ impl<C: Connected> Connect<C> {
         for service in self.services.iter().map(|dispatcher| dispatcher.service()).chain(C::SERVICE) {
             service.check().map_err(ConnectError::Service)?;
         }
-        wire::check_metadata(&self.metadata, &self.limits).map_err(ConnectError::Metadata)?;
+        self.metadata.check().map_err(ConnectError::Metadata)?;
         let link = self.target.link().await?;
         let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
         let established = initiate(link, self.limits, Router::new(self.services), self.metadata, service).await?;

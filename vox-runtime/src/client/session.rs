@@ -14,7 +14,6 @@ use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
 use crate::proto::Token;
 use crate::server::Peer;
-use crate::wire;
 
 /// Two peers and all that is open between them. Holding it keeps the session open; clones share it.
 #[derive(Clone)]
@@ -44,7 +43,7 @@ impl Session {
             return Ok(C::from_caller(Caller::holding(Arc::clone(&self.shared))));
         };
         service.check().map_err(OpenError::Service)?;
-        wire::check_metadata(&metadata, &self.shared.limits).map_err(OpenError::Metadata)?;
+        metadata.check().map_err(OpenError::Metadata)?;
         let token = self.shared.change(|state| {
             let token = state.opens.insert(OpenWaiter::Waiting(None));
             state.session.open(service.name, metadata, token).map(|()| token).inspect_err(|_| {

@@ -7,7 +7,8 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use super::shared::{Router, Shared};
+use super::router::Router;
+use super::shared::Shared;
 use super::task::Driver;
 use super::writer::{Writer, now};
 use crate::client::ConnectError;
@@ -128,7 +129,7 @@ async fn hear(read: &mut (dyn AsyncRead + Send + Unpin), limits: &Limits) -> Res
     }
     let mut body = vec![0; length];
     read.read_exact(&mut body).await.map_err(closed_early)?;
-    Greeting::parse(&Bytes::from(body), limits).map_err(|violation| ConnectError::Handshake(violation.to_string()))
+    Greeting::parse(&Bytes::from(body)).map_err(|violation| ConnectError::Handshake(violation.to_string()))
 }
 
 fn closed_early(error: io::Error) -> ConnectError {

@@ -10,48 +10,16 @@ use std::time::Instant;
 use tokio::task::AbortHandle;
 
 use super::endpoint::Endpoint;
+use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
-use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
-use crate::server::{Dispatcher, Peer};
+use crate::server::Peer;
 use crate::wire::Failure;
-
-/// The services that one end of a session serves.
-#[derive(Clone, Default)]
-pub(crate) struct Router {
-    services: Arc<[Arc<dyn Dispatcher>]>,
-}
-
-impl Router {
-    pub(crate) fn new(services: Vec<Arc<dyn Dispatcher>>) -> Self {
-        Self { services: services.into() }
-    }
-
-    /// The service of this name: its index and what is known of it.
-    pub(crate) fn find(&self, name: &str) -> Option<(usize, &'static ServiceDescriptor)> {
-        let index = self.services.iter().position(|dispatcher| dispatcher.service().name == name)?;
-        Some((index, self.services[index].service()))
-    }
-
-    pub(crate) fn get(&self, index: usize) -> &Arc<dyn Dispatcher> {
-        &self.services[index]
-    }
-
-    /// Why a connection to `name` is refused.
-    pub(crate) fn refusal(&self, name: &str) -> Refusal {
-        let served: Vec<&str> = self.services.iter().map(|dispatcher| dispatcher.service().name).collect();
-        let served = match served.is_empty() {
-            true => "none".to_owned(),
-            false => served.join(", "),
-        };
-        Refusal::new(RefusalCode::UnknownService, format!("no service `{name}` here; served: {served}"))
-    }
-}
 
 /// One session, as everything that belongs to it sees it.
 pub(crate) struct Shared {
@@ -428,11 +396,10 @@ impl State {
     }
 
     fn wake_heads(&mut self) {
-        let mut last = None;
-        for ((connection, _), waker) in &self.queue {
-            if last.replace(*connection) != Some(*connection) {
-                self.after.wakes.push(waker.clone());
-            }
+        let mut from = (ConnectionId(0), 0);
+        while let Some(((connection, _), waker)) = self.queue.range(from..).next() {
+            self.after.wakes.push(waker.clone());
+            from = (ConnectionId(connection.0 + 1), 0);
         }
     }
 
@@ -515,7 +482,10 @@ impl State {
 
     /// A handler ended; whoever waits for the last one may want to look.
     pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        self.tasks.remove(&(connection, request));
+        // Most handlers are done before they would have a task; the key need not be hashed for them.
+        if !self.tasks.is_empty() {
+            self.tasks.remove(&(connection, request));
+        }
         self.session.handler_ended(connection, request, end);
         if self.draining {
             self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());

@@ -168,14 +168,7 @@ impl Calling {
     /// Everything on this connection ends.
     pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
         // What this end still says last is written after all that was put before it, calls included.
-        let left = match reason {
-            EndReason::ClosedHere | EndReason::PeerViolation(_) => fx.outbox.end(),
-            EndReason::Goodbye(_)
-            | EndReason::LinkLost(_)
-            | EndReason::KeepaliveTimeout
-            | EndReason::WriteStalled
-            | EndReason::AccusedByPeer(_) => fx.outbox.taken(),
-        };
+        let left = if is_said(reason) { fx.outbox.end() } else { fx.outbox.taken() };
         for (_, attempt) in self.attempts.drain() {
             let AttemptState::Waiting(token) = attempt.state else { continue };
             let end = match attempt.end <= left {
@@ -191,4 +184,16 @@ impl Calling {
 /// What travels of a deadline: the time left, at least one microsecond so that it is not lost.
 fn time_left(now: Instant, deadline: Instant) -> Duration {
     deadline.saturating_duration_since(now).max(Duration::from_micros(1))
+}
+
+/// Whether this end tells the peer of such an end, so that its outbox is still written. After any other nothing is.
+pub(crate) fn is_said(reason: &EndReason) -> bool {
+    match reason {
+        EndReason::ClosedHere | EndReason::PeerViolation(_) => true,
+        EndReason::Goodbye(_)
+        | EndReason::LinkLost(_)
+        | EndReason::KeepaliveTimeout
+        | EndReason::WriteStalled
+        | EndReason::AccusedByPeer(_) => false,
+    }
 }

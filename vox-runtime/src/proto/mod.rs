@@ -8,6 +8,11 @@
 //! The contract: after every input drain [`Session::poll_output`], write what [`Session::outbox`] holds, and
 //! call [`Session::handle_timeout`] no later than [`Session::poll_timeout`] says. Whoever drives a session
 //! keeps its own state under [`Token`]s of its choosing; the session only hands them back.
+//!
+//! What was taken out of the outbox counts as read by the peer, whether or not its write is reported yet; what is not
+//! taken, as not. So when a link is lost, or the peer ends the session, the rest of the outbox is dropped; after this end's
+//! own goodbye, or an accusation of the peer, all of it is to be written, for those frames come last. Offered
+//! connections are answered in the order they were offered, before the next input.
 
 mod calling;
 mod channels;
@@ -18,9 +23,13 @@ mod session;
 mod table;
 
 #[cfg(test)]
+mod pitfalls;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod violations;
 
 pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};

@@ -137,6 +137,14 @@ impl Outbox {
         self.end = self.taken;
     }
 
+    /// Drops what was not taken: nothing more is to be written.
+    pub(crate) fn clear(&mut self) {
+        self.run = None;
+        self.sealed.clear();
+        self.tail.clear();
+        self.end = self.taken;
+    }
+
     /// `len` bytes were written.
     pub(crate) fn on_written(&mut self, len: usize) {
         self.written += len as u64;

@@ -1,13 +1,14 @@
 //! The session: which connections there are, whose turn a frame is, and what time it is.
 
 mod addressing;
+mod clock;
 mod observing;
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::calling::{CallEnd, Calling, NewCall};
+use super::calling::{CallEnd, Calling, NewCall, is_said};
 use super::channels::Windows;
 use super::serving::{Detached, HandlerEnd, Serving, id_violation};
 use super::table::IdTable;
@@ -20,7 +21,7 @@ use crate::metadata::Metadata;
 use crate::wire::{Failure, Frame, Open};
 
 /// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
-const MAX_UNREAD_ANSWERS: usize = 1024;
+pub(super) const MAX_UNREAD_ANSWERS: usize = 1024;
 /// What a frame's head may take at most beside its payload, metadata and channels.
 pub(crate) const HEAD_ROOM: usize = 64;
 
@@ -117,23 +118,6 @@ impl Session {
 
     pub(crate) fn outbox(&mut self) -> &mut Outbox {
         &mut self.fx.outbox
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) is due.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if self.ended.is_some() {
-            return None;
-        }
-        earlier(self.deadline, self.keepalive_due())
-    }
-
-    /// When the peer is probed next, or given up. A limit past the end of time is never reached.
-    fn keepalive_due(&self) -> Option<Instant> {
-        match self.probed {
-            Some(at) => at.checked_add(self.limits.keepalive_timeout),
-            None if self.is_live() => self.last_heard.checked_add(self.limits.keepalive),
-            None => None,
-        }
     }
 
     // ---- facts from this end's user ----
@@ -242,36 +226,6 @@ impl Session {
     /// The link is gone.
     pub(crate) fn link_lost(&mut self, reason: EndReason) {
         self.end(reason);
-    }
-
-    /// Time has passed.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.ended.is_some() {
-            return;
-        }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.expire(now);
-        }
-        if self.keepalive_due().is_none_or(|due| due > now) {
-            return;
-        }
-        if self.probed.is_some() {
-            self.end(EndReason::KeepaliveTimeout);
-        } else {
-            self.probed = Some(now);
-            self.fx.send(&Frame::Ping { nonce: 0 });
-        }
-    }
-
-    fn expire(&mut self, now: Instant) {
-        let mut next = None;
-        for (_, calling) in self.calling.iter_mut() {
-            next = earlier(next, calling.expire(now, &mut self.fx));
-        }
-        for (_, serving) in self.serving.iter_mut() {
-            next = earlier(next, serving.expire(now, &mut self.detached, &mut self.fx));
-        }
-        self.deadline = next;
     }
 
     /// A frame arrived: its body, without the length. A violation is answered and ends the session.
@@ -456,6 +410,10 @@ impl Session {
         if !matches!(reason, EndReason::ClosedHere | EndReason::PeerViolation(_)) {
             // Calls that nobody took for writing were reported as never sent: so they never are.
             self.fx.outbox.discard();
+        }
+        if !is_said(&reason) {
+            // Whatever was said to have never left must not leave after all.
+            self.fx.outbox.clear();
         }
         self.ended = Some(reason.clone());
         self.fx.emit(Output::Ended(reason));

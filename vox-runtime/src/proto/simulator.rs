@@ -21,11 +21,16 @@
 //!
 //! `VOX_SEEDS=200000 cargo test --release …` runs more, `VOX_SEED=17` one, with its log.
 //!
-//! Faults that were put into the core to see that this, or the table of violations, finds them: a grant of one item
-//! too few, or a credit charged twice; a grant of one too many; a call answered twice; unbound channels left when their call ends;
-//! a cancel answered before its handler has ended; the end of an unbound channel forgotten, or told before its items; a
-//! shut connection's handlers not aborted, or not counted; a call said to have never left that was handed to the link; no
-//! `Room` where a channel is closed on this end; a deadline that is not watched on either end.
+//! Faults that were put into the core, one at a time, to see that this finds them: a grant of one item too few, or of half
+//! the bytes; a credit charged twice, or not in bytes; a call answered twice; unbound channels left when their call
+//! ends; a cancel answered before its handler has ended; an abandoned call's slot given away at once; the end of an
+//! unbound channel forgotten, or told before its items; a shut connection's handlers not aborted, or not counted; a
+//! method that runs to its end aborted; a call said to have never left that was handed to the link, or that a goodbye
+//! followed; a reply counted as unread until its write is reported; no `Room` after a reply or a close; no notice of
+//! credit; a channel too many let through; ended channels counted; a deadline unwatched on either end; items added to
+//! a run that is gone, that another frame followed, or that is another channel's; a place lost in a half-written
+//! buffer; whoever opens not told of the end. What only a hostile peer does (wrong parity, reuse, items without
+//! credit, unread replies) is in the table of violations.
 
 mod end;
 mod model;

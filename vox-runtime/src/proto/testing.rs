@@ -1,9 +1,16 @@
-//! What tests of the core have in common: a service, and a time to begin at.
+//! What tests of the core have in common: a service, a time to begin at, and a peer that speaks raw frames.
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
+use super::{Batch, HandlerEnd, NewCall, Output, Session, Token};
 use crate::descriptor::{MethodDescriptor, RetryPolicy, ServiceDescriptor};
-use crate::ids::MethodId;
+use crate::error::{ProtocolViolation, Refusal, RefusalCode};
+use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId, Role};
+use crate::limits::Limits;
+use crate::metadata::Metadata;
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, Open};
 
 /// A method that dies with its caller.
 pub(crate) const VOLATILE: MethodId = MethodId(1);
@@ -33,4 +40,167 @@ const fn method(name: &'static str, id: MethodId, policy: RetryPolicy) -> Method
 /// Some instant: only what is added to it matters. The one look at a clock in all tests of the core.
 pub(crate) fn epoch() -> Instant {
     Instant::now()
+}
+
+/// A session and a peer that speaks raw frames to it: the acceptor, which serves connection 1 and has opened
+/// connection 2 for calls of its own.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) session: Session,
+    pub(crate) now: Instant,
+    /// Everything that the session asked for, in order.
+    pub(crate) outputs: Vec<Output>,
+    written: Vec<u8>,
+}
+
+/// The connection that the bench's peer opened.
+pub(crate) const THEIRS: ConnectionId = ConnectionId(1);
+/// The connection that the bench opened itself.
+pub(crate) const OURS: ConnectionId = ConnectionId(2);
+
+/// Two of everything.
+pub(crate) fn two_of_each() -> Limits {
+    Limits {
+        max_connections: 2,
+        max_calls: 2,
+        max_channels: 2,
+        channel_items: 2,
+        channel_bytes: 10,
+        ..Limits::default()
+    }
+}
+
+impl Bench {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let now = epoch();
+        let mut session = Session::new(Role::Acceptor, limits.clone(), limits.announced(), now);
+        session.accepted_in_handshake(0, &SERVICE);
+        session.open(SERVICE.name, Metadata::new(), Token(0)).expect("one connection is allowed");
+        let mut bench = Self { session, now, outputs: Vec::new(), written: Vec::new() };
+        bench.accept(Frame::Accept { connection: OURS });
+        bench.write();
+        bench.outputs.clear();
+        bench.written.clear();
+        bench
+    }
+
+    /// A frame arrives.
+    pub(crate) fn receive(&mut self, frame: &Frame) -> Result<(), ProtocolViolation> {
+        let mut bytes = Vec::new();
+        frame.put(&mut bytes);
+        self.receive_raw(&bytes[LENGTH_BYTES..])
+    }
+
+    /// A frame's body arrives.
+    pub(crate) fn receive_raw(&mut self, body: &[u8]) -> Result<(), ProtocolViolation> {
+        let result = self.session.handle(self.now, Bytes::copy_from_slice(body));
+        self.drain();
+        result
+    }
+
+    /// A frame arrives that breaks no rule.
+    pub(crate) fn accept(&mut self, frame: Frame) {
+        self.receive(&frame).unwrap_or_else(|violation| panic!("{frame:?}: {violation}"));
+    }
+
+    /// A change by this end's user.
+    pub(crate) fn change<R>(&mut self, change: impl FnOnce(&mut Session) -> R) -> R {
+        let result = change(&mut self.session);
+        self.drain();
+        result
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            if let Output::Offered { connection, service, .. } = &output {
+                match service == SERVICE.name {
+                    true => self.session.accept(*connection, 0, &SERVICE),
+                    false => self.session.refuse(*connection, Refusal::new(RefusalCode::UnknownService, "none")),
+                }
+            }
+            self.outputs.push(output);
+        }
+    }
+
+    /// The link takes all there is, and says so.
+    pub(crate) fn write(&mut self) {
+        let mut batch = Batch::default();
+        self.session.outbox().take(&mut batch);
+        let before = self.written.len();
+        for slice in batch.slices() {
+            self.written.extend_from_slice(slice);
+        }
+        let count = self.written.len() - before;
+        self.session.outbox().on_written(count);
+    }
+
+    /// Writes, and gives every frame that was written since it was last asked.
+    pub(crate) fn sent(&mut self) -> Vec<Frame> {
+        self.write();
+        let written = std::mem::take(&mut self.written);
+        let mut rest = written.as_slice();
+        let mut frames = Vec::new();
+        while let Some((length, after)) = rest.split_first_chunk() {
+            let (body, after) = after.split_at(u32::from_le_bytes(*length) as usize);
+            frames.push(Frame::parse(Bytes::copy_from_slice(body), &Limits::default()).expect("a frame of our own"));
+            rest = after;
+        }
+        frames
+    }
+
+    /// This end calls on its own connection, with these channels, whose tokens count from 100.
+    pub(crate) fn call(&mut self, token: u32, channels: &[ChannelDirection]) -> (RequestId, Vec<ChannelId>) {
+        let call = NewCall {
+            method: VOLATILE,
+            deadline: None,
+            metadata: Metadata::new(),
+            channels: channels.iter().enumerate().map(|(i, direction)| (*direction, Token(100 + i as u32))).collect(),
+        };
+        let now = self.now;
+        self.change(|session| session.call(now, OURS, Token(token), call, &mut Vec::new()))
+            .expect("connection 2 is open")
+    }
+
+    /// A handler ends well.
+    pub(crate) fn returns(&mut self, connection: ConnectionId, request: u64) {
+        self.change(|session| {
+            session.handler_ended(connection, RequestId(request), HandlerEnd::Returned(&mut vec![0, 0]));
+        });
+    }
+}
+
+/// A call from the bench's peer.
+pub(crate) fn call(connection: ConnectionId, request: u64, channels: &[(u64, ChannelDirection)]) -> Frame {
+    call_of(VOLATILE, connection, request, channels)
+}
+
+/// As [`call`], of either method.
+pub(crate) fn call_of(
+    method: MethodId,
+    connection: ConnectionId,
+    request: u64,
+    channels: &[(u64, ChannelDirection)],
+) -> Frame {
+    let channels = channels.iter().map(|(id, direction)| ChannelOpen { id: ChannelId(*id), direction: *direction });
+    let head = CallHead {
+        connection,
+        request: RequestId(request),
+        method,
+        timeout: None,
+        metadata: Metadata::new(),
+        channels: channels.collect(),
+    };
+    Frame::Call { head, payload: Bytes::new() }
+}
+
+/// Asks the bench for a connection.
+pub(crate) fn open(connection: u64, service: &str) -> Frame {
+    let open = Open { service: service.to_owned(), metadata: Metadata::new() };
+    Frame::Open { connection: ConnectionId(connection), open }
+}
+
+/// A run of items of these lengths.
+pub(crate) fn items(connection: ConnectionId, channel: u64, lengths: &[u8]) -> Frame {
+    let items: Vec<u8> = lengths.iter().flat_map(|len| std::iter::repeat_n(*len, 1 + usize::from(*len))).collect();
+    Frame::Items { connection, channel: ChannelId(channel), items: items.into() }
 }

@@ -325,20 +325,18 @@ impl Frame {
             }
             Kind::Ping => Self::Ping { nonce: r.varint("nonce")? },
             Kind::Pong => Self::Pong { nonce: r.varint("nonce")? },
-            Kind::Goodbye => Self::Goodbye { reason: r.text("reason")?.to_owned() },
+            Kind::Goodbye => Self::Goodbye { reason: r.reason("reason")? },
             Kind::Violation => {
                 let code = r.byte("rule")?;
                 let rule = Rule::from_code(code).unwrap_or(Rule::MalformedFrame);
-                Self::Violation(ProtocolViolation::new(rule, r.text("detail")?))
+                Self::Violation(ProtocolViolation::new(rule, r.reason("detail")?))
             }
-            Kind::Open => Self::Open { connection: connection(r)?, open: Open::read(r, limits)? },
+            Kind::Open => Self::Open { connection: connection(r)?, open: Open::read(r)? },
             Kind::Accept => Self::Accept { connection: connection(r)? },
             Kind::Refuse => Self::Refuse { connection: connection(r)?, refusal: read_refusal(r)? },
             Kind::Shut => Self::Shut { connection: connection(r)? },
             Kind::Cancel => Self::Cancel { connection: connection(r)?, request: request(r)? },
-            Kind::Close => {
-                Self::Close { connection: connection(r)?, channel: channel(r)?, metadata: r.metadata(limits)? }
-            }
+            Kind::Close => Self::Close { connection: connection(r)?, channel: channel(r)?, metadata: r.metadata()? },
             Kind::Reset => Self::Reset { connection: connection(r)?, channel: channel(r)? },
             Kind::Credit => Self::Credit {
                 connection: connection(r)?,
@@ -367,7 +365,7 @@ impl CallHead {
         };
         let metadata = match flags & HAS_METADATA {
             0 => Metadata::new(),
-            _ => r.metadata(limits)?,
+            _ => r.metadata()?,
         };
         let channels = match flags & HAS_CHANNELS {
             0 => Vec::new(),
@@ -404,8 +402,8 @@ impl Open {
         put_metadata(out, &self.metadata);
     }
 
-    pub(crate) fn read(r: &mut Reader<'_>, limits: &Limits) -> Result<Self, ProtocolViolation> {
-        Ok(Self { service: r.text("service")?.to_owned(), metadata: r.metadata(limits)? })
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
+        Ok(Self { service: r.text("service")?.to_owned(), metadata: r.metadata()? })
     }
 }
 
@@ -416,7 +414,7 @@ pub(crate) fn put_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
 
 pub(crate) fn read_refusal(r: &mut Reader<'_>) -> Result<Refusal, ProtocolViolation> {
     let code = RefusalCode::from_code(r.byte("refusal code")?);
-    Ok(Refusal::new(code, r.text("reason")?))
+    Ok(Refusal::new(code, r.reason("reason")?))
 }
 
 fn connection(r: &mut Reader<'_>) -> Result<ConnectionId, ProtocolViolation> {

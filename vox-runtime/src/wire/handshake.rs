@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::frame::{put_refusal, read_refusal};
 use super::{Kind, Open, Reader, begin, finish, put_limits, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};
-use crate::limits::{AnnouncedLimits, Limits};
+use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;
 
 /// The first bytes of a `Hello` and of a `Welcome`.
@@ -75,7 +75,7 @@ impl Greeting {
     }
 
     /// Reads the body of one handshake frame, its length removed.
-    pub(crate) fn parse(body: &Bytes, limits: &Limits) -> Result<Self, ProtocolViolation> {
+    pub(crate) fn parse(body: &Bytes) -> Result<Self, ProtocolViolation> {
         let mut reader = Reader::new(body);
         let r = &mut reader;
         let kind = r.byte("kind")?;
@@ -83,7 +83,7 @@ impl Greeting {
             return Err(ProtocolViolation::new(Rule::MalformedFrame, "not a vox peer: the magic bytes are others"));
         }
         let greeting = match kind {
-            k if k == Kind::Hello as u8 => Self::Hello(Hello::read(r, limits)?),
+            k if k == Kind::Hello as u8 => Self::Hello(Hello::read(r)?),
             k if k == Kind::Welcome as u8 => Self::Welcome(Welcome {
                 version: r.varint("version")?,
                 features: r.varint("features")?,
@@ -119,16 +119,16 @@ impl Hello {
         }
     }
 
-    fn read(r: &mut Reader<'_>, limits: &Limits) -> Result<Self, ProtocolViolation> {
+    fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
         Ok(Self {
             versions: (r.varint("lowest version")?, r.varint("highest version")?),
             features: r.varint("features")?,
             limits: r.limits()?,
-            metadata: r.metadata(limits)?,
+            metadata: r.metadata()?,
             service: match r.byte("service flag")? {
                 0 => None,
                 1 => {
-                    let open = Open::read(r, limits)?;
+                    let open = Open::read(r)?;
                     Some((open.service, open.metadata))
                 }
                 _ => return Err(r.fault("service flag", "neither 0 nor 1")),

@@ -21,7 +21,7 @@ pub(crate) use handshake::{Hello, Welcome};
 pub(crate) use outcome::{ERR, Failure, OK, USER};
 pub(crate) use reader::Reader;
 
-use crate::limits::{AnnouncedLimits, Limits};
+use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;
 
 /// Bytes before a frame's body: its length, little-endian.
@@ -54,28 +54,6 @@ fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) {
 /// How many bytes this metadata takes at most on the wire.
 pub(crate) fn metadata_len(metadata: &Metadata) -> usize {
     metadata.iter().map(|(key, value)| key.len() + value.len() + 11).sum()
-}
-
-/// Says which limit this metadata is over, if any.
-pub(crate) fn check_metadata(metadata: &Metadata, limits: &Limits) -> Result<(), String> {
-    if metadata.len() > limits.max_metadata_entries {
-        return Err(format!(
-            "{} entries of metadata, over the limit of {}",
-            metadata.len(),
-            limits.max_metadata_entries
-        ));
-    }
-    let mut total = 0;
-    for (key, value) in metadata.iter() {
-        if key.is_empty() || key.len() > limits.max_metadata_key {
-            return Err(format!("a metadata key of {} bytes, outside 1..={}", key.len(), limits.max_metadata_key));
-        }
-        total += key.len() + value.len();
-    }
-    if total > limits.max_metadata_bytes {
-        return Err(format!("{total} bytes of metadata, over the limit of {}", limits.max_metadata_bytes));
-    }
-    Ok(())
 }
 
 fn put_limits(out: &mut Vec<u8>, limits: &AnnouncedLimits) {

@@ -53,13 +53,13 @@ impl Failure {
         let mut r = Reader::new(bytes);
         let failure = match r.byte("outcome")? {
             1 => Self::UnknownMethod,
-            2 => Self::InvalidPayload(r.text("reason")?.to_owned()),
+            2 => Self::InvalidPayload(r.reason("reason")?),
             3 => Self::Busy,
             4 => Self::Cancelled,
             5 => Self::DeadlineExceeded,
             6 => Self::Panicked,
             7 => Self::Indeterminate,
-            8 => Self::InvalidResponse(r.text("reason")?.to_owned()),
+            8 => Self::InvalidResponse(r.reason("reason")?),
             other => return Err(r.fault("outcome", &format!("{other} is none that travels"))),
         };
         r.end()?;

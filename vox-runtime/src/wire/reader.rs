@@ -1,8 +1,11 @@
 //! A cursor over one frame. Everything it gives out is checked against the bytes that are there.
 
 use crate::error::{ProtocolViolation, Rule};
-use crate::limits::{AnnouncedLimits, Limits};
+use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;
+
+/// The most characters that are kept of a reason.
+const MAX_REASON: usize = 512;
 
 /// Reads one frame from its start to its end.
 pub(crate) struct Reader<'a> {
@@ -76,11 +79,17 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.fault(what, "not UTF-8"))
     }
 
-    pub(crate) fn metadata(&mut self, limits: &Limits) -> Read<Metadata> {
+    /// Text for a person, as the peer has it: cut, and without control characters, since it ends up in logs.
+    pub(crate) fn reason(&mut self, what: &str) -> Read<String> {
+        let text = self.text(what)?;
+        Ok(text.chars().take(MAX_REASON).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect())
+    }
+
+    pub(crate) fn metadata(&mut self) -> Read<Metadata> {
         let count = self.varint("metadata count")?;
         let over = |detail: String| ProtocolViolation::new(Rule::MetadataTooLarge, detail);
-        if count > limits.max_metadata_entries as u64 {
-            return Err(over(format!("{count} entries, over the limit of {}", limits.max_metadata_entries)));
+        if count > Metadata::MAX_ENTRIES as u64 {
+            return Err(over(format!("{count} entries, over the limit of {}", Metadata::MAX_ENTRIES)));
         }
         let mut metadata = Metadata::new();
         let mut total = 0;
@@ -92,12 +101,12 @@ impl<'a> Reader<'a> {
                 _ => return Err(self.fault("metadata flags", "unknown flags")),
             };
             let value = self.text("metadata value")?;
-            if key.is_empty() || key.len() > limits.max_metadata_key {
-                return Err(over(format!("a key of {} bytes, outside 1..={}", key.len(), limits.max_metadata_key)));
+            if key.is_empty() || key.len() > Metadata::MAX_KEY {
+                return Err(over(format!("a key of {} bytes, outside 1..={}", key.len(), Metadata::MAX_KEY)));
             }
             total += key.len() + value.len();
-            if total > limits.max_metadata_bytes {
-                return Err(over(format!("over the limit of {} bytes", limits.max_metadata_bytes)));
+            if total > Metadata::MAX_BYTES {
+                return Err(over(format!("over the limit of {} bytes", Metadata::MAX_BYTES)));
             }
             metadata.push(key.to_owned(), value.to_owned(), sensitive);
         }

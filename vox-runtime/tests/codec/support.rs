@@ -54,22 +54,32 @@ where
     assert_eq!(decode::<T>(&bytes).as_ref(), Ok(&value), "decoding of {bytes:?}");
 }
 
-/// Both accept the bytes as the same value, or both refuse them.
+/// Both accept the bytes as the same value, or both refuse them. Not for unordered collections: use
+/// [`check_bytes_as`] for those.
 #[track_caller]
 pub(crate) fn check_bytes<T>(bytes: &[u8])
 where
     T: Facet<'static> + Serialize + DeserializeOwned + Debug,
 {
-    let ours = decode::<T>(bytes);
-    let theirs = oracle::<T>(bytes);
-    match (&ours, &theirs) {
+    check_bytes_as::<T, T>(bytes, |value| value);
+}
+
+/// As [`check_bytes`], for values that are alike if what `ordered` makes of them is.
+#[track_caller]
+pub(crate) fn check_bytes_as<T, U>(bytes: &[u8], ordered: impl Fn(T) -> U)
+where
+    T: Facet<'static> + DeserializeOwned + Debug,
+    U: Serialize + Debug,
+{
+    match (decode::<T>(bytes), oracle::<T>(bytes)) {
         (Ok(ours), Some(theirs)) => {
+            let (ours, theirs) = (ordered(ours), ordered(theirs));
             // Compared by their encodings, under which a NaN equals itself.
-            let bytes_of = |value: &T| postcard::to_allocvec(value).unwrap();
-            assert_eq!(bytes_of(ours), bytes_of(theirs), "{bytes:?}: {ours:?} and {theirs:?}");
+            let bytes_of = |value: &U| postcard::to_allocvec(value).unwrap();
+            assert_eq!(bytes_of(&ours), bytes_of(&theirs), "{bytes:?}: {ours:?} and {theirs:?}");
         }
         (Err(_), None) => {}
-        _ => panic!("of {bytes:?}, vox says {ours:?} and serde says {theirs:?}"),
+        (ours, theirs) => panic!("of {bytes:?}, vox says {ours:?} and serde says {theirs:?}"),
     }
 }
 

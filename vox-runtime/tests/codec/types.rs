@@ -1,6 +1,6 @@
 //! Types for the tests, known to both facet and serde.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use facet::Facet;
@@ -111,7 +111,7 @@ pub(crate) enum Tree {
     Pair(#[facet(recursive_type)] Box<Tree>, #[facet(recursive_type)] Box<Tree>),
 }
 
-/// A bit of everything.
+/// A bit of everything that has an order.
 #[derive(Facet, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub(crate) struct Record {
     pub(crate) id: u64,
@@ -120,7 +120,7 @@ pub(crate) struct Record {
     pub(crate) events: Vec<Event>,
     pub(crate) points: BTreeMap<String, Point>,
     pub(crate) seen: BTreeSet<u16>,
-    pub(crate) counts: HashMap<u8, u32>,
+    pub(crate) counts: BTreeMap<u8, u32>,
     pub(crate) maybe: Option<Option<String>>,
     pub(crate) outcome: Result<u32, String>,
     pub(crate) pair: (u8, String, f64),

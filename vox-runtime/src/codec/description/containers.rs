@@ -7,8 +7,9 @@ use std::mem::MaybeUninit;
 
 use facet::{Facet, ListDef, MapDef, SetDef, Shape};
 
+use super::Kind;
+use super::describer::Describer;
 use super::vtables::{ListOps, MapOps, SetOps};
-use super::{Describer, Kind};
 use crate::codec::PlanError;
 
 impl Describer {
@@ -93,7 +94,7 @@ fn hashes_like_std(shape: &'static Shape, ops: &MapOps) -> bool {
     // hasher has padding; `made` was zeroed for the case that the map's own write leaves it alone.
     let words = unsafe { made.as_ptr().cast::<[u64; WORDS]>().read() };
     // SAFETY: the map is live and not used after.
-    unsafe { super::vtables::drop_value(shape, made.as_mut_ptr().cast()) };
+    unsafe { super::glue::drop_value(shape, made.as_mut_ptr().cast()) };
     let _ = RandomState::new().build_hasher();
     let expected = [before[0].wrapping_add(1), before[1]];
     let is_standard = after == [before[0].wrapping_add(2), before[1]];

@@ -6,7 +6,7 @@
 use std::alloc::Layout;
 
 use facet::{
-    IterVTable, ListDef, MapDef, OptionDef, OptionVTable, OxPtrMut, PointerDef, PtrConst, PtrMut, PtrUninit, ResultDef,
+    IterVTable, ListDef, MapDef, OptionDef, OptionVTable, PointerDef, PtrConst, PtrMut, PtrUninit, ResultDef,
     ResultVTable, SetDef, Shape, SliceBuilderVTable, SliceDef,
 };
 
@@ -22,64 +22,6 @@ fn room(dst: *mut u8) -> PtrUninit {
     PtrUninit::new_sized(dst)
 }
 
-/// How to drop a value.
-#[derive(Clone)]
-pub(in crate::codec) enum Glue {
-    /// There is nothing to drop.
-    Nothing,
-    /// The parts' glue, to be looked up where the parts are known.
-    ByParts,
-    Direct(unsafe fn(*mut ())),
-    Indirect(unsafe fn(OxPtrMut), &'static Shape),
-    Leaf(unsafe fn(*mut u8)),
-    Parts(Box<[(usize, Glue)]>),
-    Repeat {
-        each: Box<Glue>,
-        len: usize,
-        stride: usize,
-    },
-}
-
-impl Glue {
-    /// Drops the value at `value`.
-    ///
-    /// # Safety
-    ///
-    /// It is a live value of the glue's type, and is not used after.
-    pub(in crate::codec) unsafe fn run(&self, value: *mut u8) {
-        // SAFETY: the caller's promise is what each function asks for; parts and repetitions lie
-        // inside the value, at the offsets its layout gives them.
-        unsafe {
-            match self {
-                Self::Nothing | Self::ByParts => {}
-                Self::Direct(drop) => drop(value.cast()),
-                Self::Indirect(drop, shape) => drop(OxPtrMut::new(owned(value), shape)),
-                Self::Leaf(drop) => drop(value),
-                Self::Parts(parts) => {
-                    for (offset, part) in parts {
-                        part.run(value.add(*offset));
-                    }
-                }
-                Self::Repeat { each, len, stride } => {
-                    for index in 0..*len {
-                        each.run(value.add(index * stride));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Drops the value of type `shape` at `value`, if the shape knows how.
-///
-/// # Safety
-///
-/// It is a live value of that type, and is not used after.
-pub(super) unsafe fn drop_value(shape: &'static Shape, value: *mut u8) {
-    // SAFETY: the caller's promise.
-    unsafe { shape.call_drop_in_place(owned(value)) };
-}
-
 /// An `Option<T>`.
 #[derive(Clone, Copy)]
 pub(in crate::codec) struct OptionOps(&'static OptionVTable);
@@ -90,18 +32,30 @@ impl OptionOps {
     }
 
     /// The content of the live option, or null.
+    ///
+    /// # Safety
+    ///
+    /// `option` points to a live value of the type these came from.
     pub(in crate::codec) unsafe fn get(self, option: *const u8) -> *const u8 {
         // SAFETY: the caller's promise.
         unsafe { (self.0.get_value)(live(option)) }
     }
 
     /// Makes `None` at `dst`.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the type these came from.
     pub(in crate::codec) unsafe fn init_none(self, dst: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { (self.0.init_none)(room(dst)) };
     }
 
     /// Makes `Some` at `dst` of the content at `content`, which may be the same place.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the type these came from; `content` points to a live content, given up.
     pub(in crate::codec) unsafe fn init_some(self, dst: *mut u8, content: *mut u8) {
         // SAFETY: the caller's promise; the content is moved out before `dst` is written.
         unsafe { (self.0.init_some)(room(dst), owned(content)) };
@@ -118,24 +72,40 @@ impl ResultOps {
     }
 
     /// The `Ok` of the live result, or null.
+    ///
+    /// # Safety
+    ///
+    /// `result` points to a live value of the type these came from.
     pub(in crate::codec) unsafe fn get_ok(self, result: *const u8) -> *const u8 {
         // SAFETY: the caller's promise.
         unsafe { (self.0.get_ok)(live(result)) }
     }
 
     /// The `Err` of the live result, or null.
+    ///
+    /// # Safety
+    ///
+    /// `result` points to a live value of the type these came from.
     pub(in crate::codec) unsafe fn get_err(self, result: *const u8) -> *const u8 {
         // SAFETY: the caller's promise.
         unsafe { (self.0.get_err)(live(result)) }
     }
 
     /// Makes `Ok` at `dst` of the content at `content`, which may be the same place.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the type these came from; `content` points to a live `Ok`, given up.
     pub(in crate::codec) unsafe fn init_ok(self, dst: *mut u8, content: *mut u8) {
         // SAFETY: the caller's promise; the content is moved out before `dst` is written.
         unsafe { (self.0.init_ok)(room(dst), owned(content)) };
     }
 
     /// Makes `Err` at `dst` of the content at `content`, which may be the same place.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the type these came from; `content` points to a live `Err`, given up.
     pub(in crate::codec) unsafe fn init_err(self, dst: *mut u8, content: *mut u8) {
         // SAFETY: the caller's promise; the content is moved out before `dst` is written.
         unsafe { (self.0.init_err)(room(dst), owned(content)) };
@@ -155,12 +125,20 @@ impl SharedOps {
     }
 
     /// The content of the live owner.
+    ///
+    /// # Safety
+    ///
+    /// `owner` points to a live owner of the type these came from.
     pub(in crate::codec) unsafe fn get(self, owner: *const u8) -> *const u8 {
         // SAFETY: the caller's promise.
         unsafe { (self.borrow)(live(owner)).raw_ptr() }
     }
 
     /// Makes an owner at `dst` of the content at `content`, which is moved out.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the owner; `content` points to a live content, given up.
     pub(in crate::codec) unsafe fn init(self, dst: *mut u8, content: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { (self.new_into)(room(dst), owned(content)) };
@@ -189,6 +167,10 @@ impl SliceOps {
     }
 
     /// The items of the live owner: where the first is, and how many.
+    ///
+    /// # Safety
+    ///
+    /// `owner` points to a live owner of the type these came from.
     pub(in crate::codec) unsafe fn get(self, owner: *const u8) -> (*const u8, usize) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -203,12 +185,20 @@ impl SliceOps {
     }
 
     /// Moves the item at `item` into the live builder.
+    ///
+    /// # Safety
+    ///
+    /// `builder` came from `build` of the same operations; `item` points to a live item, given up.
     pub(in crate::codec) unsafe fn push(self, builder: *mut u8, item: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { (self.builder.push_fn)(owned(builder), owned(item)) };
     }
 
     /// Makes the owner of a builder's items at `dst`.
+    ///
+    /// # Safety
+    ///
+    /// `builder` came from `build` and is given up; `dst` is valid for a write of the owner.
     pub(in crate::codec) unsafe fn finish(self, builder: *mut u8, dst: *mut u8) {
         // SAFETY: the caller's promise. The owner comes in an allocation of its own layout, out of
         // which it is moved.
@@ -220,6 +210,10 @@ impl SliceOps {
     }
 
     /// Drops a builder and its items.
+    ///
+    /// # Safety
+    ///
+    /// `builder` came from `build` and is given up.
     pub(in crate::codec) unsafe fn free(self, builder: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { (self.builder.free_fn)(owned(builder)) };
@@ -250,30 +244,50 @@ impl ListOps {
     }
 
     /// The items of the live list: where the first is, and how many.
+    ///
+    /// # Safety
+    ///
+    /// `list` points to a live list of the type these came from.
     pub(in crate::codec) unsafe fn get(self, list: *const u8) -> (*const u8, usize) {
         // SAFETY: the caller's promise.
         unsafe { ((self.as_ptr)(live(list)).raw_ptr(), (self.len)(live(list))) }
     }
 
     /// Makes an empty list with room for `capacity` items at `dst`.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the list.
     pub(in crate::codec) unsafe fn init(self, dst: *mut u8, capacity: usize) {
         // SAFETY: the caller's promise.
         unsafe { (self.init)(room(dst), capacity) };
     }
 
     /// Where the live list's first item is or will be.
+    ///
+    /// # Safety
+    ///
+    /// `list` points to a live list of the type these came from.
     pub(in crate::codec) unsafe fn items(self, list: *mut u8) -> *mut u8 {
         // SAFETY: the caller's promise.
         unsafe { (self.as_mut_ptr)(owned(list)) }
     }
 
     /// Says that the first `len` items of the live list are live.
+    ///
+    /// # Safety
+    ///
+    /// `list` points to a live list of the type these came from, whose first `len` items are live.
     pub(in crate::codec) unsafe fn set_len(self, list: *mut u8, len: usize) {
         // SAFETY: the caller's promise.
         unsafe { (self.set_len)(owned(list), len) };
     }
 
     /// Makes room for `more` items beyond the live list's length.
+    ///
+    /// # Safety
+    ///
+    /// `list` points to a live list of the type these came from.
     pub(in crate::codec) unsafe fn reserve(self, list: *mut u8, more: usize) {
         // SAFETY: the caller's promise.
         unsafe { (self.reserve)(owned(list), more) };
@@ -306,24 +320,40 @@ impl MapOps {
     }
 
     /// How many entries the live map has.
+    ///
+    /// # Safety
+    ///
+    /// `map` points to a live map of the type these came from.
     pub(in crate::codec) unsafe fn len(self, map: *const u8) -> usize {
         // SAFETY: the caller's promise.
         unsafe { (self.len)(live(map)) }
     }
 
     /// Makes an empty map with room for `capacity` entries, if it has room, at `dst`.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the map.
     pub(in crate::codec) unsafe fn init(self, dst: *mut u8, capacity: usize) {
         // SAFETY: the caller's promise.
         unsafe { (self.init)(room(dst), capacity) };
     }
 
     /// Moves an entry into the live map, whose hasher must be the standard one.
+    ///
+    /// # Safety
+    ///
+    /// `map` points to a live map of the type these came from; `key` and `value` point to live ones, given up.
     pub(in crate::codec) unsafe fn insert(self, map: *mut u8, key: *mut u8, value: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { (self.insert)(owned(map), owned(key), owned(value)) };
     }
 
     /// Goes through the live map, which outlives the iteration.
+    ///
+    /// # Safety
+    ///
+    /// `map` points to a live map of the type these came from, which outlives the iteration unchanged.
     pub(in crate::codec) unsafe fn iterate(self, map: *const u8) -> Iteration<(PtrConst, PtrConst)> {
         // SAFETY: the caller's promise.
         let state = unsafe { (self.iter_init)(live(map)) };
@@ -352,18 +382,30 @@ impl SetOps {
     }
 
     /// How many items the live set has.
+    ///
+    /// # Safety
+    ///
+    /// `set` points to a live set of the type these came from.
     pub(in crate::codec) unsafe fn len(self, set: *const u8) -> usize {
         // SAFETY: the caller's promise.
         unsafe { (self.len)(live(set)) }
     }
 
     /// Makes a set at `dst` of `len` items side by side, which are moved out.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the set; `len` live items stand from `items`, given up.
     pub(in crate::codec) unsafe fn init_from(self, dst: *mut u8, items: *mut u8, len: usize) {
         // SAFETY: the caller's promise.
         unsafe { (self.from_items)(room(dst), items, len) };
     }
 
     /// Goes through the live set, which outlives the iteration.
+    ///
+    /// # Safety
+    ///
+    /// `set` points to a live set of the type these came from, which outlives the iteration unchanged.
     pub(in crate::codec) unsafe fn iterate(self, set: *const u8) -> Iteration<PtrConst> {
         // SAFETY: the caller's promise.
         let state = unsafe { (self.iter_init)(live(set)) };

@@ -1,8 +1,8 @@
 //! Types that are encoded whole, each by a few lines of safe code.
 //!
 //! A leaf is a concrete type whose encoding the program does not look into: strings in their many
-//! owners, addresses, durations. Each writes exactly
-//! what its `serde` implementation writes through postcard, which the tests hold it to.
+//! owners, addresses, durations. Each writes exactly what its `serde` implementation writes through
+//! postcard, which the tests hold it to.
 
 mod net;
 mod owned;
@@ -59,18 +59,33 @@ impl Table {
 }
 
 fn erased<T: Leaf>() -> &'static LeafOps {
+    /// Appends the value.
+    ///
+    /// # Safety
+    ///
+    /// `value` points to a live value of the leaf type.
     unsafe fn put<T: Leaf>(value: *const u8, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        // SAFETY: the caller passes a live value of the leaf type.
+        // SAFETY: the caller's promise.
         unsafe { &*value.cast::<T>() }.put(to)
     }
+    /// Reads a value to `dst`, which is untouched after an error.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the leaf type.
     unsafe fn take<T: Leaf>(dst: *mut u8, from: &mut Decoder<'_>) -> Result<(), DecodeError> {
         let value = T::take(from)?;
-        // SAFETY: the caller passes a pointer valid for writes of the leaf type.
+        // SAFETY: the caller's promise.
         unsafe { dst.cast::<T>().write(value) };
         Ok(())
     }
+    /// Drops the value.
+    ///
+    /// # Safety
+    ///
+    /// `value` points to a live value of the leaf type and is given up.
     unsafe fn drop<T: Leaf>(value: *mut u8) {
-        // SAFETY: the caller passes a live value of the leaf type and gives it up.
+        // SAFETY: the caller's promise.
         unsafe { ptr::drop_in_place(value.cast::<T>()) };
     }
     &const {

@@ -43,6 +43,7 @@ pub(super) struct Handler {
     pub(super) call: usize,
     /// Channels of the call that it may yet take up, by the model's index.
     pub(super) unbound: Vec<usize>,
+    pub(super) deadline: Option<Instant>,
     pub(super) aborted: bool,
 }
 
@@ -89,11 +90,6 @@ impl End {
     pub(super) fn outbox_has_room(&mut self) -> bool {
         self.session.outbox().pending() <= self.limits.outbox_bytes
     }
-
-    /// Handlers on the connection that count as the peer's calls in flight.
-    pub(super) fn handlers_on(&self, connection: ConnectionId) -> usize {
-        self.handlers.keys().filter(|(on, _)| *on == connection).count()
-    }
 }
 
 /// Limits small enough that everything in the protocol meets them soon.
@@ -108,6 +104,8 @@ pub(super) fn small_limits(rng: &mut Rng) -> Limits {
         outbox_bytes: *rng.pick(&[200, 2000, 400 << 10]),
         max_detached: *rng.pick(&[0, 1, 3, 1024]),
         keepalive: Duration::from_millis(*rng.pick(&[50, 30_000])),
+        // The probe of an idle peer is tested by itself; here a timer that runs while nothing is under way is a fault.
+        idle_keepalive: Duration::MAX,
         keepalive_timeout: Duration::from_millis(*rng.pick(&[50, 20_000])),
         ..Limits::default()
     }

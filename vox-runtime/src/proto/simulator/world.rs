@@ -386,6 +386,19 @@ impl World {
                 self.cut();
             }
         }
+        self.check_deadlines(e);
+    }
+
+    /// Nothing goes on past its deadline on an end that looks at the time.
+    fn check_deadlines(&self, e: usize) {
+        let over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= self.now);
+        for index in self.ends[e].calls.values() {
+            assert!(!over(self.calls[*index].deadline), "call {index} waits past its deadline");
+        }
+        for handler in self.ends[e].handlers.values() {
+            let stopped = handler.aborted || self.calls[handler.call].persist;
+            assert!(stopped || !over(handler.deadline), "the handler of call {} runs past its deadline", handler.call);
+        }
     }
 
     fn shut(&mut self, e: usize) {
@@ -513,6 +526,8 @@ impl World {
             assert_eq!(self.ends[e].ended, None, "{output:?} after the end");
             self.on_output(e, output);
         }
+        let end = &self.ends[e];
+        assert_eq!(end.session.handlers_running(), end.handlers.len(), "handlers are miscounted");
     }
 
     fn on_output(&mut self, e: usize, output: Output) {
@@ -579,7 +594,12 @@ impl World {
         assert_eq!(request.deadline.is_some(), call.deadline.is_some());
         let ids = call.channels.iter().map(|c| (self.channels[*c].id, self.channels[*c].direction));
         assert!(ids.eq(request.channels.iter().map(|open| (open.id, open.direction))), "other channels");
-        let handler = Handler { call: index, unbound: call.channels.iter().rev().copied().collect(), aborted: false };
+        let handler = Handler {
+            call: index,
+            unbound: call.channels.iter().rev().copied().collect(),
+            deadline: request.deadline,
+            aborted: false,
+        };
         let end = &mut self.ends[e];
         assert!(end.serving.contains(&request.connection), "a call on a connection that is not served");
         end.handlers.insert((request.connection, request.request), handler);
@@ -587,7 +607,6 @@ impl World {
             |key: &&(ConnectionId, _)| key.0 == request.connection && !self.calls[end.handlers[*key].call].persist;
         let running = end.handlers.keys().filter(volatile).count();
         assert!(running <= end.limits.max_calls, "{running} handlers, over {}", end.limits.max_calls);
-        assert!(end.session.handlers_running() >= end.handlers_on(request.connection));
         self.note(e, "dispatch", &[index as u64]);
     }
 

@@ -7,9 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
-use super::super::{
-    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, Open, Reader, check_metadata, put_varint,
-};
+use super::super::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, Open, Reader, put_varint};
 use super::golden;
 use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
@@ -115,7 +113,7 @@ fn every_truncation_of_a_golden_frame_is_a_named_violation() {
     }
     for (name, body) in golden::greeting_bodies() {
         for len in 0..body.len() {
-            let parsed = Greeting::parse(&body.slice(..len), &Limits::default());
+            let parsed = Greeting::parse(&body.slice(..len));
             assert_eq!(parsed.map_err(|v| v.rule), Err(Rule::MalformedFrame), "{name} cut to {len} bytes");
         }
     }
@@ -138,7 +136,7 @@ fn pitfall_34_no_number_in_a_frame_is_believed() {
 
 #[test]
 fn metadata_past_any_limit_is_refused_alike_before_sending_and_after() {
-    let limits = Limits { max_metadata_bytes: 40, max_metadata_entries: 3, max_metadata_key: 8, ..Limits::default() };
+    let limits = Limits::default();
     let entries = |count: usize, key: usize, value: usize| {
         let mut metadata = Metadata::new();
         for _ in 0..count {
@@ -146,18 +144,19 @@ fn metadata_past_any_limit_is_refused_alike_before_sending_and_after() {
         }
         metadata
     };
+    let (most, longest, bytes) = (Metadata::MAX_ENTRIES, Metadata::MAX_KEY, Metadata::MAX_BYTES);
     for (metadata, fits) in [
         (entries(0, 0, 0), true),
-        (entries(3, 1, 1), true),
-        (entries(4, 1, 1), false),
-        (entries(1, 8, 32), true),
-        (entries(1, 9, 0), false),
+        (entries(most, 1, 1), true),
+        (entries(most + 1, 1, 1), false),
+        (entries(1, longest, bytes - longest), true),
+        (entries(1, longest + 1, 0), false),
         (entries(1, 0, 1), false),
-        (entries(1, 8, 33), false),
-        (entries(2, 8, 12), true),
-        (entries(2, 8, 13), false),
+        (entries(1, longest, bytes - longest + 1), false),
+        (entries(2, 8, bytes / 2 - 8), true),
+        (entries(2, 8, bytes / 2 - 7), false),
     ] {
-        assert_eq!(check_metadata(&metadata, &limits).is_ok(), fits, "{metadata:?}");
+        assert_eq!(metadata.check().is_ok(), fits, "{metadata:?}");
         let frame = Frame::Close { connection: ConnectionId(1), channel: ChannelId(1), metadata };
         let mut bytes = Vec::new();
         frame.put(&mut bytes);
@@ -177,7 +176,7 @@ fn check(body: &[u8]) {
             assert!(!violation.detail.is_empty() && violation.detail.len() < 200, "{violation}");
         }
     }
-    if let Err(violation) = Greeting::parse(&Bytes::copy_from_slice(body), &limits) {
+    if let Err(violation) = Greeting::parse(&Bytes::copy_from_slice(body)) {
         assert!(rules.contains(&violation.rule), "{violation}");
     }
 }

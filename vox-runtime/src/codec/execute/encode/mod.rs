@@ -9,10 +9,14 @@
 
 use std::ptr;
 
-use super::super::description::{Scalar, TagWidth};
-use super::super::program::{Block, BlockIndex, ChannelOp, EnumOp, ItemKind, Items, MapOp, OpKind, Program};
-use super::super::varint::{spread, zigzag, zigzag128};
+use super::super::description::TagWidth;
+use super::super::program::{Block, BlockIndex, ChannelOp, EnumOp, OpKind, Program};
 use super::super::{Budget, EncodeError, Encoder};
+
+mod collections;
+mod scalars;
+
+use scalars::{put_scalar, put_varint};
 
 /// Encodes the value at `value`. On an error, nothing of it is left in the buffer.
 ///
@@ -54,9 +58,6 @@ pub(in crate::codec) unsafe fn encode(
 /// What may be written past the bound of what is being written.
 const SLACK: usize = 8;
 
-/// Items are reserved for in pieces of about this many bytes.
-const PIECE: usize = 8192;
-
 /// The longest number: a length, a tag or an index.
 const LONGEST_LENGTH: usize = 10;
 
@@ -93,6 +94,10 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// The cursor, with room for `room` bytes after it and the slack; or null.
+    ///
+    /// # Safety
+    ///
+    /// The cursor is in this writer's buffer, and everything before it has been written.
     #[inline(always)]
     unsafe fn reserve(&mut self, cursor: *mut u8, room: usize) -> *mut u8 {
         // The end is at or after the cursor, in the same buffer.
@@ -104,6 +109,10 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// As `reserve`, for `known` bytes that will surely be written and a length before them.
+    ///
+    /// # Safety
+    ///
+    /// The cursor is in this writer's buffer, and everything before it has been written.
     #[inline(always)]
     unsafe fn reserve_known(&mut self, cursor: *mut u8, known: usize) -> *mut u8 {
         if self.end.addr() - cursor.addr() >= known.saturating_add(LONGEST_LENGTH + SLACK) {
@@ -113,6 +122,11 @@ impl<'w> Writer<'w, '_> {
         unsafe { self.grow(cursor, known.saturating_add(LONGEST_LENGTH), known) }
     }
 
+    /// As `reserve` and `reserve_known`, when there is not enough room.
+    ///
+    /// # Safety
+    ///
+    /// The cursor is in this writer's buffer, and everything before it has been written.
     #[cold]
     #[inline(never)]
     unsafe fn grow(&mut self, cursor: *mut u8, room: usize, known: usize) -> *mut u8 {
@@ -216,6 +230,10 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// A tag of one byte and what follows it.
+    ///
+    /// # Safety
+    ///
+    /// `at` points to a live value of the content's block, if there is one, and the cursor is this writer's.
     #[inline(always)]
     unsafe fn tag(
         &mut self,
@@ -245,6 +263,11 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
+    /// Writes an enum: its variant, then the members.
+    ///
+    /// # Safety
+    ///
+    /// `at` points to a live value of the operation's type, and the cursor is this writer's.
     unsafe fn enumeration(&mut self, op: &EnumOp, at: *const u8, mut cursor: *mut u8, depth: u32) -> *mut u8 {
         // SAFETY: an enum with an explicit repr starts with its tag, of this width; the room is
         // reserved here unless the operation is bounded; the members are those of the live variant.
@@ -278,6 +301,10 @@ impl<'w> Writer<'w, '_> {
     }
 
     /// A value behind a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `at` points to a live value of the block's type, and the cursor is this writer's.
     unsafe fn nested(&mut self, block: BlockIndex, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
         let Some(depth) = depth.checked_sub(1) else {
             return self.too_deep();
@@ -293,151 +320,11 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
-    /// A length and that many items.
-    #[inline(never)]
-    unsafe fn sequence(&mut self, items: Items, at: *const u8, len: usize, cursor: *mut u8, depth: u32) -> *mut u8 {
-        // SAFETY: `len` live items stand side by side from `at`.
-        unsafe {
-            if let ItemKind::Raw = items.kind {
-                let size = self.program.block(items.block).size;
-                return self.raw(at, len, len * size, cursor);
-            }
-            let cursor = self.length(len, cursor);
-            if cursor.is_null() || len == 0 {
-                return cursor;
-            }
-            if let ItemKind::Scalar(scalar) = items.kind {
-                return self.scalars(scalar, at, len, cursor);
-            }
-            let Some(depth) = depth.checked_sub(1) else {
-                return self.too_deep();
-            };
-            self.items(items.block, at, len, true, cursor, depth)
-        }
-    }
-
-    /// Items without a length.
-    #[inline(never)]
-    unsafe fn items(
-        &mut self,
-        item: BlockIndex,
-        at: *const u8,
-        len: usize,
-        reserves: bool,
-        mut cursor: *mut u8,
-        depth: u32,
-    ) -> *mut u8 {
-        let block = self.program.block(item);
-        let bound = if reserves { block.max_len } else { None };
-        let piece = bound.map_or(usize::MAX, |bound| (PIECE / bound.max(1)).max(1));
-        let mut index = 0;
-        while index < len {
-            let until = len.min(index.saturating_add(piece));
-            // SAFETY: `len` live items stand side by side from `at`; a bounded item's bound is
-            // reserved here for the piece, or has been for all.
-            unsafe {
-                if let Some(bound) = bound {
-                    cursor = self.reserve(cursor, bound * (until - index));
-                    if cursor.is_null() {
-                        return cursor;
-                    }
-                }
-                while index < until {
-                    cursor = self.block(block, at.add(index * block.size), cursor, depth);
-                    if cursor.is_null() {
-                        return cursor;
-                    }
-                    index += 1;
-                }
-            }
-        }
-        cursor
-    }
-
-    /// Numbers side by side, in one tight loop for each of the common kinds.
-    #[inline(never)]
-    unsafe fn scalars(&mut self, scalar: Scalar, at: *const u8, len: usize, mut cursor: *mut u8) -> *mut u8 {
-        macro_rules! put_all {
-            ($($kind:pat => $bound:expr, $size:expr, $put:expr;)*) => {
-                match scalar {
-                    $($kind => {
-                        let piece = PIECE / $bound;
-                        let mut index = 0;
-                        while index < len {
-                            let until = len.min(index + piece);
-                            // SAFETY: `len` live numbers of this kind stand side by side from
-                            // `at`; the piece's bound is reserved.
-                            unsafe {
-                                cursor = self.reserve(cursor, $bound * (until - index));
-                                if cursor.is_null() {
-                                    return cursor;
-                                }
-                                while index < until {
-                                    cursor = $put(at.add(index * $size), cursor);
-                                    index += 1;
-                                }
-                            }
-                        }
-                        cursor
-                    })*
-                }
-            };
-        }
-        put_all! {
-            Scalar::U16 => 3, 2, |at: *const u8, to| put_varint(at.cast::<u16>().read().into(), to);
-            Scalar::U32 => 5, 4, |at: *const u8, to| put_varint(at.cast::<u32>().read().into(), to);
-            Scalar::U64 => 10, 8, |at: *const u8, to| put_varint(at.cast::<u64>().read(), to);
-            Scalar::I32 => 5, 4, |at: *const u8, to| {
-                put_varint(zigzag(at.cast::<i32>().read().into()), to)
-            };
-            Scalar::I64 => 10, 8, |at: *const u8, to| {
-                put_varint(zigzag(at.cast::<i64>().read()), to)
-            };
-            other => 19, size_of_scalar(other), |at, to| put_scalar(other, at, to);
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn map(&mut self, op: &MapOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
-        // SAFETY: `at` is a live map, and its keys and values are their blocks' live values.
-        unsafe {
-            let len = op.ops.len(at);
-            let mut cursor = self.length(len, cursor);
-            if cursor.is_null() || len == 0 {
-                return cursor;
-            }
-            for (key, value) in op.ops.iterate(at) {
-                cursor = self.nested(op.key, key, cursor, depth);
-                if cursor.is_null() {
-                    return cursor;
-                }
-                cursor = self.nested(op.value, value, cursor, depth);
-                if cursor.is_null() {
-                    return cursor;
-                }
-            }
-            cursor
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn each(
-        &mut self,
-        item: BlockIndex,
-        items: impl Iterator<Item = *const u8>,
-        mut cursor: *mut u8,
-        depth: u32,
-    ) -> *mut u8 {
-        for at in items {
-            if cursor.is_null() {
-                return cursor;
-            }
-            // SAFETY: the iteration gives the block's live values.
-            cursor = unsafe { self.nested(item, at, cursor, depth) };
-        }
-        cursor
-    }
-
+    /// Gives a channel half away and writes its number.
+    ///
+    /// # Safety
+    ///
+    /// `at` points to a live value of the operation's type, and the cursor is this writer's.
     #[cold]
     #[inline(never)]
     unsafe fn channel(&mut self, op: &ChannelOp, at: *const u8, cursor: *mut u8) -> *mut u8 {
@@ -462,144 +349,7 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
-    /// A length, with room reserved for it.
-    unsafe fn length(&mut self, len: usize, cursor: *mut u8) -> *mut u8 {
-        // SAFETY: the cursor is this writer's, and room is reserved.
-        unsafe {
-            let cursor = self.reserve(cursor, LONGEST_LENGTH);
-            match cursor.is_null() {
-                true => cursor,
-                false => put_varint(len as u64, cursor),
-            }
-        }
-    }
-
-    /// A length and `size` bytes as they are.
-    #[inline(always)]
-    unsafe fn raw(&mut self, at: *const u8, len: usize, size: usize, cursor: *mut u8) -> *mut u8 {
-        // SAFETY: `size` bytes are live from `at`, which is not this buffer; room is reserved.
-        unsafe {
-            let cursor = self.reserve_known(cursor, size);
-            if cursor.is_null() {
-                return cursor;
-            }
-            let cursor = put_varint(len as u64, cursor);
-            cursor.copy_from_nonoverlapping(at, size);
-            cursor.add(size)
-        }
-    }
-
     fn too_deep(&mut self) -> *mut u8 {
         self.fail(EncodeError::TooDeep { limit: Budget::DEPTH })
-    }
-}
-
-fn size_of_scalar(scalar: Scalar) -> usize {
-    match scalar {
-        Scalar::Bool | Scalar::U8 | Scalar::I8 => 1,
-        Scalar::U16 | Scalar::I16 => 2,
-        Scalar::U32 | Scalar::I32 | Scalar::F32 | Scalar::Char => 4,
-        Scalar::U64 | Scalar::I64 | Scalar::F64 => 8,
-        Scalar::Usize | Scalar::Isize => size_of::<usize>(),
-        Scalar::U128 | Scalar::I128 => 16,
-    }
-}
-
-/// Writes the scalar at `at`.
-///
-/// # Safety
-///
-/// A live scalar of the kind is at `at`, and its bound and the slack are reserved at the cursor.
-#[inline(always)]
-unsafe fn put_scalar(scalar: Scalar, at: *const u8, cursor: *mut u8) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match scalar {
-            Scalar::Bool | Scalar::U8 | Scalar::I8 => {
-                cursor.write(at.read());
-                cursor.add(1)
-            }
-            Scalar::U16 => put_varint(at.cast::<u16>().read().into(), cursor),
-            Scalar::U32 => put_varint(at.cast::<u32>().read().into(), cursor),
-            Scalar::U64 => put_varint(at.cast::<u64>().read(), cursor),
-            Scalar::Usize => put_varint(at.cast::<usize>().read() as u64, cursor),
-            Scalar::U128 => put_varint128(at.cast::<u128>().read(), cursor),
-            Scalar::I16 => put_varint(zigzag(at.cast::<i16>().read().into()), cursor),
-            Scalar::I32 => put_varint(zigzag(at.cast::<i32>().read().into()), cursor),
-            Scalar::I64 => put_varint(zigzag(at.cast::<i64>().read()), cursor),
-            Scalar::Isize => put_varint(zigzag(at.cast::<isize>().read() as i64), cursor),
-            Scalar::I128 => put_varint128(zigzag128(at.cast::<i128>().read()), cursor),
-            Scalar::F32 => {
-                let bytes = at.cast::<f32>().read().to_le_bytes();
-                cursor.cast::<[u8; 4]>().write_unaligned(bytes);
-                cursor.add(4)
-            }
-            Scalar::F64 => {
-                let bytes = at.cast::<f64>().read().to_le_bytes();
-                cursor.cast::<[u8; 8]>().write_unaligned(bytes);
-                cursor.add(8)
-            }
-            Scalar::Char => {
-                let mut utf8 = [0; 4];
-                let len = at.cast::<char>().read().encode_utf8(&mut utf8).len();
-                cursor.write(len as u8);
-                cursor.add(1).cast::<[u8; 4]>().write_unaligned(utf8);
-                cursor.add(1 + len)
-            }
-        }
-    }
-}
-
-/// Writes a number of at most ten bytes, and what is left of eight behind a short one.
-///
-/// # Safety
-///
-/// Its bound and the slack are reserved at the cursor.
-#[inline(always)]
-unsafe fn put_varint(value: u64, cursor: *mut u8) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if value < 0x80 {
-            cursor.write(value as u8);
-            return cursor.add(1);
-        }
-        if value < 1 << 56 {
-            let len = (u64::BITS - value.leading_zeros()).div_ceil(7);
-            let more = 0x8080_8080_8080_8080 & ((1u64 << (8 * (len - 1))) - 1);
-            let word = (spread(value) | more).to_le_bytes();
-            cursor.cast::<[u8; 8]>().write_unaligned(word);
-            return cursor.add(len as usize);
-        }
-        put_long(u128::from(value), cursor)
-    }
-}
-
-/// Writes a number of at most 19 bytes.
-///
-/// # Safety
-///
-/// As for [`put_varint`].
-#[inline(always)]
-unsafe fn put_varint128(value: u128, cursor: *mut u8) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match u64::try_from(value) {
-            Ok(value) => put_varint(value, cursor),
-            Err(_) => put_long(value, cursor),
-        }
-    }
-}
-
-#[inline(never)]
-unsafe fn put_long(mut value: u128, mut cursor: *mut u8) -> *mut u8 {
-    // SAFETY: the caller has reserved the number's bound.
-    unsafe {
-        while value >= 0x80 {
-            cursor.write(value as u8 | 0x80);
-            cursor = cursor.add(1);
-            value >>= 7;
-        }
-        cursor.write(value as u8);
-        cursor.add(1)
     }
 }

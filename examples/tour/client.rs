@@ -1,0 +1,207 @@
+//! The client: calls the bank, breaks things, and says what it saw.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use vox::{Rx, Tx, VoxError};
+
+use crate::process::ServerProcess;
+use crate::rows::{BadRow, Rows};
+use crate::service::{BankClient, Event, Money, Progress, Row, WeatherClient};
+
+/// How many bad lines of a file are shown.
+const SHOWN: usize = 10;
+/// How long an event may take that is sure to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub async fn run(file: &Path) -> Result<(), Box<dyn Error>> {
+    let rows = Rows::open(file)?;
+
+    heading("Two processes");
+    let server = ServerProcess::start()?;
+    println!("started a server: process {}, {}", server.id(), server.address());
+    let bank: BankClient = vox::connect(server.address()).await?;
+    println!("connected");
+    let mut feed = Feed::open(&bank).await?;
+
+    calls(&bank, &mut feed).await?;
+    import(&bank, &mut feed, rows).await?;
+    cancel(&bank, &mut feed).await?;
+    deadline(&bank, &mut feed).await?;
+    panic(&bank).await?;
+    refusal(&bank).await?;
+
+    heading("An orderly end");
+    for line in server.stop()?.lines() {
+        println!("server: {line}");
+    }
+    power_cut().await
+}
+
+/// Calls, and the application's own errors.
+async fn calls(bank: &BankClient, feed: &mut Feed) -> Result<(), Box<dyn Error>> {
+    heading("Calls");
+    println!("account 7 holds {}", Money(bank.balance(7).await?));
+    let left = bank.transfer(7, 8, 25_000).await?;
+    println!("250.00 sent from 7 to 8: 7 holds {}", Money(left));
+    feed.until(|event| matches!(event, Event::Transferred { .. })).await?;
+    failed("sending 9999.00 more", bank.transfer(7, 8, 999_900).await)?;
+    failed("asking for account 4711", bank.balance(4711).await)
+}
+
+/// A channel each way: rows go out, reports come in.
+async fn import(bank: &BankClient, feed: &mut Feed, rows: Rows) -> Result<(), Box<dyn Error>> {
+    heading("An import");
+    println!("reading {}", rows.file());
+    let began = Instant::now();
+    let (tx, rx) = vox::channel();
+    let (reports, mut reported) = vox::channel();
+    let importing = tokio::spawn(bank.import(rx, reports).into_future());
+    // Reading a file blocks, so it has a thread of its own. `send` waits for the server to keep up.
+    let runtime = tokio::runtime::Handle::current();
+    let reading = tokio::task::spawn_blocking(move || runtime.block_on(send_all(rows, tx)));
+    while let Some(sum) = reported.recv().await? {
+        println!("  the server has booked {} rows", sum.rows);
+    }
+    let (sent, bad) = match reading.await? {
+        Ok(read) => read,
+        Err(error) => {
+            importing.abort();
+            return Err(error);
+        }
+    };
+    let booked = importing.await??;
+    let took = began.elapsed();
+
+    for bad in bad.iter().take(SHOWN) {
+        println!("  left out {bad}");
+    }
+    if bad.len() > SHOWN {
+        println!("  left out {} more", bad.len() - SHOWN);
+    }
+    let pace = booked.rows as f64 / took.as_secs_f64();
+    println!("{} rows, {} in all, {} lines left out", booked.rows, Money(booked.cents), bad.len());
+    println!("{} ms, {pace:.0} rows/s", took.as_millis());
+    if booked != sent {
+        return Err(format!("sent {sent:?}, but the server booked {booked:?}").into());
+    }
+    println!("what was sent and what was booked are the same");
+    feed.until(|event| matches!(event, Event::Imported(_))).await
+}
+
+async fn send_all(mut rows: Rows, tx: Tx<Row>) -> Result<(Progress, Vec<BadRow>), Box<dyn Error + Send + Sync>> {
+    let (mut sent, mut bad) = (Progress::default(), Vec::new());
+    while let Some(row) = rows.next()? {
+        match row {
+            Ok(row) => {
+                sent.rows += 1;
+                sent.cents += row.cents;
+                tx.send(row).await?;
+            }
+            Err(row) => bad.push(row),
+        }
+    }
+    tx.close();
+    Ok((sent, bad))
+}
+
+/// Dropping a call's future cancels the call.
+async fn cancel(bank: &BankClient, feed: &mut Feed) -> Result<(), Box<dyn Error>> {
+    heading("A cancel");
+    let auditing = tokio::spawn(bank.audit(7).into_future());
+    feed.until(|event| matches!(event, Event::AuditStarted { .. })).await?;
+    let cancelled = Instant::now();
+    auditing.abort();
+    println!("dropped the call");
+    feed.until(|event| *event == Event::AuditStopped { account: 7, finished: false }).await?;
+    println!("its handler had stopped {} ms later", cancelled.elapsed().as_millis());
+    Ok(())
+}
+
+/// A deadline holds on both sides.
+async fn deadline(bank: &BankClient, feed: &mut Feed) -> Result<(), Box<dyn Error>> {
+    heading("A deadline");
+    let began = Instant::now();
+    failed("an audit in 50 ms", bank.audit(9).timeout(Duration::from_millis(50)).await)?;
+    println!("the caller knew after {} ms", began.elapsed().as_millis());
+    feed.until(|event| *event == Event::AuditStopped { account: 9, finished: false }).await
+}
+
+/// A handler's panic is its own call's affair.
+async fn panic(bank: &BankClient) -> Result<(), Box<dyn Error>> {
+    heading("A panic");
+    println!("May turned over {}", Money(bank.turnover(5).await?));
+    failed("the turnover of month 13", bank.turnover(13).await)?;
+    println!("the next call is answered: June turned over {}", Money(bank.turnover(6).await?));
+    Ok(())
+}
+
+/// What is not there is refused, with the reason.
+async fn refusal(bank: &BankClient) -> Result<(), Box<dyn Error>> {
+    heading("A refusal");
+    match vox::Client::caller(bank).session().open::<WeatherClient>().await {
+        Err(error) => println!("opening the service `Weather`: {error}"),
+        Ok(_) => return Err("the bank tells the weather".into()),
+    }
+    match vox::connect::<BankClient>("tcp://127.0.0.1:1").await {
+        Err(error) => println!("connecting where nobody listens: {error}"),
+        Ok(_) => return Err("somebody listens at port 1".into()),
+    }
+    Ok(())
+}
+
+/// A server that is gone without a word.
+async fn power_cut() -> Result<(), Box<dyn Error>> {
+    heading("A power cut");
+    let server = ServerProcess::start()?;
+    let bank: BankClient = vox::connect(server.address()).await?;
+    let mut feed = Feed::open(&bank).await?;
+    let auditing = tokio::spawn(bank.audit(7).into_future());
+    feed.until(|event| matches!(event, Event::AuditStarted { .. })).await?;
+    server.kill()?;
+    println!("killed a server in the middle of an audit");
+    failed("the audit", auditing.await?)?;
+    failed("a call after that", bank.balance(7).await)?;
+    match feed.0.recv().await {
+        Err(error) => println!("the feed: {error}"),
+        Ok(event) => return Err(format!("the feed went on: {event:?}").into()),
+    }
+    Ok(())
+}
+
+/// What the bank tells its watchers.
+struct Feed(Rx<Event>);
+
+impl Feed {
+    async fn open(bank: &BankClient) -> Result<Self, Box<dyn Error>> {
+        let (tx, rx) = vox::channel();
+        bank.watch(tx).await?;
+        Ok(Self(rx))
+    }
+
+    /// Prints events up to the one that is waited for.
+    async fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> Result<(), Box<dyn Error>> {
+        loop {
+            let event = tokio::time::timeout(PATIENCE, self.0.recv()).await??.ok_or("the bank closed its feed")?;
+            println!("  feed: {event}");
+            if wanted(&event) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn heading(title: &str) {
+    println!("\n{title}");
+}
+
+/// Shows a failure that was meant to happen. `ran` is what a caller needs to know before it tries again.
+fn failed<T, E: Display>(what: &str, result: Result<T, VoxError<E>>) -> Result<(), Box<dyn Error>> {
+    match result {
+        Err(error) => println!("{what}: {error} [{}; ran: {:?}]", error.kind(), error.ran()),
+        Ok(_) => return Err(format!("{what} went well, and should not have").into()),
+    }
+    Ok(())
+}

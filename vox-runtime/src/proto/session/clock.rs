@@ -1,0 +1,57 @@
+//! What happens because time passes: deadlines, and a peer that is silent for too long.
+
+use std::time::Instant;
+
+use super::{Session, earlier};
+use crate::error::EndReason;
+use crate::wire::Frame;
+
+impl Session {
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.ended.is_some() {
+            return None;
+        }
+        earlier(self.deadline, self.keepalive_due())
+    }
+
+    /// When the peer is probed next, or given up. A limit past the end of time is never reached.
+    fn keepalive_due(&self) -> Option<Instant> {
+        match self.probed {
+            Some(at) => at.checked_add(self.limits.keepalive_timeout),
+            None if self.is_live() => self.last_heard.checked_add(self.limits.keepalive),
+            // Nothing waits for the peer, but a peer that is gone must not keep its place for ever.
+            None => self.last_heard.checked_add(self.limits.idle_keepalive),
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.ended.is_some() {
+            return;
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.expire(now);
+        }
+        if self.keepalive_due().is_none_or(|due| due > now) {
+            return;
+        }
+        if self.probed.is_some() {
+            self.end(EndReason::KeepaliveTimeout);
+        } else {
+            self.probed = Some(now);
+            self.fx.send(&Frame::Ping { nonce: 0 });
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let mut next = None;
+        for (_, calling) in self.calling.iter_mut() {
+            next = earlier(next, calling.expire(now, &mut self.fx));
+        }
+        for (_, serving) in self.serving.iter_mut() {
+            next = earlier(next, serving.expire(now, &mut self.detached, &mut self.fx));
+        }
+        self.deadline = next;
+    }
+}
