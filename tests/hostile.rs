@@ -83,6 +83,7 @@ trait Prey {
     async fn list(&self, numbers: Vec<u64>) -> u64;
     async fn units(&self, units: Vec<()>) -> u64;
     async fn wait(&self);
+    async fn big(&self, len: u64) -> Vec<u8>;
     async fn drink(&self, numbers: Rx<u64>) -> u64;
     async fn sit_on(&self, numbers: Rx<u64>);
     async fn pour(&self, to: u64, numbers: Tx<u64>) -> u64;
@@ -108,6 +109,9 @@ impl Prey for Deer {
         self.started.add();
         let _stopped = self.stopped.on_drop();
         std::future::pending::<()>().await;
+    }
+    async fn big(&self, len: u64) -> Vec<u8> {
+        vec![1; len as usize]
     }
     async fn drink(&self, mut numbers: Rx<u64>) -> u64 {
         let mut count = 0;
@@ -474,10 +478,17 @@ async fn refused_opens_leave_nothing_behind() {
 
 /// The attacked end over a memory link of this capacity: nothing but what the test does moves.
 async fn cornered(capacity: usize) -> (Raw, Deer, tokio::task::JoinHandle<Result<(), vox::ServeError>>) {
+    cornered_with(capacity, limits()).await
+}
+
+async fn cornered_with(
+    capacity: usize,
+    limits: Limits,
+) -> (Raw, Deer, tokio::task::JoinHandle<Result<(), vox::ServeError>>) {
     watch_panics();
     let (ours, theirs) = tokio::io::duplex(capacity);
     let deer = Deer::default();
-    let builder = Server::builder().service(PreyDispatcher::new(deer.clone())).limits(limits());
+    let builder = Server::builder().service(PreyDispatcher::new(deer.clone())).limits(limits);
     let server = tokio::spawn(builder.serve_link(Link::new(theirs, "hostile")));
     (Raw::initiate(ours, Some("Prey")).await, deer, server)
 }
@@ -534,6 +545,30 @@ async fn a_peer_that_stops_reading_is_given_up_in_time_and_memory() {
     drop((peer, deer));
 }
 
+/// Large replies to small calls: no further handlers start while nobody reads what is there.
+#[tokio::test(start_paused = true)]
+async fn replies_that_nobody_reads_are_not_made_without_end() {
+    let limits = Limits { max_calls: 1_000, ..Limits::default() };
+    let (mut peer, _, _server) = cornered_with(1 << 10, limits).await;
+    let marked = mark();
+    for n in 0..100u64 {
+        peer.send(&call(1, 2 * n + 1, "Prey.big", &[0x80, 0x80, 0x08])).await;
+        if n == 50 {
+            peer.send(&frame(raw::CANCEL).var(1).var(101)).await;
+        }
+    }
+    settle().await;
+    assert!(grown(marked) < 2 << 20, "{}", grown(marked));
+    let mut answered = Vec::new();
+    for _ in 0..100 {
+        let (request, payload) = reply(&mut peer).await;
+        assert_eq!(payload.len(), if request == 101 { 2 } else { (128 << 10) + 4 });
+        answered.push(request);
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, (0..100).map(|n| 2 * n + 1).collect::<Vec<_>>());
+}
+
 #[tokio::test(start_paused = true)]
 async fn pitfall_34_no_memory_is_made_for_a_length_before_its_bytes_come() {
     let (mut peer, _, server) = cornered(1 << 10).await;
@@ -551,6 +586,45 @@ async fn pitfall_34_no_memory_is_made_for_a_length_before_its_bytes_come() {
     let (_, payload) = reply(&mut peer).await;
     assert_eq!(payload[..2], [1, 2]);
     assert!(grown(marked) < 32 << 10, "{}", grown(marked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_14_replies_that_the_runtime_makes_leave_no_memory_behind() {
+    let (mut peer, _, _server) = cornered(1 << 12).await;
+    let mut request = 1;
+    let mut marked = 0;
+    for n in 0..3_000 {
+        if n == 1_000 {
+            marked = mark();
+        }
+        let made = match n % 3 {
+            0 => call(1, request, "Prey.absent", &[]),
+            1 => call(1, request, "Prey.echo", &[]),
+            _ => call(1, request, "Prey.wait", &[]),
+        };
+        peer.write(&wire([made, frame(raw::CANCEL).var(1).var(request)])).await;
+        assert_eq!(reply(&mut peer).await.0, request);
+        request += 2;
+    }
+    let kept = LIVE.get() - marked;
+    assert!(kept < 8 << 10, "{kept}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_30_items_that_come_with_their_call_or_before_its_handler_are_received_in_order() {
+    let (mut peer, _, _server) = cornered(1 << 12).await;
+    for n in 0..100u64 {
+        let (request, channel) = (2 * n + 1, 2 * n + 1);
+        let close = frame(raw::CLOSE).var(1).var(channel).var(0);
+        let drink = call_with(1, request, "Prey.drink", &[(channel, 0)], &[0]);
+        let all = wire([drink, items(channel, 3), items(channel, 5), close]);
+        // In one go, or in two pieces: whichever part is there when the handler starts.
+        let cut = all.len() * n as usize / 99;
+        peer.write(&all[..cut]).await;
+        settle().await;
+        peer.write(&all[cut..]).await;
+        assert_eq!(reply(&mut peer).await, (request, vec![0, 8]));
+    }
 }
 
 /// What waits for a slow reader is bounded by the window, whatever it came in among.

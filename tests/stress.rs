@@ -4,11 +4,15 @@
 
 mod support;
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use support::Count;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 use vox::transport::Link;
 use vox::{Limits, Rx, Server, Tx, VoxError};
@@ -236,6 +240,73 @@ async fn lone_calls_over_a_narrow_link_are_never_forgotten() {
         for _ in 0..2_000 {
             // Without a deadline, whose timer would wake whoever sleeps too long.
             assert_eq!(mill.text(&text).timeout(Duration::MAX).await.as_deref(), Ok(text.as_str()));
+        }
+    })
+    .await;
+}
+
+/// A link that is full once, and free again before whoever found it full has said so.
+struct Tripping {
+    inner: tokio::io::WriteHalf<tokio::io::DuplexStream>,
+    trips: Arc<AtomicBool>,
+    reads: Count,
+}
+
+/// Its other half, which the session's task polls in every turn.
+struct Turning {
+    inner: tokio::io::ReadHalf<tokio::io::DuplexStream>,
+    reads: Count,
+}
+
+impl AsyncRead for Turning {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.reads.add();
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tripping {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.trips.swap(false, Ordering::SeqCst) {
+            return Pin::new(&mut self.inner).poll_write(cx, buf);
+        }
+        let before = self.reads.get();
+        cx.waker().wake_by_ref();
+        // The session's task comes, finds somebody writing, and goes to sleep again. Where it does not come, it is
+        // the one that writes.
+        for _ in 0..200 {
+            std::thread::sleep(Duration::from_millis(1));
+            if self.reads.get() > before {
+                std::thread::sleep(Duration::from_millis(10));
+                break;
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wake_that_comes_while_a_caller_writes_is_not_lost() {
+    in_time(async {
+        let (ours, theirs) = tokio::io::duplex(1 << 10);
+        tokio::spawn(vox::serve(Link::new(theirs, "tripping"), MillDispatcher::new(Miller::default())));
+        let (trips, reads) = (Arc::new(AtomicBool::new(false)), Count::default());
+        let (inner, write) = tokio::io::split(ours);
+        let write = Tripping { inner: write, trips: Arc::clone(&trips), reads: reads.clone() };
+        let link = Link::from_halves(Turning { inner, reads }, write, "tripping");
+        let mill: MillClient = vox::connect(link).await.expect("a session");
+        for n in 0..10 {
+            assert_eq!(mill.echo(n).timeout(Duration::MAX).await, Ok(n));
+            trips.store(true, Ordering::SeqCst);
+            assert_eq!(mill.echo(n).timeout(Duration::MAX).await, Ok(n));
         }
     })
     .await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vox::{Limits, NotSent, Ran, VoxError};
 
-use crate::lab::{chain, lab, lab_with};
+use crate::lab::{Bench, LabClient, LabDispatcher, chain, lab, lab_with, serve};
 use crate::support::settle;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -108,14 +108,33 @@ async fn a_call_that_was_never_polled_is_never_made() {
     assert_eq!(probe.started.get(), 0);
 }
 
+/// What an aborted handler drops takes the session's lock: a call on the same session, and its connection.
+#[tokio::test(start_paused = true)]
+async fn pitfall_26_a_handler_whose_drop_uses_its_own_session_can_be_aborted() {
+    let (ours, theirs) = vox::transport::memory_pair();
+    let (there, here) = (Bench::default(), Bench::default());
+    let (far, near) = (there.probe.clone(), here.probe.clone());
+    serve(theirs, there, Limits::default());
+    let lab: LabClient = vox::connect(ours).serving(LabDispatcher::new(here)).await.expect("a session");
+    for n in 1..=20 {
+        let call = tokio::spawn(lab.call_back_hang().into_future());
+        settle().await;
+        assert_eq!((far.started.get(), near.started.get()), (n, n));
+        call.abort();
+        settle().await;
+        assert_eq!((far.stopped.get(), near.stopped.get()), (n, n));
+    }
+    let late = lab.call_back_hang().timeout(SOON).await;
+    assert_eq!(late, Err(VoxError::DeadlineExceeded));
+    assert_eq!(lab.echo(1).await, Ok(1));
+}
+
 /// The timer that was set for a call that ended in time fires for nothing; the next one must still be set.
 #[tokio::test(start_paused = true)]
 async fn a_deadline_holds_after_an_earlier_timer_fired_for_nothing() {
-    let (lab, _) = lab().await;
-    let silent = crate::support::raw::LIMITS;
     let (ours, theirs) = tokio::io::duplex(64 << 10);
     let peer = tokio::spawn(async move {
-        let mut peer = crate::support::raw::Raw::accept(theirs, silent).await;
+        let mut peer = crate::support::raw::Raw::accept(theirs, crate::support::raw::LIMITS).await;
         // Answers one call, with 1, and is silent from then on.
         let call = peer.read_kind(crate::support::raw::CALL).await;
         let mut fields = call.reader();
@@ -124,12 +143,12 @@ async fn a_deadline_holds_after_an_earlier_timer_fired_for_nothing() {
         peer.send(&reply.u8(0).var(1)).await;
         while peer.read().await.is_some() {}
     });
-    let raw: crate::lab::LabClient = vox::connect(vox::transport::Link::new(ours, "raw")).await.expect("welcome");
+    let raw: LabClient = vox::connect(vox::transport::Link::new(ours, "raw")).await.expect("welcome");
     assert_eq!(raw.echo(1).timeout(SOON).await, Ok(1));
     tokio::time::sleep(Duration::from_secs(60)).await;
     let before = tokio::time::Instant::now();
     assert_eq!(raw.echo(2).timeout(SOON).await, Err(VoxError::DeadlineExceeded));
     assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
-    drop((raw, lab));
+    drop(raw);
     peer.await.expect("no panic");
 }

@@ -72,6 +72,7 @@ pub trait Lab {
     async fn relay_millis_left(&self) -> Option<u64>;
     async fn relay_metadata(&self, key: String) -> Option<String>;
     async fn call_back(&self, cx: &vox::Context, n: u64) -> u64;
+    async fn call_back_hang(&self, cx: &vox::Context);
     async fn sum(&self, numbers: Rx<u64>) -> u64;
     async fn first(&self, count: u64, numbers: Rx<u64>) -> Vec<u64>;
     async fn count(&self, to: u64, numbers: Tx<u64>) -> u64;
@@ -208,6 +209,12 @@ impl Lab for Bench {
     async fn call_back(&self, cx: &vox::Context, n: u64) -> u64 {
         let echo: LabClient = cx.session().open().await.expect("the caller serves");
         echo.echo(n).await.expect("the caller answers")
+    }
+    async fn call_back_hang(&self, cx: &vox::Context) {
+        let _stopped = self.probe.stopped.on_drop();
+        let back: LabClient = cx.session().open().await.expect("the caller serves");
+        self.probe.started.add();
+        let _ = back.hang().await;
     }
     async fn sum(&self, mut numbers: Rx<u64>) -> u64 {
         let mut sum = 0;

@@ -31,6 +31,39 @@ async fn pitfall_16_callers_never_exceed_the_announced_calls_and_wait_in_order()
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_slots_that_are_free_at_once_are_taken_at_once() {
+    let (lab, probe) = lab_with(Limits { max_calls: 2, ..Limits::default() }).await;
+    let calls: Vec<_> = (0..6).map(|n| tokio::spawn(lab.gate(n).into_future())).collect();
+    settle().await;
+    for started in [4, 6] {
+        probe.gate.add_permits(2);
+        settle().await;
+        assert_eq!(probe.started.get(), started);
+    }
+    probe.gate.add_permits(2);
+    for call in calls {
+        assert!(call.await.expect("no panic").is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_call_that_is_dropped_when_its_turn_came_leaves_the_turn_to_the_next() {
+    let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;
+    let first = tokio::spawn(lab.gate(1).into_future());
+    settle().await;
+    let mut second = Box::pin(lab.gate(2).into_future());
+    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(second.as_mut().poll(cx))).await.is_pending());
+    let third = tokio::spawn(lab.echo(3).into_future());
+    settle().await;
+    probe.gate.add_permits(1);
+    assert_eq!(first.await.expect("no panic"), Ok(1));
+    settle().await;
+    assert!(!third.is_finished(), "it is the second's turn");
+    drop(second);
+    assert_eq!(third.await.expect("no panic"), Ok(3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_with_channels_wait_for_room_and_those_behind_them_for_their_turn() {
     let (lab, probe) = lab_with(Limits { max_channels: 2, ..Limits::default() }).await;
     let (kept, first) = vox::channel();

@@ -1,7 +1,7 @@
 //! The state of one session, and the only way to change it.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -47,7 +47,7 @@ pub(crate) struct State {
     /// Handlers that have a task of their own.
     pub(super) tasks: HashMap<(ConnectionId, RequestId), AbortHandle>,
     /// Requests for the driver to host.
-    pub(super) requests: Vec<Request>,
+    pub(super) requests: VecDeque<Request>,
     pub(super) writing: Writing,
     /// Somebody else than the driver found the link full. The driver tries again: the wake for it may have come
     /// while that other was still at it.
@@ -166,7 +166,7 @@ impl Shared {
             next_ticket: 0,
             queue_deadline: None,
             tasks: HashMap::new(),
-            requests: Vec::new(),
+            requests: VecDeque::new(),
             writing: Writing::default(),
             unwatched: false,
             stalled: None,
@@ -228,7 +228,7 @@ impl Shared {
 
 impl State {
     /// Drains the session.
-    fn settle(&mut self, router: &Router) {
+    pub(super) fn settle(&mut self, router: &Router) {
         while let Some(output) = self.session.poll_output() {
             self.on_output(output, router);
         }
@@ -257,7 +257,7 @@ impl State {
                 let busy = HandlerEnd::Failed(Failure::Busy);
                 self.session.handler_ended(request.connection, request.request, busy);
             }
-            Output::Dispatch(request) => self.requests.push(request),
+            Output::Dispatch(request) => self.requests.push_back(request),
             Output::AbortHandler { connection, request } => self.abort(connection, request),
             Output::Deliver { token, items } => {
                 if let Some(receiver) = self.endpoints.get_mut(token).and_then(Endpoint::as_receiver) {
@@ -338,10 +338,13 @@ impl State {
         }
     }
 
-    /// Gives the driver what it is to host.
-    pub(super) fn take_requests(&mut self, router: &Router, into: &mut Vec<Request>) {
-        self.settle(router);
-        std::mem::swap(&mut self.requests, into);
+    /// The next request to host. None while the outbox is full: whoever reads no replies gets no more made.
+    pub(super) fn next_request(&mut self) -> Option<Request> {
+        if self.may_host() { self.requests.pop_front() } else { None }
+    }
+
+    pub(super) fn may_host(&self) -> bool {
+        !self.requests.is_empty() && (!self.session.outbox_is_full() || self.session.end_reason().is_some())
     }
 
     // ---- the queue of calls ----
@@ -435,7 +438,7 @@ impl State {
         let timeout = self.next_timeout();
         let sooner = timeout.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
         let broken = self.link_error.is_some() || self.session.end_reason().is_some();
-        if sooner || broken || self.unwatched || self.may_write() {
+        if sooner || broken || self.unwatched || self.may_write() || self.may_host() {
             // Once woken it will look at everything; until then nobody need wake it again.
             self.driver_awake = true;
             self.after.wakes.push(self.driver.clone());

@@ -35,7 +35,6 @@ pub(super) struct Driver {
     /// How much the next read asks for.
     appetite: usize,
     hosting: Hosting,
-    requests: Vec<Request>,
     sleep: Pin<Box<Sleep>>,
     /// The timer may know another waker.
     waker_is_new: bool,
@@ -61,7 +60,6 @@ impl Driver {
             buffer: BytesMut::new(),
             appetite: READ_MIN,
             hosting: Hosting::default(),
-            requests: Vec::new(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             waker_is_new: true,
             lingering: None,
@@ -140,19 +138,25 @@ impl Driver {
     /// Handles every whole frame in the buffer.
     fn serve_buffer(&mut self, cx: &mut Context<'_>) {
         loop {
-            let Self { shared, buffer, requests, .. } = self;
-            let mut clock = now();
-            let more = shared.change(|state| {
+            let Self { shared, buffer, .. } = self;
+            let clock = now();
+            let (more, first) = shared.change(|state| {
                 let more = handle_frames(&mut state.session, clock, buffer, shared.limits.max_message_bytes);
-                state.take_requests(&shared.router, requests);
-                more
+                state.settle(&shared.router);
+                (more, state.next_request())
             });
-            for request in self.requests.drain(..) {
-                self.hosting.host(&self.shared, request, &mut clock, cx);
-            }
+            self.host(first, clock, cx);
             if !more {
                 return;
             }
+        }
+    }
+
+    /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room.
+    fn host(&mut self, mut next: Option<Request>, mut clock: Instant, cx: &mut Context<'_>) {
+        while let Some(request) = next {
+            self.hosting.host(&self.shared, request, &mut clock, cx);
+            next = self.shared.lock().next_request();
         }
     }
 
@@ -179,6 +183,12 @@ impl Driver {
             }
             drop(state);
             self.look_around();
+            return true;
+        }
+        let waiting = state.next_request();
+        if waiting.is_some() {
+            drop(state);
+            self.host(waiting, now(), cx);
             return true;
         }
         if state.may_write() || state.unwatched || (state.session.end_reason().is_some() && lingering.is_none()) {
