@@ -352,7 +352,7 @@ async fn opens_that_race_end_in_a_connection_or_a_refusal() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sessions_that_end_under_load_leave_nobody_waiting() {
     in_time(async {
-        for round in 0..40u64 {
+        for round in 0..20u64 {
             let miller = Miller::default();
             let (ours, theirs, wire) = support::Wire::with_capacity(1 << 10);
             let builder = Server::builder().service(MillDispatcher::new(miller.clone()));
@@ -373,7 +373,7 @@ async fn sessions_that_end_under_load_leave_nobody_waiting() {
                     assert!(mill.echo(1).await.is_err());
                 });
             }
-            yields(round * 20).await;
+            yields(round * 40).await;
             match round % 4 {
                 0 => wire.cut(),
                 1 => server.abort(),
