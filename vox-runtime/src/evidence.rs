@@ -12,7 +12,6 @@ use crate::codec::{Plan, PlanError};
 use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy};
 use crate::error::VoxError;
 use crate::ids::MethodId;
-use crate::reply::Reply;
 
 /// Constant evidence that `T` is `Facet`, or that it is not.
 pub struct Wire<T> {
@@ -64,13 +63,18 @@ impl<T> Wire<T> {
         }
     }
 
+    /// The descriptor of an argument. `channels` is [`ArgPlan::channels`] of its plan.
+    pub const fn arg(self, name: &'static str, channels: fn() -> Result<bool, &'static PlanError>) -> ArgDescriptor {
+        ArgDescriptor { name, shape: self.shape(), plan: channels }
+    }
+
     /// The plan of the argument `name` of `method`, which is spelt `ty`. Stops the compilation without evidence.
     #[track_caller]
-    pub const fn argument(self, name: &'static str, method: &str, ty: &str) -> ArgPlan<T> {
+    pub const fn argument(self, name: &str, method: &str, ty: &str) -> ArgPlan<T> {
         if self.shape.is_none() {
             complain(&["argument `", name, "` of `", method, STRANDED, ty, NOT_FACET]);
         }
-        ArgPlan { name, shape: self.shape(), plan: self.plan() }
+        ArgPlan(self.plan())
     }
 
     /// Stops the compilation unless `T`, which is what `method` returns when it succeeds, crosses the wire.
@@ -184,38 +188,29 @@ impl<T, E> Clone for ReplyWire<T, E> {
 impl<T, E> Copy for ReplyWire<T, E> {}
 
 /// The plan of one argument, for a `static`.
-pub struct ArgPlan<T> {
-    name: &'static str,
-    shape: &'static Shape,
-    plan: Plan<T>,
-}
+pub struct ArgPlan<T>(Plan<T>);
 
 impl<T> ArgPlan<T> {
     /// Compiles the plan: whether the argument carries channels, or why it cannot cross the wire.
     pub fn channels(&'static self) -> Result<bool, &'static PlanError> {
-        self.plan.program().map(|program| program.has_channels())
-    }
-
-    /// The descriptor of the argument. `channels` is [`ArgPlan::channels`] of this plan.
-    pub const fn described(&self, channels: fn() -> Result<bool, &'static PlanError>) -> ArgDescriptor {
-        ArgDescriptor { name: self.name, shape: self.shape, plan: channels }
+        self.0.program().map(|program| program.has_channels())
     }
 
     pub(crate) fn plan(&self) -> &Plan<T> {
-        &self.plan
+        &self.0
     }
 }
 
-/// The descriptor of a method that takes nothing, is documented nowhere and promises nothing: what a method says beyond
-/// that is written over it.
-pub const fn method<T, E>(id: u64, service: &'static str, name: &'static str, reply: &Reply<T, E>) -> MethodDescriptor {
+/// The descriptor of a method that takes and returns nothing, is documented nowhere and promises nothing: what a method
+/// says beyond its name is written over it.
+pub const fn method(id: u64, service: &'static str, name: &'static str) -> MethodDescriptor {
     MethodDescriptor {
         id: MethodId(id),
         service,
         name,
         docs: "",
         args: &[],
-        response: reply.shape(),
+        response: ReplyWire::<(), Infallible>::CROSSES.shape(),
         policy: RetryPolicy::VOLATILE,
         timeout: None,
     }

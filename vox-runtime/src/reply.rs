@@ -2,31 +2,23 @@
 
 use std::fmt;
 
-use facet::Shape;
-
 use crate::codec::{Budget, Decoder, EncodeError, Encoder, Plan};
 use crate::error::VoxError;
-use crate::evidence::{ReplyWire, Wire};
+use crate::evidence::Wire;
 use crate::limits::Limits;
 use crate::wire::{ERR, Failure, OK, USER};
 use bytes::Bytes;
 
 /// The plans of one method's response, for both ends. Compiled on first use.
 pub struct Reply<T, E> {
-    shape: &'static Shape,
     ok: Plan<T>,
     err: Plan<E>,
 }
 
 impl<T, E> Reply<T, E> {
     /// For a `static`. Stops the compilation where there is no evidence.
-    pub const fn new(whole: ReplyWire<T, E>, ok: Wire<T>, err: Wire<E>) -> Self {
-        Self { shape: whole.shape(), ok: ok.plan(), err: err.plan() }
-    }
-
-    /// The response's shape.
-    pub(crate) const fn shape(&self) -> &'static Shape {
-        self.shape
+    pub const fn new(ok: Wire<T>, err: Wire<E>) -> Self {
+        Self { ok: ok.plan(), err: err.plan() }
     }
 
     /// Appends the response. Says why where it cannot be encoded.

@@ -1,11 +1,14 @@
 //! The static description of a service, and the plans that calls go by.
 //!
 //! Nothing here asks a type for `Facet`: plans are made of evidence that is there if the type has it, and `evidence` says so once if
-//! it is not.
+//! it is not. Descriptors look at the evidence alone, never at a plan, so that a plan that cannot be made is one error.
+
+use std::borrow::Cow;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::evidence::Subject;
@@ -69,10 +72,10 @@ fn one(index: usize, method: &Method, service: &Service) -> TokenStream {
     let cfg = &method.attrs.cfg;
     let plans = on_the_wire(method).map(|(position, param)| argument(index, position, param, method, service));
     let reply = reply(index, method, service);
-    let Items { method: descriptor, reply: reply_plan, .. } = Items::of(index);
+    let Items { method: descriptor, .. } = Items::of(index);
     let id = id_literal(method);
     let (service_name, name) = (&service.wire, &method.wire);
-    let plain = quote!(__vox::method(#id, #service_name, #name, &#reply_plan));
+    let plain = quote!(__vox::method(#id, #service_name, #name));
     let said = said(index, method);
     let value = if said.is_empty() { plain } else { quote!(__vox::MethodDescriptor { #(#said,)* ..#plain }) };
     quote! {
@@ -91,13 +94,18 @@ fn said(index: usize, method: &Method) -> Vec<TokenStream> {
         said.push(quote!(docs: #docs));
     }
     let args: Vec<TokenStream> = on_the_wire(method)
-        .map(|(position, _)| {
+        .map(|(position, param)| {
             let plan = plan(index, position);
-            quote!(#plan.described(|| #plan.channels()))
+            let (name, ty) = (wire_name(param), wire_type(param));
+            quote!(__vox::Wire::<#ty>::CROSSES.arg(#name, || #plan.channels()))
         })
         .collect();
     if !args.is_empty() {
         said.push(quote!(args: &[#(#args),*]));
+    }
+    if !matches!(method.returns, Returns::Unit) {
+        let (ok, err) = outcome_types(index, method);
+        said.push(quote!(response: __vox::ReplyWire::<#ok, #err>::CROSSES.shape()));
     }
     said.extend(policy(&method.options).map(|policy| quote!(policy: #policy)));
     said.extend(method.options.timeout.map(|timeout| {
@@ -107,27 +115,28 @@ fn said(index: usize, method: &Method) -> Vec<TokenStream> {
     said
 }
 
+/// What an argument is called on the wire.
+fn wire_name(param: &Param) -> String {
+    param.ident.unraw().to_string()
+}
+
+/// What an argument is on the wire.
+fn wire_type(param: &Param) -> Cow<'_, Type> {
+    match param.kind {
+        ParamKind::Str => Cow::Owned(Type::Verbatim(owner(Lent::Str))),
+        ParamKind::Bytes => Cow::Owned(Type::Verbatim(owner(Lent::Bytes))),
+        ParamKind::Owned | ParamKind::Context => Cow::Borrowed(&param.ty),
+    }
+}
+
 /// The plan of one argument.
 fn argument(index: usize, position: usize, param: &Param, method: &Method, service: &Service) -> TokenStream {
     let cfg = &method.attrs.cfg;
-    let name = syn::ext::IdentExt::unraw(&param.ident).to_string();
+    let (name, ty) = (wire_name(param), wire_type(param));
     let plan = plan(index, position);
-    let owned;
-    let ty = match param.kind {
-        ParamKind::Str => Some(Lent::Str),
-        ParamKind::Bytes => Some(Lent::Bytes),
-        ParamKind::Owned | ParamKind::Context => None,
-    };
-    let ty = match ty {
-        Some(lent) => {
-            owned = Type::Verbatim(owner(lent));
-            &owned
-        }
-        None => &param.ty,
-    };
     let called = format!("{}::{}", service.ident, method.ident);
     let place = format!("argument `{name}`");
-    let evidence = Subject { method: &called, place: &place, ty }.checked("argument", &quote!(#name,));
+    let evidence = Subject { method: &called, place: &place, ty: &ty }.checked("argument", &quote!(#name,));
     quote! {
         #(#cfg)*
         static #plan: __vox::Plan<#ty> = #evidence;
@@ -166,7 +175,7 @@ fn reply(index: usize, method: &Method, service: &Service) -> TokenStream {
         #alias
         #(#cfg)*
         static #reply: __vox::Reply<#ok, #err> =
-            __vox::Reply::new(__vox::ReplyWire::<#ok, #err>::CROSSES, #ok_evidence, #err_evidence);
+            __vox::Reply::new(#ok_evidence, #err_evidence);
     }
 }
 

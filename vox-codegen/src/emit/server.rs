@@ -1,7 +1,7 @@
 //! The server's side: the trait to implement, and the dispatcher that finds the method by its id.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::visit_mut::VisitMut;
 use syn::{Lifetime, Path, Type, TypeReference, parse_quote};
 
@@ -47,9 +47,21 @@ fn signature(method: &Method, vox: &Path) -> TokenStream {
     }
     let generics = lifetime.as_ref().map(|lifetime| quote!(<#lifetime>));
     // Notes of the compiler point at the method's name, not at the attribute above the trait.
+    let vox = located(vox, ident.span());
     quote_spanned! {ident.span()=>
         fn #ident #generics (&#lifetime self, #(#params),*) -> impl #vox::__private::SendFuture<Output = #output>;
     }
+}
+
+/// `path` as if it were written at `span`, but for `$crate`, which is known by its own.
+fn located(path: &Path, span: Span) -> TokenStream {
+    let moved = path.to_token_stream().into_iter().map(|mut token| {
+        if token.to_string() != "$crate" {
+            token.set_span(span);
+        }
+        token
+    });
+    moved.collect()
 }
 
 /// Gives the one reference in a result its lifetime.

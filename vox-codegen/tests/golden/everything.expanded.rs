@@ -82,10 +82,6 @@ const _: () = {
         <__VoxOutcome0 as __vox::Returned>::Ok,
         <__VoxOutcome0 as __vox::Returned>::Err,
     > = __vox::Reply::new(
-        __vox::ReplyWire::<
-            <__VoxOutcome0 as __vox::Returned>::Ok,
-            <__VoxOutcome0 as __vox::Returned>::Err,
-        >::CROSSES,
         __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Ok>::CROSSES
             .inside("result", "Everything::do_it", "io::Result<u64>"),
         __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Err>::CROSSES
@@ -94,13 +90,21 @@ const _: () = {
     #[cfg(feature = "extra")]
     static __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
         args: &[
-            __VOX_PLAN_0_0.described(|| __VOX_PLAN_0_0.channels()),
-            __VOX_PLAN_0_1.described(|| __VOX_PLAN_0_1.channels()),
-            __VOX_PLAN_0_2.described(|| __VOX_PLAN_0_2.channels()),
+            __vox::Wire::<::std::string::String>::CROSSES
+                .arg("name", || __VOX_PLAN_0_0.channels()),
+            __vox::Wire::<::std::vec::Vec<u8>>::CROSSES
+                .arg("bytes", || __VOX_PLAN_0_1.channels()),
+            __vox::Wire::<Vec<Option<Kind>>>::CROSSES
+                .arg("type", || __VOX_PLAN_0_2.channels()),
         ],
+        response: __vox::ReplyWire::<
+            <__VoxOutcome0 as __vox::Returned>::Ok,
+            <__VoxOutcome0 as __vox::Returned>::Err,
+        >::CROSSES
+            .shape(),
         policy: __vox::RetryPolicy::PERSIST,
         timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(50)),
-        ..__vox::method(0xa8a6d1c94c02f9b1, "acme.everything", "do", &__VOX_REPLY_0)
+        ..__vox::method(0xa8a6d1c94c02f9b1, "acme.everything", "do")
     };
     static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Wire::<u64>::CROSSES
         .argument("args", "Everything::watch_all", "u64");
@@ -119,35 +123,28 @@ const _: () = {
     static __VOX_PLAN_1_2: __vox::Plan<[u8; 4]> = __vox::Wire::<[u8; 4]>::CROSSES
         .argument("call", "Everything::watch_all", "[u8; 4]");
     static __VOX_REPLY_1: __vox::Reply<(), ::core::convert::Infallible> = __vox::Reply::new(
-        __vox::ReplyWire::<(), ::core::convert::Infallible>::CROSSES,
         __vox::Wire::<()>::CROSSES,
         __vox::Wire::<::core::convert::Infallible>::CROSSES,
     );
     static __VOX_METHOD_1: __vox::MethodDescriptor = __vox::MethodDescriptor {
         args: &[
-            __VOX_PLAN_1_0.described(|| __VOX_PLAN_1_0.channels()),
-            __VOX_PLAN_1_1.described(|| __VOX_PLAN_1_1.channels()),
-            __VOX_PLAN_1_2.described(|| __VOX_PLAN_1_2.channels()),
+            __vox::Wire::<u64>::CROSSES.arg("args", || __VOX_PLAN_1_0.channels()),
+            __vox::Wire::<Tx<Event>>::CROSSES
+                .arg("handler", || __VOX_PLAN_1_1.channels()),
+            __vox::Wire::<[u8; 4]>::CROSSES.arg("call", || __VOX_PLAN_1_2.channels()),
         ],
-        ..__vox::method(
-            0x14dc8fab6d8d2d06,
-            "acme.everything",
-            "watchAll",
-            &__VOX_REPLY_1,
-        )
+        ..__vox::method(0x14dc8fab6d8d2d06, "acme.everything", "watchAll")
     };
     static __VOX_REPLY_2: __vox::Reply<Summary, ::core::convert::Infallible> = __vox::Reply::new(
-        __vox::ReplyWire::<Summary, ::core::convert::Infallible>::CROSSES,
         __vox::Wire::<Summary>::CROSSES
             .plain(__vox::IsResult::<Summary>::VALUE, "Everything::plain", "Summary"),
         __vox::Wire::<::core::convert::Infallible>::CROSSES,
     );
-    static __VOX_METHOD_2: __vox::MethodDescriptor = __vox::method(
-        0x3dd48b2f26e9d25c,
-        "acme.everything",
-        "plain",
-        &__VOX_REPLY_2,
-    );
+    static __VOX_METHOD_2: __vox::MethodDescriptor = __vox::MethodDescriptor {
+        response: __vox::ReplyWire::<Summary, ::core::convert::Infallible>::CROSSES
+            .shape(),
+        ..__vox::method(0x3dd48b2f26e9d25c, "acme.everything", "plain")
+    };
     static __VOX_SERVICE: renamed::vox::ServiceDescriptor = renamed::vox::ServiceDescriptor {
         name: "acme.everything",
         docs: "",

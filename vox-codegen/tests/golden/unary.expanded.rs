@@ -36,15 +36,17 @@ const _: () = {
     static __VOX_PLAN_0_0: __vox::Plan<Account> = __vox::Wire::<Account>::CROSSES
         .argument("account", "Bank::balance", "Account");
     static __VOX_REPLY_0: __vox::Reply<u64, BankError> = __vox::Reply::new(
-        __vox::ReplyWire::<u64, BankError>::CROSSES,
         __vox::Wire::<u64>::CROSSES.result("Bank::balance", "u64"),
         __vox::Wire::<BankError>::CROSSES.error("Bank::balance", "BankError"),
     );
     static __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
         docs: "What an account holds.",
-        args: &[__VOX_PLAN_0_0.described(|| __VOX_PLAN_0_0.channels())],
+        args: &[
+            __vox::Wire::<Account>::CROSSES.arg("account", || __VOX_PLAN_0_0.channels()),
+        ],
+        response: __vox::ReplyWire::<u64, BankError>::CROSSES.shape(),
         policy: __vox::RetryPolicy::IDEM,
-        ..__vox::method(0xe3b5bca871d7b8c9, "Bank", "balance", &__VOX_REPLY_0)
+        ..__vox::method(0xe3b5bca871d7b8c9, "Bank", "balance")
     };
     static __VOX_SERVICE: ::vox::ServiceDescriptor = ::vox::ServiceDescriptor {
         name: "Bank",
