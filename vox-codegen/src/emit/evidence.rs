@@ -7,6 +7,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Expr, PathArguments, Type, TypeBareFn};
@@ -66,7 +67,7 @@ fn parts(ty: &Type) -> Vec<&Type> {
             visit::visit_type(self, ty);
             let is_unsized =
                 matches!(ty, Type::Slice(_)) || matches!(ty, Type::Path(path) if path.path.is_ident("str"));
-            if !is_unsized && !is_basic(ty) {
+            if !is_unsized && !is_basic(ty) && !may_be_constant(ty) {
                 self.0.push(ty);
             }
         }
@@ -76,6 +77,18 @@ fn parts(ty: &Type) -> Vec<&Type> {
     let mut collector = Collector(Vec::new());
     visit::visit_type(&mut collector, ty);
     collector.0
+}
+
+/// Whether `ty` is spelt like a constant: `SIDE` in `Matrix<SIDE>` is read as a type until the compiler knows better.
+fn may_be_constant(ty: &Type) -> bool {
+    match ty {
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.unraw().to_string();
+            let is_type = name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+            last.arguments.is_none() && !is_type
+        }),
+        _ => false,
+    }
 }
 
 /// Whether `ty` is spelt like a type of the language that crosses the wire and is no `Result`.
