@@ -40,7 +40,7 @@ trait Forms {
         reply: u64,
     ) -> u64;
     async fn lent(&self, text: &str, bytes: &[u8]) -> u64;
-    #[cfg(all())]
+    #[cfg(not(any()))]
     async fn either(&self) -> u64;
     #[cfg(any())]
     async fn either(&self, more: NoSuchType) -> u64;
@@ -52,6 +52,7 @@ trait Forms {
     async fn squares(&self, matrix: Matrix<3>, pair: (u64, [u8; 2])) -> (Matrix<3>, u64);
     async fn feeds(&self, feeds: Feeds) -> u64;
     async fn counted(&self, mut count: u64) -> u64;
+    #[allow(clippy::too_many_arguments)]
     async fn wide(
         &self,
         a: u8,
