@@ -91,16 +91,24 @@ enum Over {
     Tcp,
 }
 
-/// Runs `work` twice with that many operations, and checks how many allocations each operation of the second took.
-fn check(over: Over, most: f64, work: impl AsyncFn(&MeterClient, u64)) {
-    const OPERATIONS: u64 = 4_000;
+/// Runs `work` in windows of that many operations, and checks how many allocations each operation of the quietest took.
+///
+/// The runtime gives handlers whose polls take long to tasks for a while, and a task is an allocation. On a machine that
+/// is busy with other things any poll may take long, so a disturbed window says nothing of the steady state; an allocation
+/// that belongs to it is in every window.
+fn check(over: Over, most: f64, operations: u64, work: impl AsyncFn(&MeterClient, u64)) {
+    const WINDOWS: usize = 8;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let each = runtime.block_on(async {
         let (_server, client) = connect(over).await;
-        work(&client, OPERATIONS).await;
-        let before = COUNT.get();
-        work(&client, OPERATIONS).await;
-        (COUNT.get() - before) as f64 / OPERATIONS as f64
+        work(&client, operations).await;
+        let mut least = u64::MAX;
+        for _ in 0..WINDOWS {
+            let before = COUNT.get();
+            work(&client, operations).await;
+            least = least.min(COUNT.get() - before);
+        }
+        least as f64 / operations as f64
     });
     println!("{each:.4} allocations per operation");
     assert!(each <= most, "{each} allocations per operation, over the bound of {most}");
@@ -170,30 +178,30 @@ async fn from_the_handler(client: &MeterClient, items: u64) {
 
 #[test]
 fn a_lone_call_allocates_nothing_over_memory() {
-    check(Over::Memory, 0.01, calls);
+    check(Over::Memory, 0.01, 400, calls);
 }
 
 #[test]
 fn a_lone_call_allocates_nothing_over_tcp() {
-    check(Over::Tcp, 0.01, calls);
+    check(Over::Tcp, 0.01, 400, calls);
 }
 
 #[test]
 fn calls_in_flight_allocate_next_to_nothing() {
-    check(Over::Tcp, 0.05, many_calls);
+    check(Over::Tcp, 0.05, 4_000, many_calls);
 }
 
 #[test]
 fn a_call_whose_handler_waits_allocates_its_task() {
-    check(Over::Tcp, 2.0, slow_calls);
+    check(Over::Tcp, 2.0, 400, slow_calls);
 }
 
 #[test]
 fn an_item_to_the_handler_allocates_next_to_nothing() {
-    check(Over::Tcp, 0.05, to_the_handler);
+    check(Over::Tcp, 0.05, 4_000, to_the_handler);
 }
 
 #[test]
 fn an_item_from_the_handler_allocates_next_to_nothing() {
-    check(Over::Tcp, 0.05, from_the_handler);
+    check(Over::Tcp, 0.05, 4_000, from_the_handler);
 }
