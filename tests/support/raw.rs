@@ -183,7 +183,10 @@ impl Raw {
     /// Reads to the end of the stream: the violation that it was accused of, which comes once and last.
     pub async fn accused_of(&mut self) -> u8 {
         let mut rule = None;
-        while let Some(read) = self.read().await {
+        loop {
+            // Not how long it may take, but that a test which waits in vain says so.
+            let read = tokio::time::timeout(std::time::Duration::from_secs(120), self.read()).await;
+            let Some(read) = read.expect("the link is closed") else { break };
             assert_eq!(rule, None, "something follows the violation: {read:?}");
             if read.kind == VIOLATION {
                 rule = Some(read.body[0]);

@@ -12,7 +12,7 @@ use super::types::*;
 const CASES: u32 = if cfg!(miri) { 4 } else { 256 };
 
 /// Runs `property` over values of `strategy`, always the same ones.
-fn each<S: Strategy>(strategy: S, property: impl Fn(S::Value)) {
+pub(super) fn each<S: Strategy>(strategy: S, property: impl Fn(S::Value)) {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let result = TestRunner::new_with_rng(config, rng).run(&strategy, |value| {
@@ -33,7 +33,7 @@ where
 }
 
 /// Values come back; cut and flipped, both sides say the same of them.
-fn agrees<S>(strategy: S)
+pub(super) fn agrees<S>(strategy: S)
 where
     S: Strategy,
     S::Value: facet::Facet<'static> + serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
