@@ -229,8 +229,15 @@ impl Shared {
 impl State {
     /// Drains the session.
     fn settle(&mut self, router: &Router) {
+        let mut room = 0;
         while let Some(output) = self.session.poll_output() {
-            self.on_output(output, router);
+            match output {
+                Output::Room => room += 1,
+                output => self.on_output(output, router),
+            }
+        }
+        if room > 0 && !self.queue.is_empty() {
+            self.wake_heads(room);
         }
         // Not only once it is empty: on a busy link that may be never.
         if self.outbox_full && self.session.outbox_has_room() {
@@ -289,7 +296,7 @@ impl State {
                     self.end_if_unused();
                 }
             }
-            Output::Room => self.wake_heads(),
+            Output::Room => self.wake_heads(1),
             Output::Ended(reason) => {
                 self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
@@ -395,11 +402,14 @@ impl State {
         self.queue.range((connection, 0)..=(connection, u64::MAX)).map(|(_, waker)| waker.clone()).collect()
     }
 
-    fn wake_heads(&mut self) {
-        let mut from = (ConnectionId(0), 0);
-        while let Some(((connection, _), waker)) = self.queue.range(from..).next() {
-            self.after.wakes.push(waker.clone());
-            from = (ConnectionId(connection.0 + 1), 0);
+    /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
+    /// written on its own.
+    fn wake_heads(&mut self, room: usize) {
+        let mut from = ConnectionId(0);
+        while let Some(((connection, _), _)) = self.queue.range((from, 0)..).next() {
+            let queue = self.queue.range((*connection, 0)..=(*connection, u64::MAX));
+            self.after.wakes.extend(queue.take(room).map(|(_, waker)| waker.clone()));
+            from = ConnectionId(connection.0 + 1);
         }
     }
 
