@@ -1,6 +1,5 @@
 //! The state of one session, and the only way to change it.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,14 +8,14 @@ use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
+use super::after::{After, Note};
 use super::endpoint::Endpoint;
 use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
-use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
-use crate::metadata::Metadata;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
 use crate::server::Peer;
 use crate::wire::Failure;
@@ -98,60 +97,6 @@ pub(crate) enum Flush {
     Here,
     /// The driver, together with whatever else comes up until then.
     Driver,
-}
-
-/// What is done once the lock is free again.
-#[derive(Default)]
-pub(super) struct After {
-    wakes: Vec<Waker>,
-    aborts: Vec<AbortHandle>,
-    notes: Vec<Note>,
-}
-
-/// What is logged. Whoever collects logs may call anything.
-enum Note {
-    Offered(ConnectionId, String, Metadata),
-    Ended(EndReason),
-}
-
-thread_local! {
-    /// A list that this thread used before, so that waking a call allocates nothing.
-    static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
-}
-
-impl After {
-    fn take(&mut self) -> Option<Self> {
-        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
-            return None;
-        }
-        let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
-        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
-        Some(std::mem::replace(self, next))
-    }
-
-    fn run(mut self) {
-        for waker in self.wakes.drain(..) {
-            waker.wake();
-        }
-        for task in self.aborts {
-            task.abort();
-        }
-        for note in self.notes {
-            note.log();
-        }
-        let _ = WAKES.try_with(|stock| stock.set(self.wakes));
-    }
-}
-
-impl Note {
-    fn log(self) {
-        match self {
-            Self::Offered(connection, service, metadata) => {
-                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
-            }
-            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
-        }
-    }
 }
 
 impl Shared {
