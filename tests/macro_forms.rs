@@ -1,4 +1,5 @@
 //! What `#[vox::service]` accepts, called: names on the wire, raw and hostile names, borrowed arguments and results.
+#![allow(clippy::too_many_arguments, clippy::non_minimal_cfg, reason = "every accepted form is here, the odd ones too")]
 
 use vox::{Rx, Tx, VoxError};
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 /// | `channel_bytes` | 64 KiB | yes | a violation; senders wait. One item may overdraw it, so any message fits |
 /// | `outbox_bytes` | 400 KiB | no | new calls and items wait; reading goes on |
 /// | `write_stall` | 30 s | no | the link counts as lost |
+/// | `idle_keepalive` | 1800 s | no | a silent peer is probed though nothing is under way, as below |
 /// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | no | the link counts as lost |
 /// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none |
 /// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
@@ -62,6 +63,9 @@ pub struct Limits {
     pub write_stall: Duration,
     /// How long the link may be silent, while calls or channels are live, before it is probed.
     pub keepalive: Duration,
+    /// How long the link may be silent while nothing is under way, before it is probed: a peer that is gone without
+    /// a word must not keep its session for ever.
+    pub idle_keepalive: Duration,
     /// How long the answer to a probe may take.
     pub keepalive_timeout: Duration,
     /// The deadline of a call that sets none and has no channels.
@@ -89,6 +93,7 @@ impl Default for Limits {
             outbox_bytes: 400 << 10,
             write_stall: Duration::from_secs(30),
             keepalive: Duration::from_secs(30),
+            idle_keepalive: Duration::from_secs(1800),
             keepalive_timeout: Duration::from_secs(20),
             call_timeout: Duration::from_secs(30),
             max_detached: 1024,

@@ -7,7 +7,8 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use super::shared::{Router, Shared};
+use super::router::Router;
+use super::shared::Shared;
 use super::task::Driver;
 use super::writer::{Writer, now};
 use crate::client::ConnectError;

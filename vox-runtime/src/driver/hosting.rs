@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
@@ -26,6 +26,9 @@ use crate::wire::Failure;
 
 /// A first poll that takes longer than this is too long to be had on the connection's own task.
 const SLOW_POLL: Duration = Duration::from_micros(200);
+/// How many polls in a row are too long before the method counts as slow: the processor may have been taken away
+/// during one.
+const SLOW_POLLS: u32 = 3;
 /// How many calls of a slow method go straight to tasks before one is tried in place again.
 const SLOW_CALLS: u32 = 256;
 /// How many futures' memory is kept per method.
@@ -53,13 +56,15 @@ pub(crate) struct Hosting {
 #[derive(Default)]
 struct MethodPace {
     kept: Vec<HandlerFuture>,
+    /// How many polls in place in a row took too long.
+    strikes: u32,
     /// How many further calls go straight to tasks.
     slow: u32,
 }
 
 impl Hosting {
-    /// Starts the handler of one request.
-    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, cx: &mut Context<'_>) {
+    /// Starts the handler of one request. `clock` says when the one before it was done, and then when this one is.
+    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, clock: &mut Instant, cx: &mut Context<'_>) {
         let method = (request.service, request.method);
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
@@ -73,9 +78,10 @@ impl Hosting {
         let mut task = HandlerTask { future: Some(future), shared: Arc::clone(shared), connection, id, scope, span };
         let pace = self.methods.entry(method).or_default();
         if pace.in_place() {
-            let before = now();
+            let before = *clock;
             let polled = Pin::new(&mut task).poll(cx);
-            pace.slow = if now().saturating_duration_since(before) > SLOW_POLL { SLOW_CALLS } else { 0 };
+            *clock = now();
+            pace.note(clock.saturating_duration_since(before));
             if polled.is_ready() {
                 if let Some(future) = task.future.take()
                     && pace.kept.len() < KEPT_FUTURES
@@ -90,6 +96,20 @@ impl Hosting {
 }
 
 impl MethodPace {
+    /// Takes up how long a poll in place took.
+    fn note(&mut self, took: Duration) {
+        if took <= SLOW_POLL {
+            self.strikes = 0;
+            return;
+        }
+        self.strikes += 1;
+        if self.strikes >= SLOW_POLLS {
+            // The next one in place is a probe, and its word is enough.
+            self.strikes = SLOW_POLLS - 1;
+            self.slow = SLOW_CALLS;
+        }
+    }
+
     fn in_place(&mut self) -> bool {
         if self.slow == 0 {
             return true;

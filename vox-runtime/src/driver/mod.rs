@@ -7,11 +7,13 @@
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
+mod after;
 mod buffers;
 mod connect;
 mod endpoint;
 mod hosting;
 mod observe;
+mod router;
 mod scope;
 mod shared;
 mod slab;
@@ -23,6 +25,7 @@ pub(crate) use connect::{Established, accept, initiate};
 pub(crate) use endpoint::Endpoint;
 pub use hosting::Hosted;
 pub(crate) use observe::observe;
+pub(crate) use router::Router;
 pub(crate) use scope::Scope;
-pub(crate) use shared::{Flush, OpenWaiter, Router, Shared, State, Waiter};
+pub(crate) use shared::{Flush, OpenWaiter, Shared, State, Waiter};
 pub(crate) use writer::now;

@@ -1,6 +1,5 @@
 //! The state of one session, and the only way to change it.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,49 +8,17 @@ use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
+use super::after::{After, Note};
 use super::endpoint::Endpoint;
+use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
-use crate::descriptor::ServiceDescriptor;
-use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
-use crate::metadata::Metadata;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
-use crate::server::{Dispatcher, Peer};
+use crate::server::Peer;
 use crate::wire::Failure;
-
-/// The services that one end of a session serves.
-#[derive(Clone, Default)]
-pub(crate) struct Router {
-    services: Arc<[Arc<dyn Dispatcher>]>,
-}
-
-impl Router {
-    pub(crate) fn new(services: Vec<Arc<dyn Dispatcher>>) -> Self {
-        Self { services: services.into() }
-    }
-
-    /// The service of this name: its index and what is known of it.
-    pub(crate) fn find(&self, name: &str) -> Option<(usize, &'static ServiceDescriptor)> {
-        let index = self.services.iter().position(|dispatcher| dispatcher.service().name == name)?;
-        Some((index, self.services[index].service()))
-    }
-
-    pub(crate) fn get(&self, index: usize) -> &Arc<dyn Dispatcher> {
-        &self.services[index]
-    }
-
-    /// Why a connection to `name` is refused.
-    pub(crate) fn refusal(&self, name: &str) -> Refusal {
-        let served: Vec<&str> = self.services.iter().map(|dispatcher| dispatcher.service().name).collect();
-        let served = match served.is_empty() {
-            true => "none".to_owned(),
-            false => served.join(", "),
-        };
-        Refusal::new(RefusalCode::UnknownService, format!("no service `{name}` here; served: {served}"))
-    }
-}
 
 /// One session, as everything that belongs to it sees it.
 pub(crate) struct Shared {
@@ -132,60 +99,6 @@ pub(crate) enum Flush {
     Driver,
 }
 
-/// What is done once the lock is free again.
-#[derive(Default)]
-pub(super) struct After {
-    wakes: Vec<Waker>,
-    aborts: Vec<AbortHandle>,
-    notes: Vec<Note>,
-}
-
-/// What is logged. Whoever collects logs may call anything.
-enum Note {
-    Offered(ConnectionId, String, Metadata),
-    Ended(EndReason),
-}
-
-thread_local! {
-    /// A list that this thread used before, so that waking a call allocates nothing.
-    static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
-}
-
-impl After {
-    fn take(&mut self) -> Option<Self> {
-        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
-            return None;
-        }
-        let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
-        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
-        Some(std::mem::replace(self, next))
-    }
-
-    fn run(mut self) {
-        for waker in self.wakes.drain(..) {
-            waker.wake();
-        }
-        for task in self.aborts {
-            task.abort();
-        }
-        for note in self.notes {
-            note.log();
-        }
-        let _ = WAKES.try_with(|stock| stock.set(self.wakes));
-    }
-}
-
-impl Note {
-    fn log(self) {
-        match self {
-            Self::Offered(connection, service, metadata) => {
-                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
-            }
-            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
-        }
-    }
-}
-
 impl Shared {
     pub(super) fn new(session: Session, writer: Writer, router: Router, limits: Limits, peer: Peer) -> Arc<Self> {
         let (max_payload, max_channels) = (session.max_payload(), session.max_channels());
@@ -261,8 +174,15 @@ impl Shared {
 impl State {
     /// Drains the session.
     fn settle(&mut self, router: &Router) {
+        let mut room = 0;
         while let Some(output) = self.session.poll_output() {
-            self.on_output(output, router);
+            match output {
+                Output::Room => room += 1,
+                output => self.on_output(output, router),
+            }
+        }
+        if room > 0 && !self.queue.is_empty() {
+            self.wake_heads(room);
         }
         // Not only once it is empty: on a busy link that may be never.
         if self.outbox_full && self.session.outbox_has_room() {
@@ -321,7 +241,7 @@ impl State {
                     self.end_if_unused();
                 }
             }
-            Output::Room => self.wake_heads(),
+            Output::Room => self.wake_heads(1),
             Output::Ended(reason) => {
                 self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
@@ -427,12 +347,14 @@ impl State {
         self.queue.range((connection, 0)..=(connection, u64::MAX)).map(|(_, waker)| waker.clone()).collect()
     }
 
-    fn wake_heads(&mut self) {
-        let mut last = None;
-        for ((connection, _), waker) in &self.queue {
-            if last.replace(*connection) != Some(*connection) {
-                self.after.wakes.push(waker.clone());
-            }
+    /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
+    /// written on its own.
+    fn wake_heads(&mut self, room: usize) {
+        let mut from = ConnectionId(0);
+        while let Some(((connection, _), _)) = self.queue.range((from, 0)..).next() {
+            let queue = self.queue.range((*connection, 0)..=(*connection, u64::MAX));
+            self.after.wakes.extend(queue.take(room).map(|(_, waker)| waker.clone()));
+            from = ConnectionId(connection.0 + 1);
         }
     }
 
@@ -515,7 +437,10 @@ impl State {
 
     /// A handler ended; whoever waits for the last one may want to look.
     pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        self.tasks.remove(&(connection, request));
+        // Most handlers are done before they would have a task; the key need not be hashed for them.
+        if !self.tasks.is_empty() {
+            self.tasks.remove(&(connection, request));
+        }
         self.session.handler_ended(connection, request, end);
         if self.draining {
             self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());

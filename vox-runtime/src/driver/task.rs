@@ -37,6 +37,8 @@ pub(super) struct Driver {
     hosting: Hosting,
     requests: Vec<Request>,
     sleep: Pin<Box<Sleep>>,
+    /// The timer may know another waker.
+    waker_is_new: bool,
     /// The session has ended; until when its last words may take.
     lingering: Option<Instant>,
     shut_down: bool,
@@ -61,13 +63,14 @@ impl Driver {
             hosting: Hosting::default(),
             requests: Vec::new(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            waker_is_new: true,
             lingering: None,
             shut_down: false,
             deaf: false,
         }
     }
 
-    fn begin_turn(&self, waker: &Waker) {
+    fn begin_turn(&mut self, waker: &Waker) {
         let mut state = self.shared.lock();
         state.driver_awake = true;
         if state.driver.will_wake(waker) {
@@ -75,13 +78,17 @@ impl Driver {
         }
         state.driver = waker.clone();
         drop(state);
+        self.waker_is_new = true;
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).waker = waker.clone();
     }
 
     /// Reads and serves. `true`: there may be more, and the turn is over all the same.
     fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
-        for _ in 0..READS_PER_TURN {
-            match self.read(cx) {
+        for turn in 0..READS_PER_TURN {
+            // By the first read of a turn what came before is mostly dropped, and its memory is had again for
+            // nothing; later ones make do with less.
+            let least = if turn == 0 { READ_MIN / 2 } else { READ_MIN / 4 };
+            match self.read(least, cx) {
                 Read::Some => self.serve_buffer(cx),
                 Read::Nothing => return false,
                 Read::Lost(reason) => {
@@ -94,14 +101,14 @@ impl Driver {
         true
     }
 
-    fn read(&mut self, cx: &mut Context<'_>) -> Read {
+    fn read(&mut self, least: usize, cx: &mut Context<'_>) -> Read {
         if self.deaf {
             return Read::Nothing;
         }
-        // One read of at least READ_MIN; a frame under way is read into as much as has come in already, so a
+        // Room for READ_MIN at least, once there is less than `least`; a frame under way is read into as much as has come in already, so a
         // buffer grows by what was received and never by what was claimed.
         let want = self.appetite.max(self.missing().min(self.buffer.len()));
-        if self.buffer.capacity() - self.buffer.len() < READ_MIN.min(want) {
+        if self.buffer.capacity() - self.buffer.len() < least.min(want) {
             self.buffer.reserve(want);
         }
         let room = self.buffer.capacity() - self.buffer.len();
@@ -134,13 +141,14 @@ impl Driver {
     fn serve_buffer(&mut self, cx: &mut Context<'_>) {
         loop {
             let Self { shared, buffer, requests, .. } = self;
+            let mut clock = now();
             let more = shared.change(|state| {
-                let more = handle_frames(&mut state.session, buffer, shared.limits.max_message_bytes);
+                let more = handle_frames(&mut state.session, clock, buffer, shared.limits.max_message_bytes);
                 state.take_requests(&shared.router, requests);
                 more
             });
             for request in self.requests.drain(..) {
-                self.hosting.host(&self.shared, request, cx);
+                self.hosting.host(&self.shared, request, &mut clock, cx);
             }
             if !more {
                 return;
@@ -148,25 +156,58 @@ impl Driver {
         }
     }
 
-    fn flush(&self) {
-        let batch = {
-            let mut state = self.shared.lock();
-            if state.may_write() || matches!(state.writing, Writing::Blocked(_)) {
-                Some(state.begin_write())
-            } else {
-                None
-            }
-        };
-        if let Some(batch) = batch {
+    /// Writes what there is to write. `true`: the session has ended.
+    fn flush(&self) -> bool {
+        let mut state = self.shared.lock();
+        let over = state.session.end_reason().is_some();
+        if state.may_write() || matches!(state.writing, Writing::Blocked(_)) {
+            let batch = state.begin_write();
+            drop(state);
             self.shared.write(batch, Flush::Driver);
         }
+        over
     }
 
-    /// Looks at the clock and at what others left. `true`: there is something to do at once.
+    /// Looks at what others left, and sets the timer. `true`: there is something to do at once.
     fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
-        let now = now();
         let Self { shared, sleep, lingering, .. } = self;
-        let again = shared.change(|state| {
+        let mut state = shared.lock();
+        let fired = state.armed.is_some() && sleep.is_elapsed();
+        if fired || state.link_error.is_some() {
+            if fired {
+                state.armed = None;
+            }
+            drop(state);
+            self.look_around();
+            return true;
+        }
+        if state.may_write() || state.unwatched || (state.session.end_reason().is_some() && lingering.is_none()) {
+            return true;
+        }
+        state.driver_awake = false;
+        let due = earlier(earlier(state.next_timeout(), state.stall_due(&shared.limits)), *lingering);
+        let Some(due) = due else { return false };
+        // A timer that is set too early fires for nothing once; setting it anew for every frame would cost more.
+        let set = state.armed.is_none_or(|armed| due < armed);
+        if set {
+            state.armed = Some(due);
+            sleep.as_mut().reset(due.into());
+        }
+        // Set, it wakes whoever polled it last; it need not be polled again for the same waker.
+        // Whatever this turn has used up of the task's budget: a timer that puts off being polled has no waker.
+        let poll = |sleep: Pin<&mut Sleep>, cx: &mut Context<'_>| pin!(tokio::task::unconstrained(sleep)).poll(cx);
+        if (set || std::mem::take(&mut self.waker_is_new)) && poll(sleep.as_mut(), cx).is_ready() {
+            state.driver_awake = true;
+            return true;
+        }
+        false
+    }
+
+    /// Sees to what is due, and to a link that broke.
+    fn look_around(&self) {
+        let now = now();
+        let shared = &self.shared;
+        shared.change(|state| {
             if let Some(error) = state.link_error.take() {
                 state.session.link_lost(EndReason::LinkLost(error.to_string().into()));
             }
@@ -179,37 +220,7 @@ impl Driver {
                 state.session.handle_timeout(now);
                 state.expire_queue(now);
             }
-            state.may_write()
         });
-        if again {
-            return true;
-        }
-        let mut state = shared.lock();
-        if state.may_write()
-            || state.unwatched
-            || state.link_error.is_some()
-            || (state.session.end_reason().is_some() && lingering.is_none())
-        {
-            return true;
-        }
-        state.driver_awake = false;
-        if state.armed.is_some_and(|armed| armed <= now) {
-            // It has fired. Left as it is, it would seem to be due before whatever comes next.
-            state.armed = None;
-        }
-        let due = earlier(earlier(state.next_timeout(), state.stall_due(&shared.limits)), *lingering);
-        let Some(due) = due else { return false };
-        // A timer that is set too early fires for nothing once; setting it anew for every frame would cost more.
-        if state.armed.is_none_or(|armed| due < armed) {
-            state.armed = Some(due);
-            sleep.as_mut().reset(due.into());
-        }
-        if sleep.as_mut().poll(cx).is_ready() {
-            state.armed = None;
-            state.driver_awake = true;
-            return true;
-        }
-        false
     }
 
     /// The session has ended: says the last words, closes the link, and hears the peer out for a moment so that
@@ -242,8 +253,7 @@ impl Future for Driver {
             cx.waker().wake_by_ref();
         }
         loop {
-            this.flush();
-            let over = this.shared.lock().session.end_reason().is_some();
+            let over = this.flush();
             if over && this.poll_over(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -268,8 +278,7 @@ impl Drop for Driver {
 }
 
 /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
-fn handle_frames(session: &mut crate::proto::Session, buffer: &mut BytesMut, max_len: usize) -> bool {
-    let now = now();
+fn handle_frames(session: &mut crate::proto::Session, now: Instant, buffer: &mut BytesMut, max_len: usize) -> bool {
     for _ in 0..FRAMES_PER_LOCK {
         let Some(length) = buffer.first_chunk::<LENGTH_BYTES>() else { return false };
         let length = u32::from_le_bytes(*length) as usize;

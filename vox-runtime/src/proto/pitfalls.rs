@@ -334,7 +334,8 @@ fn a_deadline_ends_a_call_on_both_ends() {
 #[test]
 fn a_silent_peer_is_probed_and_then_given_up() {
     let mut bench = Bench::new(Limits::default());
-    assert_eq!(bench.session.poll_timeout(), None, "nothing is under way");
+    let idle = bench.now + Duration::from_secs(30 * 60);
+    assert_eq!(bench.session.poll_timeout(), Some(idle), "nothing is under way");
     bench.call(1, &[]);
     bench.sent();
     let probe = bench.now + Duration::from_secs(30);
@@ -349,6 +350,16 @@ fn a_silent_peer_is_probed_and_then_given_up() {
     let end = probe + Duration::from_secs(20);
     assert_eq!(bench.session.poll_timeout(), Some(end));
     bench.change(|session| session.handle_timeout(end));
+    assert_eq!(bench.session.end_reason(), Some(&EndReason::KeepaliveTimeout));
+}
+
+#[test]
+fn an_idle_peer_that_is_gone_does_not_keep_its_session() {
+    let mut bench = Bench::new(Limits::default());
+    let idle = bench.now + Duration::from_secs(30 * 60);
+    bench.change(|session| session.handle_timeout(idle));
+    assert_eq!(bench.sent(), [Frame::Ping { nonce: 0 }]);
+    bench.change(|session| session.handle_timeout(idle + Duration::from_secs(20)));
     assert_eq!(bench.session.end_reason(), Some(&EndReason::KeepaliveTimeout));
 }
 

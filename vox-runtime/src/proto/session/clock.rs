@@ -20,7 +20,8 @@ impl Session {
         match self.probed {
             Some(at) => at.checked_add(self.limits.keepalive_timeout),
             None if self.is_live() => self.last_heard.checked_add(self.limits.keepalive),
-            None => None,
+            // Nothing waits for the peer, but a peer that is gone must not keep its place for ever.
+            None => self.last_heard.checked_add(self.limits.idle_keepalive),
         }
     }
 

@@ -104,6 +104,8 @@ pub(super) fn small_limits(rng: &mut Rng) -> Limits {
         outbox_bytes: *rng.pick(&[200, 2000, 400 << 10]),
         max_detached: *rng.pick(&[0, 1, 3, 1024]),
         keepalive: Duration::from_millis(*rng.pick(&[50, 30_000])),
+        // The probe of an idle peer is tested by itself; here a timer that runs while nothing is under way is a fault.
+        idle_keepalive: Duration::MAX,
         keepalive_timeout: Duration::from_millis(*rng.pick(&[50, 20_000])),
         ..Limits::default()
     }

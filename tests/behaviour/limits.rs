@@ -1,0 +1,252 @@
+//! Limits: kept by waiting or by refusing, before anything is sent.
+
+use std::time::Duration;
+
+use vox::transport::Link;
+use vox::{Limits, Metadata, NotSent, OpenError, Ran, RecvError, SendError, VoxError};
+
+use crate::lab::{LabClient, lab, lab_with, serve};
+use crate::support::raw::{self, Raw};
+use crate::support::settle;
+
+/// Callers wait for their turn, and take it in the order in which they came.
+#[tokio::test(start_paused = true)]
+async fn pitfall_16_callers_never_exceed_the_announced_calls_and_wait_in_order() {
+    let (lab, probe) = lab_with(Limits { max_calls: 3, ..Limits::default() }).await;
+    let mut calls = Vec::new();
+    for n in 0..10 {
+        calls.push(tokio::spawn(lab.gate(n).into_future()));
+        settle().await;
+    }
+    assert_eq!(probe.started.get(), 3);
+    for done in 1..=10 {
+        probe.gate.add_permits(1);
+        settle().await;
+        assert_eq!(probe.started.get(), (3 + done).min(10));
+    }
+    for (n, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.expect("no panic"), Ok(n as u64));
+    }
+    assert_eq!(*probe.order.lock().expect("no panic"), (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_with_channels_wait_for_room_and_those_behind_them_for_their_turn() {
+    let (lab, probe) = lab_with(Limits { max_channels: 2, ..Limits::default() }).await;
+    let (kept, first) = vox::channel();
+    let (also, second) = vox::channel();
+    let (third_tx, third) = vox::channel::<u64>();
+    let one = tokio::spawn(lab.holding(first).into_future());
+    let two = tokio::spawn(lab.holding(second).into_future());
+    settle().await;
+    let three = tokio::spawn(lab.holding(third).into_future());
+    settle().await;
+    let four = tokio::spawn(lab.echo(4).into_future());
+    settle().await;
+    assert_eq!(probe.started.get(), 2);
+    assert!(!four.is_finished(), "first come, first served");
+    kept.close();
+    settle().await;
+    assert_eq!(probe.started.get(), 3);
+    assert_eq!(four.await.expect("no panic"), Ok(4));
+    drop((also, third_tx));
+    for call in [one, two, three] {
+        call.abort();
+    }
+    settle().await;
+    assert_eq!(probe.stopped.get(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_channels_in_one_call_than_there_can_be_are_refused() {
+    let (lab, _) = lab_with(Limits { max_channels: 0, ..Limits::default() }).await;
+    let (tx, rx) = vox::channel();
+    assert!(matches!(lab.sum(rx).await, Err(VoxError::NotSent(NotSent::TooLarge(_)))));
+    assert!(matches!(tx.send(1).await, Err(SendError::NotBound(_))));
+    assert_eq!(lab.echo(1).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_with_a_smaller_limit_is_obeyed_too() {
+    // The peer announces two calls at most, and sees that no third comes before a reply.
+    let (ours, theirs) = tokio::io::duplex(64 << 10);
+    let mut limits = raw::LIMITS;
+    limits[2] = 2;
+    let accept = tokio::spawn(Raw::accept(theirs, limits));
+    let lab: LabClient = vox::connect(Link::new(ours, "raw")).await.expect("welcome");
+    let mut peer = accept.await.expect("no panic");
+    let calls: Vec<_> = (0..5).map(|n| tokio::spawn(lab.echo(n).into_future())).collect();
+    for round in 0..5u64 {
+        settle().await;
+        let call = match round {
+            0 => {
+                peer.read_kind(raw::CALL).await;
+                peer.read_kind(raw::CALL).await;
+                1
+            }
+            round if round < 4 => {
+                peer.read_kind(raw::CALL).await;
+                2 * round + 1
+            }
+            round => 2 * round + 1,
+        };
+        peer.send(&raw::frame(raw::REPLY).var(1).var(call).u8(0).var(round)).await;
+    }
+    for (n, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.expect("no panic"), Ok(n as u64));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn arguments_over_the_peers_limit_are_refused_before_they_are_sent() {
+    let (lab, _) = lab_with(Limits { max_message_bytes: 1 << 10, ..Limits::default() }).await;
+    let error = lab.size(&[0; 2000]).await.expect_err("too large");
+    assert!(matches!(&error, VoxError::NotSent(NotSent::TooLarge(what)) if what.contains("`bytes` of `Lab::size`")));
+    assert_eq!(error.ran(), Ran::No);
+    for len in 900..1100 {
+        match lab.size(&vec![0; len]).await {
+            Ok(size) => assert_eq!(size, len as u64),
+            Err(VoxError::NotSent(NotSent::TooLarge(_))) => assert!(len > 940, "{len}"),
+            other => panic!("at the edge: {other:?} for {len}"),
+        }
+        // With metadata, which counts too.
+        match lab.size(&vec![0; len - 100]).metadata("k", "v".repeat(90)).await {
+            Ok(size) => assert_eq!(size, len as u64 - 100),
+            Err(VoxError::NotSent(NotSent::TooLarge(_))) => assert!(len > 940, "{len}"),
+            other => panic!("at the edge: {other:?} for {len}"),
+        }
+    }
+    assert_eq!(lab.echo(1).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_over_the_callers_limit_is_an_invalid_response() {
+    let (ours, theirs) = vox::transport::memory_pair();
+    serve(theirs, crate::lab::Bench::default(), Limits::default());
+    let limits = Limits { max_message_bytes: 1 << 10, ..Limits::default() };
+    let lab: LabClient = vox::connect(ours).limits(limits).await.expect("a session");
+    let error = lab.big(5000).await.expect_err("too large");
+    assert!(matches!(error, VoxError::InvalidResponse(_)), "{error:?}");
+    assert_eq!(error.ran(), Ran::Yes);
+    for len in 900..1100 {
+        match lab.big(len).await {
+            Ok(bytes) => assert_eq!(bytes.len() as u64, len),
+            Err(VoxError::InvalidResponse(_)) => assert!(len > 940, "{len}"),
+            other => panic!("at the edge: {other:?} for {len}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_over_the_peers_limit_is_refused_and_the_channel_goes_on() {
+    let (ours, theirs) = vox::transport::memory_pair();
+    serve(theirs, crate::lab::Bench::default(), Limits { max_message_bytes: 1 << 10, ..Limits::default() });
+    let lab: TextsClient = vox::connect(ours).await.expect("a session");
+    let (tx, rx) = vox::channel();
+    let call = tokio::spawn(lab.sum(rx).into_future());
+    assert!(matches!(tx.send(vec![7; 5000]).await, Err(SendError::InvalidItem(_))));
+    assert!(matches!(tx.try_send(vec![7; 5000]), Err(vox::TrySendError::Closed(SendError::InvalidItem(_)))));
+    assert_eq!(tx.send(vec![]).await, Ok(()));
+    tx.close();
+    // A vector of no bytes is the byte 0: the same as the number.
+    assert_eq!(call.await.expect("no panic"), Ok(0));
+}
+
+#[vox::service(name = "Lab")]
+trait Texts {
+    async fn sum(&self, numbers: vox::Rx<Vec<u8>>) -> u64;
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_over_a_limit_is_refused_before_it_is_sent() {
+    let (lab, _) = lab().await;
+    assert!(matches!(lab.echo(1).metadata("k", "v".repeat(9000)).await, Err(VoxError::NotSent(NotSent::TooLarge(_)))));
+    assert!(matches!(lab.echo(1).metadata("", "v").await, Err(VoxError::NotSent(NotSent::TooLarge(_)))));
+    let mut metadata = Metadata::new();
+    for n in 0..65 {
+        metadata.insert(n.to_string(), "");
+    }
+    let session = vox::Client::caller(&lab).session();
+    let opened = session.open_with::<LabClient>(metadata).await;
+    assert!(matches!(opened, Err(OpenError::Metadata(_))), "{opened:?}");
+    assert_eq!(lab.echo(1).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_past_the_peers_limit_are_refused_before_they_are_asked_for() {
+    let (ours, theirs) = vox::transport::memory_pair();
+    serve(theirs, crate::lab::Bench::default(), Limits { max_connections: 2, ..Limits::default() });
+    let session = vox::Session::connect(ours).await.expect("a session");
+    let one: LabClient = session.open().await.expect("room");
+    let two: LabClient = session.open().await.expect("room");
+    let Err(OpenError::Refused(refusal)) = session.open::<LabClient>().await else { panic!("no room") };
+    assert_eq!(refusal.code, vox::RefusalCode::Busy);
+    drop(two);
+    let three: LabClient = session.open().await.expect("room again");
+    assert_eq!((one.echo(1).await, three.echo(3).await), (Ok(1), Ok(3)));
+}
+
+/// Calls and items wait while the peer does not read, in bounded memory; and go on before the outbox is empty.
+#[tokio::test(start_paused = true)]
+async fn senders_wait_for_a_full_outbox_and_go_on_while_it_is_still_in_use() {
+    let (ours, theirs) = tokio::io::duplex(1 << 10);
+    let mut limits = raw::LIMITS;
+    (limits[4], limits[5]) = (1 << 30, 1 << 30);
+    let accept = tokio::spawn(Raw::accept(theirs, limits));
+    let lab: LabClient = vox::connect(Link::new(ours, "raw")).await.expect("welcome");
+    let mut peer = accept.await.expect("no panic");
+    let (tx, rx) = vox::channel::<u64>();
+    let _call = tokio::spawn(lab.sum(rx).into_future());
+    let sent = crate::support::Count::default();
+    let counted = sent.clone();
+    let _sender = tokio::spawn(async move {
+        while tx.send(u64::MAX).await.is_ok() {
+            counted.add();
+        }
+    });
+    settle().await;
+    let full = sent.get();
+    let bytes = full * 11;
+    assert!((390 << 10..450 << 10).contains(&bytes), "about the outbox's high-water mark: {bytes}");
+    let waiting = tokio::spawn(lab.echo(1).into_future());
+    settle().await;
+    // Read more than half of it, with something new in the outbox all the time.
+    let mut read = 0;
+    while read < 250 << 10 {
+        peer.send(&raw::frame(raw::PING).var(7)).await;
+        let frame = peer.read().await.expect("more");
+        read += frame.body.len() + 5;
+    }
+    settle().await;
+    assert!(sent.get() > full, "the sender goes on");
+    assert!(!waiting.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn persist_calls_past_the_limit_of_those_that_run_on_are_answered_busy() {
+    let (lab, probe) = lab_with(Limits { max_detached: 2, ..Limits::default() }).await;
+    for _ in 0..2 {
+        let call = tokio::spawn(lab.persist(1_000).into_future());
+        settle().await;
+        call.abort();
+        settle().await;
+    }
+    let error = lab.persist(1_000).await.expect_err("two run on already");
+    assert_eq!((error.ran(), error), (Ran::No, VoxError::Busy));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(probe.finished.get(), 2);
+    assert_eq!(lab.persist(1).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_decodes_to_too_much_is_a_bad_item() {
+    let (ours, theirs) = vox::transport::memory_pair();
+    serve(theirs, crate::lab::Bench::default(), Limits::default());
+    let limits = Limits { max_decoded_bytes: 100, ..Limits::default() };
+    let lab: LabClient = vox::connect(ours).limits(limits).await.expect("a session");
+    let (tx, mut rx) = vox::channel();
+    let call = tokio::spawn(lab.bytes(3, 1000, tx).into_future());
+    assert!(matches!(rx.recv().await, Err(RecvError::BadItem(_))));
+    assert!(call.await.expect("no panic").is_ok());
+    assert!(matches!(lab.big(1000).await, Err(VoxError::InvalidResponse(_))));
+}

@@ -1,0 +1,16 @@
+//! What calls, channels and sessions do, end to end, through the public API. One module per behaviour.
+
+#![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cancelling;
+mod channels;
+mod lab;
+mod limits;
+mod links;
+mod outcomes;
+mod panics;
+mod serving;
+mod sessions;

@@ -1,0 +1,729 @@
+//! Peers that speak raw frames, and do not mean well.
+//!
+//! Each costs itself its session, is told by which rule, and harms nobody else.
+
+#![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use support::raw::{self, Frame, Raw, call, call_with, frame};
+use support::{Count, settle};
+use tokio::net::TcpStream;
+use vox::transport::Link;
+use vox::{Limits, Rx, Server, Tx};
+
+// ---- what is watched ----
+
+/// From here on panics are counted, by thread: a test and the tasks that it starts share one.
+fn watch_panics() {
+    static WATCHED: OnceLock<()> = OnceLock::new();
+    WATCHED.get_or_init(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let _ = PANICS.try_with(|panics| panics.set(panics.get() + 1));
+            before(panic);
+        }));
+    });
+}
+
+/// Counts what a thread has allocated, so that a test on a single thread sees its own use.
+struct Counting;
+
+thread_local! {
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(change: isize) {
+    let _ = LIVE.try_with(|live| {
+        live.set(live.get() + change);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
+    });
+}
+
+// SAFETY: the system's allocator does the work; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How much more memory than now was in use at most since [`mark`].
+fn grown(mark: isize) -> isize {
+    PEAK.get() - mark
+}
+
+fn mark() -> isize {
+    PEAK.set(LIVE.get());
+    LIVE.get()
+}
+
+// ---- who is attacked ----
+
+#[vox::service]
+trait Prey {
+    async fn echo(&self, n: u64) -> u64;
+    async fn list(&self, numbers: Vec<u64>) -> u64;
+    async fn units(&self, units: Vec<()>) -> u64;
+    async fn wait(&self);
+    async fn drink(&self, numbers: Rx<u64>) -> u64;
+    async fn sit_on(&self, numbers: Rx<u64>);
+    async fn pour(&self, to: u64, numbers: Tx<u64>) -> u64;
+}
+
+#[derive(Clone, Default)]
+struct Deer {
+    started: Count,
+    stopped: Count,
+}
+
+impl Prey for Deer {
+    async fn echo(&self, n: u64) -> u64 {
+        n
+    }
+    async fn list(&self, numbers: Vec<u64>) -> u64 {
+        numbers.len() as u64
+    }
+    async fn units(&self, units: Vec<()>) -> u64 {
+        units.len() as u64
+    }
+    async fn wait(&self) {
+        self.started.add();
+        let _stopped = self.stopped.on_drop();
+        std::future::pending::<()>().await;
+    }
+    async fn drink(&self, mut numbers: Rx<u64>) -> u64 {
+        let mut count = 0;
+        while let Ok(Some(_)) = numbers.recv().await {
+            count += 1;
+        }
+        count
+    }
+    async fn sit_on(&self, numbers: Rx<u64>) {
+        self.started.add();
+        let _stopped = self.stopped.on_drop();
+        let _numbers = numbers;
+        std::future::pending::<()>().await;
+    }
+    async fn pour(&self, to: u64, numbers: Tx<u64>) -> u64 {
+        for n in 0..to {
+            if numbers.send(n).await.is_err() {
+                return n;
+            }
+        }
+        to
+    }
+}
+
+/// Small, so that they are soon reached.
+fn limits() -> Limits {
+    Limits {
+        max_message_bytes: 1 << 16,
+        max_calls: 4,
+        max_connections: 3,
+        max_channels: 5,
+        channel_items: 8,
+        channel_bytes: 1 << 10,
+        ..Limits::default()
+    }
+}
+
+/// A server, and a client that means well.
+struct Field {
+    server: Server,
+    honest: PreyClient,
+    deer: Deer,
+}
+
+impl Field {
+    async fn new() -> Self {
+        watch_panics();
+        let deer = Deer::default();
+        let builder = Server::builder().service(PreyDispatcher::new(deer.clone())).limits(limits());
+        let server = builder.bind("tcp://127.0.0.1:0").await.expect("a port is free");
+        let honest = vox::connect(server.address()).await.expect("a session");
+        Self { server, honest, deer }
+    }
+
+    async fn stream(&self) -> TcpStream {
+        TcpStream::connect(self.server.address().trim_start_matches("tcp://")).await.expect("accepted")
+    }
+
+    async fn peer(&self) -> Raw {
+        Raw::initiate(self.stream().await, Some("Prey")).await
+    }
+
+    /// Everybody else goes on, and nothing is left of the attack.
+    async fn is_unharmed(&self) {
+        assert_eq!(self.honest.echo(1).await, Ok(1));
+        while self.server.sessions() > 1 || self.deer.started.get() > self.deer.stopped.get() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(self.honest.echo(2).await, Ok(2));
+        assert_eq!(PANICS.get(), 0);
+    }
+
+    /// These frames cost a session, and are named so.
+    async fn accuses(&self, what: &str, bytes: &[u8], rule: u8) {
+        let mut peer = self.peer().await;
+        // The rest may not be taken any more.
+        peer.try_write(bytes).await;
+        assert_eq!(peer.accused_of().await, rule, "{what}");
+        drop(peer);
+        self.is_unharmed().await;
+    }
+}
+
+fn wire(frames: impl IntoIterator<Item = Frame>) -> Vec<u8> {
+    frames.into_iter().flat_map(|frame| frame.wire()).collect()
+}
+
+const MALFORMED: u8 = 1;
+const TOO_LARGE: u8 = 2;
+const PARITY: u8 = 3;
+const REUSED: u8 = 4;
+const CALLS: u8 = 5;
+const CONNECTIONS: u8 = 6;
+const CHANNELS: u8 = 7;
+const OVERRUN: u8 = 8;
+const OVERFLOW: u8 = 9;
+const NO_CONNECTION: u8 = 10;
+const NO_CHANNEL: u8 = 11;
+const NO_REQUEST: u8 = 12;
+const DIRECTION: u8 = 13;
+const METADATA: u8 = 14;
+const FLOOD: u8 = 15;
+
+fn open(id: u64, service: &str) -> Frame {
+    frame(raw::OPEN).var(id).text(service).var(0)
+}
+
+fn items(channel: u64, count: usize) -> Frame {
+    let mut items = frame(raw::ITEMS).var(1).var(channel);
+    for _ in 0..count {
+        items = items.var(1).var(7);
+    }
+    items
+}
+
+/// A call whose handler holds on to the receiver of channel 1, so that nothing is consumed.
+fn held() -> Frame {
+    call_with(1, 1, "Prey.sit_on", &[(1, 0)], &[0])
+}
+
+// ---- violations ----
+
+#[tokio::test]
+async fn garbage_and_lengths_that_lie_are_named() {
+    let field = Field::new().await;
+    field.accuses("no kind", &[0, 0, 0, 0], MALFORMED).await;
+    field.accuses("an unknown kind", &frame(0x7f).wire(), MALFORMED).await;
+    field.accuses("a second hello", &raw::hello(None, raw::LIMITS).wire(), MALFORMED).await;
+    field.accuses("an empty call", &frame(raw::CALL).wire(), MALFORMED).await;
+    field.accuses("bytes past a frame's end", &frame(raw::PING).var(1).u8(0).wire(), MALFORMED).await;
+    field.accuses("a varint without an end", &frame(raw::PING).bytes(&[0xff; 11]).wire(), MALFORMED).await;
+    field.accuses("unknown flags", &frame(raw::CALL).var(1).var(1).method("Prey.echo").u8(8).wire(), MALFORMED).await;
+    field.accuses("an empty run", &wire([held(), items(1, 0)]), MALFORMED).await;
+    let run = frame(raw::ITEMS).var(1).var(1).var(1000).u8(7);
+    field.accuses("an item past its frame", &wire([held(), run]), MALFORMED).await;
+    field.accuses("text that is none", &frame(raw::GOODBYE).var(1).u8(0xff).wire(), MALFORMED).await;
+    field.accuses("a length past the limit", &((1u32 << 16) + 1).to_le_bytes(), TOO_LARGE).await;
+    field.accuses("the longest length", &[0xff; 4], TOO_LARGE).await;
+    field.accuses("noise", &[0x80; 4096], TOO_LARGE).await;
+}
+
+#[tokio::test]
+async fn pitfall_16_ids_of_the_wrong_parity_or_used_before_are_named() {
+    let field = Field::new().await;
+    field.accuses("an even request", &call(1, 2, "Prey.echo", &[1]).wire(), PARITY).await;
+    field.accuses("request zero", &call(1, 0, "Prey.echo", &[1]).wire(), PARITY).await;
+    field.accuses("an even connection", &open(2, "Prey").wire(), PARITY).await;
+    field.accuses("an even channel", &call_with(1, 1, "Prey.drink", &[(2, 0)], &[0]).wire(), PARITY).await;
+    let twice = [call(1, 5, "Prey.wait", &[]), call(1, 5, "Prey.wait", &[])];
+    field.accuses("a request in flight again", &wire(twice), REUSED).await;
+    let back = [call(1, 5, "Prey.echo", &[1]), call(1, 3, "Prey.echo", &[1])];
+    field.accuses("a request before the last", &wire(back), REUSED).await;
+    field.accuses("the handshake's connection again", &open(1, "Prey").wire(), REUSED).await;
+    field.accuses("a connection again", &wire([open(5, "Prey"), open(3, "Prey")]), REUSED).await;
+    let same = call_with(1, 1, "Prey.drink", &[(1, 0), (1, 0)], &[0]);
+    field.accuses("one channel twice", &same.wire(), REUSED).await;
+}
+
+#[tokio::test]
+async fn pitfall_16_one_past_each_announced_limit_is_named() {
+    let field = Field::new().await;
+    let calls = (0..5).map(|n| call(1, 2 * n + 1, "Prey.wait", &[]));
+    field.accuses("five calls of four", &wire(calls), CALLS).await;
+    let opens = (1..4).map(|n| open(2 * n + 1, "Prey"));
+    field.accuses("four connections of three", &wire(opens), CONNECTIONS).await;
+    let channels: Vec<_> = (0..6).map(|n| (2 * n + 1, 0)).collect();
+    field.accuses("six channels of five", &call_with(1, 1, "Prey.sit_on", &channels, &[0]).wire(), CHANNELS).await;
+    field.accuses("nine items of eight", &wire([held(), items(1, 9)]), OVERRUN).await;
+    field
+        .accuses("nine items one by one", &wire([held()].into_iter().chain((0..9).map(|_| items(1, 1)))), OVERRUN)
+        .await;
+    let large = frame(raw::ITEMS).var(1).var(1).var(1024).bytes(&[0; 1024]).var(1).var(7);
+    field.accuses("an item past the window in bytes", &wire([held(), large]), OVERRUN).await;
+    let grant = frame(raw::CREDIT).var(1).var(1).var(u64::from(u32::MAX)).var(1);
+    let pour = call_with(1, 1, "Prey.pour", &[(1, 1)], &[0xff, 0xff, 0xff, 0x7f, 0]);
+    field.accuses("credit past its ceiling", &wire([pour, grant]), OVERFLOW).await;
+}
+
+#[tokio::test]
+async fn messages_for_what_never_was_are_named() {
+    let field = Field::new().await;
+    field.accuses("a call on no connection", &call(9, 1, "Prey.echo", &[1]).wire(), NO_CONNECTION).await;
+    field.accuses("a shut of no connection", &frame(raw::SHUT).var(9).wire(), NO_CONNECTION).await;
+    field.accuses("an answer nobody waits for", &frame(raw::ACCEPT).var(2).wire(), NO_CONNECTION).await;
+    field.accuses("a refusal nobody waits for", &frame(raw::REFUSE).var(2).u8(1).text("").wire(), NO_CONNECTION).await;
+    field.accuses("items on no channel", &items(1, 1).wire(), NO_CHANNEL).await;
+    field.accuses("a close of no channel", &frame(raw::CLOSE).var(1).var(1).var(0).wire(), NO_CHANNEL).await;
+    field.accuses("a reset of no channel", &frame(raw::RESET).var(1).var(1).wire(), NO_CHANNEL).await;
+    field.accuses("credit for no channel", &frame(raw::CREDIT).var(1).var(1).var(1).var(1).wire(), NO_CHANNEL).await;
+    field.accuses("a cancel of no request", &frame(raw::CANCEL).var(1).var(1).wire(), NO_REQUEST).await;
+    field.accuses("a reply from the caller", &frame(raw::REPLY).var(1).var(1).u8(0).wire(), DIRECTION).await;
+    let call = call_with(1, 1, "Prey.pour", &[(1, 1)], &[0xff, 0xff, 0xff, 0x7f, 0]);
+    field.accuses("items from the receiver", &wire([call.clone(), items(1, 1)]), DIRECTION).await;
+    field.accuses("a close from the receiver", &wire([call, frame(raw::CLOSE).var(1).var(1).var(0)]), DIRECTION).await;
+    let credit = frame(raw::CREDIT).var(1).var(1).var(1).var(1);
+    field.accuses("credit from the sender", &wire([held(), credit]), DIRECTION).await;
+}
+
+#[tokio::test]
+async fn metadata_bombs_are_named() {
+    let field = Field::new().await;
+    let with = |metadata: fn(Frame) -> Frame| metadata(frame(raw::CALL).var(1).var(1).method("Prey.echo").u8(2)).wire();
+    let entries = |frame: Frame| (0..65).fold(frame.var(65), |frame, _| frame.text("k").u8(0).text("v"));
+    field.accuses("65 entries", &with(entries), METADATA).await;
+    field.accuses("2⁶⁰ entries", &with(|frame| frame.var(1 << 60)), METADATA).await;
+    field.accuses("9 KiB", &with(|frame| frame.var(1).text("k").u8(0).text(&"v".repeat(9 << 10))), METADATA).await;
+    field
+        .accuses("a key of 129 bytes", &with(|frame| frame.var(1).text(&"k".repeat(129)).u8(0).text("")), METADATA)
+        .await;
+    field.accuses("a key of none", &with(|frame| frame.var(1).text("").u8(0).text("")), METADATA).await;
+    let close = frame(raw::CLOSE).var(1).var(1).var(1).text("k").u8(0).text(&"v".repeat(9 << 10));
+    field.accuses("at a close", &wire([held(), close]), METADATA).await;
+    let opened = frame(raw::OPEN).var(3).text("Prey").var(1).text("k").u8(0).text(&"v".repeat(9 << 10));
+    field.accuses("at an open", &opened.wire(), METADATA).await;
+}
+
+/// A violation stops at its frame: what was done before it stays done, and nothing after it is.
+#[tokio::test]
+async fn nothing_after_a_violation_is_read() {
+    let field = Field::new().await;
+    let mut peer = field.peer().await;
+    peer.send(&call(1, 1, "Prey.echo", &[9])).await;
+    let reply = peer.read().await.expect("a reply");
+    assert_eq!((reply.kind, reply.body.as_slice()), (raw::REPLY, &[1, 1, 0, 9][..]));
+    peer.write(&wire([frame(0x7f), call(1, 3, "Prey.wait", &[])])).await;
+    assert_eq!(peer.accused_of().await, MALFORMED);
+    field.is_unharmed().await;
+    assert_eq!(field.deer.started.get(), 0);
+}
+
+// ---- what is one call's own fault, and what is nobody's ----
+
+/// A reply's request and its payload's first two bytes.
+async fn reply(peer: &mut Raw) -> (u64, Vec<u8>) {
+    let reply = peer.read_kind(raw::REPLY).await;
+    let mut fields = reply.reader();
+    let (_, request) = (fields.var(), fields.var());
+    (request, fields.0.to_vec())
+}
+
+#[tokio::test]
+async fn truncated_and_over_long_arguments_are_their_calls_own() {
+    let field = Field::new().await;
+    let mut peer = field.peer().await;
+    let cases: [(&str, &[u8]); 9] = [
+        ("none", &[]),
+        ("half a varint", &[0x80]),
+        ("too many", &[1, 2]),
+        ("past 64 bits", &[0xff; 10]),
+        ("a long list", &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
+        ("a list that lacks one", &[3, 1, 2]),
+        ("2⁶³ units", &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+        ("10⁹ units", &[0x80, 0x94, 0xeb, 0xdc, 0x03]),
+        ("a channel that was not opened", &[0]),
+    ];
+    for (n, (what, arguments)) in cases.into_iter().enumerate() {
+        let method = match n {
+            0..4 => "Prey.echo",
+            4 | 5 => "Prey.list",
+            6 | 7 => "Prey.units",
+            _ => "Prey.drink",
+        };
+        let request = 2 * n as u64 + 1;
+        peer.send(&call(1, request, method, arguments)).await;
+        let (answered, payload) = reply(&mut peer).await;
+        assert_eq!((answered, &payload[..2]), (request, &[1, 2][..]), "{what}: InvalidPayload");
+    }
+    peer.send(&call(1, 101, "Prey.absent", &[])).await;
+    assert_eq!(reply(&mut peer).await, (101, vec![1, 1]), "UnknownMethod");
+    peer.send(&call(1, 103, "Prey.echo", &[5])).await;
+    assert_eq!(reply(&mut peer).await, (103, vec![0, 5]), "the session lives");
+    drop(peer);
+    field.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn channels_that_arguments_name_wrongly_are_their_calls_own() {
+    let field = Field::new().await;
+    let mut peer = field.peer().await;
+    let cases: [(&str, &[(u64, u8)], &[u8]); 4] = [
+        ("the other direction", &[(1, 1)], &[0]),
+        ("an index past the list", &[(3, 0)], &[1]),
+        ("a huge index", &[(5, 0)], &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ("an index that is not there", &[(7, 0)], &[]),
+    ];
+    for (n, (what, channels, arguments)) in cases.into_iter().enumerate() {
+        let request = 2 * n as u64 + 1;
+        peer.send(&call_with(1, request, "Prey.drink", channels, arguments)).await;
+        let reset = peer.read_kind(raw::RESET).await;
+        assert_eq!(reset.body, [1, channels[0].0 as u8], "{what}");
+        let (answered, payload) = reply(&mut peer).await;
+        assert_eq!((answered, &payload[..2]), (request, &[1, 2][..]), "{what}");
+    }
+    // What comes late for them is ignored.
+    peer.send(&items(1, 3)).await;
+    peer.send(&frame(raw::CLOSE).var(1).var(1).var(0)).await;
+    peer.send(&call(1, 99, "Prey.echo", &[5])).await;
+    assert_eq!(reply(&mut peer).await, (99, vec![0, 5]));
+    drop(peer);
+    field.is_unharmed().await;
+}
+
+/// Items and ends that cross the end of their channel could not have known; a second end from the same half could.
+#[tokio::test]
+async fn what_comes_after_a_channels_end_is_ignored() {
+    let field = Field::new().await;
+    let mut peer = field.peer().await;
+    peer.send(&call_with(1, 1, "Prey.drink", &[(1, 0)], &[0])).await;
+    peer.send(&items(1, 2)).await;
+    peer.send(&frame(raw::CLOSE).var(1).var(1).var(0)).await;
+    assert_eq!(reply(&mut peer).await, (1, vec![0, 2]));
+    for late in [items(1, 100), frame(raw::CLOSE).var(1).var(1).var(0), frame(raw::RESET).var(1).var(1)] {
+        peer.send(&late).await;
+    }
+    peer.send(&frame(raw::CANCEL).var(1).var(1)).await;
+    peer.send(&call(1, 3, "Prey.echo", &[5])).await;
+    assert_eq!(reply(&mut peer).await, (3, vec![0, 5]));
+    peer.send(&frame(raw::SHUT).var(1)).await;
+    for late in [call(1, 5, "Prey.wait", &[]), items(1, 1), frame(raw::CANCEL).var(1).var(1), frame(raw::SHUT).var(1)] {
+        peer.send(&late).await;
+    }
+    peer.send(&frame(raw::PING).var(77)).await;
+    assert_eq!(peer.read_kind(raw::PONG).await.body, [77]);
+    drop(peer);
+    field.is_unharmed().await;
+    assert_eq!(field.deer.started.get(), 0);
+}
+
+#[tokio::test]
+async fn every_request_of_a_flood_of_cancels_has_one_reply() {
+    let field = Field::new().await;
+    let mut peer = field.peer().await;
+    for n in 0..500u64 {
+        let request = 2 * n + 1;
+        let cancel = frame(raw::CANCEL).var(1).var(request);
+        let mut frames = vec![call(1, request, "Prey.wait", &[])];
+        frames.extend(std::iter::repeat_n(cancel, 20));
+        peer.write(&wire(frames)).await;
+        assert_eq!(reply(&mut peer).await, (request, vec![1, 4]), "Cancelled");
+    }
+    drop(peer);
+    field.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn refused_opens_leave_nothing_behind() {
+    let field = Field::new().await;
+    let mut peer = field.peer().await;
+    for n in 1..500u64 {
+        peer.send(&open(2 * n + 1, "Nothing")).await;
+        let refused = peer.read_kind(raw::REFUSE).await;
+        let mut fields = refused.reader();
+        assert_eq!((fields.var(), fields.u8()), (2 * n + 1, 1));
+    }
+    peer.send(&open(1001, "Prey")).await;
+    peer.read_kind(raw::ACCEPT).await;
+    peer.send(&call(1001, 1, "Prey.echo", &[5])).await;
+    assert_eq!(reply(&mut peer).await, (1, vec![0, 5]));
+    drop(peer);
+    field.is_unharmed().await;
+}
+
+// ---- floods, and peers that do not read ----
+
+/// The attacked end over a memory link of this capacity: nothing but what the test does moves.
+async fn cornered(capacity: usize) -> (Raw, Deer, tokio::task::JoinHandle<Result<(), vox::ServeError>>) {
+    watch_panics();
+    let (ours, theirs) = tokio::io::duplex(capacity);
+    let deer = Deer::default();
+    let builder = Server::builder().service(PreyDispatcher::new(deer.clone())).limits(limits());
+    let server = tokio::spawn(builder.serve_link(Link::new(theirs, "hostile")));
+    (Raw::initiate(ours, Some("Prey")).await, deer, server)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pings_that_reads_no_pong_is_named() {
+    let (mut peer, _, server) = cornered(1 << 10).await;
+    let mark = mark();
+    let ping = frame(raw::PING).var(1).wire();
+    for _ in 0..5_000 {
+        peer.try_write(&ping).await;
+    }
+    assert_eq!(peer.accused_of().await, FLOOD);
+    assert!(grown(mark) < 200 << 10, "{}", grown(mark));
+    server.await.expect("no panic").expect("an end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_opens_that_reads_no_answer_is_named() {
+    let (mut peer, _, server) = cornered(1 << 10).await;
+    let mark = mark();
+    for n in 1..1_200u64 {
+        // One by one: many at once would be more connections than were announced.
+        peer.try_write(&open(2 * n + 1, "Nothing").wire()).await;
+        settle().await;
+    }
+    assert_eq!(peer.accused_of().await, FLOOD);
+    assert!(grown(mark) < 1 << 20, "{}", grown(mark));
+    server.await.expect("no panic").expect("an end");
+}
+
+/// Whoever reads no replies cannot make calls without end either: those count until they were handed to the link.
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_unread_replies_are_named() {
+    let (mut peer, _, server) = cornered(64).await;
+    for n in 0..100u64 {
+        peer.try_write(&call(1, 2 * n + 1, "Prey.echo", &[1]).wire()).await;
+    }
+    assert_eq!(peer.accused_of().await, CALLS);
+    server.await.expect("no panic").expect("an end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_stops_reading_is_given_up_in_time_and_memory() {
+    let (mut peer, deer, server) = cornered(256).await;
+    let pour = call_with(1, 1, "Prey.pour", &[(1, 1)], &[0xff, 0xff, 0xff, 0x7f, 0]);
+    peer.send(&pour).await;
+    peer.send(&frame(raw::CREDIT).var(1).var(1).var(1 << 30).var(1 << 30)).await;
+    let mark = mark();
+    let before = tokio::time::Instant::now();
+    server.await.expect("no panic").expect("an end");
+    assert_eq!(before.elapsed().as_secs(), 30, "the write stall");
+    assert!(grown(mark) < 2 << 20, "{}", grown(mark));
+    drop((peer, deer));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_34_no_memory_is_made_for_a_length_before_its_bytes_come() {
+    let (mut peer, _, server) = cornered(1 << 10).await;
+    let marked = mark();
+    peer.write(&(1u32 << 16).to_le_bytes()).await;
+    peer.write(&[raw::CALL]).await;
+    settle().await;
+    assert!(grown(marked) < 16 << 10, "{}", grown(marked));
+    // The largest list that a frame's few bytes can claim.
+    drop(peer);
+    server.await.expect("no panic").expect("an end");
+    let (mut peer, _, _server) = cornered(1 << 10).await;
+    let marked = mark();
+    peer.send(&call(1, 1, "Prey.list", &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])).await;
+    let (_, payload) = reply(&mut peer).await;
+    assert_eq!(payload[..2], [1, 2]);
+    assert!(grown(marked) < 32 << 10, "{}", grown(marked));
+}
+
+/// What waits for a slow reader is bounded by the window, whatever it came in among.
+#[tokio::test(start_paused = true)]
+async fn pitfall_29_items_that_wait_do_not_keep_what_came_with_them() {
+    let (mut peer, deer, _server) = cornered(1 << 18).await;
+    peer.send(&held()).await;
+    settle().await;
+    assert_eq!(deer.started.get(), 1);
+    let marked = mark();
+    let noise = wire((0..20_000).map(|n| frame(raw::PONG).var(n)));
+    for _ in 0..8 {
+        // One small item each in a quarter of a megabyte of pongs that nobody asked for.
+        peer.write(&noise).await;
+        peer.send(&items(1, 1)).await;
+        peer.write(&noise).await;
+        settle().await;
+    }
+    drop(noise);
+    settle().await;
+    let kept = LIVE.get() - marked;
+    assert!(kept < 600 << 10, "{kept}");
+}
+
+// ---- links that end anywhere ----
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_at_any_byte_ends_its_session_and_its_handlers() {
+    let conversation = wire([
+        call(1, 1, "Prey.wait", &[]),
+        call_with(1, 3, "Prey.sit_on", &[(1, 0)], &[0]),
+        items(1, 2),
+        frame(raw::CANCEL).var(1).var(1),
+        open(3, "Prey"),
+        frame(raw::CLOSE).var(1).var(1).var(1).text("key").u8(1).text("value"),
+    ]);
+    for cut in 0..=conversation.len() {
+        let (mut peer, deer, server) = cornered(1 << 12).await;
+        peer.write(&conversation[..cut]).await;
+        settle().await;
+        drop(peer);
+        server.await.expect("no panic").expect("an end");
+        settle().await;
+        assert_eq!(deer.started.get(), deer.stopped.get(), "cut at {cut}");
+    }
+    assert_eq!(PANICS.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_ends_or_stops_at_any_byte_comes_to_nothing() {
+    watch_panics();
+    let hello = raw::hello(Some("Prey"), raw::LIMITS).wire();
+    for cut in 0..hello.len() {
+        for hangs_up in [true, false] {
+            let (ours, theirs) = tokio::io::duplex(1 << 10);
+            let builder = Server::builder().service(PreyDispatcher::new(Deer::default()));
+            let server = tokio::spawn(builder.serve_link(Link::new(theirs, "hostile")));
+            let mut peer = Raw::new(ours);
+            peer.write(&hello[..cut]).await;
+            let kept = (!hangs_up).then_some(peer);
+            let ended = server.await.expect("no panic");
+            assert!(matches!(ended, Err(vox::ServeError::Handshake(_))), "{ended:?}");
+            drop(kept);
+        }
+    }
+    for flip in 4..hello.len() {
+        let mut bad = hello.clone();
+        bad[flip] ^= 0xff;
+        let (ours, theirs) = tokio::io::duplex(1 << 10);
+        let builder = Server::builder().service(PreyDispatcher::new(Deer::default()));
+        let server = tokio::spawn(builder.serve_link(Link::new(theirs, "hostile")));
+        let mut peer = Raw::new(ours);
+        peer.write(&bad).await;
+        drop(peer);
+        let _ = server.await.expect("no panic");
+    }
+    assert_eq!(PANICS.get(), 0);
+}
+
+// ---- servers that are hostile to their clients ----
+
+/// A client of a raw server.
+async fn lured(limits: [u64; 6]) -> (PreyClient, Raw) {
+    watch_panics();
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let accept = tokio::spawn(async move { Raw::accept(theirs, limits).await });
+    let client = vox::connect(Link::new(ours, "hostile")).await.expect("welcome");
+    (client, accept.await.expect("no panic"))
+}
+
+/// What the server sends costs the session; the call under way is indeterminate.
+async fn lure(what: &str, bytes: &[u8], rule: u8) {
+    let (client, mut server) = lured(raw::LIMITS).await;
+    let call = tokio::spawn(client.wait().into_future());
+    server.read_kind(raw::CALL).await;
+    server.write(bytes).await;
+    assert_eq!(server.accused_of().await, rule, "{what}");
+    assert_eq!(call.await.expect("no panic"), Err(vox::VoxError::Indeterminate), "{what}");
+    let reason = vox::Client::caller(&client).closed().await;
+    assert!(matches!(&reason, vox::EndReason::PeerViolation(v) if v.rule.code() == rule), "{what}: {reason:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hostile_server_is_named_too() {
+    let ok = |request: u64| frame(raw::REPLY).var(1).var(request).u8(0);
+    lure("a reply to nothing", &ok(3).wire(), NO_REQUEST).await;
+    lure("a call to the opener", &call(1, 1, "Prey.echo", &[1]).wire(), DIRECTION).await;
+    lure("a cancel from the server", &frame(raw::CANCEL).var(1).var(1).wire(), DIRECTION).await;
+    lure("a second accept", &frame(raw::ACCEPT).var(1).wire(), NO_CONNECTION).await;
+    lure("an odd connection", &open(3, "Prey").wire(), PARITY).await;
+    lure("items on no channel", &items(1, 1).wire(), NO_CHANNEL).await;
+    lure("too long", &[0xff; 4], TOO_LARGE).await;
+    lure("another welcome", &raw::welcome(raw::LIMITS).wire(), MALFORMED).await;
+    assert_eq!(PANICS.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_reply_is_named_and_the_first_stands() {
+    let (client, mut server) = lured(raw::LIMITS).await;
+    let call = tokio::spawn(client.echo(4).into_future());
+    server.read_kind(raw::CALL).await;
+    let reply = frame(raw::REPLY).var(1).var(1).u8(0).var(4);
+    server.write(&wire([reply.clone(), reply])).await;
+    assert_eq!(server.accused_of().await, NO_REQUEST);
+    assert_eq!(call.await.expect("no panic"), Ok(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_are_none_are_invalid_responses() {
+    let (client, mut server) = lured(raw::LIMITS).await;
+    let payloads: [&[u8]; 9] =
+        [&[], &[0], &[0, 1, 2], &[2], &[1], &[1, 99], &[1, 2, 0xff], &[1, 9], &[0, 0xff, 0xff, 0xff]];
+    for (n, payload) in payloads.into_iter().enumerate() {
+        let call = tokio::spawn(client.echo(4).into_future());
+        server.read_kind(raw::CALL).await;
+        server.send(&frame(raw::REPLY).var(1).var(2 * n as u64 + 1).bytes(payload)).await;
+        let outcome = call.await.expect("no panic");
+        assert!(matches!(outcome, Err(vox::VoxError::InvalidResponse(_))), "{payload:?}: {outcome:?}");
+    }
+    let call = tokio::spawn(client.echo(4).into_future());
+    server.read_kind(raw::CALL).await;
+    server.send(&frame(raw::REPLY).var(1).var(19).u8(0).var(4)).await;
+    assert_eq!(call.await.expect("no panic"), Ok(4), "the session lives");
+    assert_eq!(PANICS.get(), 0);
+}
+
+/// Limits of nothing, and of everything, are obeyed as well as can be.
+#[tokio::test(start_paused = true)]
+async fn absurd_limits_of_a_peer_harm_nobody() {
+    let (client, _server) = lured([0, 0, 0, 0, 1, 1]).await;
+    let outcome = client.echo(1).timeout(Duration::from_secs(1)).await;
+    assert!(matches!(outcome, Err(vox::VoxError::NotSent(_))), "{outcome:?}");
+    let (client, mut server) = lured([u64::MAX; 6]).await;
+    let (tx, rx) = vox::channel();
+    let call = tokio::spawn(client.drink(rx).into_future());
+    server.read_kind(raw::CALL).await;
+    tx.send(1).await.expect("credit enough");
+    server.read_kind(raw::ITEMS).await;
+    server.send(&frame(raw::REPLY).var(1).var(1).u8(0).var(1)).await;
+    assert_eq!(call.await.expect("no panic"), Ok(1));
+    assert_eq!(PANICS.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_holds_no_caller_past_its_deadline() {
+    let (client, mut server) = lured(raw::LIMITS).await;
+    for _ in 0..3 {
+        let before = tokio::time::Instant::now();
+        let outcome = client.echo(1).timeout(Duration::from_millis(50)).await;
+        assert_eq!(outcome, Err(vox::VoxError::DeadlineExceeded));
+        assert!(before.elapsed() < Duration::from_secs(1));
+        server.read_kind(raw::CALL).await;
+        server.read_kind(raw::CANCEL).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}

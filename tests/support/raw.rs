@@ -1,0 +1,226 @@
+//! A peer that speaks raw frames, written from docs/protocol.md and nothing else.
+
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+pub const HELLO: u8 = 0x01;
+pub const WELCOME: u8 = 0x02;
+pub const REJECTED: u8 = 0x03;
+pub const PING: u8 = 0x08;
+pub const PONG: u8 = 0x09;
+pub const GOODBYE: u8 = 0x0e;
+pub const VIOLATION: u8 = 0x0f;
+pub const OPEN: u8 = 0x10;
+pub const ACCEPT: u8 = 0x11;
+pub const REFUSE: u8 = 0x12;
+pub const SHUT: u8 = 0x13;
+pub const CALL: u8 = 0x20;
+pub const REPLY: u8 = 0x21;
+pub const CANCEL: u8 = 0x22;
+pub const ITEMS: u8 = 0x30;
+pub const CLOSE: u8 = 0x31;
+pub const RESET: u8 = 0x32;
+pub const CREDIT: u8 = 0x33;
+
+/// A frame under construction.
+#[derive(Debug, Clone)]
+pub struct Frame(Vec<u8>);
+
+pub fn frame(kind: u8) -> Frame {
+    Frame(vec![kind])
+}
+
+impl Frame {
+    pub fn u8(mut self, n: u8) -> Self {
+        self.0.push(n);
+        self
+    }
+
+    pub fn var(mut self, mut n: u64) -> Self {
+        while n >= 0x80 {
+            self.0.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        self.0.push(n as u8);
+        self
+    }
+
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub fn text(self, text: &str) -> Self {
+        self.var(text.len() as u64).bytes(text.as_bytes())
+    }
+
+    pub fn method(self, name: &str) -> Self {
+        let id = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        self.bytes(&id.to_le_bytes())
+    }
+
+    /// The whole frame, its length first.
+    pub fn wire(&self) -> Vec<u8> {
+        let mut wire = (self.0.len() as u32).to_le_bytes().to_vec();
+        wire.extend_from_slice(&self.0);
+        wire
+    }
+}
+
+/// A call without timeout or metadata: what follows are its flags' fields and its arguments.
+pub fn call(connection: u64, request: u64, method: &str, arguments: &[u8]) -> Frame {
+    frame(CALL).var(connection).var(request).method(method).u8(0).bytes(arguments)
+}
+
+/// A call with channels, each an id and a direction.
+pub fn call_with(connection: u64, request: u64, method: &str, channels: &[(u64, u8)], arguments: &[u8]) -> Frame {
+    let mut frame = frame(CALL).var(connection).var(request).method(method).u8(4).var(channels.len() as u64);
+    for (id, direction) in channels {
+        frame = frame.var(*id).u8(*direction);
+    }
+    frame.bytes(arguments)
+}
+
+pub const MAGIC: &[u8] = b"vox\x01";
+
+/// The limits that a raw peer announces.
+pub const LIMITS: [u64; 6] = [4 << 20, 16, 128, 256, 256, 64 << 10];
+
+pub fn hello(service: Option<&str>, limits: [u64; 6]) -> Frame {
+    let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
+    for limit in limits {
+        frame = frame.var(limit);
+    }
+    match service {
+        None => frame.var(0).u8(0),
+        Some(service) => frame.var(0).u8(1).text(service).var(0),
+    }
+}
+
+pub fn welcome(limits: [u64; 6]) -> Frame {
+    let mut frame = frame(WELCOME).bytes(MAGIC).var(1).var(0);
+    for limit in limits {
+        frame = frame.var(limit);
+    }
+    frame
+}
+
+pub trait Stream: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+
+/// One end of a link, by hand.
+pub struct Raw {
+    pub io: Pin<Box<dyn Stream>>,
+}
+
+/// A frame that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    pub kind: u8,
+    pub body: Vec<u8>,
+}
+
+impl Raw {
+    pub fn new(io: impl Stream + 'static) -> Self {
+        Self { io: Box::pin(io) }
+    }
+
+    /// Says hello and hears the welcome.
+    pub async fn initiate(io: impl Stream + 'static, service: Option<&str>) -> Self {
+        let mut raw = Self::new(io);
+        raw.send(&hello(service, LIMITS)).await;
+        let welcome = raw.read().await.expect("an answer");
+        assert_eq!(welcome.kind, WELCOME, "{welcome:?}");
+        raw
+    }
+
+    /// Hears the hello and welcomes it.
+    pub async fn accept(io: impl Stream + 'static, limits: [u64; 6]) -> Self {
+        let mut raw = Self::new(io);
+        let hello = raw.read().await.expect("a hello");
+        assert_eq!(hello.kind, HELLO);
+        raw.send(&welcome(limits)).await;
+        raw
+    }
+
+    pub async fn send(&mut self, frame: &Frame) {
+        self.write(&frame.wire()).await;
+    }
+
+    pub async fn write(&mut self, bytes: &[u8]) {
+        self.io.write_all(bytes).await.expect("the link is up");
+    }
+
+    /// Writes what is still taken: the other end may have gone for good reason.
+    pub async fn try_write(&mut self, bytes: &[u8]) -> bool {
+        self.io.write_all(bytes).await.is_ok()
+    }
+
+    /// The next frame; `None` at the end of the stream.
+    pub async fn read(&mut self) -> Option<Read> {
+        let mut length = [0; 4];
+        self.io.read_exact(&mut length).await.ok()?;
+        let mut body = vec![0; u32::from_le_bytes(length) as usize];
+        self.io.read_exact(&mut body).await.ok()?;
+        let kind = body.remove(0);
+        Some(Read { kind, body })
+    }
+
+    /// The next frame of this kind; others are skipped.
+    pub async fn read_kind(&mut self, kind: u8) -> Read {
+        loop {
+            let read = self.read().await.unwrap_or_else(|| panic!("the stream ended before a frame of kind {kind:#x}"));
+            if read.kind == kind {
+                return read;
+            }
+            assert_ne!(read.kind, VIOLATION, "accused: {}", String::from_utf8_lossy(&read.body));
+        }
+    }
+
+    /// Reads to the end of the stream: the violation that it was accused of, which comes once and last.
+    pub async fn accused_of(&mut self) -> u8 {
+        let mut rule = None;
+        loop {
+            // Not how long it may take, but that a test which waits in vain says so.
+            let read = tokio::time::timeout(std::time::Duration::from_secs(120), self.read()).await;
+            let Some(read) = read.expect("the link is closed") else { break };
+            assert_eq!(rule, None, "something follows the violation: {read:?}");
+            if read.kind == VIOLATION {
+                rule = Some(read.body[0]);
+            }
+        }
+        rule.expect("a violation is named before the link is closed")
+    }
+}
+
+impl Read {
+    pub fn reader(&self) -> Fields<'_> {
+        Fields(&self.body)
+    }
+}
+
+/// Reads fields.
+pub struct Fields<'a>(pub &'a [u8]);
+
+impl Fields<'_> {
+    pub fn var(&mut self) -> u64 {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8();
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return value;
+            }
+        }
+        panic!("a varint of more than ten bytes");
+    }
+
+    pub fn u8(&mut self) -> u8 {
+        let byte = self.0[0];
+        self.0 = &self.0[1..];
+        byte
+    }
+}
