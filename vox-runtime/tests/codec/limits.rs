@@ -1,6 +1,6 @@
 //! What encoding and decoding may cost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use vox_runtime::codec::{Budget, DecodeErrorKind, EncodeError, Encoder, Plan};
@@ -96,6 +96,42 @@ fn nesting_that_no_peer_accepts_is_not_sent() {
     };
     assert_eq!(result(64), Ok(()));
     assert_eq!(result(65), Err(EncodeError::TooDeep { limit: 64 }));
+}
+
+/// Whatever stands at the bottom, what can be encoded can be decoded, and nothing else is sent.
+#[test]
+fn both_ways_end_at_the_same_depth() {
+    fn check<T: facet::Facet<'static> + Clone + std::fmt::Debug>(bottom: T) {
+        let mut sent = 0;
+        for depth in 62..66 {
+            let value = (0..depth).fold(Nest::Bottom(bottom.clone()), |inner, _| Nest::Deeper(Box::new(inner)));
+            let mut out = Vec::new();
+            let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, 10_000));
+            let mut bytes = vec![1; depth];
+            bytes.push(0);
+            bytes.extend(encode(&bottom));
+            let budget = Budget::for_message(usize::MAX, usize::MAX, 1, Budget::DEPTH);
+            assert_eq!(result.is_ok(), decode_within::<Nest<T>>(&bytes, budget).is_ok(), "{bottom:?} at {depth}");
+            sent += u32::from(result.is_ok());
+        }
+        assert!((1..4).contains(&sent), "{bottom:?}");
+    }
+    check(5u8);
+    check(Some(7u64));
+    check("text".to_owned());
+    check(Vec::<u8>::new());
+    check(vec![1u8]);
+    check(vec![1u64]);
+    check(vec!["text".to_owned()]);
+    check(vec![Point { x: 1, y: 2 }]);
+    check(vec![vec![1u8]]);
+    check::<Box<[u32]>>(vec![1].into());
+    check(Arc::new(5u64));
+    check([Box::new(1u8), Box::new(2)]);
+    check(BTreeMap::<u8, u8>::new());
+    check(BTreeMap::from([(1u8, 2u8)]));
+    check(BTreeSet::<u8>::new());
+    check(BTreeSet::from(["a".to_owned()]));
 }
 
 #[test]
