@@ -101,7 +101,7 @@ async fn work(mill: MillClient, mut dice: Dice) {
     match dice.roll(9) {
         0 => assert_eq!(mill.echo(n).await, Ok(n)),
         1 => assert_eq!(mill.turn(n as u32 % 8).await, Ok(n as u32 % 8)),
-        2 => assert_eq!(mill.explode(n % 2 == 0).await, Err(VoxError::Panicked)),
+        2 => assert_eq!(mill.explode(n.is_multiple_of(2)).await, Err(VoxError::Panicked)),
         3 => {
             let (tx, rx) = vox::channel();
             let feed = async move {

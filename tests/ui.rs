@@ -40,6 +40,58 @@ fn the_documentation_lists_every_refusal_in_the_words_of_the_compiler() {
     assert_eq!(rows, listed, "docs/service-macro.md has rows without a case");
 }
 
+/// The mistakes that users make most: one error each, short enough to be read.
+#[test]
+fn the_commonest_mistakes_are_one_short_error_each() {
+    let cases = [
+        ("a type without `Facet`", "type_not_facet_argument"),
+        ("`&mut self`", "receiver_mut"),
+        ("a generic method", "method_generic"),
+        ("`#[vox(idme)]`", "option_unknown"),
+        ("a channel in a return", "channel_in_return"),
+        ("a future that is not `Send`", "impl_not_send"),
+        ("a method missing in an `impl`", "impl_missing_method"),
+        ("a wrong argument at a call", "call_wrong_type"),
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/service-macro.md")).expect("the page");
+    for (mistake, case) in cases {
+        let stderr = fs::read_to_string(root.join(format!("tests/ui/fail/{case}.stderr"))).expect("words");
+        let errors = stderr.lines().filter(|line| line.starts_with("error")).count();
+        let lines = stderr.lines().count();
+        assert_eq!(errors, 1, "{case}:\n{stderr}");
+        assert!(lines <= MAX_LINES, "{case} takes {lines} lines:\n{stderr}");
+        let row = format!("| {mistake} | [{case}](../tests/ui/fail/{case}.stderr) | {errors} | {lines} |");
+        assert!(page.contains(&row), "docs/service-macro.md lacks this row:\n{row}");
+    }
+}
+
+/// Every refusal is one error, but where a derive fails too.
+#[test]
+fn every_refusal_is_one_error() {
+    let exceptions = [
+        ("many_mistakes", "has seven mistakes"),
+        ("method_variadic", "Rust wants `unsafe extern` beside `...`: three mistakes"),
+        ("type_not_facet_enum", "facet's derive and the service each say what is missing"),
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/fail");
+    for entry in fs::read_dir(root).expect("the cases") {
+        let path = entry.expect("a case").path();
+        if path.extension().is_none_or(|extension| extension != "stderr") {
+            continue;
+        }
+        let case = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if exceptions.iter().any(|(name, _)| *name == case) {
+            continue;
+        }
+        let stderr = fs::read_to_string(&path).expect("words");
+        assert_eq!(stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{case}:\n{stderr}");
+    }
+}
+
+/// What a terminal shows at once, beside the code.
+const MAX_LINES: usize = 15;
+
 /// What the first error of a recorded output says, and its cure, if the words are ours.
 fn first_message(stderr: &str) -> Option<(&str, &str)> {
     let mut lines = stderr.lines();

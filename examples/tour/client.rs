@@ -65,7 +65,7 @@ async fn import(bank: &BankClient, feed: &mut Feed, rows: Rows) -> Result<(), Bo
     while let Some(sum) = reported.recv().await? {
         println!("  the server has booked {} rows", sum.rows);
     }
-    let (sent, bad) = match reading.await? {
+    let Sent { sum: sent, left_out, bad } = match reading.await? {
         Ok(read) => read,
         Err(error) => {
             importing.abort();
@@ -75,14 +75,14 @@ async fn import(bank: &BankClient, feed: &mut Feed, rows: Rows) -> Result<(), Bo
     let booked = importing.await??;
     let took = began.elapsed();
 
-    for bad in bad.iter().take(SHOWN) {
+    for bad in &bad {
         println!("  left out {bad}");
     }
-    if bad.len() > SHOWN {
-        println!("  left out {} more", bad.len() - SHOWN);
+    if left_out > bad.len() {
+        println!("  left out {} more", left_out - bad.len());
     }
     let pace = booked.rows as f64 / took.as_secs_f64();
-    println!("{} rows, {} in all, {} lines left out", booked.rows, Money(booked.cents), bad.len());
+    println!("{} rows, {} in all, {} lines left out", booked.rows, Money(booked.cents), left_out);
     println!("{} ms, {pace:.0} rows/s", took.as_millis());
     if booked != sent {
         return Err(format!("sent {sent:?}, but the server booked {booked:?}").into());
@@ -91,20 +91,34 @@ async fn import(bank: &BankClient, feed: &mut Feed, rows: Rows) -> Result<(), Bo
     feed.until(|event| matches!(event, Event::Imported(_))).await
 }
 
-async fn send_all(mut rows: Rows, tx: Tx<Row>) -> Result<(Progress, Vec<BadRow>), Box<dyn Error + Send + Sync>> {
-    let (mut sent, mut bad) = (Progress::default(), Vec::new());
+/// What became of a file.
+#[derive(Default)]
+struct Sent {
+    sum: Progress,
+    left_out: usize,
+    /// The first of them.
+    bad: Vec<BadRow>,
+}
+
+async fn send_all(mut rows: Rows, tx: Tx<Row>) -> Result<Sent, Box<dyn Error + Send + Sync>> {
+    let mut sent = Sent::default();
     while let Some(row) = rows.next()? {
         match row {
             Ok(row) => {
-                sent.rows += 1;
-                sent.cents += row.cents;
+                sent.sum.rows += 1;
+                sent.sum.cents += row.cents;
                 tx.send(row).await?;
             }
-            Err(row) => bad.push(row),
+            Err(row) => {
+                sent.left_out += 1;
+                if sent.bad.len() < SHOWN {
+                    sent.bad.push(row);
+                }
+            }
         }
     }
     tx.close();
-    Ok((sent, bad))
+    Ok(sent)
 }
 
 /// Dropping a call's future cancels the call.

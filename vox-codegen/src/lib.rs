@@ -11,6 +11,9 @@
 //! The crate never looks at types, only at tokens. What tokens cannot tell (whether a type implements `Facet`, whether an
 //! alias hides a `Result`) is left to bounds in the emitted code, placed on the user's own tokens.
 
+#[cfg(any(feature = "build", test))]
+pub mod build;
+
 mod check;
 mod emit;
 mod mistake;

@@ -24,6 +24,12 @@ impl Mistakes {
         self.0.is_empty()
     }
 
+    /// The mistakes themselves.
+    #[cfg(any(feature = "build", test))]
+    pub(crate) fn into_errors(self) -> Vec<syn::Error> {
+        self.0
+    }
+
     /// One `compile_error!` for each mistake.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.0.into_iter().map(syn::Error::into_compile_error).collect()

@@ -30,6 +30,8 @@ pub(crate) struct Method {
     pub(crate) id: u64,
     pub(crate) params: Vec<Param>,
     pub(crate) returns: Returns,
+    /// What a success borrows, if it does. The caller gets its own.
+    pub(crate) lent: Option<Lent>,
     pub(crate) options: MethodOptions,
 }
 
@@ -61,6 +63,15 @@ pub(crate) enum ParamKind {
     Bytes,
     /// Any other type, decoded into a value.
     Owned,
+}
+
+/// What may cross the wire without being owned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lent {
+    /// `&str`.
+    Str,
+    /// `&[u8]`.
+    Bytes,
 }
 
 /// What a method yields.

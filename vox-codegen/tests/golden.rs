@@ -24,15 +24,16 @@ fn a_trait_with_mistakes_leaves_stubs() {
 }
 
 #[test]
-fn a_method_stays_thin() {
-    let methods = 50;
+fn a_method_expands_to_fewer_than_forty_lines() {
+    let methods = 10;
     let signatures: String = (0..methods)
-        .map(|i| format!("async fn method_{i}(&self, id: u64, order: Order) -> Result<Receipt, Failure>;"))
+        .map(|i| format!("async fn transfer_{i}(&self, id: u64, order: Order) -> Result<Receipt, Failure>;"))
         .collect();
-    let expanded = pretty(&format!("#[vox::service] trait Many {{ {signatures} }}"));
-    let empty = pretty("#[vox::service] trait Many {}");
-    let lines = (expanded.lines().count() - empty.lines().count()) / methods;
-    assert!(lines <= MAX_LINES_OF_A_METHOD, "{lines} lines for each method");
+    let lines = pretty(&format!("#[vox::service] trait Many {{ {signatures} }}")).lines().count();
+    let without = pretty("#[vox::service] trait Many {}").lines().count();
+    let average = (lines - without) / methods;
+    println!("{average} lines for each method, and {without} for the service");
+    assert!(average < 40, "{average} lines for each method");
 }
 
 fn check(name: &str) {
@@ -61,6 +62,3 @@ fn pretty(source: &str) -> String {
     let expanded = vox_codegen::service(options, item.into_token_stream());
     prettyplease::unparse(&syn::parse2(expanded).expect("Rust"))
 }
-
-/// What the trait, the plans, the descriptor, the client and the dispatcher need for a method of two arguments and an error.
-const MAX_LINES_OF_A_METHOD: usize = 75;

@@ -74,7 +74,7 @@ fn a_type_that_is_only_called_like_a_channel_is_none() {
 }
 
 #[test]
-fn borrowed_text_and_bytes_are_whole_arguments_only() {
+fn borrowed_arguments_are_whole_arguments_only() {
     check("trait Bank { async fn a(&self, a: &str, b: &[u8], c: &'_ str, d: (&str)); }", &[]);
     check(
         "trait Bank { async fn a(&self, a: Box<str>, b: Arc<[u8]>, c: Cow<'static, str>, d: PhantomData<fn() -> u8>); }",
@@ -82,7 +82,15 @@ fn borrowed_text_and_bytes_are_whole_arguments_only() {
     );
     check("trait Bank { async fn a(&self, a: (&str, u8)); }", &["argument `a` of `a` contains a reference"]);
     check("trait Bank { async fn a(&self, a: &'static str); }", &["argument `a` of `a` names a lifetime"]);
-    check("trait Bank { async fn a(&self) -> &str; }", &["the result of `a` contains a reference"]);
+}
+
+#[test]
+fn borrowed_results_are_whole_results_only() {
+    check("trait Bank { async fn a(&self, b: &str) -> &str; async fn c(&self) -> Result<&'_ [u8], String>; }", &[]);
+    check("trait Bank { async fn a(&self) -> Option<&str>; }", &["the result of `a` contains a reference"]);
+    check("trait Bank { async fn a(&self) -> &mut str; }", &["the result of `a` is a mutable reference"]);
+    check("trait Bank { async fn a(&self) -> &'static [u8]; }", &["the result of `a` names a lifetime"]);
+    check("trait Bank { async fn a(&self) -> Result<u8, &str>; }", &["the error of `a` contains a reference"]);
 }
 
 #[test]

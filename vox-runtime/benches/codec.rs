@@ -1,4 +1,5 @@
-//! The codec against serde and postcard: `cargo bench -p vox-runtime --bench codec`.
+//! The codec against serde and postcard: `cargo bench -p vox-runtime --bench codec`, with a part of
+//! a name after `--` for that one only.
 //!
 //! Each figure is the median of many rounds; a round runs each side as often as takes about a
 //! millisecond, one side after the other, so that a busy machine slows both.
@@ -93,6 +94,10 @@ fn tree(depth: i64) -> Tree {
 }
 
 fn compare<T: Facet<'static> + Serialize + DeserializeOwned>(name: &str, value: &T) {
+    let mut wanted = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).peekable();
+    if wanted.peek().is_some() && !wanted.any(|part| name.contains(&part)) {
+        return;
+    }
     let plan = Plan::<T>::new();
     let frame = Bytes::from(postcard::to_allocvec(value).expect("the value is plain data"));
     let mut out = Vec::with_capacity(frame.len() * 2 + 64);

@@ -9,8 +9,9 @@ use std::marker::PhantomData;
 use facet::{Facet, Shape};
 
 use crate::codec::{Plan, PlanError};
-use crate::descriptor::ArgDescriptor;
+use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy};
 use crate::error::VoxError;
+use crate::ids::MethodId;
 
 /// Constant evidence that `T` is `Facet`, or that it is not.
 pub struct Wire<T> {
@@ -62,33 +63,97 @@ impl<T> Wire<T> {
         }
     }
 
-    /// Stops the compilation with `message` unless `T` crosses the wire.
+    /// The descriptor of an argument. `channels` is [`ArgPlan::channels`] of its plan.
+    pub const fn arg(self, name: &'static str, channels: fn() -> Result<bool, &'static PlanError>) -> ArgDescriptor {
+        ArgDescriptor { name, shape: self.shape(), plan: channels }
+    }
+
+    /// The plan of the argument `name` of `method`, which is spelt `ty`. Stops the compilation without evidence.
     #[track_caller]
-    pub const fn expect(self, message: &'static str) -> Self {
+    pub const fn argument(self, name: &str, method: &str, ty: &str) -> ArgPlan<T> {
         if self.shape.is_none() {
-            panic!("{}", message);
+            complain(&["argument `", name, "` of `", method, STRANDED, ty, NOT_FACET]);
+        }
+        ArgPlan(self.plan())
+    }
+
+    /// Stops the compilation unless `T`, which is what `method` returns when it succeeds, crosses the wire.
+    #[track_caller]
+    pub const fn result(self, method: &str, ty: &str) -> Self {
+        if self.shape.is_none() {
+            complain(&["the result of `", method, STRANDED, ty, NOT_FACET]);
         }
         self
     }
 
-    /// Stops the compilation with `message` if `T` does not cross the wire and this part of it is to blame.
+    /// Stops the compilation unless `T`, which is what `method` returns when it fails, crosses the wire.
     #[track_caller]
-    pub const fn blame(self, innocent: bool, message: &'static str) -> Self {
+    pub const fn error(self, method: &str, ty: &str) -> Self {
+        if self.shape.is_none() {
+            complain(&["the error of `", method, STRANDED, ty, NOT_FACET]);
+        }
+        self
+    }
+
+    /// As [`Wire::result`], of a type that is not spelt like a `Result` and must not be one: its errors would look like
+    /// successes.
+    #[track_caller]
+    pub const fn plain(self, is_result: bool, method: &str, ty: &str) -> Self {
+        if is_result {
+            complain(&["`", method, "` returns an alias of `Result`", ALIAS_OF_RESULT]);
+        }
+        self.result(method, ty)
+    }
+
+    /// As [`Wire::result`] or [`Wire::error`], of what an `alias` of `Result` holds.
+    #[track_caller]
+    pub const fn inside(self, part: &str, method: &str, alias: &str) -> Self {
+        if self.shape.is_none() {
+            complain(&["the ", part, " of `", method, STRANDED, alias, HOLDS_NOT_FACET]);
+        }
+        self
+    }
+
+    /// Stops the compilation if `T` does not cross the wire and this part of it, spelt `ty`, is to blame.
+    #[track_caller]
+    pub const fn blame(self, innocent: bool, place: &str, method: &str, ty: &str) -> Self {
         if self.shape.is_none() && !innocent {
-            panic!("{}", message);
-        }
-        self
-    }
-
-    /// Stops the compilation with `message` if `refused`.
-    #[track_caller]
-    pub const fn refuse_if(self, refused: bool, message: &'static str) -> Self {
-        if refused {
-            panic!("{}", message);
+            complain(&[place, " of `", method, STRANDED, ty, NOT_FACET]);
         }
         self
     }
 }
+
+/// Stops the compilation in words made of `parts`.
+#[track_caller]
+const fn complain(parts: &[&str]) -> ! {
+    let mut text = [0; MAX_COMPLAINT];
+    let mut len = 0;
+    let mut part = 0;
+    while part < parts.len() {
+        let bytes = parts[part].as_bytes();
+        let mut at = 0;
+        while at < bytes.len() && len < text.len() {
+            text[len] = bytes[at];
+            len += 1;
+            at += 1;
+        }
+        part += 1;
+    }
+    match std::str::from_utf8(text.split_at(len).0) {
+        Ok(text) => panic!("{}", text),
+        Err(_) => panic!("a type cannot cross the wire"),
+    }
+}
+
+const STRANDED: &str = "` cannot cross the wire: `";
+const NOT_FACET: &str =
+    "` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it";
+const HOLDS_NOT_FACET: &str =
+    "` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`";
+const ALIAS_OF_RESULT: &str = "\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`";
+/// A complaint is cut off here: it names an argument, a method and a type.
+const MAX_COMPLAINT: usize = 2048;
 
 impl<T: Facet<'static>, E: Facet<'static>> ReplyWire<T, E> {
     /// Evidence that the response crosses the wire.
@@ -122,15 +187,10 @@ impl<T, E> Clone for ReplyWire<T, E> {
 
 impl<T, E> Copy for ReplyWire<T, E> {}
 
-/// The plan of one argument.
+/// The plan of one argument, for a `static`.
 pub struct ArgPlan<T>(Plan<T>);
 
 impl<T> ArgPlan<T> {
-    /// For a `static`. Stops the compilation where there is no evidence.
-    pub const fn new(wire: Wire<T>) -> Self {
-        Self(wire.plan())
-    }
-
     /// Compiles the plan: whether the argument carries channels, or why it cannot cross the wire.
     pub fn channels(&'static self) -> Result<bool, &'static PlanError> {
         self.0.program().map(|program| program.has_channels())
@@ -141,13 +201,24 @@ impl<T> ArgPlan<T> {
     }
 }
 
-/// The descriptor of one argument.
-pub const fn argument<T>(
-    name: &'static str,
-    wire: Wire<T>,
-    plan: fn() -> Result<bool, &'static PlanError>,
-) -> ArgDescriptor {
-    ArgDescriptor { name, shape: wire.shape(), plan }
+/// The descriptor of a method that takes and returns nothing, is documented nowhere and promises nothing: what a method
+/// says beyond its name is written over it.
+pub const fn method(id: u64, service: &'static str, name: &'static str) -> MethodDescriptor {
+    MethodDescriptor {
+        id: MethodId(id),
+        service,
+        name,
+        docs: "",
+        args: &[],
+        response: ReplyWire::<(), Infallible>::CROSSES.shape(),
+        policy: RetryPolicy::VOLATILE,
+        timeout: None,
+    }
+}
+
+/// A copy of `method`, to list it in its service.
+pub const fn listed(method: &MethodDescriptor) -> MethodDescriptor {
+    MethodDescriptor { ..*method }
 }
 
 /// Whether `R` is a `Result`, by type: aliases do not hide one.
@@ -201,3 +272,15 @@ impl<T> Returned for Outcome<T, false> {
         Ok(declared)
     }
 }
+
+/// What a method of a service returns: a future that may move between threads.
+#[diagnostic::on_unimplemented(
+    message = "this method does not return a future that is `Send`, so no server can run it",
+    label = "a value that is not `Send` lives across an `.await` of this method",
+    note = "end its life before the `.await`, or write `Arc` for `Rc`, or a lock of `tokio::sync` for one of `std::sync`",
+    note = "to be told which value it is, return `impl Future<Output = …> + Send` and write the body as `async move {{ … }}`"
+)]
+pub trait SendFuture: Future + Send {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future + Send> SendFuture for F {}

@@ -41,10 +41,10 @@ pub mod __private {
     pub use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::Hosted;
     pub use crate::evidence::{
-        ArgPlan as Plan, IsResult, NotResult, Outcome, ReplyWire, Returned, Stranded, Wire, argument,
+        ArgPlan as Plan, IsResult, NotResult, Outcome, ReplyWire, Returned, SendFuture, Stranded, Wire, listed, method,
     };
     pub use crate::ids::MethodId;
     pub use crate::reply::Reply;
-    pub use crate::server::{Args, Dispatcher, Incoming, InvalidArgs, Span};
+    pub use crate::server::{Accepted, Answer, Args, Dispatcher, Incoming, InvalidArgs, Slot, Span};
     pub use facet::Facet;
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::codec::{Budget, Decoder, Encoder, Plan};
+use crate::codec::{Budget, Decoder, EncodeError, Encoder, Plan};
 use crate::error::VoxError;
-use crate::evidence::{ReplyWire, Wire};
+use crate::evidence::Wire;
 use crate::limits::Limits;
 use crate::wire::{ERR, Failure, OK, USER};
 use bytes::Bytes;
@@ -17,15 +17,26 @@ pub struct Reply<T, E> {
 
 impl<T, E> Reply<T, E> {
     /// For a `static`. Stops the compilation where there is no evidence.
-    pub const fn new(_: ReplyWire<T, E>, ok: Wire<T>, err: Wire<E>) -> Self {
+    pub const fn new(ok: Wire<T>, err: Wire<E>) -> Self {
         Self { ok: ok.plan(), err: err.plan() }
     }
 
     /// Appends the response. Says why where it cannot be encoded.
     pub(crate) fn encode(&self, result: &Result<T, E>, out: &mut Vec<u8>, max_len: usize) -> Result<(), String> {
+        self.encode_with(result.as_ref(), |value, encoder| self.ok.encode(value, encoder), out, max_len)
+    }
+
+    /// As [`Reply::encode`], of a success that is not a `T` but has its encoding.
+    pub(crate) fn encode_with<B>(
+        &self,
+        result: Result<B, &E>,
+        encode: impl FnOnce(B, &mut Encoder<'_>) -> Result<(), EncodeError>,
+        out: &mut Vec<u8>,
+        max_len: usize,
+    ) -> Result<(), String> {
         let mut encoder = Encoder::new(out, max_len);
         let encoded = match result {
-            Ok(value) => encoder.byte(OK).and_then(|()| self.ok.encode(value, &mut encoder)),
+            Ok(value) => encoder.byte(OK).and_then(|()| encode(value, &mut encoder)),
             Err(error) => encoder.raw(&[ERR, USER]).and_then(|()| self.err.encode(error, &mut encoder)),
         };
         encoded.map_err(|error| error.to_string())

@@ -1,5 +1,7 @@
 //! A call with an argument of another type.
 
+pub struct Mode(pub u8);
+
 #[vox::service]
 pub trait Files {
     async fn open(&self, name: String) -> u64;
@@ -7,7 +9,7 @@ pub trait Files {
 }
 
 async fn calls(files: FilesClient) {
-    let _ = files.open(7).await;
+    let _ = files.open(Mode(7)).await;
 }
 
 fn main() {}

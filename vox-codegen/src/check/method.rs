@@ -7,12 +7,13 @@ use syn::{
 
 use super::types::{self, Place};
 use crate::mistake::Mistakes;
-use crate::model::{MethodOptions, Param, ParamKind, Returns};
+use crate::model::{Lent, MethodOptions, Param, ParamKind, Returns};
 
 /// What a signature says, its form apart.
 pub(super) struct Sound {
     pub(super) params: Vec<Param>,
     pub(super) returns: Returns,
+    pub(super) lent: Option<Lent>,
 }
 
 /// Judges one signature. `None` if its mistakes leave nothing to go on with.
@@ -31,7 +32,8 @@ pub(super) fn signature(function: &TraitItemFn, options: &MethodOptions, mistake
     if let ReturnType::Type(_, ty) = &sig.output {
         result_types(ty, sig, mistakes);
     }
-    Some(Sound { params: params?, returns: returns(&sig.output) })
+    let returns = returns(&sig.output);
+    Some(Sound { params: params?, lent: lent(&returns, sig), returns })
 }
 
 /// What a return type is, as far as its tokens tell.
@@ -251,31 +253,32 @@ fn name<'a>(typed: &'a PatType, sig: &Signature, mistakes: &mut Mistakes) -> Opt
 }
 
 fn kind(ty: &Type, sig: &Signature) -> ParamKind {
-    let Type::Reference(reference) = types::peeled(ty) else {
-        return ParamKind::Owned;
-    };
-    let elided =
-        reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident == "_" || types::declares(sig, lifetime));
-    if reference.mutability.is_some() || !elided {
-        return ParamKind::Owned;
+    match types::lent(ty, sig) {
+        Some(Lent::Str) => ParamKind::Str,
+        Some(Lent::Bytes) => ParamKind::Bytes,
+        None if types::borrows(ty, sig).is_some_and(|elem| types::is_type(elem, "Context")) => ParamKind::Context,
+        None => ParamKind::Owned,
     }
-    match types::peeled(&reference.elem) {
-        Type::Path(path) if types::is_named(path, "str") => ParamKind::Str,
-        Type::Path(path) if types::is_named(path, "Context") => ParamKind::Context,
-        Type::Slice(slice) => match types::peeled(&slice.elem) {
-            Type::Path(path) if path.path.is_ident("u8") => ParamKind::Bytes,
-            _ => ParamKind::Owned,
-        },
-        _ => ParamKind::Owned,
+}
+
+/// What a success lends, if it does.
+pub(crate) fn lent(returns: &Returns, sig: &Signature) -> Option<Lent> {
+    match returns {
+        Returns::Plain(ty) => types::lent(ty, sig),
+        Returns::Result { ok, .. } => types::lent(ok, sig),
+        Returns::Unit | Returns::ByType(_) => None,
     }
 }
 
 fn result_types(declared: &Type, sig: &Signature, mistakes: &mut Mistakes) {
     match returns(&sig.output) {
         Returns::Result { ok, err, .. } => {
-            types::check(&ok, Place::Return { method: sig }, mistakes);
+            if types::lent(&ok, sig).is_none() {
+                types::check(&ok, Place::Return { method: sig }, mistakes);
+            }
             types::check(&err, Place::Error { method: sig }, mistakes);
         }
+        Returns::Plain(_) if types::lent(declared, sig).is_some() => {}
         _ => types::check(declared, Place::Return { method: sig }, mistakes),
     }
 }

@@ -14,6 +14,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{ItemTrait, TraitItem, TraitItemFn};
 
+use self::method::Sound;
 use self::options::ServiceOptions;
 use crate::mistake::Mistakes;
 use crate::model::{Method, Service};
@@ -21,7 +22,7 @@ use crate::names::{self, Dots};
 use crate::parse::Declaration;
 
 pub(crate) use self::attrs::is_vox;
-pub(crate) use self::method::returns;
+pub(crate) use self::method::{lent, returns};
 
 /// Judges a whole declaration.
 pub(crate) fn service(declaration: &Declaration) -> Result<Service, Mistakes> {
@@ -127,7 +128,8 @@ fn method(function: &TraitItemFn, service: &str, on_trait: &ServiceOptions, mist
         check_name(&wire, Dots::Refused, &ident, mistakes);
     }
     let id = names::method_id(service, &wire);
-    Some(Method { attrs, ident, wire, id, params: signature.params, returns: signature.returns, options })
+    let Sound { params, returns, lent } = signature;
+    Some(Method { attrs, ident, wire, id, params, returns, lent, options })
 }
 
 fn check_name(name: &str, dots: Dots, place: impl ToTokens, mistakes: &mut Mistakes) {

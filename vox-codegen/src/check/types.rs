@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::mistake::Mistakes;
+use crate::model::Lent;
 
 /// Where a type stands.
 #[derive(Clone, Copy)]
@@ -62,6 +63,37 @@ pub(super) fn is_named(path: &TypePath, name: &str) -> bool {
 /// Whether `method` declares `lifetime`, which is a mistake of its own.
 pub(super) fn declares(method: &Signature, lifetime: &Lifetime) -> bool {
     method.generics.lifetimes().any(|declared| declared.lifetime == *lifetime)
+}
+
+/// What `ty` lends, if it is `&str` or `&[u8]`.
+pub(super) fn lent(ty: &Type, method: &Signature) -> Option<Lent> {
+    let elem = borrows(ty, method)?;
+    if is_type(elem, "str") {
+        Some(Lent::Str)
+    } else if is_bytes(elem) {
+        Some(Lent::Bytes)
+    } else {
+        None
+    }
+}
+
+/// What `ty` borrows, if it is a shared reference that names no lifetime of its own.
+pub(super) fn borrows<'a>(ty: &'a Type, method: &Signature) -> Option<&'a Type> {
+    let Type::Reference(reference) = peeled(ty) else {
+        return None;
+    };
+    let is_elided =
+        reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident == "_" || declares(method, lifetime));
+    (reference.mutability.is_none() && is_elided).then(|| peeled(&reference.elem))
+}
+
+/// Whether `ty` is a path that ends in `name`, without arguments.
+pub(super) fn is_type(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Path(path) if is_named(path, name))
+}
+
+fn is_bytes(ty: &Type) -> bool {
+    matches!(ty, Type::Slice(slice) if is_type(peeled(&slice.elem), "u8"))
 }
 
 /// `Tx<T>` or `Rx<T>`, by name.
@@ -179,10 +211,9 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
         let is_argument = matches!(self.place, Place::Argument { .. });
         let elem = peeled(&reference.elem);
-        let is_str = matches!(elem, Type::Path(path) if is_named(path, "str"));
-        let is_bytes = matches!(elem, Type::Slice(slice) if matches!(peeled(&slice.elem), Type::Path(path) if is_named(path, "u8")));
-        let is_context = matches!(elem, Type::Path(path) if is_named(path, "Context"));
-        if is_argument && self.depth == 1 && (is_str || is_bytes || is_context) {
+        let (is_str, is_bytes, is_context) = (is_type(elem, "str"), is_bytes(elem), is_type(elem, "Context"));
+        let may_lend = is_argument || matches!(self.place, Place::Return { .. });
+        if self.depth == 1 && (may_lend && (is_str || is_bytes) || is_argument && is_context) {
             let what = if reference.mutability.is_some() { "is a mutable reference" } else { "names a lifetime" };
             let cure = if is_str {
                 "write `&str`"
@@ -194,16 +225,19 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
             self.refuse(reference, what, cure);
             return;
         }
-        let cure = match elem {
-            _ if is_str && is_argument => "write `String`; `&str` can be a whole argument only",
-            _ if is_bytes && is_argument => "write `bytes::Bytes` or `Vec<u8>`; `&[u8]` can be a whole argument only",
-            _ if is_str => "write `String`",
-            _ if is_bytes => "write `bytes::Bytes` or `Vec<u8>`",
-            Type::Slice(_) => "write a `Vec<T>`",
-            Type::TraitObject(_) | Type::ImplTrait(_) => "write a concrete type that is owned",
-            _ => "write the type without `&`",
+        let whole = match self.place {
+            Place::Argument { .. } => " can be a whole argument only",
+            Place::Return { .. } => " can be a whole result only, or the `T` of a `Result<T, E>`",
+            Place::Error { .. } => " can be a result, not an error",
         };
-        self.refuse(reference, "contains a reference, but the two ends share no memory", cure);
+        let cure = match elem {
+            _ if is_str => format!("write `String` or `bytestring::ByteString`; `&str`{whole}"),
+            _ if is_bytes => format!("write `bytes::Bytes` or `Vec<u8>`; `&[u8]`{whole}"),
+            Type::Slice(_) => "write a `Vec<T>`".to_owned(),
+            Type::TraitObject(_) | Type::ImplTrait(_) => "write a concrete type that is owned".to_owned(),
+            _ => "write the type without `&`".to_owned(),
+        };
+        self.refuse(reference, "contains a reference, but the two ends share no memory", &cure);
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {

@@ -28,15 +28,11 @@ fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> T
     let vis = &service.vis;
     let attrs = &method.attrs.shared;
     let ident = &method.ident;
-    let undocumented = method.attrs.docs.is_empty().then(|| {
-        let docs = format!("Calls `{}.{}`.", service.wire, method.wire);
-        quote!(#[doc = #docs])
-    });
     let params = on_the_wire(method).map(|(_, param)| {
         let (ident, ty) = (&param.ident, &param.ty);
         quote!(#ident: #ty)
     });
-    let (ok, err) = outcome_types(index, &method.returns);
+    let (ok, err) = outcome_types(index, method);
     let Items { method: descriptor, reply, .. } = Items::of(index);
     let call = local("call", method);
     let writes: Vec<TokenStream> = on_the_wire(method)
@@ -63,7 +59,6 @@ fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> T
     };
     quote! {
         #(#attrs)*
-        #undocumented
         #vis fn #ident(&self, #(#params),*) -> #vox::Call<#ok, #err> {
             #body
         }

@@ -1,15 +1,19 @@
 //! The static description of a service, and the plans that calls go by.
 //!
 //! Nothing here asks a type for `Facet`: plans are made of evidence that is there if the type has it, and `evidence` says so once if
-//! it is not.
+//! it is not. Descriptors look at the evidence alone, never at a plan, so that a plan that cannot be made is one error.
+
+use std::borrow::Cow;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Type, parse_quote};
 
-use super::{Items, Names, evidence, on_the_wire, plan};
-use crate::model::{Method, MethodOptions, Param, ParamKind, Returns, Service};
+use super::evidence::Subject;
+use super::{Items, Names, on_the_wire, plan};
+use crate::model::{Lent, Method, MethodOptions, Param, ParamKind, Returns, Service};
 
 /// Evidence, plans and descriptors of every method, then of the service.
 pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
@@ -17,18 +21,31 @@ pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
     let listed = service.methods.iter().enumerate().map(|(index, method)| {
         let cfg = &method.attrs.cfg;
         let descriptor = Items::of(index).method;
-        quote!(#(#cfg)* #descriptor)
+        quote!(#(#cfg)* __vox::listed(&#descriptor))
     });
     let (vox, wire, docs) = (names.vox, &service.wire, &service.attrs.docs);
     quote! {
         #(#methods)*
-        const __VOX_SERVICE: #vox::ServiceDescriptor =
+        static __VOX_SERVICE: #vox::ServiceDescriptor =
             #vox::ServiceDescriptor { name: #wire, docs: #docs, methods: &[#(#listed),*] };
     }
 }
 
-/// The types of success and failure: those of `Result<T, E>`, or the type itself and `Infallible`.
-pub(super) fn outcome_types(index: usize, returns: &Returns) -> (TokenStream, TokenStream) {
+/// The types of success and failure as the caller has them: those of `Result<T, E>`, or the type itself and `Infallible`.
+pub(super) fn outcome_types(index: usize, method: &Method) -> (TokenStream, TokenStream) {
+    let (ok, err) = declared_types(index, &method.returns);
+    (method.lent.map_or(ok, owner), err)
+}
+
+/// What a caller has of something that the handler lent.
+pub(super) fn owner(lent: Lent) -> TokenStream {
+    match lent {
+        Lent::Str => quote!(::std::string::String),
+        Lent::Bytes => quote!(::std::vec::Vec<u8>),
+    }
+}
+
+fn declared_types(index: usize, returns: &Returns) -> (TokenStream, TokenStream) {
     match returns {
         Returns::Unit => (quote!(()), quote!(::core::convert::Infallible)),
         Returns::Plain(declared) => (quote!(#declared), quote!(::core::convert::Infallible)),
@@ -53,105 +70,120 @@ pub(super) fn id_literal(method: &Method) -> Literal {
 
 fn one(index: usize, method: &Method, service: &Service) -> TokenStream {
     let cfg = &method.attrs.cfg;
-    let (args, described): (Vec<_>, Vec<_>) =
-        on_the_wire(method).map(|(position, param)| argument(index, position, param, method, service)).unzip();
+    let plans = on_the_wire(method).map(|(position, param)| argument(index, position, param, method, service));
     let reply = reply(index, method, service);
     let Items { method: descriptor, .. } = Items::of(index);
-    let (ok, err) = outcome_types(index, &method.returns);
     let id = id_literal(method);
-    let (service_name, name, docs) = (&service.wire, &method.wire, &method.attrs.docs);
-    let policy = policy(&method.options);
-    let timeout = timeout(&method.options);
+    let (service_name, name) = (&service.wire, &method.wire);
+    let plain = quote!(__vox::method(#id, #service_name, #name));
+    let said = said(index, method);
+    let value = if said.is_empty() { plain } else { quote!(__vox::MethodDescriptor { #(#said,)* ..#plain }) };
     quote! {
-        #(#args)*
+        #(#plans)*
         #reply
         #(#cfg)*
-        const #descriptor: __vox::MethodDescriptor = __vox::MethodDescriptor {
-            id: __vox::MethodId(#id),
-            service: #service_name,
-            name: #name,
-            docs: #docs,
-            args: &[#(#described),*],
-            response: __vox::ReplyWire::<#ok, #err>::CROSSES.shape(),
-            policy: #policy,
-            timeout: #timeout,
-        };
+        static #descriptor: __vox::MethodDescriptor = #value;
     }
 }
 
-/// What one argument needs, and its entry in the descriptor.
-fn argument(
-    index: usize,
-    position: usize,
-    param: &Param,
-    method: &Method,
-    service: &Service,
-) -> (TokenStream, TokenStream) {
-    let cfg = &method.attrs.cfg;
-    let name = syn::ext::IdentExt::unraw(&param.ident).to_string();
-    let plan = plan(index, position);
-    let ty: Type = match param.kind {
-        ParamKind::Str => parse_quote!(::std::string::String),
-        ParamKind::Bytes => parse_quote!(::std::vec::Vec<u8>),
-        ParamKind::Owned | ParamKind::Context => param.ty.clone(),
-    };
-    let subject = format!("argument `{name}` of `{}::{}`", service.ident, method.ident);
-    let evidence = match param.kind {
-        ParamKind::Owned => evidence::of(&ty, &subject),
-        ParamKind::Str | ParamKind::Bytes | ParamKind::Context => {
-            quote!(__vox::Wire::<#ty>::CROSSES)
-        }
-    };
-    let items = quote! {
-        #(#cfg)*
-        static #plan: __vox::Plan<#ty> = __vox::Plan::new(#evidence);
-    };
-    let described = quote!(__vox::argument(#name, __vox::Wire::<#ty>::CROSSES, || #plan.channels()));
-    (items, described)
+/// What a method says of itself beyond its name.
+fn said(index: usize, method: &Method) -> Vec<TokenStream> {
+    let mut said = Vec::new();
+    if !method.attrs.docs.is_empty() {
+        let docs = &method.attrs.docs;
+        said.push(quote!(docs: #docs));
+    }
+    let args: Vec<TokenStream> = on_the_wire(method)
+        .map(|(position, param)| {
+            let plan = plan(index, position);
+            let (name, ty) = (wire_name(param), wire_type(param));
+            quote!(__vox::Wire::<#ty>::CROSSES.arg(#name, || #plan.channels()))
+        })
+        .collect();
+    if !args.is_empty() {
+        said.push(quote!(args: &[#(#args),*]));
+    }
+    if !matches!(method.returns, Returns::Unit) {
+        let (ok, err) = outcome_types(index, method);
+        said.push(quote!(response: __vox::ReplyWire::<#ok, #err>::CROSSES.shape()));
+    }
+    said.extend(policy(&method.options).map(|policy| quote!(policy: #policy)));
+    said.extend(method.options.timeout.map(|timeout| {
+        let millis = Literal::u64_unsuffixed(timeout.as_millis().try_into().unwrap_or(u64::MAX));
+        quote!(timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))
+    }));
+    said
 }
 
-/// What a response needs.
+/// What an argument is called on the wire.
+fn wire_name(param: &Param) -> String {
+    param.ident.unraw().to_string()
+}
+
+/// What an argument is on the wire.
+fn wire_type(param: &Param) -> Cow<'_, Type> {
+    match param.kind {
+        ParamKind::Str => Cow::Owned(Type::Verbatim(owner(Lent::Str))),
+        ParamKind::Bytes => Cow::Owned(Type::Verbatim(owner(Lent::Bytes))),
+        ParamKind::Owned | ParamKind::Context => Cow::Borrowed(&param.ty),
+    }
+}
+
+/// The plan of one argument.
+fn argument(index: usize, position: usize, param: &Param, method: &Method, service: &Service) -> TokenStream {
+    let cfg = &method.attrs.cfg;
+    let (name, ty) = (wire_name(param), wire_type(param));
+    let plan = plan(index, position);
+    let called = format!("{}::{}", service.ident, method.ident);
+    let place = format!("argument `{name}`");
+    let evidence = Subject { method: &called, place: &place, ty: &ty }.checked("argument", &quote!(#name,));
+    quote! {
+        #(#cfg)*
+        static #plan: __vox::Plan<#ty> = #evidence;
+    }
+}
+
+/// The plans of a response.
 fn reply(index: usize, method: &Method, service: &Service) -> TokenStream {
     let cfg = &method.attrs.cfg;
-    let (ok, err) = outcome_types(index, &method.returns);
+    let (ok, err) = outcome_types(index, method);
     let Items { reply, outcome, .. } = Items::of(index);
-    let called = format!("`{}::{}`", service.ident, method.ident);
-    let (the_result, the_error) = (format!("the result of {called}"), format!("the error of {called}"));
+    let called = format!("{}::{}", service.ident, method.ident);
+    let result = |ty| Subject { method: &called, place: "the result", ty };
+    let error = |ty| Subject { method: &called, place: "the error", ty };
+    let nothing = TokenStream::new();
     let infallible = quote!(__vox::Wire::<#err>::CROSSES);
     let mut alias = TokenStream::new();
     let (ok_evidence, err_evidence) = match &method.returns {
         Returns::Unit => (quote!(__vox::Wire::<()>::CROSSES), infallible),
-        Returns::Plain(declared) => (evidence::of_plain(declared, &called), infallible),
-        Returns::Result { ok, err, .. } => (evidence::of(ok, &the_result), evidence::of(err, &the_error)),
+        Returns::Plain(_) if method.lent.is_some() => (quote!(__vox::Wire::<#ok>::CROSSES), infallible),
+        Returns::Plain(declared) => (result(declared).plain(), infallible),
+        Returns::Result { err, .. } if method.lent.is_some() => {
+            (quote!(__vox::Wire::<#ok>::CROSSES), error(err).checked("error", &nothing))
+        }
+        Returns::Result { ok, err, .. } => {
+            (result(ok).checked("result", &nothing), error(err).checked("error", &nothing))
+        }
         Returns::ByType(declared) => {
             let by_type = by_type(declared);
             alias = quote!(#(#cfg)* type #outcome = #by_type;);
-            (evidence::of_part(&ok, declared, &the_result), evidence::of_part(&err, declared, &the_error))
+            let inside = |place, part| Subject { method: &called, place, ty: declared }.inside(part);
+            (inside("result", &ok), inside("error", &err))
         }
     };
     quote! {
         #alias
         #(#cfg)*
         static #reply: __vox::Reply<#ok, #err> =
-            __vox::Reply::new(__vox::ReplyWire::<#ok, #err>::CROSSES, #ok_evidence, #err_evidence);
+            __vox::Reply::new(#ok_evidence, #err_evidence);
     }
 }
 
-fn policy(options: &MethodOptions) -> TokenStream {
+fn policy(options: &MethodOptions) -> Option<TokenStream> {
     match (options.idem, options.persist) {
-        (false, false) => quote!(__vox::RetryPolicy::VOLATILE),
-        (true, false) => quote!(__vox::RetryPolicy::IDEM),
-        (false, true) => quote!(__vox::RetryPolicy::PERSIST),
-        (true, true) => quote!(__vox::RetryPolicy::IDEM_PERSIST),
-    }
-}
-
-fn timeout(options: &MethodOptions) -> TokenStream {
-    match options.timeout {
-        Some(timeout) => {
-            let millis = Literal::u64_unsuffixed(timeout.as_millis().try_into().unwrap_or(u64::MAX));
-            quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))
-        }
-        None => quote!(::core::option::Option::None),
+        (false, false) => None,
+        (true, false) => Some(quote!(__vox::RetryPolicy::IDEM)),
+        (false, true) => Some(quote!(__vox::RetryPolicy::PERSIST)),
+        (true, true) => Some(quote!(__vox::RetryPolicy::IDEM_PERSIST)),
     }
 }

@@ -3,59 +3,60 @@
 //! `Wire::<T>::CROSSES` is the runtime's constant evidence that `T` crosses the wire, or that it does not: asking is no error. A bound
 //! would be one for each use of the type, and the attribute that words such errors (`#[diagnostic::on_unimplemented]`) is unknown
 //! under `#![no_implicit_prelude]`. So the evidence is questioned once, where a plan is made of it: by a constant function that
-//! panics, with the argument and the method in its message, at the token to blame.
+//! panics, with the argument and the method in its words, at the token to blame.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Expr, PathArguments, Type, TypeBareFn};
 
 use crate::names::spelt;
 
-/// The evidence for `ty`, which blames the innermost part of it that does not cross the wire.
-pub(super) fn of(ty: &Type, subject: &str) -> TokenStream {
-    let evidence = quote!(__vox::Wire::<#ty>::CROSSES);
-    if is_basic(ty) {
-        return evidence;
+/// A type in its place in a method, for the compiler to judge.
+pub(super) struct Subject<'a> {
+    /// The service and the method, as `Bank::transfer`.
+    pub(super) method: &'a str,
+    /// What of it, as "argument `order`".
+    pub(super) place: &'a str,
+    pub(super) ty: &'a Type,
+}
+
+impl Subject<'_> {
+    /// The evidence for the type, which blames the innermost part of it that does not cross the wire, after it has passed
+    /// `check`, a method of `Wire`, with these arguments before the names of method and type.
+    pub(super) fn checked(&self, check: &str, arguments: &TokenStream) -> TokenStream {
+        let Subject { method, place, ty } = self;
+        let spelling = spelt(ty);
+        let check = Ident::new(check, ty.span());
+        let parts = parts(ty);
+        if parts.is_empty() {
+            return quote_spanned!(ty.span()=> __vox::Wire::<#ty>::CROSSES.#check(#arguments #method, #spelling));
+        }
+        let evidence = parts.into_iter().fold(quote!(__vox::Wire::<#ty>::CROSSES), |evidence, part| {
+            let spelling = spelt(part);
+            let innocent = quote!(__vox::Wire::<#part>::CROSSES.crosses());
+            quote_spanned!(part.span()=> __vox::Wire::blame(#evidence, #innocent, #place, #method, #spelling))
+        });
+        quote_spanned!(ty.span()=> __vox::Wire::#check(#evidence, #arguments #method, #spelling))
     }
-    let evidence = parts(ty).into_iter().fold(evidence, |evidence, part| {
-        let message = objection(part, subject);
-        let part_crosses = quote!(__vox::Wire::<#part>::CROSSES.crosses());
-        quote_spanned!(part.span()=> __vox::Wire::blame(#evidence, #part_crosses, #message))
-    });
-    let message = objection(ty, subject);
-    quote_spanned!(ty.span()=> __vox::Wire::expect(#evidence, #message))
-}
 
-/// The evidence for a result that is no `Result`, also when an alias hides that it is one: its errors would look like successes.
-pub(super) fn of_plain(ty: &Type, called: &str) -> TokenStream {
-    let evidence = of(ty, &format!("the result of {called}"));
-    if is_basic(ty) || !matches!(ty, Type::Path(_) | Type::Macro(_)) {
-        return evidence;
+    /// The evidence for a success that is no `Result`, also when an alias hides that it is one.
+    pub(super) fn plain(&self) -> TokenStream {
+        let ty = self.ty;
+        if is_basic(ty) || !matches!(ty, Type::Path(_) | Type::Macro(_)) {
+            return self.checked("result", &TokenStream::new());
+        }
+        self.checked("plain", &quote!(__vox::IsResult::<#ty>::VALUE,))
     }
-    let message = format!(
-        "{called} returns an alias of `Result`\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`"
-    );
-    let is_result = quote!(__vox::IsResult::<#ty>::VALUE);
-    quote_spanned!(ty.span()=> __vox::Wire::refuse_if(#evidence, #is_result, #message))
-}
 
-/// The evidence for `part`, the success or the error of an `alias` of `Result`.
-pub(super) fn of_part(part: &TokenStream, alias: &Type, subject: &str) -> TokenStream {
-    let message = format!(
-        "{subject} cannot cross the wire: `{}` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`",
-        spelt(alias),
-    );
-    let evidence = quote!(__vox::Wire::<#part>::CROSSES);
-    quote_spanned!(alias.span()=> __vox::Wire::expect(#evidence, #message))
-}
-
-fn objection(ty: &Type, subject: &str) -> String {
-    let ty = spelt(ty);
-    format!(
-        "{subject} cannot cross the wire: `{ty}` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it"
-    )
+    /// The evidence for `part`, the result or the error in an alias of `Result`.
+    pub(super) fn inside(&self, part: &TokenStream) -> TokenStream {
+        let Subject { method, place, ty } = self;
+        let spelling = spelt(ty);
+        quote_spanned!(ty.span()=> __vox::Wire::<#part>::CROSSES.inside(#place, #method, #spelling))
+    }
 }
 
 /// The types that `ty` is made of, innermost first, but for itself.
@@ -66,7 +67,7 @@ fn parts(ty: &Type) -> Vec<&Type> {
             visit::visit_type(self, ty);
             let is_unsized =
                 matches!(ty, Type::Slice(_)) || matches!(ty, Type::Path(path) if path.path.is_ident("str"));
-            if !is_unsized && !is_basic(ty) {
+            if !is_unsized && !is_basic(ty) && !may_be_constant(ty) {
                 self.0.push(ty);
             }
         }
@@ -78,8 +79,19 @@ fn parts(ty: &Type) -> Vec<&Type> {
     collector.0
 }
 
-/// Whether `ty` is spelt like a type of the language that crosses the wire and is no `Result`. For another type of such a name the
-/// plan still refuses missing evidence, only in plainer words.
+/// Whether `ty` is spelt like a constant: `SIDE` in `Matrix<SIDE>` is read as a type until the compiler knows better.
+fn may_be_constant(ty: &Type) -> bool {
+    match ty {
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.unraw().to_string();
+            let is_type = name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+            last.arguments.is_none() && !is_type
+        }),
+        _ => false,
+    }
+}
+
+/// Whether `ty` is spelt like a type of the language that crosses the wire and is no `Result`.
 fn is_basic(ty: &Type) -> bool {
     match ty {
         Type::Path(path) => {

@@ -1,11 +1,13 @@
 //! The server's side: the trait to implement, and the dispatcher that finds the method by its id.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::visit_mut::VisitMut;
+use syn::{Lifetime, Path, Type, TypeReference, parse_quote};
 
 use super::descriptor::id_literal;
 use super::{Items, Names, local, on_the_wire, plan};
-use crate::model::{Method, ParamKind, Returns, Service};
+use crate::model::{Lent, Method, Param, ParamKind, Returns, Service};
 
 /// The trait as written, but with futures that may move between threads.
 pub(super) fn the_trait(service: &Service) -> TokenStream {
@@ -14,16 +16,7 @@ pub(super) fn the_trait(service: &Service) -> TokenStream {
     let supertraits = supertraits.iter().filter(|bound| !is_implied(bound));
     let methods = methods.iter().map(|method| {
         let attrs = &method.attrs.all;
-        let ident = &method.ident;
-        let params = method.params.iter().map(|param| {
-            let (ident, ty) = (&param.ident, &param.ty);
-            quote!(#ident: #ty)
-        });
-        let output = declared(&method.returns);
-        // Notes of the compiler point at the method's name, not at the attribute above the trait.
-        let signature = quote_spanned! {ident.span()=>
-            fn #ident(&self, #(#params),*) -> impl ::core::future::Future<Output = #output> + ::core::marker::Send;
-        };
+        let signature = signature(method, &service.vox);
         quote!(#(#attrs)* #signature)
     });
     quote! {
@@ -31,6 +24,52 @@ pub(super) fn the_trait(service: &Service) -> TokenStream {
         #vis trait #ident: #(#supertraits +)* ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#methods)*
         }
+    }
+}
+
+/// A method as its implementation must have it. What it lends may come from any of the references that it is given.
+fn signature(method: &Method, vox: &Path) -> TokenStream {
+    let ident = &method.ident;
+    let mut output = declared(&method.returns);
+    let is_given = |param: &&Param| param.kind != ParamKind::Owned;
+    let lifetime = (method.lent.is_some() && method.params.iter().any(|param| is_given(&param)))
+        .then(|| Lifetime::new("'vox", ident.span()));
+    let params = method.params.iter().map(|param| {
+        let ident = &param.ident;
+        let mut ty = param.ty.clone();
+        if let (Type::Reference(reference), Some(_)) = (&mut ty, &lifetime) {
+            reference.lifetime.clone_from(&lifetime);
+        }
+        quote!(#ident: #ty)
+    });
+    if let Some(lifetime) = &lifetime {
+        OfLifetime(lifetime).visit_type_mut(&mut output);
+    }
+    let generics = lifetime.as_ref().map(|lifetime| quote!(<#lifetime>));
+    // Notes of the compiler point at the method's name, not at the attribute above the trait.
+    let vox = located(vox, ident.span());
+    quote_spanned! {ident.span()=>
+        fn #ident #generics (&#lifetime self, #(#params),*) -> impl #vox::__private::SendFuture<Output = #output>;
+    }
+}
+
+/// `path` as if it were written at `span`, but for `$crate`, which is known by its own.
+fn located(path: &Path, span: Span) -> TokenStream {
+    let moved = path.to_token_stream().into_iter().map(|mut token| {
+        if token.to_string() != "$crate" {
+            token.set_span(span);
+        }
+        token
+    });
+    moved.collect()
+}
+
+/// Gives the one reference in a result its lifetime.
+struct OfLifetime<'a>(&'a Lifetime);
+
+impl VisitMut for OfLifetime<'_> {
+    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+        reference.lifetime = Some(self.0.clone());
     }
 }
 
@@ -58,9 +97,11 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
             }
 
             fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-                match call.method() {
+                let __vox_handler = ::core::clone::Clone::clone(&self.handler);
+                let (method, slot, call) = call.accept();
+                match method {
                     #(#arms)*
-                    _ => call.unknown_method(),
+                    _ => slot.unknown_method(),
                 }
             }
         }
@@ -73,7 +114,6 @@ fn arm(index: usize, method: &Method, names: &Names<'_>) -> TokenStream {
     let id = id_literal(method);
     let ident = &method.ident;
     let Items { method: descriptor, reply, outcome } = Items::of(index);
-    let handler = local("handler", method);
     let args = local("args", method);
     let reads = on_the_wire(method).map(|(position, param)| {
         let name = &param.ident;
@@ -95,32 +135,35 @@ fn arm(index: usize, method: &Method, names: &Names<'_>) -> TokenStream {
             ParamKind::Owned => quote!(#name),
         }
     });
-    let answer = quote!(<H as #the_trait>::#ident(&*#handler, #(#passed),*).await);
-    let outcome = match &method.returns {
-        Returns::Unit | Returns::Plain(_) => quote!(::core::result::Result::Ok(#answer)),
-        Returns::Result { .. } => answer,
-        Returns::ByType(_) => quote!(<#outcome as __vox::Returned>::into_result(#answer)),
+    let (answer, result) = match (&method.returns, method.lent) {
+        (Returns::Unit | Returns::Plain(_), None) => (quote!(answer_ok), quote!(answer)),
+        (Returns::Result { .. }, None) => (quote!(answer), quote!(answer)),
+        (Returns::ByType(_), _) => (quote!(answer), quote!(<#outcome as __vox::Returned>::into_result(answer))),
+        (returns, Some(lent)) => {
+            let result = match returns {
+                Returns::Result { .. } => quote!(answer),
+                _ => quote!(::core::result::Result::Ok(answer)),
+            };
+            (if lent == Lent::Str { quote!(answer_str) } else { quote!(answer_bytes) }, result)
+        }
     };
     quote! {
         #(#cfg)*
-        __vox::MethodId(#id) => {
-            let #handler = ::core::clone::Clone::clone(&self.handler);
-            call.host(&#descriptor, &#reply, move |mut #args| async move {
-                #(#reads)*
-                #args.finish()?;
-                ::core::result::Result::Ok(#outcome)
-            })
-        }
+        __vox::MethodId(#id) => slot.host(async move {
+            let mut #args = call.args(&#descriptor);
+            #(#reads)*
+            #args.finish()?;
+            let answer = <H as #the_trait>::#ident(&__vox_handler, #(#passed),*).await;
+            #args.#answer(&#reply, #result)
+        }),
     }
 }
 
 /// What the user wrote after `->`.
-fn declared(returns: &Returns) -> TokenStream {
+fn declared(returns: &Returns) -> Type {
     match returns {
-        Returns::Unit => quote!(()),
-        Returns::Plain(declared) | Returns::Result { declared, .. } | Returns::ByType(declared) => {
-            quote!(#declared)
-        }
+        Returns::Unit => parse_quote!(()),
+        Returns::Plain(declared) | Returns::Result { declared, .. } | Returns::ByType(declared) => declared.clone(),
     }
 }
 

@@ -7,9 +7,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, FnArg, ItemTrait, Pat, PatIdent, Path, ReturnType, Signature, TraitItem, Type, parse_quote};
+use syn::{Attribute, FnArg, ItemTrait, Pat, PatIdent, Path, Signature, TraitItem, Type, parse_quote};
 
-use super::descriptor::by_type;
+use super::descriptor::{by_type, owner};
 use super::{Names, QUIET, common, types};
 use crate::check;
 use crate::model::Returns;
@@ -56,7 +56,7 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
                     #client::SERVICE
                 }
                 fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-                    call.unknown_method()
+                    call.accept().1.unknown_method()
                 }
             }
         };
@@ -136,7 +136,7 @@ fn client_methods(item: &ItemTrait, names: &Names<'_>) -> Vec<TokenStream> {
             FnArg::Receiver(_) => false,
             FnArg::Typed(typed) => !is_context(&typed.ty),
         });
-        let (ok, err) = outcome_types(&sig.output);
+        let (ok, err) = outcome_types(&sig);
         let cfg = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
         methods.push(quote! {
             #(#cfg)*
@@ -149,9 +149,17 @@ fn client_methods(item: &ItemTrait, names: &Names<'_>) -> Vec<TokenStream> {
     methods
 }
 
-fn outcome_types(output: &ReturnType) -> (TokenStream, TokenStream) {
+fn outcome_types(sig: &Signature) -> (TokenStream, TokenStream) {
     let infallible = quote!(::core::convert::Infallible);
-    match check::returns(output) {
+    let returns = check::returns(&sig.output);
+    if let Some(lent) = check::lent(&returns, sig) {
+        let err = match returns {
+            Returns::Result { err, .. } => quote!(#err),
+            _ => infallible,
+        };
+        return (owner(lent), err);
+    }
+    match returns {
         Returns::Unit => (quote!(()), infallible),
         Returns::Plain(Type::Never(_)) => (infallible.clone(), infallible),
         Returns::Plain(declared) => (quote!(#declared), infallible),

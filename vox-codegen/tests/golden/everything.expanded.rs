@@ -7,16 +7,14 @@ pub(crate) trait Everything: Debug + ::core::marker::Send + ::core::marker::Sync
         name: &str,
         bytes: &[u8],
         r#type: Vec<Option<Kind>>,
-    ) -> impl ::core::future::Future<Output = io::Result<u64>> + ::core::marker::Send;
+    ) -> impl renamed::vox::__private::SendFuture<Output = io::Result<u64>>;
     fn watch_all(
         &self,
         args: u64,
         handler: Tx<Event>,
         call: [u8; 4],
-    ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
-    fn plain(
-        &self,
-    ) -> impl ::core::future::Future<Output = Summary> + ::core::marker::Send;
+    ) -> impl renamed::vox::__private::SendFuture<Output = ()>;
+    fn plain(&self) -> impl renamed::vox::__private::SendFuture<Output = Summary>;
 }
 /**Calls the service `acme.everything`: one method for each of [`Everything`]'s.
 
@@ -46,27 +44,33 @@ const _: () = {
     #[allow(unused_imports)]
     use __vox::{NotResult as _, Returned as _, Stranded as _};
     #[cfg(feature = "extra")]
-    static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Plan::new(
-        __vox::Wire::<::std::string::String>::CROSSES,
-    );
+    static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Wire::<
+        ::std::string::String,
+    >::CROSSES
+        .argument("name", "Everything::do_it", "::std::string::String");
     #[cfg(feature = "extra")]
-    static __VOX_PLAN_0_1: __vox::Plan<::std::vec::Vec<u8>> = __vox::Plan::new(
-        __vox::Wire::<::std::vec::Vec<u8>>::CROSSES,
-    );
+    static __VOX_PLAN_0_1: __vox::Plan<::std::vec::Vec<u8>> = __vox::Wire::<
+        ::std::vec::Vec<u8>,
+    >::CROSSES
+        .argument("bytes", "Everything::do_it", "::std::vec::Vec<u8>");
     #[cfg(feature = "extra")]
-    static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = __vox::Plan::new(
-        __vox::Wire::expect(
+    static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = __vox::Wire::argument(
+        __vox::Wire::blame(
             __vox::Wire::blame(
-                __vox::Wire::blame(
-                    __vox::Wire::<Vec<Option<Kind>>>::CROSSES,
-                    __vox::Wire::<Kind>::CROSSES.crosses(),
-                    "argument `type` of `Everything::do_it` cannot cross the wire: `Kind` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
-                ),
-                __vox::Wire::<Option<Kind>>::CROSSES.crosses(),
-                "argument `type` of `Everything::do_it` cannot cross the wire: `Option<Kind>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+                __vox::Wire::<Vec<Option<Kind>>>::CROSSES,
+                __vox::Wire::<Kind>::CROSSES.crosses(),
+                "argument `type`",
+                "Everything::do_it",
+                "Kind",
             ),
-            "argument `type` of `Everything::do_it` cannot cross the wire: `Vec<Option<Kind>>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+            __vox::Wire::<Option<Kind>>::CROSSES.crosses(),
+            "argument `type`",
+            "Everything::do_it",
+            "Option<Kind>",
         ),
+        "type",
+        "Everything::do_it",
+        "Vec<Option<Kind>>",
     );
     #[cfg(feature = "extra")]
     type __VoxOutcome0 = __vox::Outcome<
@@ -78,41 +82,20 @@ const _: () = {
         <__VoxOutcome0 as __vox::Returned>::Ok,
         <__VoxOutcome0 as __vox::Returned>::Err,
     > = __vox::Reply::new(
-        __vox::ReplyWire::<
-            <__VoxOutcome0 as __vox::Returned>::Ok,
-            <__VoxOutcome0 as __vox::Returned>::Err,
-        >::CROSSES,
-        __vox::Wire::expect(
-            __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Ok>::CROSSES,
-            "the result of `Everything::do_it` cannot cross the wire: `io::Result<u64>` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`",
-        ),
-        __vox::Wire::expect(
-            __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Err>::CROSSES,
-            "the error of `Everything::do_it` cannot cross the wire: `io::Result<u64>` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`",
-        ),
+        __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Ok>::CROSSES
+            .inside("result", "Everything::do_it", "io::Result<u64>"),
+        __vox::Wire::<<__VoxOutcome0 as __vox::Returned>::Err>::CROSSES
+            .inside("error", "Everything::do_it", "io::Result<u64>"),
     );
     #[cfg(feature = "extra")]
-    const __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
-        id: __vox::MethodId(0xa8a6d1c94c02f9b1),
-        service: "acme.everything",
-        name: "do",
-        docs: "",
+    static __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
         args: &[
-            __vox::argument(
-                "name",
-                __vox::Wire::<::std::string::String>::CROSSES,
-                || __VOX_PLAN_0_0.channels(),
-            ),
-            __vox::argument(
-                "bytes",
-                __vox::Wire::<::std::vec::Vec<u8>>::CROSSES,
-                || __VOX_PLAN_0_1.channels(),
-            ),
-            __vox::argument(
-                "type",
-                __vox::Wire::<Vec<Option<Kind>>>::CROSSES,
-                || __VOX_PLAN_0_2.channels(),
-            ),
+            __vox::Wire::<::std::string::String>::CROSSES
+                .arg("name", || __VOX_PLAN_0_0.channels()),
+            __vox::Wire::<::std::vec::Vec<u8>>::CROSSES
+                .arg("bytes", || __VOX_PLAN_0_1.channels()),
+            __vox::Wire::<Vec<Option<Kind>>>::CROSSES
+                .arg("type", || __VOX_PLAN_0_2.channels()),
         ],
         response: __vox::ReplyWire::<
             <__VoxOutcome0 as __vox::Returned>::Ok,
@@ -121,88 +104,55 @@ const _: () = {
             .shape(),
         policy: __vox::RetryPolicy::PERSIST,
         timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(50)),
+        ..__vox::method(0xa8a6d1c94c02f9b1, "acme.everything", "do")
     };
-    static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Plan::new(
-        __vox::Wire::<u64>::CROSSES,
-    );
-    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = __vox::Plan::new(
-        __vox::Wire::expect(
-            __vox::Wire::blame(
-                __vox::Wire::<Tx<Event>>::CROSSES,
-                __vox::Wire::<Event>::CROSSES.crosses(),
-                "argument `handler` of `Everything::watch_all` cannot cross the wire: `Event` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
-            ),
-            "argument `handler` of `Everything::watch_all` cannot cross the wire: `Tx<Event>` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
+    static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Wire::<u64>::CROSSES
+        .argument("args", "Everything::watch_all", "u64");
+    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = __vox::Wire::argument(
+        __vox::Wire::blame(
+            __vox::Wire::<Tx<Event>>::CROSSES,
+            __vox::Wire::<Event>::CROSSES.crosses(),
+            "argument `handler`",
+            "Everything::watch_all",
+            "Event",
         ),
+        "handler",
+        "Everything::watch_all",
+        "Tx<Event>",
     );
-    static __VOX_PLAN_1_2: __vox::Plan<[u8; 4]> = __vox::Plan::new(
-        __vox::Wire::expect(
-            __vox::Wire::<[u8; 4]>::CROSSES,
-            "argument `call` of `Everything::watch_all` cannot cross the wire: `[u8; 4]` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
-        ),
-    );
+    static __VOX_PLAN_1_2: __vox::Plan<[u8; 4]> = __vox::Wire::<[u8; 4]>::CROSSES
+        .argument("call", "Everything::watch_all", "[u8; 4]");
     static __VOX_REPLY_1: __vox::Reply<(), ::core::convert::Infallible> = __vox::Reply::new(
-        __vox::ReplyWire::<(), ::core::convert::Infallible>::CROSSES,
         __vox::Wire::<()>::CROSSES,
         __vox::Wire::<::core::convert::Infallible>::CROSSES,
     );
-    const __VOX_METHOD_1: __vox::MethodDescriptor = __vox::MethodDescriptor {
-        id: __vox::MethodId(0x14dc8fab6d8d2d06),
-        service: "acme.everything",
-        name: "watchAll",
-        docs: "",
+    static __VOX_METHOD_1: __vox::MethodDescriptor = __vox::MethodDescriptor {
         args: &[
-            __vox::argument(
-                "args",
-                __vox::Wire::<u64>::CROSSES,
-                || __VOX_PLAN_1_0.channels(),
-            ),
-            __vox::argument(
-                "handler",
-                __vox::Wire::<Tx<Event>>::CROSSES,
-                || __VOX_PLAN_1_1.channels(),
-            ),
-            __vox::argument(
-                "call",
-                __vox::Wire::<[u8; 4]>::CROSSES,
-                || __VOX_PLAN_1_2.channels(),
-            ),
+            __vox::Wire::<u64>::CROSSES.arg("args", || __VOX_PLAN_1_0.channels()),
+            __vox::Wire::<Tx<Event>>::CROSSES
+                .arg("handler", || __VOX_PLAN_1_1.channels()),
+            __vox::Wire::<[u8; 4]>::CROSSES.arg("call", || __VOX_PLAN_1_2.channels()),
         ],
-        response: __vox::ReplyWire::<(), ::core::convert::Infallible>::CROSSES.shape(),
-        policy: __vox::RetryPolicy::VOLATILE,
-        timeout: ::core::option::Option::None,
+        ..__vox::method(0x14dc8fab6d8d2d06, "acme.everything", "watchAll")
     };
     static __VOX_REPLY_2: __vox::Reply<Summary, ::core::convert::Infallible> = __vox::Reply::new(
-        __vox::ReplyWire::<Summary, ::core::convert::Infallible>::CROSSES,
-        __vox::Wire::refuse_if(
-            __vox::Wire::expect(
-                __vox::Wire::<Summary>::CROSSES,
-                "the result of `Everything::plain` cannot cross the wire: `Summary` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
-            ),
-            __vox::IsResult::<Summary>::VALUE,
-            "`Everything::plain` returns an alias of `Result`\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`",
-        ),
+        __vox::Wire::<Summary>::CROSSES
+            .plain(__vox::IsResult::<Summary>::VALUE, "Everything::plain", "Summary"),
         __vox::Wire::<::core::convert::Infallible>::CROSSES,
     );
-    const __VOX_METHOD_2: __vox::MethodDescriptor = __vox::MethodDescriptor {
-        id: __vox::MethodId(0x3dd48b2f26e9d25c),
-        service: "acme.everything",
-        name: "plain",
-        docs: "",
-        args: &[],
+    static __VOX_METHOD_2: __vox::MethodDescriptor = __vox::MethodDescriptor {
         response: __vox::ReplyWire::<Summary, ::core::convert::Infallible>::CROSSES
             .shape(),
-        policy: __vox::RetryPolicy::VOLATILE,
-        timeout: ::core::option::Option::None,
+        ..__vox::method(0x3dd48b2f26e9d25c, "acme.everything", "plain")
     };
-    const __VOX_SERVICE: renamed::vox::ServiceDescriptor = renamed::vox::ServiceDescriptor {
+    static __VOX_SERVICE: renamed::vox::ServiceDescriptor = renamed::vox::ServiceDescriptor {
         name: "acme.everything",
         docs: "",
         methods: &[
             #[cfg(feature = "extra")]
-            __VOX_METHOD_0,
-            __VOX_METHOD_1,
-            __VOX_METHOD_2,
+            __vox::listed(&__VOX_METHOD_0),
+            __vox::listed(&__VOX_METHOD_1),
+            __vox::listed(&__VOX_METHOD_2),
         ],
     };
     impl renamed::vox::Client for EverythingClient {
@@ -245,7 +195,6 @@ const _: () = {
         pub(crate) const SERVICE: &'static renamed::vox::ServiceDescriptor = &__VOX_SERVICE;
         #[cfg(feature = "extra")]
         #[deprecated]
-        ///Calls `acme.everything.do`.
         pub(crate) fn do_it(
             &self,
             name: &str,
@@ -261,7 +210,6 @@ const _: () = {
             call.arg(&__VOX_PLAN_0_2, &r#type);
             call.finish(&__VOX_REPLY_0)
         }
-        ///Calls `acme.everything.watchAll`.
         pub(crate) fn watch_all(
             &self,
             args: u64,
@@ -274,7 +222,6 @@ const _: () = {
             call_.arg(&__VOX_PLAN_1_2, &call);
             call_.finish(&__VOX_REPLY_1)
         }
-        ///Calls `acme.everything.plain`.
         pub(crate) fn plain(
             &self,
         ) -> renamed::vox::Call<Summary, ::core::convert::Infallible> {
@@ -298,73 +245,57 @@ const _: () = {
             EverythingClient::SERVICE
         }
         fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-            match call.method() {
+            let __vox_handler = ::core::clone::Clone::clone(&self.handler);
+            let (method, slot, call) = call.accept();
+            match method {
                 #[cfg(feature = "extra")]
                 __vox::MethodId(0xa8a6d1c94c02f9b1) => {
-                    let handler = ::core::clone::Clone::clone(&self.handler);
-                    call.host(
-                        &__VOX_METHOD_0,
-                        &__VOX_REPLY_0,
-                        move |mut args| async move {
-                            let name = args.read_str()?;
-                            let bytes = args.read_bytes()?;
-                            let r#type = args.read(&__VOX_PLAN_0_2)?;
-                            args.finish()?;
-                            ::core::result::Result::Ok(
-                                <__VoxOutcome0 as __vox::Returned>::into_result(
-                                    <H as Everything>::do_it(
-                                            &*handler,
-                                            args.context(),
-                                            args.str(name),
-                                            args.bytes(bytes),
-                                            r#type,
-                                        )
-                                        .await,
-                                ),
+                    slot.host(async move {
+                        let mut args = call.args(&__VOX_METHOD_0);
+                        let name = args.read_str()?;
+                        let bytes = args.read_bytes()?;
+                        let r#type = args.read(&__VOX_PLAN_0_2)?;
+                        args.finish()?;
+                        let answer = <H as Everything>::do_it(
+                                &__vox_handler,
+                                args.context(),
+                                args.str(name),
+                                args.bytes(bytes),
+                                r#type,
                             )
-                        },
-                    )
+                            .await;
+                        args.answer(
+                            &__VOX_REPLY_0,
+                            <__VoxOutcome0 as __vox::Returned>::into_result(answer),
+                        )
+                    })
                 }
                 __vox::MethodId(0x14dc8fab6d8d2d06) => {
-                    let handler_ = ::core::clone::Clone::clone(&self.handler);
-                    call.host(
-                        &__VOX_METHOD_1,
-                        &__VOX_REPLY_1,
-                        move |mut args_| async move {
-                            let args = args_.read(&__VOX_PLAN_1_0)?;
-                            let handler = args_.read(&__VOX_PLAN_1_1)?;
-                            let call = args_.read(&__VOX_PLAN_1_2)?;
-                            args_.finish()?;
-                            ::core::result::Result::Ok(
-                                ::core::result::Result::Ok(
-                                    <H as Everything>::watch_all(
-                                            &*handler_,
-                                            args,
-                                            handler,
-                                            call,
-                                        )
-                                        .await,
-                                ),
+                    slot.host(async move {
+                        let mut args_ = call.args(&__VOX_METHOD_1);
+                        let args = args_.read(&__VOX_PLAN_1_0)?;
+                        let handler = args_.read(&__VOX_PLAN_1_1)?;
+                        let call = args_.read(&__VOX_PLAN_1_2)?;
+                        args_.finish()?;
+                        let answer = <H as Everything>::watch_all(
+                                &__vox_handler,
+                                args,
+                                handler,
+                                call,
                             )
-                        },
-                    )
+                            .await;
+                        args_.answer_ok(&__VOX_REPLY_1, answer)
+                    })
                 }
                 __vox::MethodId(0x3dd48b2f26e9d25c) => {
-                    let handler = ::core::clone::Clone::clone(&self.handler);
-                    call.host(
-                        &__VOX_METHOD_2,
-                        &__VOX_REPLY_2,
-                        move |mut args| async move {
-                            args.finish()?;
-                            ::core::result::Result::Ok(
-                                ::core::result::Result::Ok(
-                                    <H as Everything>::plain(&*handler).await,
-                                ),
-                            )
-                        },
-                    )
+                    slot.host(async move {
+                        let mut args = call.args(&__VOX_METHOD_2);
+                        args.finish()?;
+                        let answer = <H as Everything>::plain(&__vox_handler).await;
+                        args.answer_ok(&__VOX_REPLY_2, answer)
+                    })
                 }
-                _ => call.unknown_method(),
+                _ => slot.unknown_method(),
             }
         }
     }

@@ -117,7 +117,7 @@ const _: () = {
             MistakenClient::SERVICE
         }
         fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-            call.unknown_method()
+            call.accept().1.unknown_method()
         }
     }
 };

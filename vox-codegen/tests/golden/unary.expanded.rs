@@ -4,9 +4,7 @@ pub trait Bank: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn balance(
         &self,
         account: Account,
-    ) -> impl ::core::future::Future<
-        Output = Result<u64, BankError>,
-    > + ::core::marker::Send;
+    ) -> impl ::vox::__private::SendFuture<Output = Result<u64, BankError>>;
 }
 /**Calls the service `Bank`: one method for each of [`Bank`]'s.
 
@@ -35,40 +33,25 @@ const _: () = {
     use ::vox::__private as __vox;
     #[allow(unused_imports)]
     use __vox::{NotResult as _, Returned as _, Stranded as _};
-    static __VOX_PLAN_0_0: __vox::Plan<Account> = __vox::Plan::new(
-        __vox::Wire::expect(
-            __vox::Wire::<Account>::CROSSES,
-            "argument `account` of `Bank::balance` cannot cross the wire: `Account` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
-        ),
-    );
+    static __VOX_PLAN_0_0: __vox::Plan<Account> = __vox::Wire::<Account>::CROSSES
+        .argument("account", "Bank::balance", "Account");
     static __VOX_REPLY_0: __vox::Reply<u64, BankError> = __vox::Reply::new(
-        __vox::ReplyWire::<u64, BankError>::CROSSES,
-        __vox::Wire::<u64>::CROSSES,
-        __vox::Wire::expect(
-            __vox::Wire::<BankError>::CROSSES,
-            "the error of `Bank::balance` cannot cross the wire: `BankError` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it",
-        ),
+        __vox::Wire::<u64>::CROSSES.result("Bank::balance", "u64"),
+        __vox::Wire::<BankError>::CROSSES.error("Bank::balance", "BankError"),
     );
-    const __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
-        id: __vox::MethodId(0xe3b5bca871d7b8c9),
-        service: "Bank",
-        name: "balance",
+    static __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
         docs: "What an account holds.",
         args: &[
-            __vox::argument(
-                "account",
-                __vox::Wire::<Account>::CROSSES,
-                || __VOX_PLAN_0_0.channels(),
-            ),
+            __vox::Wire::<Account>::CROSSES.arg("account", || __VOX_PLAN_0_0.channels()),
         ],
         response: __vox::ReplyWire::<u64, BankError>::CROSSES.shape(),
         policy: __vox::RetryPolicy::IDEM,
-        timeout: ::core::option::Option::None,
+        ..__vox::method(0xe3b5bca871d7b8c9, "Bank", "balance")
     };
-    const __VOX_SERVICE: ::vox::ServiceDescriptor = ::vox::ServiceDescriptor {
+    static __VOX_SERVICE: ::vox::ServiceDescriptor = ::vox::ServiceDescriptor {
         name: "Bank",
         docs: "Keeps money.",
-        methods: &[__VOX_METHOD_0],
+        methods: &[__vox::listed(&__VOX_METHOD_0)],
     };
     impl ::vox::Client for BankClient {
         const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
@@ -132,22 +115,19 @@ const _: () = {
             BankClient::SERVICE
         }
         fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-            match call.method() {
+            let __vox_handler = ::core::clone::Clone::clone(&self.handler);
+            let (method, slot, call) = call.accept();
+            match method {
                 __vox::MethodId(0xe3b5bca871d7b8c9) => {
-                    let handler = ::core::clone::Clone::clone(&self.handler);
-                    call.host(
-                        &__VOX_METHOD_0,
-                        &__VOX_REPLY_0,
-                        move |mut args| async move {
-                            let account = args.read(&__VOX_PLAN_0_0)?;
-                            args.finish()?;
-                            ::core::result::Result::Ok(
-                                <H as Bank>::balance(&*handler, account).await,
-                            )
-                        },
-                    )
+                    slot.host(async move {
+                        let mut args = call.args(&__VOX_METHOD_0);
+                        let account = args.read(&__VOX_PLAN_0_0)?;
+                        args.finish()?;
+                        let answer = <H as Bank>::balance(&__vox_handler, account).await;
+                        args.answer(&__VOX_REPLY_0, answer)
+                    })
                 }
-                _ => call.unknown_method(),
+                _ => slot.unknown_method(),
             }
         }
     }

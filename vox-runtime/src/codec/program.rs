@@ -238,6 +238,7 @@ pub(super) enum ItemKind {
     /// The same in memory and on the wire.
     Raw,
     Scalar(Scalar),
+    String,
     Other,
 }
 
@@ -430,6 +431,7 @@ impl Compiler<'_> {
             Kind::Scalar(Scalar::U8 | Scalar::I8) => ItemKind::Raw,
             Kind::Scalar(Scalar::F32 | Scalar::F64) if cfg!(target_endian = "little") => ItemKind::Raw,
             Kind::Scalar(scalar) => ItemKind::Scalar(*scalar),
+            Kind::String => ItemKind::String,
             _ => ItemKind::Other,
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
+mod after;
 mod buffers;
 mod connect;
 mod endpoint;

@@ -1,6 +1,5 @@
 //! The state of one session, and the only way to change it.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,14 +8,14 @@ use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
+use super::after::{After, Note};
 use super::endpoint::Endpoint;
 use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
-use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
-use crate::metadata::Metadata;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
 use crate::server::Peer;
 use crate::wire::Failure;
@@ -100,60 +99,6 @@ pub(crate) enum Flush {
     Driver,
 }
 
-/// What is done once the lock is free again.
-#[derive(Default)]
-pub(super) struct After {
-    wakes: Vec<Waker>,
-    aborts: Vec<AbortHandle>,
-    notes: Vec<Note>,
-}
-
-/// What is logged. Whoever collects logs may call anything.
-enum Note {
-    Offered(ConnectionId, String, Metadata),
-    Ended(EndReason),
-}
-
-thread_local! {
-    /// A list that this thread used before, so that waking a call allocates nothing.
-    static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
-}
-
-impl After {
-    fn take(&mut self) -> Option<Self> {
-        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
-            return None;
-        }
-        let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
-        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
-        Some(std::mem::replace(self, next))
-    }
-
-    fn run(mut self) {
-        for waker in self.wakes.drain(..) {
-            waker.wake();
-        }
-        for task in self.aborts {
-            task.abort();
-        }
-        for note in self.notes {
-            note.log();
-        }
-        let _ = WAKES.try_with(|stock| stock.set(self.wakes));
-    }
-}
-
-impl Note {
-    fn log(self) {
-        match self {
-            Self::Offered(connection, service, metadata) => {
-                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
-            }
-            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
-        }
-    }
-}
-
 impl Shared {
     pub(super) fn new(session: Session, writer: Writer, router: Router, limits: Limits, peer: Peer) -> Arc<Self> {
         let (max_payload, max_channels) = (session.max_payload(), session.max_channels());
@@ -229,8 +174,15 @@ impl Shared {
 impl State {
     /// Drains the session.
     pub(super) fn settle(&mut self, router: &Router) {
+        let mut room = 0;
         while let Some(output) = self.session.poll_output() {
-            self.on_output(output, router);
+            match output {
+                Output::Room => room += 1,
+                output => self.on_output(output, router),
+            }
+        }
+        if room > 0 && !self.queue.is_empty() {
+            self.wake_heads(room);
         }
         // Not only once it is empty: on a busy link that may be never.
         if self.outbox_full && self.session.outbox_has_room() {
@@ -289,7 +241,7 @@ impl State {
                     self.end_if_unused();
                 }
             }
-            Output::Room => self.wake_heads(),
+            Output::Room => self.wake_heads(1),
             Output::Ended(reason) => {
                 self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
@@ -398,11 +350,14 @@ impl State {
         self.queue.range((connection, 0)..=(connection, u64::MAX)).map(|(_, waker)| waker.clone()).collect()
     }
 
-    fn wake_heads(&mut self) {
-        let mut from = (ConnectionId(0), 0);
-        while let Some(((connection, _), waker)) = self.queue.range(from..).next() {
-            self.after.wakes.push(waker.clone());
-            from = (ConnectionId(connection.0 + 1), 0);
+    /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
+    /// written on its own.
+    fn wake_heads(&mut self, room: usize) {
+        let mut from = ConnectionId(0);
+        while let Some(((connection, _), _)) = self.queue.range((from, 0)..).next() {
+            let queue = self.queue.range((*connection, 0)..=(*connection, u64::MAX));
+            self.after.wakes.extend(queue.take(room).map(|(_, waker)| waker.clone()));
+            from = ConnectionId(connection.0 + 1);
         }
     }
 

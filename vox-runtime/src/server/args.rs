@@ -7,14 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::context::Context;
+use super::incoming::Answer;
 use crate::channel::Taking;
-use crate::codec::{Budget, DecodeError, Decoder};
+use crate::codec::{Budget, DecodeError, Decoder, EncodeError, Encoder};
 use crate::descriptor::MethodDescriptor;
-use crate::driver::Shared;
+use crate::driver::{Shared, give_buffer, take_buffer};
 use crate::evidence::ArgPlan;
 use crate::ids::ConnectionId;
 use crate::proto::Request;
-use crate::reply;
+use crate::reply::{self, Reply};
 use crate::wire::ChannelOpen;
 
 /// The arguments of one request. Keeps the frame, so that `&str` and `&[u8]` arguments borrow from it.
@@ -108,6 +109,57 @@ impl Args {
             argument: None,
             error,
         })
+    }
+
+    /// What was returned is the answer.
+    pub fn answer<T, E>(&self, reply: &Reply<T, E>, result: Result<T, E>) -> Result<Answer<Result<T, E>>, InvalidArgs> {
+        let payload = self.encoded(|out, max_len| reply.encode(&result, out, max_len));
+        Ok(Answer { payload, kept: result })
+    }
+
+    /// What was returned is the answer, and a success.
+    pub fn answer_ok<T, E>(&self, reply: &Reply<T, E>, value: T) -> Result<Answer<Result<T, E>>, InvalidArgs> {
+        self.answer(reply, Ok(value))
+    }
+
+    /// Text that the handler lends is the answer.
+    pub fn answer_str<E>(
+        &self,
+        reply: &Reply<String, E>,
+        result: Result<&str, E>,
+    ) -> Result<Answer<Option<E>>, InvalidArgs> {
+        self.answer_lent(reply, result, |text, encoder| encoder.str(text))
+    }
+
+    /// Bytes that the handler lends are the answer.
+    pub fn answer_bytes<E>(
+        &self,
+        reply: &Reply<Vec<u8>, E>,
+        result: Result<&[u8], E>,
+    ) -> Result<Answer<Option<E>>, InvalidArgs> {
+        self.answer_lent(reply, result, |bytes, encoder| encoder.bytes(bytes))
+    }
+
+    fn answer_lent<T, E, B: ?Sized>(
+        &self,
+        reply: &Reply<T, E>,
+        result: Result<&B, E>,
+        encode: impl FnOnce(&B, &mut Encoder<'_>) -> Result<(), EncodeError>,
+    ) -> Result<Answer<Option<E>>, InvalidArgs> {
+        let payload =
+            self.encoded(|out, max_len| reply.encode_with(result.as_ref().map(|lent| *lent), encode, out, max_len));
+        Ok(Answer { payload, kept: result.err() })
+    }
+
+    fn encoded(&self, encode: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), String>) -> Result<Vec<u8>, String> {
+        let mut payload = take_buffer();
+        match encode(&mut payload, self.context.shared().max_payload) {
+            Ok(()) => Ok(payload),
+            Err(why) => {
+                give_buffer(payload);
+                Err(why)
+            }
+        }
     }
 
     /// What the handler may know of its call.

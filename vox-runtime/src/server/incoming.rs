@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::args::{Args, InvalidArgs};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::driver::{Hosted, Shared, give_buffer, take_buffer};
-use crate::ids::MethodId;
+use crate::driver::{Hosted, Shared, give_buffer};
+use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::proto::{HandlerEnd, Request};
-use crate::reply::Reply;
 use crate::wire::Failure;
 
 /// Serves one service. `#[vox::service]` implements it for the dispatcher that it generates.
@@ -42,16 +41,33 @@ impl Incoming {
         self.request.method
     }
 
-    /// Runs `run` on the arguments. What it returns is the reply.
-    pub fn host<T, E, F, Fut>(self, method: &'static MethodDescriptor, reply: &'static Reply<T, E>, run: F) -> Hosted
-    where
-        T: Send + 'static,
-        E: Send + 'static,
-        F: FnOnce(Args) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<Result<T, E>, InvalidArgs>> + Send + 'static,
-    {
+    /// Takes the request apart: which method is called, where its handler will live, and what it will be given.
+    pub fn accept(self) -> (MethodId, Slot, Accepted) {
         let Self { shared, request, memory } = self;
-        let future = handle(shared, method, request, reply, run);
+        let slot =
+            Slot { shared: Arc::clone(&shared), connection: request.connection, request: request.request, memory };
+        (request.method, slot, Accepted { shared, request })
+    }
+}
+
+/// Where the handler of one request lives. Ends in exactly one way: with a handler in it, or refused.
+pub struct Slot {
+    shared: Arc<Shared>,
+    connection: ConnectionId,
+    request: RequestId,
+    /// Memory of a handler of the same method that has ended.
+    memory: Option<tokio_util::sync::ReusableBoxFuture<'static, ()>>,
+}
+
+impl Slot {
+    /// Runs `handler`. What it answers is the reply.
+    pub fn host<K, Fut>(self, handler: Fut) -> Hosted
+    where
+        K: Send + 'static,
+        Fut: Future<Output = Result<Answer<K>, InvalidArgs>> + Send + 'static,
+    {
+        let Self { shared, connection, request, memory } = self;
+        let future = handle(shared, connection, request, handler);
         Hosted(Some(match memory {
             Some(mut memory) => {
                 memory.set(future);
@@ -64,9 +80,29 @@ impl Incoming {
     /// Answers that the service has no such method.
     pub fn unknown_method(self) -> Hosted {
         let end = HandlerEnd::Failed(Failure::UnknownMethod);
-        self.shared.handler_ended(self.request.connection, self.request.request, end);
+        self.shared.handler_ended(self.connection, self.request, end);
         Hosted(None)
     }
+}
+
+/// A request whose handler has been found.
+pub struct Accepted {
+    shared: Arc<Shared>,
+    request: Request,
+}
+
+impl Accepted {
+    /// What the handler is given.
+    pub fn args(self, method: &'static MethodDescriptor) -> Args {
+        Args::new(self.shared, method, self.request)
+    }
+}
+
+/// What a handler answers, encoded.
+pub struct Answer<K> {
+    pub(super) payload: Result<Vec<u8>, String>,
+    /// Dropped when the reply is on its way: nobody waits for it.
+    pub(super) kept: K,
 }
 
 impl std::fmt::Debug for Incoming {
@@ -75,26 +111,40 @@ impl std::fmt::Debug for Incoming {
     }
 }
 
-async fn handle<T, E, F, Fut>(
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slot").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accepted").field("method", &self.request.method).finish_non_exhaustive()
+    }
+}
+
+impl<K> std::fmt::Debug for Answer<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("bytes", &self.payload.as_ref().map(Vec::len)).finish_non_exhaustive()
+    }
+}
+
+async fn handle<K>(
     shared: Arc<Shared>,
-    method: &'static MethodDescriptor,
-    request: Request,
-    reply: &'static Reply<T, E>,
-    run: F,
-) where
-    F: FnOnce(Args) -> Fut,
-    Fut: Future<Output = Result<Result<T, E>, InvalidArgs>>,
-{
-    let (connection, id) = (request.connection, request.request);
-    let result = run(Args::new(Arc::clone(&shared), method, request)).await;
-    let mut payload = take_buffer();
-    let end = match &result {
-        Ok(result) => match reply.encode(result, &mut payload, shared.max_payload) {
-            Ok(()) => HandlerEnd::Returned(&mut payload),
-            Err(why) => HandlerEnd::Failed(Failure::InvalidResponse(why)),
-        },
-        Err(invalid) => HandlerEnd::Failed(Failure::InvalidPayload(invalid.to_string())),
+    connection: ConnectionId,
+    request: RequestId,
+    handler: impl Future<Output = Result<Answer<K>, InvalidArgs>>,
+) {
+    let answer = handler.await;
+    let (outcome, _kept) = match answer {
+        Ok(Answer { payload, kept }) => (payload.map_err(Failure::InvalidResponse), Some(kept)),
+        Err(invalid) => (Err(Failure::InvalidPayload(invalid.to_string())), None),
     };
-    shared.handler_ended(connection, id, end);
-    give_buffer(payload);
+    match outcome {
+        Ok(mut payload) => {
+            shared.handler_ended(connection, request, HandlerEnd::Returned(&mut payload));
+            give_buffer(payload);
+        }
+        Err(failure) => shared.handler_ended(connection, request, HandlerEnd::Failed(failure)),
+    }
 }

@@ -7,5 +7,5 @@ mod listen;
 
 pub use args::{Args, InvalidArgs, Span};
 pub use context::{Context, Peer};
-pub use incoming::{Dispatcher, Incoming};
+pub use incoming::{Accepted, Answer, Dispatcher, Incoming, Slot};
 pub use listen::{Builder, ServeError, Server, ShutdownReport, serve};

@@ -1,11 +1,11 @@
 //! What encoding and decoding may cost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use vox_runtime::codec::{Budget, DecodeErrorKind, EncodeError, Encoder, Plan};
 
-use super::support::{decode_within, encode};
+use super::support::{decode_within, encode, fewer};
 use super::types::*;
 
 /// The least budget under which the value can be decoded, in bytes.
@@ -22,7 +22,7 @@ where
             false
         }
     };
-    (0..1 << 20).find(|max| fits(*max)).unwrap()
+    (0..1 << 10).find(|max| fits(*max)).unwrap()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn memory_is_charged_by_its_size_in_memory() {
 #[test]
 fn a_small_message_cannot_become_a_large_value() {
     // Each item takes one byte on the wire and hundreds in memory.
-    let wide = encode(&vec![None::<[u64; 100]>; 100_000]);
+    let wide = encode(&vec![None::<[u64; 100]>; fewer(100_000, 200)]);
     let error = super::support::decode::<Vec<Option<[u64; 100]>>>(&wide).unwrap_err();
     assert_eq!(error.kind, DecodeErrorKind::OverBudget);
 }
@@ -56,7 +56,7 @@ fn an_encoding_past_the_limit_leaves_nothing() {
     let mut out = vec![1, 2, 3];
     let value = vec!["four".to_owned(); 10];
     let exact = 3 + encode(&value).len();
-    for limit in 0..exact {
+    for limit in (0..exact).step_by(fewer(1, 7)) {
         let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, limit));
         assert_eq!(result, Err(EncodeError::TooLarge { limit }));
         assert_eq!(out, [1, 2, 3]);
@@ -96,6 +96,42 @@ fn nesting_that_no_peer_accepts_is_not_sent() {
     };
     assert_eq!(result(64), Ok(()));
     assert_eq!(result(65), Err(EncodeError::TooDeep { limit: 64 }));
+}
+
+/// Whatever stands at the bottom, what can be encoded can be decoded, and nothing else is sent.
+#[test]
+fn both_ways_end_at_the_same_depth() {
+    fn check<T: facet::Facet<'static> + Clone + std::fmt::Debug>(bottom: T) {
+        let mut sent = 0;
+        for depth in 62..66 {
+            let value = (0..depth).fold(Nest::Bottom(bottom.clone()), |inner, _| Nest::Deeper(Box::new(inner)));
+            let mut out = Vec::new();
+            let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, 10_000));
+            let mut bytes = vec![1; depth];
+            bytes.push(0);
+            bytes.extend(encode(&bottom));
+            let budget = Budget::for_message(usize::MAX, usize::MAX, 1, Budget::DEPTH);
+            assert_eq!(result.is_ok(), decode_within::<Nest<T>>(&bytes, budget).is_ok(), "{bottom:?} at {depth}");
+            sent += u32::from(result.is_ok());
+        }
+        assert!((1..4).contains(&sent), "{bottom:?}");
+    }
+    check(5u8);
+    check(Some(7u64));
+    check("text".to_owned());
+    check(Vec::<u8>::new());
+    check(vec![1u8]);
+    check(vec![1u64]);
+    check(vec!["text".to_owned()]);
+    check(vec![Point { x: 1, y: 2 }]);
+    check(vec![vec![1u8]]);
+    check::<Box<[u32]>>(vec![1].into());
+    check(Arc::new(5u64));
+    check([Box::new(1u8), Box::new(2)]);
+    check(BTreeMap::<u8, u8>::new());
+    check(BTreeMap::from([(1u8, 2u8)]));
+    check(BTreeSet::<u8>::new());
+    check(BTreeSet::from(["a".to_owned()]));
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod support;
 mod channels;
 mod differential;
 mod drops;
+#[cfg(feature = "foreign-oracle")]
+mod foreign;
 mod hostile;
 mod limits;
 mod refusals;

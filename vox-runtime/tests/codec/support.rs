@@ -8,6 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vox_runtime::codec::{Budget, DecodeError, Decoder, Encoder, Plan, PlanError};
 
+/// How many of something a test has: `few` under Miri, which is a thousand times slower.
+pub(crate) const fn fewer(many: usize, few: usize) -> usize {
+    if cfg!(miri) { few } else { many }
+}
+
 /// Encodes with a plan of its own.
 pub(crate) fn encode<T: Facet<'static>>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();

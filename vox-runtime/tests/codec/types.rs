@@ -111,6 +111,14 @@ pub(crate) enum Tree {
     Pair(#[facet(recursive_type)] Box<Tree>, #[facet(recursive_type)] Box<Tree>),
 }
 
+/// Something at the bottom of boxes.
+#[derive(Facet, Clone, Debug, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Nest<T> {
+    Bottom(T),
+    Deeper(#[facet(recursive_type)] Box<Nest<T>>),
+}
+
 /// A bit of everything that has an order.
 #[derive(Facet, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub(crate) struct Record {

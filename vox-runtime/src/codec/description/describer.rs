@@ -235,7 +235,7 @@ impl Describer {
     }
 
     pub(super) fn unknown(&self, shape: &Shape) -> PlanError {
-        let refusal = refusals::unknown();
+        let refusal = refusals::unknown(shape);
         self.refuse(shape, refusal.reason, refusal.instead)
     }
 }

@@ -140,9 +140,35 @@ pub(super) fn reference(pointee: &Shape) -> Refusal {
 }
 
 /// A shape that the codec does not know.
-pub(super) fn unknown() -> Refusal {
-    Refusal {
-        reason: "its encoding is not known",
-        instead: "send a type that derives `Facet`, or its text, bytes or numbers",
+pub(super) fn unknown(shape: &Shape) -> Refusal {
+    let home = shape.module_path.and_then(|path| path.split("::").next());
+    match FEATURES.iter().find(|(home_of_it, is_on, _)| Some(*home_of_it) == home && !is_on) {
+        Some((.., instead)) => Refusal { reason: "its feature of vox is off", instead },
+        None => Refusal {
+            reason: "its encoding is not known",
+            instead: "send a type that derives `Facet`, or its text, bytes or numbers",
+        },
     }
 }
+
+macro_rules! features {
+    ($($home:literal, $feature:literal;)*) => {
+        &[$(($home, cfg!(feature = $feature), concat!("turn on vox's feature `", $feature, "`"))),*]
+    };
+}
+
+/// The crates some of whose types cross once a feature is on, whether it is, and how to turn it on.
+const FEATURES: &[(&str, bool, &str)] = features! {
+    "camino", "camino";
+    "chrono", "chrono";
+    "compact_str", "compact_str";
+    "jiff", "jiff";
+    "ordered_float", "ordered-float";
+    "rust_decimal", "rust_decimal";
+    "semver", "semver";
+    "smol_str", "smol_str";
+    "time", "time";
+    "ulid", "ulid";
+    "url", "url";
+    "uuid", "uuid";
+};

@@ -4,6 +4,7 @@
 //! owners, addresses, durations. Each writes exactly what its `serde` implementation writes through
 //! postcard, which the tests hold it to.
 
+mod foreign;
 mod net;
 mod owned;
 
@@ -44,6 +45,7 @@ pub(super) fn leaf_of(id: TypeId) -> Option<&'static LeafOps> {
         let mut table = Table(HashMap::new());
         owned::register(&mut table);
         net::register(&mut table);
+        foreign::register(&mut table);
         table.0
     });
     LEAVES.get(&id).copied()

@@ -134,6 +134,17 @@ impl<'r> Reader<'r, '_> {
             ItemKind::Scalar(Scalar::U64) => numbers!(64, u64, read => read),
             ItemKind::Scalar(Scalar::I32) => numbers!(32, i32, read => unzigzag(read)),
             ItemKind::Scalar(Scalar::I64) => numbers!(64, i64, read => unzigzag(read)),
+            ItemKind::String => {
+                while *made < until {
+                    // SAFETY: the caller's promise.
+                    cursor = unsafe { self.string(items.cast::<String>().add(*made).cast(), cursor) };
+                    if cursor.is_null() {
+                        return cursor;
+                    }
+                    *made += 1;
+                }
+                cursor
+            }
             ItemKind::Scalar(_) | ItemKind::Raw | ItemKind::Other => {
                 let block = self.program.block(of.block);
                 while *made < until {

@@ -36,40 +36,71 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Reads a number of at most `BITS` bits.
+    /// Reads a number of at most `BITS` bits, which are no more than 64.
     ///
     /// # Safety
     ///
     /// The cursor is in this reader's frame.
     #[inline(always)]
     pub(super) unsafe fn varint<const BITS: u32>(&mut self, cursor: *const u8, value: &mut u64) -> *const u8 {
-        if self.left(cursor) >= 8 {
-            // SAFETY: eight bytes are left.
-            let word = u64::from_le_bytes(unsafe { cursor.cast::<[u8; 8]>().read_unaligned() });
-            if word & 0x80 == 0 {
-                *value = word & 0x7f;
-                // SAFETY: as above.
-                return unsafe { cursor.add(1) };
+        let left = self.left(cursor);
+        if left == 0 {
+            return self.fail(DecodeErrorKind::UnexpectedEnd, cursor);
+        }
+        // SAFETY: a byte is left, and eight are where they are read.
+        unsafe {
+            let first = cursor.read();
+            if first < 0x80 {
+                *value = first.into();
+                return cursor.add(1);
             }
-            let stops = !word & 0x8080_8080_8080_8080;
-            if stops != 0 {
-                let len = stops.trailing_zeros() as usize / 8 + 1;
-                *value = gather(word & (stops ^ (stops - 1)));
-                if len <= varint::max_len(BITS) && (BITS == 64 || *value >> (BITS % 64) == 0) {
-                    // SAFETY: it is at most eight bytes long.
-                    return unsafe { cursor.add(len) };
+            if left >= 8 {
+                let word = u64::from_le_bytes(cursor.cast::<[u8; 8]>().read_unaligned());
+                let stops = !word & 0x8080_8080_8080_8080;
+                if stops != 0 {
+                    let len = stops.trailing_zeros() as usize / 8 + 1;
+                    *value = gather(word & (stops ^ (stops - 1)));
+                    if len <= varint::max_len(BITS) && (BITS == 64 || *value >> (BITS % 64) == 0) {
+                        return cursor.add(len);
+                    }
+                    return self.fail(DecodeErrorKind::BadVarint, cursor);
                 }
+            }
+            self.varint_by_bytes(BITS, cursor, value)
+        }
+    }
+
+    /// Reads a number of at most `bits` bits, no more than 64, close to the end of the frame.
+    ///
+    /// # Safety
+    ///
+    /// The cursor is in this reader's frame.
+    #[inline(never)]
+    unsafe fn varint_by_bytes(&mut self, bits: u32, cursor: *const u8, value: &mut u64) -> *const u8 {
+        let (mut read, mut shift, mut next) = (0u64, 0, cursor);
+        while next < self.end {
+            // SAFETY: before the end, the cursor points to a byte of the frame.
+            let byte = u64::from(unsafe { next.read() });
+            // SAFETY: as above.
+            next = unsafe { next.add(1) };
+            // What the last byte may hold is what is left of the bits.
+            if bits - shift < 7 && byte >> (bits - shift) != 0 {
+                return self.fail(DecodeErrorKind::BadVarint, cursor);
+            }
+            read |= (byte & 0x7f) << shift;
+            if byte < 0x80 {
+                *value = read;
+                return next;
+            }
+            shift += 7;
+            if shift >= bits {
                 return self.fail(DecodeErrorKind::BadVarint, cursor);
             }
         }
-        let mut long = 0;
-        // SAFETY: the caller's promise.
-        let next = unsafe { self.long_varint(BITS, cursor, &mut long) };
-        *value = long as u64;
-        next
+        self.fail(DecodeErrorKind::UnexpectedEnd, cursor)
     }
 
-    /// Reads a number of at most `bits` bits, slowly.
+    /// Reads a number of at most `bits` bits, up to 128.
     ///
     /// # Safety
     ///

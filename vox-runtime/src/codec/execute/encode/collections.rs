@@ -1,9 +1,9 @@
 //! Collections, and whatever has a length.
 
 use super::super::super::description::Scalar;
-use super::super::super::program::{BlockIndex, ItemKind, Items, MapOp};
+use super::super::super::program::{BlockIndex, ItemKind, Items, MapOp, SetOp};
 use super::super::super::varint::zigzag;
-use super::scalars::{put_scalar, put_varint, size_of_scalar};
+use super::scalars::{put_bytes, put_scalar, put_varint, size_of_scalar};
 use super::{LONGEST_LENGTH, Writer};
 
 /// Items are reserved for in pieces of about this many bytes.
@@ -24,6 +24,9 @@ impl Writer<'_, '_> {
         cursor: *mut u8,
         depth: u32,
     ) -> *mut u8 {
+        let Some(depth) = depth.checked_sub(1) else {
+            return self.too_deep();
+        };
         // SAFETY: `len` live items stand side by side from `at`.
         unsafe {
             if let ItemKind::Raw = items.kind {
@@ -37,9 +40,9 @@ impl Writer<'_, '_> {
             if let ItemKind::Scalar(scalar) = items.kind {
                 return self.scalars(scalar, at, len, cursor);
             }
-            let Some(depth) = depth.checked_sub(1) else {
-                return self.too_deep();
-            };
+            if let ItemKind::String = items.kind {
+                return self.strings(at.cast(), len, cursor);
+            }
             self.items(items.block, at, len, true, cursor, depth)
         }
     }
@@ -81,6 +84,23 @@ impl Writer<'_, '_> {
                     }
                     index += 1;
                 }
+            }
+        }
+        cursor
+    }
+
+    /// Strings side by side.
+    ///
+    /// # Safety
+    ///
+    /// `len` live strings stand side by side from `at`, and the cursor is this writer's.
+    #[inline(never)]
+    unsafe fn strings(&mut self, at: *const String, len: usize, mut cursor: *mut u8) -> *mut u8 {
+        for index in 0..len {
+            // SAFETY: the caller's promise.
+            cursor = unsafe { self.string(at.add(index).cast(), cursor) };
+            if cursor.is_null() {
+                return cursor;
             }
         }
         cursor
@@ -140,6 +160,9 @@ impl Writer<'_, '_> {
     /// `at` points to a live value of the operation's type, and the cursor is this writer's.
     #[inline(never)]
     pub(super) unsafe fn map(&mut self, op: &MapOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
+        if depth == 0 {
+            return self.too_deep();
+        }
         // SAFETY: `at` is a live map, and its keys and values are their blocks' live values.
         unsafe {
             let len = op.ops.len(at);
@@ -161,27 +184,27 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Items that do not stand side by side.
+    /// A length and that many items that do not stand side by side.
     ///
     /// # Safety
     ///
-    /// `items` gives pointers to live values of the block's type, and the cursor is this writer's.
+    /// `at` points to a live value of the operation's type, and the cursor is this writer's.
     #[inline(never)]
-    pub(super) unsafe fn each(
-        &mut self,
-        item: BlockIndex,
-        items: impl Iterator<Item = *const u8>,
-        mut cursor: *mut u8,
-        depth: u32,
-    ) -> *mut u8 {
-        for at in items {
-            if cursor.is_null() {
-                return cursor;
-            }
-            // SAFETY: the iteration gives the block's live values.
-            cursor = unsafe { self.nested(item, at, cursor, depth) };
+    pub(super) unsafe fn set(&mut self, op: &SetOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
+        if depth == 0 {
+            return self.too_deep();
         }
-        cursor
+        // SAFETY: `at` is a live set, and its items are their block's live values.
+        unsafe {
+            let mut cursor = self.length(op.ops.len(at), cursor);
+            for item in op.ops.iterate(at) {
+                if cursor.is_null() {
+                    return cursor;
+                }
+                cursor = self.nested(op.items.block, item, cursor, depth);
+            }
+            cursor
+        }
     }
 
     /// A length, with room reserved for it.
@@ -200,6 +223,20 @@ impl Writer<'_, '_> {
         }
     }
 
+    /// A string: its length, then its UTF-8.
+    ///
+    /// # Safety
+    ///
+    /// `at` points to a live string, and the cursor is this writer's.
+    #[inline(always)]
+    pub(super) unsafe fn string(&mut self, at: *const u8, cursor: *mut u8) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let string = &*at.cast::<String>();
+            self.raw(string.as_ptr(), string.len(), string.len(), cursor)
+        }
+    }
+
     /// A length and `size` bytes as they are.
     ///
     /// # Safety
@@ -214,8 +251,7 @@ impl Writer<'_, '_> {
                 return cursor;
             }
             let cursor = put_varint(len as u64, cursor);
-            cursor.copy_from_nonoverlapping(at, size);
-            cursor.add(size)
+            put_bytes(at, size, cursor)
         }
     }
 }

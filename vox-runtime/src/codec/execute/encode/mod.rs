@@ -16,7 +16,7 @@ use super::super::{Budget, EncodeError, Encoder};
 mod collections;
 mod scalars;
 
-use scalars::{put_scalar, put_varint};
+use scalars::{put_bytes, put_scalar, put_varint};
 
 /// Encodes the value at `value`. On an error, nothing of it is left in the buffer.
 ///
@@ -149,12 +149,27 @@ impl<'w> Writer<'w, '_> {
 
     /// Encodes the block's value at `base`. If the block is bounded, its bound is reserved.
     ///
+    /// An operation that ends a block and goes into another goes on there, and does not come back.
+    ///
     /// # Safety
     ///
     /// `base` points to a live value of the block's type (or enum, for a variant's members), and
     /// the cursor is this writer's.
-    unsafe fn block(&mut self, block: &'w Block, base: *const u8, mut cursor: *mut u8, depth: u32) -> *mut u8 {
-        for op in &block.encode {
+    unsafe fn block(&mut self, block: &'w Block, mut base: *const u8, mut cursor: *mut u8, mut depth: u32) -> *mut u8 {
+        let mut ops = block.encode.iter();
+        macro_rules! go_into {
+            ($block:expr, $base:expr, $depth:expr) => {{
+                if cursor.is_null() {
+                    return cursor;
+                }
+                if ops.as_slice().is_empty() {
+                    (ops, base, depth) = ($block.encode.iter(), $base, $depth);
+                    continue;
+                }
+                self.block($block, $base, cursor, $depth)
+            }};
+        }
+        while let Some(op) = ops.next() {
             // SAFETY: the offset is inside the value, which the program was compiled for; so what
             // is there is what the operation says. Room has been reserved by the block's bound or
             // by the operation before this run.
@@ -166,14 +181,8 @@ impl<'w> Writer<'w, '_> {
                         continue;
                     }
                     OpKind::Reserve(room) => self.reserve(cursor, *room),
-                    OpKind::Raw(len) => {
-                        cursor.copy_from_nonoverlapping(at, *len);
-                        cursor.add(*len)
-                    }
-                    OpKind::String => {
-                        let string = &*at.cast::<String>();
-                        self.raw(string.as_ptr(), string.len(), string.len(), cursor)
-                    }
+                    OpKind::Raw(len) => put_bytes(at, *len, cursor),
+                    OpKind::String => self.string(at, cursor),
                     OpKind::Leaf(ops) => {
                         self.sync(cursor);
                         match (ops.put)(at, self.to) {
@@ -181,29 +190,40 @@ impl<'w> Writer<'w, '_> {
                             Err(error) => self.fail(error),
                         }
                     }
-                    OpKind::Enum(op) => self.enumeration(op, at, cursor, depth),
-                    OpKind::Option { ops, some, reserves } => {
-                        let content = ops.get(at);
+                    OpKind::Enum(op) => match self.variant(op, at, &mut cursor) {
+                        Some(members) => go_into!(members, at, depth),
+                        None => cursor,
+                    },
+                    OpKind::Option { ops: option, some, reserves } => {
+                        let content = option.get(at);
                         if content.is_null() {
-                            self.tag(0, None, *reserves, at, cursor, depth)
+                            self.tag(0, None, *reserves, cursor)
                         } else {
-                            self.tag(1, Some(*some), *reserves, content, cursor, depth)
+                            let some = self.program.block(*some);
+                            cursor = self.tag(1, some.max_len, *reserves, cursor);
+                            go_into!(some, content, depth)
                         }
                     }
-                    OpKind::Result { ops, ok, err, reserves } => {
-                        let content = ops.get_ok(at);
-                        if content.is_null() {
-                            let content = ops.get_err(at);
-                            self.tag(1, Some(*err), *reserves, content, cursor, depth)
-                        } else {
-                            self.tag(0, Some(*ok), *reserves, content, cursor, depth)
-                        }
+                    OpKind::Result { ops: result, ok, err, reserves } => {
+                        let content = result.get_ok(at);
+                        let (tag, block, content) = match content.is_null() {
+                            true => (1, *err, result.get_err(at)),
+                            false => (0, *ok, content),
+                        };
+                        let block = self.program.block(block);
+                        cursor = self.tag(tag, block.max_len, *reserves, cursor);
+                        go_into!(block, content, depth)
                     }
                     OpKind::Box(inner) => {
-                        let content = at.cast::<*const u8>().read();
-                        self.nested(*inner, content, cursor, depth)
+                        let inner = self.program.block(*inner);
+                        cursor = self.inward(inner, cursor, depth);
+                        go_into!(inner, at.cast::<*const u8>().read(), depth - 1)
                     }
-                    OpKind::Shared { ops, content } => self.nested(*content, ops.get(at), cursor, depth),
+                    OpKind::Shared { ops: owner, content } => {
+                        let content = self.program.block(*content);
+                        cursor = self.inward(content, cursor, depth);
+                        go_into!(content, owner.get(at), depth - 1)
+                    }
                     OpKind::Slice(op) => {
                         let (items, len) = op.ops.get(at);
                         self.sequence(op.items, items, len, cursor, depth)
@@ -214,11 +234,7 @@ impl<'w> Writer<'w, '_> {
                     }
                     OpKind::Array { item, len, reserves } => self.items(*item, at, *len, *reserves, cursor, depth),
                     OpKind::Map(op) => self.map(op, at, cursor, depth),
-                    OpKind::Set(op) => {
-                        let len = op.ops.len(at);
-                        let cursor = self.length(len, cursor);
-                        self.each(op.items.block, op.ops.iterate(at), cursor, depth)
-                    }
+                    OpKind::Set(op) => self.set(op, at, cursor, depth),
                     OpKind::Channel(op) => self.channel(op, at, cursor),
                 }
             };
@@ -229,48 +245,35 @@ impl<'w> Writer<'w, '_> {
         cursor
     }
 
-    /// A tag of one byte and what follows it.
+    /// A tag of one byte. If it reserves, it does so for what follows too, of which the bound is given.
     ///
     /// # Safety
     ///
-    /// `at` points to a live value of the content's block, if there is one, and the cursor is this writer's.
+    /// The cursor is this writer's, and room is reserved unless this does.
     #[inline(always)]
-    unsafe fn tag(
-        &mut self,
-        tag: u8,
-        content: Option<BlockIndex>,
-        reserves: bool,
-        at: *const u8,
-        mut cursor: *mut u8,
-        depth: u32,
-    ) -> *mut u8 {
-        let block = content.map(|content| self.program.block(content));
-        // SAFETY: `at` is the block's live value; the room is reserved here unless the operation
-        // is bounded, in which case it has been.
+    unsafe fn tag(&mut self, tag: u8, bound: Option<usize>, reserves: bool, mut cursor: *mut u8) -> *mut u8 {
+        // SAFETY: the caller's promise.
         unsafe {
             if reserves {
-                cursor = self.reserve(cursor, 1 + block.and_then(|b| b.max_len).unwrap_or(0));
+                cursor = self.reserve(cursor, 1 + bound.unwrap_or(0));
                 if cursor.is_null() {
                     return cursor;
                 }
             }
             cursor.write(tag);
-            cursor = cursor.add(1);
-            match block {
-                Some(block) => self.block(block, at, cursor, depth),
-                None => cursor,
-            }
+            cursor.add(1)
         }
     }
 
-    /// Writes an enum: its variant, then the members.
+    /// Writes which variant an enum is of, and gives the block of its members, if it has any.
     ///
     /// # Safety
     ///
     /// `at` points to a live value of the operation's type, and the cursor is this writer's.
-    unsafe fn enumeration(&mut self, op: &EnumOp, at: *const u8, mut cursor: *mut u8, depth: u32) -> *mut u8 {
+    #[inline(always)]
+    unsafe fn variant(&mut self, op: &EnumOp, at: *const u8, cursor: &mut *mut u8) -> Option<&'w Block> {
         // SAFETY: an enum with an explicit repr starts with its tag, of this width; the room is
-        // reserved here unless the operation is bounded; the members are those of the live variant.
+        // reserved here unless the operation is bounded.
         unsafe {
             let tag = match op.width {
                 TagWidth::One => u64::from(at.read()),
@@ -283,20 +286,36 @@ impl<'w> Writer<'w, '_> {
                 false => op.tags.iter().position(|known| *known == tag).unwrap_or(usize::MAX),
             };
             let Some(&members) = op.variants.get(index) else {
-                return self.fail(EncodeError::Unrepresentable("an enum without a variant"));
+                *cursor = self.fail(EncodeError::Unrepresentable("an enum without a variant"));
+                return None;
             };
             let members = self.program.block(members);
             if op.reserves {
-                cursor = self.reserve(cursor, 5 + members.max_len.unwrap_or(0));
+                *cursor = self.reserve(*cursor, 5 + members.max_len.unwrap_or(0));
                 if cursor.is_null() {
-                    return cursor;
+                    return None;
                 }
             }
-            cursor = put_varint(index as u64, cursor);
-            if op.is_plain {
-                return cursor;
-            }
-            self.block(members, at, cursor, depth)
+            *cursor = put_varint(index as u64, *cursor);
+            (!op.is_plain).then_some(members)
+        }
+    }
+
+    /// Goes one level deeper, for the value of a block behind a pointer, whose bound is reserved.
+    ///
+    /// # Safety
+    ///
+    /// The cursor is this writer's.
+    #[inline(always)]
+    unsafe fn inward(&mut self, block: &Block, cursor: *mut u8, depth: u32) -> *mut u8 {
+        if depth == 0 {
+            return self.too_deep();
+        }
+        match block.max_len {
+            // SAFETY: the caller's promise.
+            Some(bound) => unsafe { self.reserve(cursor, bound) },
+            // It reserves for itself.
+            None => cursor,
         }
     }
 
@@ -306,17 +325,14 @@ impl<'w> Writer<'w, '_> {
     ///
     /// `at` points to a live value of the block's type, and the cursor is this writer's.
     unsafe fn nested(&mut self, block: BlockIndex, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
-        let Some(depth) = depth.checked_sub(1) else {
-            return self.too_deep();
-        };
         let block = self.program.block(block);
         // SAFETY: `at` is the block's live value; its bound is reserved.
         unsafe {
-            let cursor = self.reserve(cursor, block.max_len.unwrap_or(0));
-            if cursor.is_null() {
-                return cursor;
+            let cursor = self.inward(block, cursor, depth);
+            match cursor.is_null() {
+                true => cursor,
+                false => self.block(block, at, cursor, depth - 1),
             }
-            self.block(block, at, cursor, depth)
         }
     }
 

@@ -15,6 +15,46 @@ pub(super) fn size_of_scalar(scalar: Scalar) -> usize {
     }
 }
 
+/// Writes bytes as they are. Short ones, such as most strings, are not worth a call.
+///
+/// # Safety
+///
+/// `size` bytes are live from `at`, and that many are reserved at the cursor.
+#[inline(always)]
+pub(super) unsafe fn put_bytes(at: *const u8, size: usize, cursor: *mut u8) -> *mut u8 {
+    // SAFETY: the caller's promise; the second of two pieces ends where the bytes end, and begins
+    // after their start.
+    unsafe {
+        if size > 16 {
+            cursor.copy_from_nonoverlapping(at, size);
+        } else if size >= 8 {
+            put_piece::<8>(at, size, cursor);
+        } else if size >= 4 {
+            put_piece::<4>(at, size, cursor);
+        } else if size > 0 {
+            cursor.write(at.read());
+            cursor.add(size / 2).write(at.add(size / 2).read());
+            cursor.add(size - 1).write(at.add(size - 1).read());
+        }
+        cursor.add(size)
+    }
+}
+
+/// Writes the first `N` bytes and the last.
+///
+/// # Safety
+///
+/// As for [`put_bytes`], with a size of at least `N`.
+#[inline(always)]
+unsafe fn put_piece<const N: usize>(at: *const u8, size: usize, cursor: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let last = size - N;
+        cursor.cast::<[u8; N]>().write(at.cast::<[u8; N]>().read());
+        cursor.add(last).cast::<[u8; N]>().write(at.add(last).cast::<[u8; N]>().read());
+    }
+}
+
 /// Writes the scalar at `at`.
 ///
 /// # Safety

@@ -1,0 +1,180 @@
+#[derive(Debug, Clone, PartialEq, facet::Facet)]
+pub struct Book {
+    pub title: String,
+}
+/// Lends books.
+pub trait Library: ::core::marker::Send + ::core::marker::Sync + 'static {
+    /// Lends one.
+    fn lend_book(
+        &self,
+        cx: &vox::Context,
+        title: &str,
+    ) -> impl ::vox::__private::SendFuture<Output = Result<Book, String>>;
+    fn motto(&self) -> impl ::vox::__private::SendFuture<Output = &str>;
+}
+/**Calls the service `generated.Library`: one method for each of [`Library`]'s.
+
+Cloning is cheap; clones share the connection.*/
+#[allow(dead_code)]
+pub struct LibraryClient {
+    caller: ::vox::Caller,
+}
+///Serves the service `generated.Library` by an implementation of [`Library`].
+#[allow(dead_code)]
+pub struct LibraryDispatcher<H> {
+    handler: ::std::sync::Arc<H>,
+}
+#[allow(
+    dead_code,
+    deprecated,
+    missing_docs,
+    non_snake_case,
+    private_interfaces,
+    unused_qualifications,
+    unused_variables,
+    clippy::all,
+    clippy::pedantic,
+)]
+const _: () = {
+    use ::vox::__private as __vox;
+    #[allow(unused_imports)]
+    use __vox::{NotResult as _, Returned as _, Stranded as _};
+    static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Wire::<
+        ::std::string::String,
+    >::CROSSES
+        .argument("title", "Library::lend_book", "::std::string::String");
+    static __VOX_REPLY_0: __vox::Reply<Book, String> = __vox::Reply::new(
+        __vox::Wire::<Book>::CROSSES.result("Library::lend_book", "Book"),
+        __vox::Wire::<String>::CROSSES.error("Library::lend_book", "String"),
+    );
+    static __VOX_METHOD_0: __vox::MethodDescriptor = __vox::MethodDescriptor {
+        docs: "Lends one.",
+        args: &[
+            __vox::Wire::<::std::string::String>::CROSSES
+                .arg("title", || __VOX_PLAN_0_0.channels()),
+        ],
+        response: __vox::ReplyWire::<Book, String>::CROSSES.shape(),
+        policy: __vox::RetryPolicy::IDEM,
+        timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(2000)),
+        ..__vox::method(0x5d7db22eb50a88d7, "generated.Library", "lendBook")
+    };
+    static __VOX_REPLY_1: __vox::Reply<
+        ::std::string::String,
+        ::core::convert::Infallible,
+    > = __vox::Reply::new(
+        __vox::Wire::<::std::string::String>::CROSSES,
+        __vox::Wire::<::core::convert::Infallible>::CROSSES,
+    );
+    static __VOX_METHOD_1: __vox::MethodDescriptor = __vox::MethodDescriptor {
+        response: __vox::ReplyWire::<
+            ::std::string::String,
+            ::core::convert::Infallible,
+        >::CROSSES
+            .shape(),
+        ..__vox::method(0x9c7bd72b2f2b2500, "generated.Library", "motto")
+    };
+    static __VOX_SERVICE: ::vox::ServiceDescriptor = ::vox::ServiceDescriptor {
+        name: "generated.Library",
+        docs: "Lends books.",
+        methods: &[__vox::listed(&__VOX_METHOD_0), __vox::listed(&__VOX_METHOD_1)],
+    };
+    impl ::vox::Client for LibraryClient {
+        const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
+            LibraryClient::SERVICE,
+        );
+        fn from_caller(caller: ::vox::Caller) -> Self {
+            LibraryClient { caller }
+        }
+        fn caller(&self) -> &::vox::Caller {
+            &self.caller
+        }
+    }
+    impl ::core::clone::Clone for LibraryClient {
+        fn clone(&self) -> Self {
+            LibraryClient {
+                caller: ::core::clone::Clone::clone(&self.caller),
+            }
+        }
+    }
+    impl ::core::fmt::Debug for LibraryClient {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("LibraryClient").finish_non_exhaustive()
+        }
+    }
+    impl<H> ::core::clone::Clone for LibraryDispatcher<H> {
+        fn clone(&self) -> Self {
+            LibraryDispatcher {
+                handler: ::core::clone::Clone::clone(&self.handler),
+            }
+        }
+    }
+    impl<H> ::core::fmt::Debug for LibraryDispatcher<H> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("LibraryDispatcher").finish_non_exhaustive()
+        }
+    }
+    impl LibraryClient {
+        ///What [`Library`] looks like on the wire.
+        pub const SERVICE: &'static ::vox::ServiceDescriptor = &__VOX_SERVICE;
+        /// Lends one.
+        pub fn lend_book(&self, title: &str) -> ::vox::Call<Book, String> {
+            let mut call = self.caller.call(&__VOX_METHOD_0);
+            call.str(title);
+            call.finish(&__VOX_REPLY_0)
+        }
+        pub fn motto(
+            &self,
+        ) -> ::vox::Call<::std::string::String, ::core::convert::Infallible> {
+            self.caller.call(&__VOX_METHOD_1).finish(&__VOX_REPLY_1)
+        }
+    }
+    impl<H: Library> LibraryDispatcher<H> {
+        /// Serves `handler`.
+        pub fn new(handler: H) -> Self {
+            LibraryDispatcher {
+                handler: ::std::sync::Arc::new(handler),
+            }
+        }
+        /// Serves a `handler` that others hold too.
+        pub fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
+            LibraryDispatcher { handler }
+        }
+    }
+    impl<H: Library> ::vox::Dispatcher for LibraryDispatcher<H> {
+        fn service(&self) -> &'static ::vox::ServiceDescriptor {
+            LibraryClient::SERVICE
+        }
+        fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
+            let __vox_handler = ::core::clone::Clone::clone(&self.handler);
+            let (method, slot, call) = call.accept();
+            match method {
+                __vox::MethodId(0x5d7db22eb50a88d7) => {
+                    slot.host(async move {
+                        let mut args = call.args(&__VOX_METHOD_0);
+                        let title = args.read_str()?;
+                        args.finish()?;
+                        let answer = <H as Library>::lend_book(
+                                &__vox_handler,
+                                args.context(),
+                                args.str(title),
+                            )
+                            .await;
+                        args.answer(&__VOX_REPLY_0, answer)
+                    })
+                }
+                __vox::MethodId(0x9c7bd72b2f2b2500) => {
+                    slot.host(async move {
+                        let mut args = call.args(&__VOX_METHOD_1);
+                        args.finish()?;
+                        let answer = <H as Library>::motto(&__vox_handler).await;
+                        args.answer_str(
+                            &__VOX_REPLY_1,
+                            ::core::result::Result::Ok(answer),
+                        )
+                    })
+                }
+                _ => slot.unknown_method(),
+            }
+        }
+    }
+};

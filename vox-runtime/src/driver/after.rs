@@ -1,0 +1,66 @@
+//! What a change of the state asks for that must not be done under its lock.
+
+use std::cell::Cell;
+use std::task::Waker;
+
+use tokio::task::AbortHandle;
+
+use crate::error::EndReason;
+use crate::ids::ConnectionId;
+use crate::metadata::Metadata;
+
+/// What is done once the lock is free again.
+#[derive(Default)]
+pub(super) struct After {
+    pub(super) wakes: Vec<Waker>,
+    pub(super) aborts: Vec<AbortHandle>,
+    pub(super) notes: Vec<Note>,
+}
+
+/// What is logged. Whoever collects logs may call anything.
+pub(super) enum Note {
+    Offered(ConnectionId, String, Metadata),
+    Ended(EndReason),
+}
+
+thread_local! {
+    /// A list that this thread used before, so that waking a call allocates nothing.
+    static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
+}
+
+impl After {
+    /// Takes what there is to do, if anything.
+    pub(super) fn take(&mut self) -> Option<Self> {
+        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
+            return None;
+        }
+        let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
+        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
+        Some(std::mem::replace(self, next))
+    }
+
+    /// Does it. The lock is free: whoever is woken may take it.
+    pub(super) fn run(mut self) {
+        for waker in self.wakes.drain(..) {
+            waker.wake();
+        }
+        for task in self.aborts {
+            task.abort();
+        }
+        for note in self.notes {
+            note.log();
+        }
+        let _ = WAKES.try_with(|stock| stock.set(self.wakes));
+    }
+}
+
+impl Note {
+    fn log(self) {
+        match self {
+            Self::Offered(connection, service, metadata) => {
+                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
+            }
+            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+        }
+    }
+}
