@@ -104,3 +104,22 @@ async fn a_handler_streams_to_its_caller() {
     assert_eq!(rx.recv().await, Ok(None));
     assert_eq!(call.await.expect("no panic"), Ok(()));
 }
+
+#[tokio::test]
+async fn a_cancelled_handlers_stream_does_not_look_whole() {
+    let lab = lab().await;
+    let (tx, mut rx) = vox::channel();
+    let mut call = Box::pin(lab.count(u64::MAX, tx).into_future());
+    tokio::select! {
+        ended = &mut call => panic!("the handler counts for ever: {ended:?}"),
+        first = rx.recv() => assert_eq!(first, Ok(Some(0))),
+    }
+    drop(call);
+    let end = loop {
+        match rx.recv().await {
+            Ok(Some(_)) => {}
+            end => break end,
+        }
+    };
+    assert_eq!(end, Err(vox::RecvError::Reset));
+}

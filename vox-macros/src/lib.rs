@@ -29,7 +29,7 @@ use proc_macro::TokenStream;
 /// Options of a method, in one `#[vox(…)]`, in any order:
 ///
 /// - `idem`: running the method again is harmless;
-/// - `persist`: the outcome is sealed in the server's store before the reply leaves;
+/// - `persist`: the handler runs to its end even when its caller goes away;
 /// - `timeout = "2s"`: how long a caller waits unless the call says otherwise;
 /// - `name = "…"`: the method's name on the wire.
 #[proc_macro_attribute]

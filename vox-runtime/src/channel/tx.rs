@@ -11,14 +11,15 @@ use facet::{Facet, Shape};
 use super::bound::HalfEnd;
 use super::cell::{Found, Half};
 use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
-use crate::driver::{Endpoint, give_buffer, take_buffer};
+use crate::driver::{Endpoint, give_buffer, is_cut, take_buffer};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
 
 /// Sends items of type `T` to the other peer, in order.
 ///
 /// Items wait for credit, so a slow reader slows the sender and nothing is lost in between. Dropping a `Tx`
-/// closes the channel like [`close`](Self::close). Once the `Rx` at the other end is dropped, the next send fails.
+/// closes the channel like [`close`](Self::close); one that is dropped by a panic, or with a handler that is aborted, resets
+/// it instead, so that half a stream never looks like a whole one. Once the `Rx` at the other end is dropped, the next send fails.
 #[repr(C)]
 pub struct Tx<T> {
     pub(super) half: Half,
@@ -197,7 +198,11 @@ fn ended(end: &ChannelEnd) -> SendError {
 
 impl<T> Drop for Tx<T> {
     fn drop(&mut self) {
-        self.half.end(HalfEnd::Close(Metadata::new()));
+        // A sender that a panic or an abort took away did not mean to end here.
+        self.half.end(match is_cut() {
+            true => HalfEnd::Reset,
+            false => HalfEnd::Close(Metadata::new()),
+        });
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
 
-use super::scope::Scope;
+use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Shared};
 use super::writer::now;
 use crate::ids::{ConnectionId, MethodId, RequestId};
@@ -184,7 +184,7 @@ impl HandlerTask {
     fn end(&mut self, end: HandlerEnd<'_>) {
         if let Some(future) = self.future.take() {
             let scope = self.scope.clone();
-            quietly(move || scope.enter(move || drop(future)));
+            quietly(move || scope.enter(move || drop_cut(future)));
             self.shared.handler_ended(self.connection, self.id, end);
         }
     }

@@ -26,6 +26,6 @@ pub(crate) use endpoint::Endpoint;
 pub use hosting::Hosted;
 pub(crate) use observe::observe;
 pub(crate) use router::Router;
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, is_cut};
 pub(crate) use shared::{Flush, OpenWaiter, Shared, State, Waiter};
 pub(crate) use writer::now;

@@ -1,6 +1,6 @@
 //! What a call made inside a handler inherits without being passed anything.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +20,25 @@ pub(crate) struct Scope {
 
 thread_local! {
     static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+    /// A handler that did not return is being dropped on this thread.
+    static CUT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Drops what is left of a handler that did not return.
+pub(super) fn drop_cut(future: impl Sized) {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CUT.set(self.0);
+        }
+    }
+    let _restore = Restore(CUT.replace(true));
+    drop(future);
+}
+
+/// Whether what is dropped now is dropped by a panic or an abort: its owner did not mean to end it.
+pub(crate) fn is_cut() -> bool {
+    std::thread::panicking() || CUT.try_with(Cell::get).unwrap_or(false)
 }
 
 impl Scope {
