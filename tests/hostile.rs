@@ -391,15 +391,16 @@ async fn truncated_and_over_long_arguments_are_their_calls_own() {
 async fn channels_that_arguments_name_wrongly_are_their_calls_own() {
     let field = Field::new().await;
     let mut peer = field.peer().await;
-    let cases: [(&str, &[(u64, u8)], &[u8]); 4] = [
-        ("the other direction", &[(1, 1)], &[0]),
-        ("an index past the list", &[(3, 0)], &[1]),
-        ("a huge index", &[(5, 0)], &[0xff, 0xff, 0xff, 0xff, 0x0f]),
-        ("an index that is not there", &[(7, 0)], &[]),
+    type Case = (&'static str, [(u64, u8); 1], &'static [u8]);
+    let cases: [Case; 4] = [
+        ("the other direction", [(1, 1)], &[0]),
+        ("an index past the list", [(3, 0)], &[1]),
+        ("a huge index", [(5, 0)], &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ("an index that is not there", [(7, 0)], &[]),
     ];
     for (n, (what, channels, arguments)) in cases.into_iter().enumerate() {
         let request = 2 * n as u64 + 1;
-        peer.send(&call_with(1, request, "Prey.drink", channels, arguments)).await;
+        peer.send(&call_with(1, request, "Prey.drink", &channels, arguments)).await;
         let reset = peer.read_kind(raw::RESET).await;
         assert_eq!(reset.body, [1, channels[0].0 as u8], "{what}");
         let (answered, payload) = reply(&mut peer).await;
