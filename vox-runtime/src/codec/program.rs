@@ -216,8 +216,8 @@ pub(super) struct ListOp {
 
 pub(super) struct MapOp {
     pub(super) ops: MapOps,
-    pub(super) key: BlockIndex,
-    pub(super) value: BlockIndex,
+    pub(super) key: Items,
+    pub(super) value: Items,
     pub(super) glue: Glue,
 }
 
@@ -407,8 +407,8 @@ impl Compiler<'_> {
             })),
             Kind::Map { ops, key, value } => OpKind::Map(Arc::new(MapOp {
                 ops: *ops,
-                key: self.block_of(*key),
-                value: self.block_of(*value),
+                key: self.items(*key),
+                value: self.items(*value),
                 glue: self.description.glue(ty).unwrap_or(Glue::Nothing),
             })),
             Kind::Set { ops, item } => OpKind::Set(Arc::new(SetOp { ops: *ops, items: self.items(*item) })),

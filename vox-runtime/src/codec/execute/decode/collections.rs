@@ -227,7 +227,7 @@ impl<'r> Reader<'r, '_> {
     ///
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn map(&mut self, op: &'r MapOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
-        let (key, value) = (self.program.block(op.key), self.program.block(op.value));
+        let (key, value) = (self.program.block(op.key.block), self.program.block(op.value.block));
         let size = op.ops.pair_size;
         let min_len = key.min_len.saturating_add(value.min_len);
         // SAFETY: the caller's promise.

@@ -8,6 +8,7 @@ use std::alloc::Layout;
 use std::ptr;
 
 use super::super::description::TagWidth;
+use super::super::leaf::LeafOps;
 use super::super::program::{Block, BlockIndex, ChannelOp, EnumOp, OpKind, Program};
 use super::super::{DecodeError, DecodeErrorKind, Decoder};
 use super::scratch::{self, Scratch};
@@ -86,16 +87,7 @@ impl<'r> Reader<'r, '_> {
                     OpKind::Scalar(scalar) => self.scalar(*scalar, at, cursor),
                     OpKind::Raw(len) => self.raw(*len, at, cursor),
                     OpKind::String => self.string(at, cursor),
-                    OpKind::Leaf(ops) => {
-                        self.sync(cursor);
-                        match (ops.take)(at, self.from) {
-                            Ok(()) => self.start.add(self.from.position),
-                            Err(error) => {
-                                self.error = Some(error);
-                                ptr::null()
-                            }
-                        }
-                    }
+                    OpKind::Leaf(ops) => self.leaf(ops, at, cursor),
                     OpKind::Enum(op) => self.enumeration(op, at, cursor, depth),
                     OpKind::Option { ops, some, .. } => match self.byte(cursor) {
                         Some(0) => {
@@ -156,6 +148,26 @@ impl<'r> Reader<'r, '_> {
             }
         }
         cursor
+    }
+
+    /// Reads a leaf.
+    ///
+    /// # Safety
+    ///
+    /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
+    #[inline(never)]
+    unsafe fn leaf(&mut self, ops: &LeafOps, at: *mut u8, cursor: *const u8) -> *const u8 {
+        self.sync(cursor);
+        // SAFETY: the caller's promise; the leaf leaves the position in the frame.
+        unsafe {
+            match (ops.take)(at, self.from) {
+                Ok(()) => self.start.add(self.from.position),
+                Err(error) => {
+                    self.error = Some(error);
+                    ptr::null()
+                }
+            }
+        }
     }
 
     /// Reads an enum: its variant, then the members.

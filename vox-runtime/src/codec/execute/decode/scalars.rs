@@ -47,57 +47,34 @@ impl Reader<'_, '_> {
         if left == 0 {
             return self.fail(DecodeErrorKind::UnexpectedEnd, cursor);
         }
-        // SAFETY: a byte is left, and eight are where they are read.
+        // SAFETY: a byte is left, and as many are as are read.
         unsafe {
             let first = cursor.read();
             if first < 0x80 {
                 *value = first.into();
                 return cursor.add(1);
             }
-            if left >= 8 {
-                let word = u64::from_le_bytes(cursor.cast::<[u8; 8]>().read_unaligned());
-                let stops = !word & 0x8080_8080_8080_8080;
-                if stops != 0 {
-                    let len = stops.trailing_zeros() as usize / 8 + 1;
-                    *value = gather(word & (stops ^ (stops - 1)));
-                    if len <= varint::max_len(BITS) && (BITS == 64 || *value >> (BITS % 64) == 0) {
-                        return cursor.add(len);
-                    }
+            let word = match left {
+                8.. => u64::from_le_bytes(cursor.cast::<[u8; 8]>().read_unaligned()),
+                _ => last_bytes(cursor, left),
+            };
+            let stops = !word & 0x8080_8080_8080_8080;
+            if stops != 0 {
+                let len = stops.trailing_zeros() as usize / 8 + 1;
+                *value = gather(word & (stops ^ (stops - 1)));
+                if len > varint::max_len(BITS) || (BITS < 64 && *value >> (BITS % 64) != 0) {
                     return self.fail(DecodeErrorKind::BadVarint, cursor);
                 }
+                if len > left {
+                    return self.fail(DecodeErrorKind::UnexpectedEnd, cursor);
+                }
+                return cursor.add(len);
             }
-            self.varint_by_bytes(BITS, cursor, value)
+            let mut long = 0;
+            let next = self.long_varint(BITS, cursor, &mut long);
+            *value = long as u64;
+            next
         }
-    }
-
-    /// Reads a number of at most `bits` bits, no more than 64, close to the end of the frame.
-    ///
-    /// # Safety
-    ///
-    /// The cursor is in this reader's frame.
-    #[inline(never)]
-    unsafe fn varint_by_bytes(&mut self, bits: u32, cursor: *const u8, value: &mut u64) -> *const u8 {
-        let (mut read, mut shift, mut next) = (0u64, 0, cursor);
-        while next < self.end {
-            // SAFETY: before the end, the cursor points to a byte of the frame.
-            let byte = u64::from(unsafe { next.read() });
-            // SAFETY: as above.
-            next = unsafe { next.add(1) };
-            // What the last byte may hold is what is left of the bits.
-            if bits - shift < 7 && byte >> (bits - shift) != 0 {
-                return self.fail(DecodeErrorKind::BadVarint, cursor);
-            }
-            read |= (byte & 0x7f) << shift;
-            if byte < 0x80 {
-                *value = read;
-                return next;
-            }
-            shift += 7;
-            if shift >= bits {
-                return self.fail(DecodeErrorKind::BadVarint, cursor);
-            }
-        }
-        self.fail(DecodeErrorKind::UnexpectedEnd, cursor)
     }
 
     /// Reads a number of at most `bits` bits, up to 128.
@@ -257,5 +234,24 @@ impl Reader<'_, '_> {
             at.cast::<String>().write(text.to_owned());
             next.add(len)
         }
+    }
+}
+
+/// The last one to seven bytes of a frame, as a number whose other bytes are zero.
+///
+/// # Safety
+///
+/// `left` bytes are left at the cursor, which are one to seven.
+#[inline(never)]
+unsafe fn last_bytes(cursor: *const u8, left: usize) -> u64 {
+    // SAFETY: the caller's promise; the second of two pieces ends with the last byte.
+    unsafe {
+        if left >= 4 {
+            let first = u32::from_le_bytes(cursor.cast::<[u8; 4]>().read_unaligned());
+            let last = u32::from_le_bytes(cursor.add(left - 4).cast::<[u8; 4]>().read_unaligned());
+            return u64::from(first) | u64::from(last) << (8 * (left - 4));
+        }
+        let (first, middle, last) = (cursor.read(), cursor.add(left / 2).read(), cursor.add(left - 1).read());
+        u64::from(first) | u64::from(middle) << (8 * (left / 2)) | u64::from(last) << (8 * (left - 1))
     }
 }

@@ -160,9 +160,9 @@ impl Writer<'_, '_> {
     /// `at` points to a live value of the operation's type, and the cursor is this writer's.
     #[inline(never)]
     pub(super) unsafe fn map(&mut self, op: &MapOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
-        if depth == 0 {
+        let Some(depth) = depth.checked_sub(1) else {
             return self.too_deep();
-        }
+        };
         // SAFETY: `at` is a live map, and its keys and values are their blocks' live values.
         unsafe {
             let len = op.ops.len(at);
@@ -171,11 +171,11 @@ impl Writer<'_, '_> {
                 return cursor;
             }
             for (key, value) in op.ops.iterate(at) {
-                cursor = self.nested(op.key, key, cursor, depth);
+                cursor = self.item(op.key, key, cursor, depth);
                 if cursor.is_null() {
                     return cursor;
                 }
-                cursor = self.nested(op.value, value, cursor, depth);
+                cursor = self.item(op.value, value, cursor, depth);
                 if cursor.is_null() {
                     return cursor;
                 }
@@ -191,9 +191,9 @@ impl Writer<'_, '_> {
     /// `at` points to a live value of the operation's type, and the cursor is this writer's.
     #[inline(never)]
     pub(super) unsafe fn set(&mut self, op: &SetOp, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
-        if depth == 0 {
+        let Some(depth) = depth.checked_sub(1) else {
             return self.too_deep();
-        }
+        };
         // SAFETY: `at` is a live set, and its items are their block's live values.
         unsafe {
             let mut cursor = self.length(op.ops.len(at), cursor);
@@ -201,9 +201,31 @@ impl Writer<'_, '_> {
                 if cursor.is_null() {
                     return cursor;
                 }
-                cursor = self.nested(op.items.block, item, cursor, depth);
+                cursor = self.item(op.items, item, cursor, depth);
             }
             cursor
+        }
+    }
+
+    /// One item, with room reserved for it.
+    ///
+    /// # Safety
+    ///
+    /// `at` points to a live item, and the cursor is this writer's.
+    #[inline(always)]
+    unsafe fn item(&mut self, items: Items, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
+        // SAFETY: the caller's promise; a scalar's bound is reserved, and so is a block's, if it has one.
+        unsafe {
+            if let ItemKind::String = items.kind {
+                return self.string(at, cursor);
+            }
+            let block = self.program.block(items.block);
+            let cursor = self.reserve(cursor, block.max_len.unwrap_or(0));
+            match (cursor.is_null(), items.kind) {
+                (true, _) => cursor,
+                (false, ItemKind::Scalar(scalar)) => put_scalar(scalar, at, cursor),
+                (false, _) => self.block(block, at, cursor, depth),
+            }
         }
     }
 

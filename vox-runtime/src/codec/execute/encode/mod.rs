@@ -10,7 +10,8 @@
 use std::ptr;
 
 use super::super::description::TagWidth;
-use super::super::program::{Block, BlockIndex, ChannelOp, EnumOp, OpKind, Program};
+use super::super::leaf::LeafOps;
+use super::super::program::{Block, ChannelOp, EnumOp, OpKind, Program};
 use super::super::{Budget, EncodeError, Encoder};
 
 mod collections;
@@ -183,13 +184,7 @@ impl<'w> Writer<'w, '_> {
                     OpKind::Reserve(room) => self.reserve(cursor, *room),
                     OpKind::Raw(len) => put_bytes(at, *len, cursor),
                     OpKind::String => self.string(at, cursor),
-                    OpKind::Leaf(ops) => {
-                        self.sync(cursor);
-                        match (ops.put)(at, self.to) {
-                            Ok(()) => self.attach(),
-                            Err(error) => self.fail(error),
-                        }
-                    }
+                    OpKind::Leaf(ops) => self.leaf(ops, at, cursor),
                     OpKind::Enum(op) => match self.variant(op, at, &mut cursor) {
                         Some(members) => go_into!(members, at, depth),
                         None => cursor,
@@ -319,19 +314,19 @@ impl<'w> Writer<'w, '_> {
         }
     }
 
-    /// A value behind a pointer.
+    /// Writes a leaf.
     ///
     /// # Safety
     ///
-    /// `at` points to a live value of the block's type, and the cursor is this writer's.
-    unsafe fn nested(&mut self, block: BlockIndex, at: *const u8, cursor: *mut u8, depth: u32) -> *mut u8 {
-        let block = self.program.block(block);
-        // SAFETY: `at` is the block's live value; its bound is reserved.
+    /// `at` points to a live value of the operation's type, and the cursor is this writer's.
+    #[inline(never)]
+    unsafe fn leaf(&mut self, ops: &LeafOps, at: *const u8, cursor: *mut u8) -> *mut u8 {
+        // SAFETY: the caller's promise.
         unsafe {
-            let cursor = self.inward(block, cursor, depth);
-            match cursor.is_null() {
-                true => cursor,
-                false => self.block(block, at, cursor, depth - 1),
+            self.sync(cursor);
+            match (ops.put)(at, self.to) {
+                Ok(()) => self.attach(),
+                Err(error) => self.fail(error),
             }
         }
     }

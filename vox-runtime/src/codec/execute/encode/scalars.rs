@@ -89,14 +89,25 @@ pub(super) unsafe fn put_scalar(scalar: Scalar, at: *const u8, cursor: *mut u8) 
                 cursor.cast::<[u8; 8]>().write_unaligned(bytes);
                 cursor.add(8)
             }
-            Scalar::Char => {
-                let mut utf8 = [0; 4];
-                let len = at.cast::<char>().read().encode_utf8(&mut utf8).len();
-                cursor.write(len as u8);
-                cursor.add(1).cast::<[u8; 4]>().write_unaligned(utf8);
-                cursor.add(1 + len)
-            }
+            Scalar::Char => put_char(at, cursor),
         }
+    }
+}
+
+/// Writes a character as a string of its own.
+///
+/// # Safety
+///
+/// A live `char` is at `at`, and its bound is reserved at the cursor.
+#[inline(never)]
+unsafe fn put_char(at: *const u8, cursor: *mut u8) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut utf8 = [0; 4];
+        let len = at.cast::<char>().read().encode_utf8(&mut utf8).len();
+        cursor.write(len as u8);
+        cursor.add(1).cast::<[u8; 4]>().write_unaligned(utf8);
+        cursor.add(1 + len)
     }
 }
 
@@ -129,7 +140,7 @@ pub(super) unsafe fn put_varint(value: u64, cursor: *mut u8) -> *mut u8 {
 /// # Safety
 ///
 /// As for [`put_varint`].
-#[inline(always)]
+#[inline(never)]
 unsafe fn put_varint128(value: u128, cursor: *mut u8) -> *mut u8 {
     // SAFETY: the caller's promise.
     unsafe {
