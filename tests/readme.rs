@@ -411,7 +411,7 @@ async fn a_handler_that_panics_resets_its_channel() -> Tested {
     for n in 0..3 {
         assert_eq!(rx.recv().await, Ok(Some(n)));
     }
-    assert_eq!(rx.recv().await, Err(vox::RecvError::Reset));
+    assert_eq!(rx.recv().await, Err(RecvError::Reset));
     assert_eq!(call.await?, Err(VoxError::Panicked));
     Ok(())
 }
