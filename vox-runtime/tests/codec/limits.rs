@@ -103,7 +103,7 @@ fn nesting_that_no_peer_accepts_is_not_sent() {
 fn both_ways_end_at_the_same_depth() {
     fn check<T: facet::Facet<'static> + Clone + std::fmt::Debug>(bottom: T) {
         let mut sent = 0;
-        for depth in 62..66 {
+        for depth in fewer(62, 64)..66 {
             let value = (0..depth).fold(Nest::Bottom(bottom.clone()), |inner, _| Nest::Deeper(Box::new(inner)));
             let mut out = Vec::new();
             let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, 10_000));
@@ -114,7 +114,11 @@ fn both_ways_end_at_the_same_depth() {
             assert_eq!(result.is_ok(), decode_within::<Nest<T>>(&bytes, budget).is_ok(), "{bottom:?} at {depth}");
             sent += u32::from(result.is_ok());
         }
-        assert!((1..4).contains(&sent), "{bottom:?}");
+        assert!(sent < 4 && (sent > 0 || cfg!(miri)), "{bottom:?}");
+    }
+    check(vec!["text".to_owned()]);
+    if cfg!(miri) {
+        return;
     }
     check(5u8);
     check(Some(7u64));
@@ -122,7 +126,6 @@ fn both_ways_end_at_the_same_depth() {
     check(Vec::<u8>::new());
     check(vec![1u8]);
     check(vec![1u64]);
-    check(vec!["text".to_owned()]);
     check(vec![Point { x: 1, y: 2 }]);
     check(vec![vec![1u8]]);
     check::<Box<[u32]>>(vec![1].into());
