@@ -4,6 +4,7 @@
 //! imports point, are described in `ARCHITECTURE.md`.
 
 pub mod codec;
+pub mod store;
 pub mod transport;
 
 mod channel;
@@ -15,8 +16,10 @@ mod evidence;
 mod ids;
 mod limits;
 mod metadata;
+mod operation;
 mod proto;
 mod reply;
+mod schema;
 mod server;
 mod wire;
 
@@ -30,6 +33,11 @@ pub use error::{EndReason, NotSent, ProtocolViolation, Ran, Refusal, RefusalCode
 pub use ids::{ChannelId, ConnectionId, MethodId, RequestId};
 pub use limits::Limits;
 pub use metadata::Metadata;
+pub use operation::{
+    Admission, Digest, Fence, InvalidOperationId, NewOperation, Operation, OperationId, OperationKey, Outcome,
+    Principal,
+};
+pub use schema::{Schema, SchemaHash};
 pub use server::{Builder, Context, Dispatcher, Incoming, Peer, ServeError, Server, ShutdownReport, serve};
 
 pub use facet;

@@ -1,0 +1,393 @@
+//! Operations: the intention that attempts share. What names one, what binds it to a method and its arguments, and what
+//! a store is told and answers.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use crate::descriptor::{MethodDescriptor, RetryPolicy};
+use crate::ids::MethodId;
+use crate::schema::{Schema, SchemaHash};
+
+/// Names an operation: what a caller wants done once, however many attempts that takes.
+///
+/// 128 bits in the layout of a UUID of version 7: 48 bits of time, then 74 random ones. So ids are in the order of the time
+/// they were made, to the millisecond, and a server can tell one that is too old to know anything of.
+///
+/// ```
+/// use vox_runtime::OperationId;
+///
+/// let id = OperationId::new();
+/// let kept = id.to_string();
+/// assert_eq!(kept.parse(), Ok(id));
+/// assert_eq!(OperationId::from_u128(id.to_u128()), id);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(u128);
+
+impl OperationId {
+    /// A new id, of the system's clock and its random numbers.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no random numbers to give.
+    #[expect(clippy::new_without_default, reason = "every one is another")]
+    pub fn new() -> Self {
+        Self::at(SystemTime::now())
+    }
+
+    /// A new id that says it was made at `time`. Times that do not fit count as the first or the last that does.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use vox_runtime::OperationId;
+    /// let yesterday = SystemTime::now() - Duration::from_secs(24 * 3600);
+    /// assert!(OperationId::at(yesterday) < OperationId::new());
+    /// ```
+    pub fn at(time: SystemTime) -> Self {
+        let random = random_bits();
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = since.as_millis().min(LAST_MILLIS);
+        let low = (random & LOW_BITS) | VARIANT;
+        let high = (random >> 64) & HIGH_BITS;
+        Self(millis << 80 | VERSION | high << 64 | low)
+    }
+
+    /// The id with this number. Any number is one, but only those in the layout of UUIDv7 say a time that means anything.
+    pub const fn from_u128(id: u128) -> Self {
+        Self(id)
+    }
+
+    /// The id's number.
+    pub const fn to_u128(self) -> u128 {
+        self.0
+    }
+
+    /// When it was made, to the millisecond, by the clock of whoever made it.
+    pub fn time(self) -> SystemTime {
+        let millis = u64::try_from(self.0 >> 80).unwrap_or(u64::MAX);
+        UNIX_EPOCH + Duration::from_millis(millis)
+    }
+}
+
+const LAST_MILLIS: u128 = (1 << 48) - 1;
+const VERSION: u128 = 7 << 76;
+const VARIANT: u128 = 0b10 << 62;
+/// The random bits beside the variant.
+const LOW_BITS: u128 = (1 << 62) - 1;
+/// The random bits beside the version.
+const HIGH_BITS: u128 = (1 << 12) - 1;
+
+/// Bits of the operating system's, of which a thread takes some in advance: a `persist` call should not cost a system call.
+fn random_bits() -> u128 {
+    const SIZE: usize = size_of::<u128>();
+    thread_local! {
+        static POOL: RefCell<([u8; 32 * SIZE], usize)> = const { RefCell::new(([0; 32 * SIZE], 0)) };
+    }
+    POOL.with_borrow_mut(|(pool, left)| {
+        if *left == 0 {
+            getrandom::fill(pool).expect("the operating system has random numbers");
+            *left = pool.len();
+        }
+        *left -= SIZE;
+        let mut bits = [0; SIZE];
+        bits.copy_from_slice(&pool[*left..*left + SIZE]);
+        u128::from_ne_bytes(bits)
+    })
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0;
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            id >> 96,
+            id >> 80 & 0xffff,
+            id >> 64 & 0xffff,
+            id >> 48 & 0xffff,
+            id & 0xffff_ffff_ffff
+        )
+    }
+}
+
+impl fmt::Debug for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for OperationId {
+    type Err = InvalidOperationId;
+
+    /// Reads what `Display` writes: a UUID with its hyphens, in either case.
+    fn from_str(text: &str) -> Result<Self, InvalidOperationId> {
+        const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+        let mut groups = text.split('-');
+        let mut id = 0;
+        for len in GROUPS {
+            let group = groups.next().ok_or(InvalidOperationId)?;
+            if group.len() != len || !group.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(InvalidOperationId);
+            }
+            let digits = u128::from_str_radix(group, 16).map_err(|_| InvalidOperationId)?;
+            id = id << (4 * len) | digits;
+        }
+        match groups.next() {
+            None => Ok(Self(id)),
+            Some(_) => Err(InvalidOperationId),
+        }
+    }
+}
+
+/// A text that is no [`OperationId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidOperationId;
+
+impl fmt::Display for InvalidOperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an operation id is a UUID with its hyphens: 8, 4, 4, 4 and 12 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for InvalidOperationId {}
+
+/// Who a peer was authenticated as. Whoever was not is [anonymous](Principal::anonymous), together with all others who
+/// were not.
+///
+/// ```
+/// use vox_runtime::Principal;
+///
+/// assert_eq!(Principal::new("acme").as_str(), "acme");
+/// assert_eq!(Principal::new(""), Principal::anonymous());
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal(Option<Arc<str>>);
+
+impl Principal {
+    /// The principal of this name.
+    pub fn new(name: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        Self((!name.is_empty()).then(|| Arc::from(name)))
+    }
+
+    /// The one that everybody is who was not authenticated.
+    pub const fn anonymous() -> Self {
+        Self(None)
+    }
+
+    /// The name; empty for the anonymous one.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Whether this is the anonymous one.
+    pub const fn is_anonymous(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(name) => name.fmt(f),
+            None => f.write_str("(anonymous)"),
+        }
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+/// What a store finds an operation by: its id, and whose it is. The same id of two principals is two operations.
+///
+/// Keys are ordered by id, so by time, first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "a key is these two")]
+pub struct OperationKey {
+    /// Which operation.
+    pub id: OperationId,
+    /// Whose.
+    pub principal: Principal,
+}
+
+/// What binds an operation to its method and its arguments: BLAKE3 over the method's id, eight bytes in little-endian
+/// order, and the bytes of the arguments as they were first sent.
+///
+/// ```
+/// use vox_runtime::{Digest, MethodId};
+///
+/// let digest = Digest::of(MethodId(1), b"arguments");
+/// assert_ne!(digest, Digest::of(MethodId(2), b"arguments"));
+/// assert_ne!(digest, Digest::of(MethodId(1), b"other arguments"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of a call.
+    pub fn of(method: MethodId, arguments: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&method.0.to_le_bytes());
+        hasher.update(arguments);
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex(f, &self.0)
+    }
+}
+
+/// Writes bytes as hexadecimal digits.
+pub(crate) fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+/// What a store gives with an admission, and wants to see again: that of an older admission of the same operation no
+/// longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fence(pub u64);
+
+/// An attempt at an operation that asks for admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "whoever tests a store makes one")]
+pub struct NewOperation {
+    /// Which operation, and whose.
+    pub key: OperationKey,
+    /// The name of the method's service, for whoever reads the records.
+    pub service: &'static str,
+    /// Which method it calls.
+    pub method: MethodId,
+    /// What the method's policy is now. It decides what becomes of a record that cannot be replayed.
+    pub policy: RetryPolicy,
+    /// What it calls the method with.
+    pub digest: Digest,
+    /// What the method's response looks like now.
+    pub schema: Schema,
+}
+
+/// What a handler's return came to: the whole response as it goes onto the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "whoever writes a store makes one")]
+pub struct Outcome {
+    /// The response's bytes.
+    pub bytes: Bytes,
+    /// What they are an encoding of.
+    pub schema: SchemaHash,
+}
+
+/// What a store says to an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "these are all that the semantics know")]
+pub enum Admission {
+    /// Run it, and end the admission under this fence.
+    Granted(Fence),
+    /// It has run: this is what came of it.
+    Replay(Outcome),
+    /// Another attempt was admitted and has not ended.
+    Running,
+    /// The id belongs to another method or other arguments.
+    Conflict,
+    /// It was admitted once and nobody will ever know what came of it.
+    Indeterminate,
+    /// The id is too old, or of a time to come, or its caller said that it would not ask again.
+    Expired,
+}
+
+/// The operation that a handler runs for: what [`SqliteStore::seal_in`](crate::store) needs.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub(crate) key: OperationKey,
+    pub(crate) fence: Fence,
+    pub(crate) method: &'static MethodDescriptor,
+}
+
+impl Operation {
+    /// Its id.
+    pub fn id(&self) -> OperationId {
+        self.key.id
+    }
+
+    /// Whose it is.
+    pub fn principal(&self) -> &Principal {
+        &self.key.principal
+    }
+
+    /// Its key in the store.
+    pub fn key(&self) -> &OperationKey {
+        &self.key
+    }
+
+    /// The fence of its admission.
+    pub fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// The method that it calls.
+    pub fn method(&self) -> &'static MethodDescriptor {
+        self.method
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_the_layout_of_uuid_7_and_the_order_of_their_times() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        let (id, later) = (OperationId::at(time), OperationId::at(time + Duration::from_millis(1)));
+        assert_eq!(id.time(), time);
+        assert!(id < later);
+        let text = id.to_string();
+        assert_eq!(text.len(), 36);
+        assert_eq!(&text[14..15], "7");
+        assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"), "{text}");
+        assert_eq!(text.parse(), Ok(id));
+        assert_eq!(text.to_uppercase().parse(), Ok(id));
+    }
+
+    #[test]
+    fn times_that_do_not_fit_are_cut() {
+        assert_eq!(OperationId::at(UNIX_EPOCH - Duration::from_secs(1)).time(), UNIX_EPOCH);
+        let far = OperationId::at(UNIX_EPOCH + Duration::from_millis(1 << 50));
+        assert_eq!(far.time(), UNIX_EPOCH + Duration::from_millis((1 << 48) - 1));
+        assert_eq!(far.to_string().parse(), Ok(far));
+        assert_eq!(OperationId::from_u128(u128::MAX).time(), far.time());
+    }
+
+    #[test]
+    fn texts_that_are_no_uuid_are_refused() {
+        let id = OperationId::new().to_string();
+        for text in ["", "-----", "a", &id[1..], &format!("{id}-"), &format!("{id}0"), &id.replace('-', "+")] {
+            assert_eq!(text.parse::<OperationId>(), Err(InvalidOperationId), "{text}");
+        }
+        assert!("+1234567-0000-0000-0000-000000000000".parse::<OperationId>().is_err());
+    }
+
+    #[test]
+    fn pitfall_4_ids_do_not_repeat_across_threads() {
+        let make = || (0..1_000).map(|_| OperationId::at(UNIX_EPOCH)).collect::<Vec<_>>();
+        let threads = [(); 4].map(|()| std::thread::spawn(make));
+        let mut ids: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 4_000);
+    }
+
+    #[test]
+    fn pitfall_13_a_digest_binds_method_and_arguments() {
+        // BLAKE3 of eight zero bytes and of one, a zero and "a": the same on every machine and in every version.
+        assert_eq!(Digest::of(MethodId(0), b"").0, *blake3::hash(&[0; 8]).as_bytes());
+        assert_eq!(Digest::of(MethodId(1), b"a").0, *blake3::hash(b"\x01\0\0\0\0\0\0\0a").as_bytes());
+    }
+}
