@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use facet::Shape;
 
-use crate::codec::PlanError;
+use crate::codec::{self, PlanError};
 use crate::ids::MethodId;
+use crate::schema::Schema;
 
 /// A service, as its trait describes it.
 #[derive(Debug)]
@@ -75,6 +76,12 @@ impl MethodDescriptor {
     /// Whether any argument carries a channel. Found by shape: aliases and structs do not hide one.
     pub fn has_channels(&self) -> bool {
         self.args.iter().any(|argument| (argument.plan)() == Ok(true))
+    }
+
+    /// The schema of what its handlers can return, `Result<T, E>`; an empty one if that cannot cross the wire. Made once per
+    /// type.
+    pub fn schema(&self) -> Schema {
+        codec::response_schema_of(self.response).unwrap_or_else(|_| Schema::from_bytes([]))
     }
 }
 

@@ -6,8 +6,10 @@ use crate::codec::{Budget, Decoder, EncodeError, Encoder, Plan};
 use crate::error::VoxError;
 use crate::evidence::Wire;
 use crate::limits::Limits;
+use crate::operation::{Operation, Outcome};
 use crate::wire::{ERR, Failure, OK, USER};
 use bytes::Bytes;
+use facet::Facet;
 
 /// The plans of one method's response, for both ends. Compiled on first use.
 pub struct Reply<T, E> {
@@ -65,6 +67,29 @@ impl<T, E> Reply<T, E> {
     }
 }
 
+impl Operation {
+    /// What `result` comes to when the operation's handler returns it: its method's response, in at most `max_len` bytes. Says
+    /// why where there is none, as when the method returns something else.
+    ///
+    /// This is for stores, whose users seal an outcome together with its effect. A handler's return value is sealed by the
+    /// runtime.
+    pub fn outcome<T, E>(&self, result: &Result<T, E>, max_len: usize) -> Result<Outcome, String>
+    where
+        T: Facet<'static>,
+        E: Facet<'static>,
+    {
+        let method = self.method;
+        if <Result<T, VoxError<E>>>::SHAPE.id != method.response.id {
+            let given = <Result<T, E>>::SHAPE;
+            return Err(format!("`{}::{}` does not return a `{given}`", method.service, method.name));
+        }
+        let reply = Reply { ok: Plan::<T>::new(), err: Plan::<E>::new() };
+        let mut bytes = Vec::new();
+        reply.encode(result, &mut bytes, max_len)?;
+        Ok(Outcome { bytes: bytes.into(), schema: method.schema().hash() })
+    }
+}
+
 /// What one message may decode to.
 pub(crate) fn budget(len: usize, limits: &Limits) -> Budget {
     let depth = u32::try_from(limits.max_depth).unwrap_or(u32::MAX);
@@ -74,5 +99,42 @@ pub(crate) fn budget(len: usize, limits: &Limits) -> Budget {
 impl<T, E> fmt::Debug for Reply<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reply")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::descriptor::MethodDescriptor;
+    use crate::evidence;
+    use crate::operation::{Fence, OperationId, OperationKey, Principal};
+
+    static DESCRIPTOR: MethodDescriptor = MethodDescriptor {
+        response: <Result<u32, VoxError<String>>>::SHAPE,
+        ..evidence::method(7, "Bank", "transfer")
+    };
+
+    fn operation() -> Operation {
+        let key = OperationKey { id: OperationId::new(), principal: Principal::anonymous() };
+        Operation { key, fence: Fence(1), method: &DESCRIPTOR }
+    }
+
+    #[test]
+    fn an_operations_outcome_is_its_methods_response() {
+        let paid = operation().outcome(&Ok::<_, String>(300u32), 100).expect("it fits");
+        assert_eq!(&paid.bytes[..], [OK, 0xac, 2]);
+        assert_eq!(paid.schema, DESCRIPTOR.schema().hash());
+        let refused = operation().outcome(&Err::<u32, _>("no".to_owned()), 100).expect("it fits");
+        assert_eq!(&refused.bytes[..], [ERR, USER, 2, b'n', b'o']);
+        assert!(operation().outcome(&Ok::<_, String>(300u32), 2).is_err());
+    }
+
+    #[test]
+    fn an_outcome_of_another_type_is_refused() {
+        let fault = operation().outcome(&Ok::<_, Infallible>(300u32), 100).expect_err("another error");
+        assert_eq!(fault, "`Bank::transfer` does not return a `Result<u32, Infallible>`");
+        assert!(operation().outcome(&Ok::<_, String>(300u64), 100).is_err());
     }
 }

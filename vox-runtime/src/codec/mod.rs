@@ -39,6 +39,8 @@ mod varint;
 pub use budget::Budget;
 pub use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_shape};
 pub use decoder::Decoder;
+pub(crate) use description::response_schema_of;
+pub use description::schema_of;
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub use plan::Plan;

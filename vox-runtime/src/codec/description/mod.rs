@@ -11,6 +11,7 @@ mod glue;
 mod lengths;
 mod placement;
 mod refusals;
+mod schemas;
 mod vtables;
 
 use facet::Shape;
@@ -18,6 +19,9 @@ use facet::Shape;
 use super::PlanError;
 use super::channels::ChannelKind;
 use super::leaf::LeafOps;
+
+pub(crate) use schemas::response_schema_of;
+pub use schemas::schema_of;
 
 pub(super) use glue::Glue;
 pub(super) use vtables::{ListOps, MapOps, OptionOps, ResultOps, SetOps, SharedOps, SliceOps};

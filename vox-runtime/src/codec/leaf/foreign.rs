@@ -39,6 +39,7 @@ pub(super) fn register(table: &mut Table) {
 macro_rules! text {
     ($($ty:ty, $name:literal, |$value:ident| $shown:expr, |$text:ident| $parsed:expr, $charge:expr;)*) => {$(
         impl $crate::codec::leaf::Leaf for $ty {
+            const NAME: &'static str = $name;
             const MIN: usize = 1;
 
             fn put(&self, to: &mut $crate::codec::Encoder<'_>) -> Result<(), $crate::codec::EncodeError> {
@@ -58,7 +59,7 @@ macro_rules! text {
 
 #[cfg(feature = "camino")]
 text! {
-    camino::Utf8PathBuf, "path", |path| path.as_str(), |text| Some(text.into()), str::len;
+    camino::Utf8PathBuf, "string", |path| path.as_str(), |text| Some(text.into()), str::len;
 }
 
 #[cfg(feature = "compact_str")]
@@ -85,6 +86,7 @@ text! {
 /// A byte string of 16 bytes.
 #[cfg(feature = "uuid")]
 impl super::Leaf for uuid::Uuid {
+    const NAME: &'static str = "Uuid";
     const MIN: usize = 17;
 
     fn put(&self, to: &mut super::Encoder<'_>) -> Result<(), super::EncodeError> {
@@ -135,6 +137,7 @@ mod of_chrono {
 
     /// Whole seconds, rounded down, and the nanoseconds after them.
     impl Leaf for TimeDelta {
+        const NAME: &'static str = "TimeDelta";
         const MIN: usize = 2;
 
         fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -198,6 +201,7 @@ mod of_ordered_float {
     macro_rules! float {
         ($($ty:ty),*) => {$(
             impl Leaf for OrderedFloat<$ty> {
+                const NAME: &'static str = concat!("OrderedFloat<", stringify!($ty), ">");
                 const MIN: usize = size_of::<$ty>();
 
                 fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -210,6 +214,7 @@ mod of_ordered_float {
             }
 
             impl Leaf for NotNan<$ty> {
+                const NAME: &'static str = concat!("NotNan<", stringify!($ty), ">");
                 const MIN: usize = size_of::<$ty>();
 
                 fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -259,6 +264,7 @@ mod of_time {
     }
 
     impl Leaf for UtcDateTime {
+        const NAME: &'static str = "time.UtcDateTime";
         const MIN: usize = 6;
 
         fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -272,6 +278,7 @@ mod of_time {
     }
 
     impl Leaf for OffsetDateTime {
+        const NAME: &'static str = "time.OffsetDateTime";
         const MIN: usize = 9;
 
         fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -328,6 +335,7 @@ mod of_url {
     }
 
     impl Leaf for Host<String> {
+        const NAME: &'static str = "Host";
         const MIN: usize = 2;
 
         fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {

@@ -16,8 +16,16 @@ use std::sync::LazyLock;
 
 use super::{DecodeError, Decoder, EncodeError, Encoder};
 
+/// The name of every encoding that is a length and UTF-8.
+pub(super) const STRING: &str = "string";
+/// The name of every encoding that is a length and bytes.
+pub(super) const BYTES: &str = "bytes";
+
 /// A type that is encoded whole.
 pub(super) trait Leaf: Sized + 'static {
+    /// What its encoding is called in schemas. Types of the same name have the same encodings.
+    const NAME: &'static str;
+
     /// The fewest bytes an encoding takes.
     const MIN: usize;
 
@@ -30,6 +38,7 @@ pub(super) trait Leaf: Sized + 'static {
 
 /// A leaf type's functions, with the type erased.
 pub(super) struct LeafOps {
+    pub(super) name: &'static str,
     pub(super) min: usize,
     /// Appends the value at the pointer, which must be a live value of the leaf type.
     pub(super) put: unsafe fn(*const u8, &mut Encoder<'_>) -> Result<(), EncodeError>,
@@ -92,6 +101,7 @@ fn erased<T: Leaf>() -> &'static LeafOps {
     }
     &const {
         LeafOps {
+            name: T::NAME,
             min: T::MIN,
             put: put::<T>,
             take: take::<T>,

@@ -15,6 +15,7 @@ pub(super) fn register(table: &mut Table) {
 }
 
 impl Leaf for Ipv4Addr {
+    const NAME: &'static str = "Ipv4Addr";
     const MIN: usize = 4;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -27,6 +28,7 @@ impl Leaf for Ipv4Addr {
 }
 
 impl Leaf for Ipv6Addr {
+    const NAME: &'static str = "Ipv6Addr";
     const MIN: usize = 16;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -39,6 +41,7 @@ impl Leaf for Ipv6Addr {
 }
 
 impl Leaf for IpAddr {
+    const NAME: &'static str = "IpAddr";
     const MIN: usize = 5;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -57,6 +60,7 @@ impl Leaf for IpAddr {
 }
 
 impl Leaf for SocketAddrV4 {
+    const NAME: &'static str = "SocketAddrV4";
     const MIN: usize = 5;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -72,6 +76,7 @@ impl Leaf for SocketAddrV4 {
 
 /// Flow and scope do not cross, as in serde.
 impl Leaf for SocketAddrV6 {
+    const NAME: &'static str = "SocketAddrV6";
     const MIN: usize = 17;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -86,6 +91,7 @@ impl Leaf for SocketAddrV6 {
 }
 
 impl Leaf for SocketAddr {
+    const NAME: &'static str = "SocketAddr";
     const MIN: usize = 6;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {

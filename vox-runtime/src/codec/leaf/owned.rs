@@ -13,7 +13,7 @@ use bytestring::ByteString;
 
 use super::super::varint::{unzigzag128, zigzag128};
 use super::super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
-use super::{Leaf, Table};
+use super::{BYTES, Leaf, STRING, Table};
 
 pub(super) fn register(table: &mut Table) {
     table.add::<Box<str>>();
@@ -50,6 +50,7 @@ const COUNTS: usize = 2 * size_of::<usize>();
 macro_rules! text {
     ($($owner:ty, $beside:expr;)*) => {$(
         impl Leaf for $owner {
+            const NAME: &'static str = STRING;
             const MIN: usize = 1;
 
             fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -75,6 +76,7 @@ text! {
 macro_rules! binary {
     ($($owner:ty, $beside:expr;)*) => {$(
         impl Leaf for $owner {
+            const NAME: &'static str = BYTES;
             const MIN: usize = 1;
 
             fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -99,6 +101,7 @@ binary! {
 
 /// A slice of the frame, which costs nothing.
 impl Leaf for Bytes {
+    const NAME: &'static str = BYTES;
     const MIN: usize = 1;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -112,6 +115,7 @@ impl Leaf for Bytes {
 }
 
 impl Leaf for BytesMut {
+    const NAME: &'static str = BYTES;
     const MIN: usize = 1;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -127,6 +131,7 @@ impl Leaf for BytesMut {
 
 /// A slice of the frame, which costs nothing.
 impl Leaf for ByteString {
+    const NAME: &'static str = STRING;
     const MIN: usize = 1;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -140,6 +145,7 @@ impl Leaf for ByteString {
 }
 
 impl Leaf for PathBuf {
+    const NAME: &'static str = STRING;
     const MIN: usize = 1;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -154,6 +160,7 @@ impl Leaf for PathBuf {
 }
 
 impl Leaf for Duration {
+    const NAME: &'static str = "Duration";
     const MIN: usize = 2;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -171,6 +178,7 @@ impl Leaf for Duration {
 }
 
 impl Leaf for Infallible {
+    const NAME: &'static str = "Infallible";
     const MIN: usize = 0;
 
     fn put(&self, _: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -185,6 +193,7 @@ impl Leaf for Infallible {
 macro_rules! nonzero {
     ($($int:ty, $bits:expr, $value:ident, $put:expr, $taken:ident, $take:expr;)*) => {$(
         impl Leaf for NonZero<$int> {
+            const NAME: &'static str = concat!("NonZero<", stringify!($int), ">");
             const MIN: usize = 1;
 
             fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -217,6 +226,7 @@ nonzero! {
 macro_rules! nonzero_byte {
     ($($int:ty),*) => {$(
         impl Leaf for NonZero<$int> {
+            const NAME: &'static str = concat!("NonZero<", stringify!($int), ">");
             const MIN: usize = 1;
 
             fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
