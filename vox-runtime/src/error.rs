@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::descriptor::RetryPolicy;
+
 /// How a call ended, other than well. `E` is the method's own error.
 ///
 /// [`ran`](Self::ran) answers what a caller needs before trying again.
@@ -24,10 +26,17 @@ pub enum VoxError<E = Infallible> {
     DeadlineExceeded,
     /// The handler panicked.
     Panicked,
-    /// The session was lost after the request may have left. Whether it ran cannot be known.
+    /// Whether the call ran cannot be known: the session was lost after the request may have left, or the server has no
+    /// outcome on record of an operation that it did begin.
     Indeterminate,
     /// The handler ran, but its response could not be sent or decoded; says why.
     InvalidResponse(String),
+    /// The operation id belongs to another call: to another method, or to other arguments.
+    OperationConflict,
+    /// The operation id is too old, or of the future: nobody can tell any more whether it ran, so it is not run.
+    OperationExpired,
+    /// The server's store failed. Before the handler was started (`No`), or when its outcome was to be kept (`Unknown`).
+    StoreUnavailable(Ran),
     /// The call never left this end; says why.
     NotSent(NotSent),
 }
@@ -47,7 +56,8 @@ pub enum NotSent {
 }
 
 /// Whether a call's handler ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, facet::Facet)]
+#[repr(u8)]
 pub enum Ran {
     /// It did not, and will not.
     No,
@@ -63,7 +73,44 @@ impl<E> VoxError<E> {
         match self {
             Self::User(_) | Self::InvalidResponse(_) => Ran::Yes,
             Self::UnknownMethod | Self::InvalidPayload(_) | Self::Busy | Self::NotSent(_) => Ran::No,
+            Self::OperationConflict | Self::OperationExpired => Ran::No,
+            Self::StoreUnavailable(ran) => *ran,
             Self::Cancelled | Self::DeadlineExceeded | Self::Panicked | Self::Indeterminate => Ran::Unknown,
+        }
+    }
+
+    /// Whether the call may be tried again whatever its method is: it did not run, and what kept it from running passes.
+    ///
+    /// Of a method whose policy is known, [`is_retryable_under`](Self::is_retryable_under) says more.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Busy | Self::StoreUnavailable(Ran::No) => true,
+            Self::NotSent(why) => matches!(why, NotSent::Closed(_) | NotSent::DeadlineExceeded),
+            Self::User(_)
+            | Self::UnknownMethod
+            | Self::InvalidPayload(_)
+            | Self::Cancelled
+            | Self::DeadlineExceeded
+            | Self::Panicked
+            | Self::Indeterminate
+            | Self::InvalidResponse(_)
+            | Self::OperationConflict
+            | Self::OperationExpired
+            | Self::StoreUnavailable(_) => false,
+        }
+    }
+
+    /// Whether a call of a method with this policy may be tried again: as [`is_retryable`](Self::is_retryable), and, where
+    /// nobody knows whether it ran, if the method may run again, or keeps its outcome. A `persist` call is tried again
+    /// *under the same operation id*; a handler that panicked has no outcome that could be had by asking again.
+    ///
+    /// A method's policy is in its service's descriptor, and a call says its own: [`Call::policy`](crate::Call::policy).
+    pub fn is_retryable_under(&self, policy: RetryPolicy) -> bool {
+        match (self.ran(), self) {
+            (Ran::No, _) => self.is_retryable(),
+            (Ran::Yes, _) => false,
+            (Ran::Unknown, Self::Panicked) => policy.idem,
+            (Ran::Unknown, _) => policy.idem || policy.persist,
         }
     }
 
@@ -79,6 +126,9 @@ impl<E> VoxError<E> {
             Self::Panicked => "panicked",
             Self::Indeterminate => "indeterminate",
             Self::InvalidResponse(_) => "invalid-response",
+            Self::OperationConflict => "operation-conflict",
+            Self::OperationExpired => "operation-expired",
+            Self::StoreUnavailable(_) => "store-unavailable",
             Self::NotSent(_) => "not-sent",
         }
     }
@@ -103,6 +153,9 @@ impl<E> VoxError<E> {
             Self::Panicked => VoxError::Panicked,
             Self::Indeterminate => VoxError::Indeterminate,
             Self::InvalidResponse(why) => VoxError::InvalidResponse(why),
+            Self::OperationConflict => VoxError::OperationConflict,
+            Self::OperationExpired => VoxError::OperationExpired,
+            Self::StoreUnavailable(ran) => VoxError::StoreUnavailable(ran),
             Self::NotSent(why) => VoxError::NotSent(why),
         }
     }
@@ -118,8 +171,14 @@ impl<E: fmt::Display> fmt::Display for VoxError<E> {
             Self::Cancelled => f.write_str("the call was cancelled"),
             Self::DeadlineExceeded => f.write_str("the deadline passed"),
             Self::Panicked => f.write_str("the handler panicked"),
-            Self::Indeterminate => f.write_str("the session was lost; whether the call ran is unknown"),
+            Self::Indeterminate => f.write_str("whether the call ran is unknown"),
             Self::InvalidResponse(why) => write!(f, "the call ran, but its response is lost: {why}"),
+            Self::OperationConflict => f.write_str("the operation id belongs to another call; this one did not run"),
+            Self::OperationExpired => f.write_str("the operation id is out of date; the call did not run"),
+            Self::StoreUnavailable(Ran::Unknown) => f.write_str(
+                "the server's store failed when the outcome was to be kept; whether the call ran is unknown",
+            ),
+            Self::StoreUnavailable(_) => f.write_str("the server's store failed; the call did not run"),
             Self::NotSent(why) => write!(f, "the call was not sent: {why}"),
         }
     }
@@ -276,6 +335,8 @@ pub enum RefusalCode {
     Busy = 2,
     /// The peer is shutting down.
     ShuttingDown = 3,
+    /// The peer does not accept who this end says it is.
+    Unauthorized = 4,
     /// A kind of refusal that this version does not know.
     Other = 255,
 }
@@ -286,13 +347,15 @@ impl RefusalCode {
             1 => Self::UnknownService,
             2 => Self::Busy,
             3 => Self::ShuttingDown,
+            4 => Self::Unauthorized,
             _ => Self::Other,
         }
     }
 }
 
 impl Refusal {
-    pub(crate) fn new(code: RefusalCode, reason: impl Into<String>) -> Self {
+    /// A refusal of this kind, with a reason for whoever is refused.
+    pub fn new(code: RefusalCode, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into() }
     }
 }
@@ -300,5 +363,43 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What may be tried again: whatever the method, and under each policy.
+    fn check(error: VoxError, any: bool, idem: bool, persist: bool) {
+        let under = |policy| error.is_retryable_under(policy);
+        let found = (error.is_retryable(), under(RetryPolicy::IDEM), under(RetryPolicy::PERSIST));
+        assert_eq!(found, (any, idem, persist), "{error:?}");
+        assert_eq!(
+            (under(RetryPolicy::VOLATILE), under(RetryPolicy::IDEM_PERSIST)),
+            (any, idem || persist),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn what_did_not_run_may_be_tried_again_if_what_kept_it_passes() {
+        check(VoxError::Busy, true, true, true);
+        check(VoxError::StoreUnavailable(Ran::No), true, true, true);
+        check(VoxError::NotSent(NotSent::Closed(String::new())), true, true, true);
+        check(VoxError::NotSent(NotSent::DeadlineExceeded), true, true, true);
+        check(VoxError::NotSent(NotSent::TooLarge(String::new())), false, false, false);
+        check(VoxError::UnknownMethod, false, false, false);
+        check(VoxError::OperationConflict, false, false, false);
+        check(VoxError::OperationExpired, false, false, false);
+    }
+
+    #[test]
+    fn what_may_have_run_is_tried_again_only_as_its_policy_says() {
+        check(VoxError::Indeterminate, false, true, true);
+        check(VoxError::DeadlineExceeded, false, true, true);
+        check(VoxError::StoreUnavailable(Ran::Unknown), false, true, true);
+        check(VoxError::Panicked, false, true, false);
+        check(VoxError::InvalidResponse(String::new()), false, false, false);
     }
 }

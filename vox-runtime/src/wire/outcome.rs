@@ -4,7 +4,7 @@
 //! a text. So no reply is ever of another shape than its method's.
 
 use super::{Reader, put_str};
-use crate::error::{ProtocolViolation, VoxError};
+use crate::error::{ProtocolViolation, Ran, VoxError};
 
 /// The tag of `Ok` in a response.
 pub(crate) const OK: u8 = 0;
@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     Panicked,
     Indeterminate,
     InvalidResponse(String),
+    OperationConflict,
+    OperationExpired,
+    StoreUnavailable(Ran),
 }
 
 impl Failure {
@@ -45,6 +48,9 @@ impl Failure {
                 out.push(8);
                 put_str(out, why);
             }
+            Self::OperationConflict => out.push(9),
+            Self::OperationExpired => out.push(10),
+            Self::StoreUnavailable(ran) => out.extend_from_slice(&[11, *ran as u8]),
         }
     }
 
@@ -60,6 +66,13 @@ impl Failure {
             6 => Self::Panicked,
             7 => Self::Indeterminate,
             8 => Self::InvalidResponse(r.reason("reason")?),
+            9 => Self::OperationConflict,
+            10 => Self::OperationExpired,
+            11 => match r.byte("ran")? {
+                0 => Self::StoreUnavailable(Ran::No),
+                2 => Self::StoreUnavailable(Ran::Unknown),
+                _ => return Err(r.fault("ran", "neither no nor unknown")),
+            },
             other => return Err(r.fault("outcome", &format!("{other} is none that travels"))),
         };
         r.end()?;
@@ -78,6 +91,9 @@ impl<E> From<Failure> for VoxError<E> {
             Failure::Panicked => Self::Panicked,
             Failure::Indeterminate => Self::Indeterminate,
             Failure::InvalidResponse(why) => Self::InvalidResponse(why),
+            Failure::OperationConflict => Self::OperationConflict,
+            Failure::OperationExpired => Self::OperationExpired,
+            Failure::StoreUnavailable(ran) => Self::StoreUnavailable(ran),
         }
     }
 }

@@ -28,7 +28,13 @@ fn every_rule_is_listed() {
 
 #[test]
 fn every_refusal_code_is_listed() {
-    for code in [RefusalCode::UnknownService, RefusalCode::Busy, RefusalCode::ShuttingDown, RefusalCode::Other] {
+    for code in [
+        RefusalCode::UnknownService,
+        RefusalCode::Busy,
+        RefusalCode::ShuttingDown,
+        RefusalCode::Unauthorized,
+        RefusalCode::Other,
+    ] {
         check_row(&format!("| {} | `{code:?}` |", code as u8));
         assert_eq!(RefusalCode::from_code(code as u8), code);
     }
@@ -41,7 +47,11 @@ fn every_outcome_that_travels_is_listed() {
     for failure in super::golden::failures() {
         let mut payload = Vec::new();
         failure.put(&mut payload);
-        let then = if payload.len() > 2 { " text " } else { " " };
+        let then = match &failure {
+            Failure::StoreUnavailable(_) => " u8 ",
+            _ if payload.len() > 2 => " text ",
+            _ => " ",
+        };
         let debug = format!("{failure:?}");
         let name = debug.split('(').next().unwrap_or_default();
         check_row(&format!("| {ERR} | {} |{then}| `{name}`", payload[1]));

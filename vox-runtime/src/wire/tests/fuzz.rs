@@ -215,6 +215,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         RefusalCode::UnknownService,
         RefusalCode::Busy,
         RefusalCode::ShuttingDown,
+        RefusalCode::Unauthorized,
         RefusalCode::Other,
     ]);
     prop_oneof![

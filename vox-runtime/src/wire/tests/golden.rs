@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Hello, Kind, Open, Welcome};
-use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
@@ -109,6 +109,10 @@ pub(super) fn failures() -> Vec<Failure> {
         Failure::Panicked,
         Failure::Indeterminate,
         Failure::InvalidResponse(String::new()),
+        Failure::OperationConflict,
+        Failure::OperationExpired,
+        Failure::StoreUnavailable(Ran::No),
+        Failure::StoreUnavailable(Ran::Unknown),
     ]
 }
 
@@ -129,6 +133,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
         refuse("refuse-unknown-service", 3, RefusalCode::UnknownService, "no Bank"),
         refuse("refuse-busy", 5, RefusalCode::Busy, ""),
         refuse("refuse-shutting-down", 5, RefusalCode::ShuttingDown, ""),
+        refuse("refuse-unauthorized", 5, RefusalCode::Unauthorized, ""),
         refuse("refuse-other", 5, RefusalCode::Other, ""),
         ("shut", Frame::Shut { connection: ConnectionId(3) }),
         ("call-bare", call(head(1, 1, BALANCE), &[])),
