@@ -279,6 +279,8 @@ rules! {
     MetadataTooLarge = 14, "metadata-too-large";
     /// More control messages waiting to be answered than an honest peer would cause.
     Flood = 15, "flood";
+    /// An acknowledgement of what was not sent, or of less than the one before.
+    FalseAck = 16, "false-ack";
 }
 
 /// How a session ended.
@@ -290,6 +292,8 @@ pub enum EndReason {
     Goodbye(Arc<str>),
     /// The link was lost; says how.
     LinkLost(Arc<str>),
+    /// The link was lost and the session could not be resumed; says why.
+    Lost(Arc<str>),
     /// The peer did not answer a probe in time.
     KeepaliveTimeout,
     /// The peer did not read for too long.
@@ -306,6 +310,7 @@ impl fmt::Display for EndReason {
             Self::ClosedHere => f.write_str("closed by this end"),
             Self::Goodbye(why) => write!(f, "closed by the peer: {why}"),
             Self::LinkLost(how) => write!(f, "the link was lost: {how}"),
+            Self::Lost(why) => write!(f, "the session was lost: {why}"),
             Self::KeepaliveTimeout => f.write_str("the peer did not answer in time"),
             Self::WriteStalled => f.write_str("the peer stopped reading"),
             Self::PeerViolation(violation) => write!(f, "the peer broke the protocol: {violation}"),
@@ -337,6 +342,8 @@ pub enum RefusalCode {
     ShuttingDown = 3,
     /// The peer does not accept who this end says it is.
     Unauthorized = 4,
+    /// The session cannot be resumed: it is not known here, or not to this peer.
+    SessionLost = 5,
     /// A kind of refusal that this version does not know.
     Other = 255,
 }
@@ -348,6 +355,7 @@ impl RefusalCode {
             2 => Self::Busy,
             3 => Self::ShuttingDown,
             4 => Self::Unauthorized,
+            5 => Self::SessionLost,
             _ => Self::Other,
         }
     }

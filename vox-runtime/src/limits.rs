@@ -25,6 +25,9 @@ use std::time::Duration;
 /// | `idle_keepalive` | 1800 s | no | a silent peer is probed though nothing is under way, as below |
 /// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | no | the link counts as lost |
 /// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none |
+/// | `resume_window` | 120 s | no | a session whose link is not replaced by then is lost |
+/// | `replay_bytes` | 16 MiB | no | new calls and items wait until the peer acknowledges more. At least 64 KiB |
+/// | `max_detached_sessions` | 1,024 | no | the session that has waited longest for a link is lost |
 /// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
 ///
 /// Metadata has limits of its own, which the protocol fixes: see [`Metadata`](crate::Metadata).
@@ -70,6 +73,12 @@ pub struct Limits {
     pub keepalive_timeout: Duration,
     /// The deadline of a call that sets none and has no channels.
     pub call_timeout: Duration,
+    /// How long a session waits for a new link after it lost one.
+    pub resume_window: Duration,
+    /// The bytes that are kept, though they were written, because the peer has not acknowledged them yet.
+    pub replay_bytes: usize,
+    /// How many sessions of one server may wait for a new link at once.
+    pub max_detached_sessions: usize,
     /// How many `persist` handlers may run on after their callers went away, per session.
     pub max_detached: usize,
 }
@@ -96,6 +105,9 @@ impl Default for Limits {
             idle_keepalive: Duration::from_secs(1800),
             keepalive_timeout: Duration::from_secs(20),
             call_timeout: Duration::from_secs(30),
+            resume_window: Duration::from_secs(120),
+            replay_bytes: 16 << 20,
+            max_detached_sessions: 1024,
             max_detached: 1024,
         }
     }

@@ -19,7 +19,7 @@ use crate::metadata::Metadata;
 use crate::proto::Session;
 use crate::server::Peer;
 use crate::transport::Link;
-use crate::wire::{Greeting, Hello, LENGTH_BYTES, VERSION, Welcome};
+use crate::wire::{Greeting, Hello, LENGTH_BYTES, VERSION, Welcome, common_version};
 
 /// A session that is up.
 pub(crate) struct Established {
@@ -45,7 +45,7 @@ pub(crate) async fn initiate(
     .await?;
     match answer {
         Greeting::Rejected(refusal) => Err(ConnectError::Refused(refusal)),
-        Greeting::Hello(_) => {
+        Greeting::Hello(_) | Greeting::Resume(_) | Greeting::Resumed(_) | Greeting::Confirm => {
             Err(ConnectError::Handshake("the peer said hello where it should have answered".to_owned()))
         }
         Greeting::Welcome(welcome) if welcome.version != VERSION => {
@@ -82,7 +82,7 @@ pub(crate) async fn accept(mut link: Link, limits: Limits, router: Router) -> Re
 }
 
 fn consider(hello: &Hello, limits: &Limits, router: &Router) -> Result<(Session, Welcome), Refusal> {
-    let Some(version) = hello.common_version() else {
+    let Some(version) = common_version(hello.versions) else {
         let why = format!("this end speaks version {VERSION}, the peer {} to {}", hello.versions.0, hello.versions.1);
         return Err(Refusal::new(RefusalCode::Other, why));
     };
@@ -91,7 +91,7 @@ fn consider(hello: &Hello, limits: &Limits, router: &Router) -> Result<(Session,
         let (index, descriptor) = router.find(service).ok_or_else(|| router.refusal(service))?;
         session.accepted_in_handshake(index, descriptor);
     }
-    Ok((session, Welcome { version, features: 0, limits: limits.announced() }))
+    Ok((session, Welcome { version, features: 0, limits: limits.announced(), ticket: None }))
 }
 
 fn start(session: Session, link: Link, router: Router, limits: Limits, metadata: Metadata) -> Arc<Shared> {

@@ -242,6 +242,7 @@ impl State {
                 }
             }
             Output::Room => self.wake_heads(1),
+            Output::LinkDown(_) => {}
             Output::Ended(reason) => {
                 self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());

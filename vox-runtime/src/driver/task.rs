@@ -91,7 +91,7 @@ impl Driver {
                 Read::Nothing => return false,
                 Read::Lost(reason) => {
                     self.deaf = true;
-                    self.shared.change(|state| state.session.link_lost(reason));
+                    self.shared.change(|state| state.session.link_lost(now(), reason));
                     return false;
                 }
             }
@@ -219,12 +219,12 @@ impl Driver {
         let shared = &self.shared;
         shared.change(|state| {
             if let Some(error) = state.link_error.take() {
-                state.session.link_lost(EndReason::LinkLost(error.to_string().into()));
+                state.session.link_lost(now, EndReason::LinkLost(error.to_string().into()));
             }
             if state.stall_due(&shared.limits).is_some_and(|due| due <= now) {
                 // Taken, for a time that has passed is due at once, again and again.
                 state.stalled = None;
-                state.session.link_lost(EndReason::WriteStalled);
+                state.session.link_lost(now, EndReason::WriteStalled);
             }
             if state.next_timeout().is_some_and(|at| at <= now) {
                 state.session.handle_timeout(now);
@@ -278,7 +278,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         // The runtime went down under it, or it is done: either way nobody may wait for it any more.
         self.shared.change(|state| {
-            state.session.link_lost(EndReason::LinkLost("the session's task ended".into()));
+            state.session.abandoned(EndReason::LinkLost("the session's task ended".into()));
             state.finish();
         });
         // Handles may be kept for long after; the link, which the peer watches, is not.

@@ -42,7 +42,7 @@ impl Default for Writing {
 impl State {
     /// Whether there is something to write and nobody who writes.
     pub(super) fn may_write(&mut self) -> bool {
-        matches!(self.writing, Writing::Idle(_)) && !self.session.outbox().is_empty()
+        matches!(self.writing, Writing::Idle(_)) && self.session.has_output()
     }
 
     /// Takes the outbox and the duty to write it.
@@ -52,7 +52,7 @@ impl State {
             Writing::Idle(batch) | Writing::Blocked(batch) => batch,
             Writing::Busy | Writing::Broken => Batch::default(),
         };
-        self.session.outbox().take(&mut batch);
+        self.session.take(&mut batch);
         batch
     }
 }
@@ -63,18 +63,18 @@ impl Shared {
         loop {
             let (written, outcome) = self.write_batch(&mut batch);
             let again = self.change(|state| {
-                state.session.outbox().on_written(written);
+                state.session.on_written(written);
                 if written > 0 || outcome.is_ready() {
                     state.stalled = None;
                 }
                 match outcome {
                     // What others have put in meanwhile is the driver's, who is woken for it: a caller is not kept.
-                    Poll::Ready(Ok(())) if by == Flush::Here || state.session.outbox().is_empty() => {
+                    Poll::Ready(Ok(())) if by == Flush::Here || !state.session.has_output() => {
                         state.writing = Writing::Idle(std::mem::take(&mut batch));
                         false
                     }
                     Poll::Ready(Ok(())) => {
-                        state.session.outbox().take(&mut batch);
+                        state.session.take(&mut batch);
                         true
                     }
                     Poll::Pending => {

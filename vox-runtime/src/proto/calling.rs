@@ -142,6 +142,8 @@ impl Calling {
                 format!("a reply to request {request}, which waits for none"),
             ));
         };
+        // Who answers a request has received it, and all that was said before it.
+        fx.outbox.trim(attempt.end);
         if let AttemptState::Waiting(token) = attempt.state {
             fx.emit(Output::Finish { token, end: CallEnd::Reply(payload) });
         }
@@ -165,10 +167,9 @@ impl Calling {
         next
     }
 
-    /// Everything on this connection ends.
-    pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
-        // What this end still says last is written after all that was put before it, calls included.
-        let left = if is_said(reason) { fx.outbox.end() } else { fx.outbox.taken() };
+    /// Everything on this connection ends. `said`: this end still says so, after all that was put before, calls included.
+    pub(crate) fn end_all(&mut self, reason: &EndReason, said: bool, fx: &mut Effects) {
+        let left = if said { fx.outbox.end() } else { fx.outbox.taken() };
         for (_, attempt) in self.attempts.drain() {
             let AttemptState::Waiting(token) = attempt.state else { continue };
             let end = match attempt.end <= left {
@@ -192,6 +193,7 @@ pub(crate) fn is_said(reason: &EndReason) -> bool {
         EndReason::ClosedHere | EndReason::PeerViolation(_) => true,
         EndReason::Goodbye(_)
         | EndReason::LinkLost(_)
+        | EndReason::Lost(_)
         | EndReason::KeepaliveTimeout
         | EndReason::WriteStalled
         | EndReason::AccusedByPeer(_) => false,

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
+use super::kept::Kept;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::wire;
 
@@ -13,19 +16,75 @@ const KEEP: usize = 64 << 10;
 const SEGMENT: usize = 64 << 10;
 
 /// Frames in the order they will be written. The last segment is open for appending.
+///
+/// Where a session can be resumed, what was taken is kept until the peer has acknowledged it, and a new link takes it
+/// again from where the peer left off.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    sealed: VecDeque<Vec<u8>>,
+    sealed: VecDeque<Segment>,
     tail: Vec<u8>,
     /// Stream offsets: after everything that was put, that was taken for writing, and that was reported written.
     end: u64,
     taken: u64,
     written: u64,
+    kept: Option<Kept>,
     /// Where in the tail the last frame starts, if it is a run of items that may be added to.
     run: Option<(ConnectionId, ChannelId, usize)>,
 }
 
+/// A part of what is written.
+#[derive(Debug)]
+pub(super) enum Segment {
+    Own(Vec<u8>),
+    /// Kept as well.
+    Shared(Bytes),
+}
+
+impl Segment {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
 impl Outbox {
+    /// From now on what is taken is kept until it is acknowledged.
+    pub(crate) fn keep(&mut self) {
+        debug_assert_eq!(self.taken, 0);
+        self.kept = Some(Kept::default());
+    }
+
+    /// Bytes taken and not acknowledged, where they are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.as_ref().map_or(0, Kept::len)
+    }
+
+    /// The peer has received everything before this offset; what was not taken it cannot have.
+    pub(crate) fn trim(&mut self, received: u64) {
+        if let Some(kept) = &mut self.kept {
+            kept.trim(received.min(self.taken));
+        }
+    }
+
+    /// Goes back to where the peer left off: all that comes after it is to be taken again. `Err` where the peer cannot
+    /// have received so much, or it has long been dropped.
+    pub(crate) fn rewind(&mut self, received: u64) -> Result<(), ()> {
+        let Some(kept) = &mut self.kept else { return Err(()) };
+        if received < kept.start() || received > self.taken {
+            return Err(());
+        }
+        kept.trim(received);
+        self.run = None;
+        let mut segments: VecDeque<Segment> = kept.unwind().collect();
+        segments.append(&mut self.sealed);
+        self.sealed = segments;
+        self.taken = received;
+        self.written = received;
+        Ok(())
+    }
+
     /// Bytes put and not yet written.
     pub(crate) fn pending(&self) -> usize {
         (self.end - self.written) as usize
@@ -74,7 +133,11 @@ impl Outbox {
         } else {
             self.put(|tail| head(tail, len));
             self.seal();
-            self.sealed.push_back(std::mem::take(payload));
+            let payload = std::mem::take(payload);
+            self.sealed.push_back(match self.kept {
+                Some(_) => Segment::Shared(payload.into()),
+                None => Segment::Own(payload),
+            });
             self.end += len as u64;
         }
     }
@@ -114,7 +177,7 @@ impl Outbox {
     fn seal(&mut self) {
         self.run = None;
         if !self.tail.is_empty() {
-            self.sealed.push_back(std::mem::take(&mut self.tail));
+            self.sealed.push_back(Segment::Own(std::mem::take(&mut self.tail)));
         }
     }
 
@@ -122,27 +185,34 @@ impl Outbox {
     pub(crate) fn take(&mut self, batch: &mut Batch) {
         self.run = None;
         self.taken = self.end;
+        if let Some(kept) = &mut self.kept {
+            for segment in &self.sealed {
+                match segment {
+                    Segment::Own(bytes) => kept.copy(bytes),
+                    Segment::Shared(bytes) => kept.share(bytes.clone()),
+                }
+            }
+            kept.copy(&self.tail);
+        }
         batch.segments.append(&mut self.sealed);
         if !self.tail.is_empty() {
             let spare = std::mem::take(&mut batch.spare);
-            batch.segments.push_back(std::mem::replace(&mut self.tail, spare));
+            batch.segments.push_back(Segment::Own(std::mem::replace(&mut self.tail, spare)));
         }
     }
 
-    /// Drops what was put and not taken.
-    pub(crate) fn discard(&mut self) {
-        self.run = None;
-        self.sealed.clear();
-        self.tail.clear();
-        self.end = self.taken;
-    }
-
-    /// Drops what was not taken: nothing more is to be written.
+    /// Drops what was not taken: nothing more is to be written. And what is kept: nothing is written again.
     pub(crate) fn clear(&mut self) {
         self.run = None;
         self.sealed.clear();
         self.tail.clear();
         self.end = self.taken;
+        self.kept = None;
+    }
+
+    /// Drops what is kept: no link will take it again.
+    pub(crate) fn keep_no_more(&mut self) {
+        self.kept = None;
     }
 
     /// `len` bytes were written.
@@ -155,7 +225,7 @@ impl Outbox {
 /// Segments on their way into the link.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    segments: VecDeque<Vec<u8>>,
+    segments: VecDeque<Segment>,
     /// How much of the first segment is written.
     at: usize,
     spare: Vec<u8>,
@@ -168,8 +238,8 @@ impl Batch {
 
     /// The unwritten parts, first to last.
     pub(crate) fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        let first = self.segments.front().map(|segment| &segment[self.at..]);
-        first.into_iter().chain(self.segments.iter().skip(1).map(Vec::as_slice))
+        let first = self.segments.front().map(|segment| &segment.as_slice()[self.at..]);
+        first.into_iter().chain(self.segments.iter().skip(1).map(Segment::as_slice))
     }
 
     /// How many segments there are.
@@ -180,14 +250,14 @@ impl Batch {
     /// `len` bytes were written.
     pub(crate) fn advance(&mut self, mut len: usize) {
         while let Some(first) = self.segments.front_mut() {
-            let left = first.len() - self.at;
+            let left = first.as_slice().len() - self.at;
             if len < left {
                 self.at += len;
                 return;
             }
             len -= left;
             self.at = 0;
-            let mut used = self.segments.pop_front().unwrap_or_default();
+            let Some(Segment::Own(mut used)) = self.segments.pop_front() else { continue };
             if used.capacity() <= KEEP && used.capacity() > self.spare.capacity() {
                 used.clear();
                 self.spare = used;

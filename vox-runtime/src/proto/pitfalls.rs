@@ -69,7 +69,7 @@ fn pitfall_16_a_caller_is_not_accused_for_being_quick() {
     bench.accept(call(THEIRS, 3, &[]));
     bench.returns(THEIRS, 1);
     let mut batch = super::Batch::default();
-    bench.session.outbox().take(&mut batch);
+    bench.session.take(&mut batch);
     bench.accept(call(THEIRS, 5, &[]));
     let over = bench.receive(&call(THEIRS, 7, &[])).map_err(|violation| violation.rule);
     assert_eq!(over, Err(crate::error::Rule::TooManyCalls));
@@ -160,7 +160,7 @@ fn pitfall_28_a_lost_link_is_never_a_clean_end() {
     bench.accept(call(THEIRS, 1, &[(1, CallerSends)]));
     bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(5)));
     let reason = EndReason::LinkLost("reset by peer".into());
-    bench.change(|session| session.link_lost(reason.clone()));
+    bench.change(|session| session.abandoned(reason.clone()));
     let lost = ChannelEnd::Lost(reason);
     for (receives, expected) in [(true, 100), (false, 101), (true, 5)] {
         let heard = bench.outputs.iter().filter(|output| match output {
@@ -292,12 +292,12 @@ fn a_call_has_never_left_only_where_nobody_can_have_written_it() {
         bench.call(1, &[]);
         match reach {
             Reach::Put => {}
-            Reach::Taken => bench.session.outbox().take(&mut super::Batch::default()),
+            Reach::Taken => bench.session.take(&mut super::Batch::default()),
             Reach::Written => bench.write(),
         }
         match ends_here {
             true => bench.change(|session| session.goodbye("")),
-            false => bench.change(|session| session.link_lost(lost())),
+            false => bench.change(|session| session.abandoned(lost())),
         }
         assert!(ends_here || bench.session.outbox().is_empty(), "nothing leaves after the link is lost");
         let expected = if never_left { CallEnd::NeverLeft(lost()) } else { CallEnd::Indeterminate };

@@ -3,16 +3,18 @@
 mod addressing;
 mod clock;
 mod observing;
+mod resuming;
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
+use self::resuming::Resuming;
 use super::calling::{CallEnd, Calling, NewCall, is_said};
 use super::channels::Windows;
 use super::serving::{Detached, HandlerEnd, Serving, id_violation};
 use super::table::IdTable;
-use super::{Effects, Outbox, Output, Token};
+use super::{Batch, Effects, Output, Token};
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, ProtocolViolation, Refusal, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, IdWatch, RequestId, Role};
@@ -49,6 +51,7 @@ pub(crate) struct Session {
     deadline: Option<Instant>,
     last_heard: Instant,
     probed: Option<Instant>,
+    resuming: Option<Resuming>,
     ended: Option<EndReason>,
 }
 
@@ -86,6 +89,7 @@ impl Session {
             deadline: None,
             last_heard: now,
             probed: None,
+            resuming: None,
             ended: None,
         }
     }
@@ -116,7 +120,26 @@ impl Session {
         self.fx.outputs.pop_front()
     }
 
-    pub(crate) fn outbox(&mut self) -> &mut Outbox {
+    /// Whether there is anything to take.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.is_detached() && (!self.fx.outbox.is_empty() || self.must_acknowledge())
+    }
+
+    /// Takes what is to be written; nothing while there is no link.
+    pub(crate) fn take(&mut self, batch: &mut Batch) {
+        if !self.is_detached() {
+            self.acknowledge();
+            self.fx.outbox.take(batch);
+        }
+    }
+
+    /// So much of what was taken is written.
+    pub(crate) fn on_written(&mut self, len: usize) {
+        self.fx.outbox.on_written(len);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn outbox(&mut self) -> &mut super::Outbox {
         &mut self.fx.outbox
     }
 
@@ -162,7 +185,7 @@ impl Session {
     /// Closes a connection of this end: its last holder is gone.
     pub(crate) fn shut(&mut self, connection: ConnectionId) {
         if let Some(mut calling) = self.calling.remove(connection.0) {
-            calling.end_all(&EndReason::ClosedHere, &mut self.fx);
+            calling.end_all(&EndReason::ClosedHere, true, &mut self.fx);
             self.fx.send(&Frame::Shut { connection });
         }
     }
@@ -223,18 +246,14 @@ impl Session {
 
     // ---- facts from outside ----
 
-    /// The link is gone.
-    pub(crate) fn link_lost(&mut self, reason: EndReason) {
-        self.end(reason);
-    }
-
     /// A frame arrived: its body, without the length. A violation is answered and ends the session.
     pub(crate) fn handle(&mut self, now: Instant, body: Bytes) -> Result<(), ProtocolViolation> {
-        if self.ended.is_some() {
+        if self.ended.is_some() || self.is_detached() {
             return Ok(());
         }
         self.last_heard = now;
         self.probed = None;
+        self.count_received(body.len());
         let result = Frame::parse(body, &self.limits).and_then(|frame| self.on_frame(now, frame));
         if let Err(violation) = &result {
             self.on_violation(violation);
@@ -277,6 +296,7 @@ impl Session {
             },
             Frame::Ping { nonce } => self.on_ping(nonce),
             Frame::Pong { .. } => Ok(()),
+            Frame::Ack { received } => self.on_ack(received),
             Frame::Open { connection, open } => self.on_open(connection, open),
             Frame::Accept { connection } => self.on_answer(connection, None),
             Frame::Refuse { connection, refusal } => self.on_answer(connection, Some(refusal)),
@@ -381,7 +401,7 @@ impl Session {
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         } else if let Some(mut calling) = self.calling.remove(connection.0) {
             self.abort_opening(&mut calling, &reason);
-            calling.end_all(&reason, &mut self.fx);
+            calling.end_all(&reason, false, &mut self.fx);
         } else {
             return self.stray(connection, "a shut", self.owner(connection));
         }
@@ -400,18 +420,18 @@ impl Session {
         if self.ended.is_some() {
             return;
         }
+        // Without a link nothing is said.
+        let said = is_said(&reason) && !self.is_detached();
         for (_, mut calling) in std::mem::take(&mut self.calling).drain() {
             self.abort_opening(&mut calling, &reason);
-            calling.end_all(&reason, &mut self.fx);
+            calling.end_all(&reason, said, &mut self.fx);
         }
         for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         }
-        if !matches!(reason, EndReason::ClosedHere | EndReason::PeerViolation(_)) {
-            // Calls that nobody took for writing were reported as never sent: so they never are.
-            self.fx.outbox.discard();
-        }
-        if !is_said(&reason) {
+        if said {
+            self.fx.outbox.keep_no_more();
+        } else {
             // Whatever was said to have never left must not leave after all.
             self.fx.outbox.clear();
         }

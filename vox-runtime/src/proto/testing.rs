@@ -1,6 +1,6 @@
 //! What tests of the core have in common: a service, a time to begin at, and a peer that speaks raw frames.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -72,8 +72,20 @@ pub(crate) fn two_of_each() -> Limits {
 
 impl Bench {
     pub(crate) fn new(limits: Limits) -> Self {
+        Self::of(limits, None)
+    }
+
+    /// One whose session can be resumed within ten seconds.
+    pub(crate) fn resumable(limits: Limits) -> Self {
+        Self::of(limits, Some(Duration::from_secs(10)))
+    }
+
+    fn of(limits: Limits, window: Option<Duration>) -> Self {
         let now = epoch();
         let mut session = Session::new(Role::Acceptor, limits.clone(), limits.announced(), now);
+        if let Some(window) = window {
+            session.resumes(window);
+        }
         session.accepted_in_handshake(0, &SERVICE);
         session.open(SERVICE.name, Metadata::new(), Token(0)).expect("one connection is allowed");
         let mut bench = Self { session, now, outputs: Vec::new(), written: Vec::new() };
@@ -125,13 +137,13 @@ impl Bench {
     /// The link takes all there is, and says so.
     pub(crate) fn write(&mut self) {
         let mut batch = Batch::default();
-        self.session.outbox().take(&mut batch);
+        self.session.take(&mut batch);
         let before = self.written.len();
         for slice in batch.slices() {
             self.written.extend_from_slice(slice);
         }
         let count = self.written.len() - before;
-        self.session.outbox().on_written(count);
+        self.session.on_written(count);
     }
 
     /// Writes, and gives every frame that was written since it was last asked.

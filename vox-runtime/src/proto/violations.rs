@@ -231,7 +231,35 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
                 In(open(1_000_001, "alpha")),
             ],
         ),
+        (Rule::FalseAck, "an ack where none is due", vec![In(Frame::Ack { received: 0 })]),
+        (Rule::FalseAck, "an ack past the end", vec![Do(resumable), In(Frame::Ack { received: 1000 })]),
+        (
+            Rule::FalseAck,
+            "an ack of what was not yet sent",
+            vec![Do(resumable), Do(our_unsent_call), In(Frame::Ack { received: 20 })],
+        ),
+        (
+            Rule::FalseAck,
+            "an ack that goes back",
+            vec![
+                Do(resumable),
+                Do(our_unsent_call),
+                Do(Bench::write),
+                In(Frame::Ack { received: 2 }),
+                In(Frame::Ack { received: 1 }),
+            ],
+        ),
     ]
+}
+
+/// The session can be resumed, as if it had begun just now.
+fn resumable(bench: &mut Bench) {
+    *bench = Bench::resumable(two_of_each());
+}
+
+/// A call that is not written.
+fn our_unsent_call(bench: &mut Bench) {
+    bench.call(7, &[]);
 }
 
 #[test]

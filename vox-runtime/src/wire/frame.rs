@@ -33,8 +33,12 @@ kinds! {
     Hello = 0x01;
     Welcome = 0x02;
     Rejected = 0x03;
+    Resume = 0x04;
+    Resumed = 0x05;
+    Confirm = 0x06;
     Ping = 0x08;
     Pong = 0x09;
+    Ack = 0x0a;
     Goodbye = 0x0e;
     Violation = 0x0f;
     Open = 0x10;
@@ -58,6 +62,10 @@ pub(crate) enum Frame {
     },
     Pong {
         nonce: u64,
+    },
+    /// How much of the session's stream this end has received.
+    Ack {
+        received: u64,
     },
     Goodbye {
         reason: String,
@@ -232,6 +240,7 @@ impl Frame {
             }
             Self::Ping { .. } => Kind::Ping,
             Self::Pong { .. } => Kind::Pong,
+            Self::Ack { .. } => Kind::Ack,
             Self::Goodbye { .. } => Kind::Goodbye,
             Self::Violation(_) => Kind::Violation,
             Self::Open { .. } => Kind::Open,
@@ -252,6 +261,7 @@ impl Frame {
     fn put_body(&self, out: &mut Vec<u8>) {
         match self {
             Self::Ping { nonce } | Self::Pong { nonce } => put_varint(out, *nonce),
+            Self::Ack { received } => put_varint(out, *received),
             Self::Goodbye { reason } => put_str(out, reason),
             Self::Violation(violation) => {
                 out.push(violation.rule.code());
@@ -302,7 +312,7 @@ impl Frame {
             .ok_or_else(|| ProtocolViolation::new(Rule::MalformedFrame, format!("unknown kind {code:#04x}")))?;
         let r = &mut reader;
         let frame = match kind {
-            Kind::Hello | Kind::Welcome | Kind::Rejected => {
+            Kind::Hello | Kind::Welcome | Kind::Rejected | Kind::Resume | Kind::Resumed | Kind::Confirm => {
                 return Err(ProtocolViolation::new(Rule::MalformedFrame, "a handshake message after the handshake"));
             }
             Kind::Call => {
@@ -325,6 +335,7 @@ impl Frame {
             }
             Kind::Ping => Self::Ping { nonce: r.varint("nonce")? },
             Kind::Pong => Self::Pong { nonce: r.varint("nonce")? },
+            Kind::Ack => Self::Ack { received: r.varint("received")? },
             Kind::Goodbye => Self::Goodbye { reason: r.reason("reason")? },
             Kind::Violation => {
                 let code = r.byte("rule")?;

@@ -1,8 +1,9 @@
-//! The two messages before everything else: `Hello` from the initiator, `Welcome` or a rejection back.
+//! The messages before everything else: `Hello` from the initiator, `Welcome` or a rejection back; or those that resume.
 
 use bytes::Bytes;
 
 use super::frame::{put_refusal, read_refusal};
+use super::resume::{RESUME, Resume, Resumed, Ticket};
 use super::{Kind, Open, Reader, begin, finish, put_limits, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};
 use crate::limits::AnnouncedLimits;
@@ -19,7 +20,7 @@ pub(crate) const VERSION: u64 = 1;
 pub(crate) struct Hello {
     /// The lowest and the highest version that the initiator speaks.
     pub(crate) versions: (u64, u64),
-    /// Bits of optional behaviour. None is defined in version 1; unknown bits are ignored.
+    /// Bits of optional behaviour, [`RESUME`] for one; unknown bits are ignored.
     pub(crate) features: u64,
     /// What the acceptor must obey.
     pub(crate) limits: AnnouncedLimits,
@@ -34,10 +35,12 @@ pub(crate) struct Hello {
 pub(crate) struct Welcome {
     /// The version that both will speak.
     pub(crate) version: u64,
-    /// The bits of optional behaviour that both know.
+    /// The bits of optional behaviour that both know, without [`RESUME`].
     pub(crate) features: u64,
     /// What the initiator must obey.
     pub(crate) limits: AnnouncedLimits,
+    /// What the session can be resumed with, if it can.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// The first message from the peer.
@@ -47,30 +50,35 @@ pub(crate) enum Greeting {
     Welcome(Welcome),
     /// The session, or the connection that the `Hello` asked for, is refused.
     Rejected(Refusal),
+    Resume(Resume),
+    Resumed(Resumed),
+    /// The initiator has what it needs: the streams go on.
+    Confirm,
 }
 
 impl Greeting {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        let start = begin(out, self.kind());
+        out.extend_from_slice(&MAGIC);
         match self {
-            Self::Hello(hello) => {
-                let start = begin(out, Kind::Hello);
-                hello.put_body(out);
-                finish(out, start, 0);
-            }
-            Self::Welcome(welcome) => {
-                let start = begin(out, Kind::Welcome);
-                out.extend_from_slice(&MAGIC);
-                put_varint(out, welcome.version);
-                put_varint(out, welcome.features);
-                put_limits(out, &welcome.limits);
-                finish(out, start, 0);
-            }
-            Self::Rejected(refusal) => {
-                let start = begin(out, Kind::Rejected);
-                out.extend_from_slice(&MAGIC);
-                put_refusal(out, refusal);
-                finish(out, start, 0);
-            }
+            Self::Hello(hello) => hello.put_body(out),
+            Self::Welcome(welcome) => welcome.put_body(out),
+            Self::Rejected(refusal) => put_refusal(out, refusal),
+            Self::Resume(resume) => resume.put_body(out),
+            Self::Resumed(resumed) => resumed.put_body(out),
+            Self::Confirm => {}
+        }
+        finish(out, start, 0);
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Hello(_) => Kind::Hello,
+            Self::Welcome(_) => Kind::Welcome,
+            Self::Rejected(_) => Kind::Rejected,
+            Self::Resume(_) => Kind::Resume,
+            Self::Resumed(_) => Kind::Resumed,
+            Self::Confirm => Kind::Confirm,
         }
     }
 
@@ -84,12 +92,11 @@ impl Greeting {
         }
         let greeting = match kind {
             k if k == Kind::Hello as u8 => Self::Hello(Hello::read(r)?),
-            k if k == Kind::Welcome as u8 => Self::Welcome(Welcome {
-                version: r.varint("version")?,
-                features: r.varint("features")?,
-                limits: r.limits()?,
-            }),
+            k if k == Kind::Welcome as u8 => Self::Welcome(Welcome::read(r)?),
             k if k == Kind::Rejected as u8 => Self::Rejected(read_refusal(r)?),
+            k if k == Kind::Resume as u8 => Self::Resume(Resume::read(r)?),
+            k if k == Kind::Resumed as u8 => Self::Resumed(Resumed::read(r)?),
+            k if k == Kind::Confirm as u8 => Self::Confirm,
             _ => {
                 return Err(ProtocolViolation::new(
                     Rule::MalformedFrame,
@@ -102,9 +109,27 @@ impl Greeting {
     }
 }
 
+impl Welcome {
+    fn put_body(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.version);
+        put_varint(out, if self.ticket.is_some() { self.features | RESUME } else { self.features });
+        put_limits(out, &self.limits);
+        if let Some(ticket) = &self.ticket {
+            ticket.put(out);
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
+        let version = r.varint("version")?;
+        let features = r.varint("features")?;
+        let limits = r.limits()?;
+        let ticket = if features & RESUME == 0 { None } else { Some(Ticket::read(r)?) };
+        Ok(Self { version, features: features & !RESUME, limits, ticket })
+    }
+}
+
 impl Hello {
     fn put_body(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&MAGIC);
         put_varint(out, self.versions.0);
         put_varint(out, self.versions.1);
         put_varint(out, self.features);
@@ -135,9 +160,9 @@ impl Hello {
             },
         })
     }
+}
 
-    /// The highest version that both ends speak.
-    pub(crate) fn common_version(&self) -> Option<u64> {
-        (self.versions.0..=self.versions.1).contains(&VERSION).then_some(VERSION)
-    }
+/// The highest version that this end and one that speaks these both speak.
+pub(crate) fn common_version(versions: (u64, u64)) -> Option<u64> {
+    (versions.0..=versions.1).contains(&VERSION).then_some(VERSION)
 }

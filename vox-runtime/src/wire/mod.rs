@@ -8,6 +8,7 @@ mod frame;
 mod handshake;
 mod outcome;
 mod reader;
+mod resume;
 #[cfg(test)]
 mod tests;
 
@@ -16,10 +17,11 @@ pub(crate) use frame::{
 };
 #[cfg(test)]
 pub(crate) use handshake::MAGIC;
-pub(crate) use handshake::{Greeting, VERSION};
-pub(crate) use handshake::{Hello, Welcome};
+pub(crate) use handshake::{Greeting, Hello, VERSION, Welcome, common_version};
 pub(crate) use outcome::{ERR, Failure, OK, USER};
 pub(crate) use reader::Reader;
+#[allow(unused_imports, reason = "links are not replaced yet")]
+pub(crate) use resume::{RESUME, Resume, Resumed, Secret, SessionId, Ticket};
 
 use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;

@@ -12,7 +12,8 @@ impl Session {
         if self.ended.is_some() {
             return None;
         }
-        earlier(self.deadline, self.keepalive_due())
+        let link = if self.is_detached() { self.given_up_at() } else { self.keepalive_due() };
+        earlier(self.deadline, link)
     }
 
     /// When the peer is probed next, or given up. A limit past the end of time is never reached.
@@ -33,11 +34,17 @@ impl Session {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.expire(now);
         }
-        if self.keepalive_due().is_none_or(|due| due > now) {
+        if let Some(at) = self.given_up_at() {
+            if at <= now {
+                self.give_up();
+            }
+            return;
+        }
+        if self.is_detached() || self.keepalive_due().is_none_or(|due| due > now) {
             return;
         }
         if self.probed.is_some() {
-            self.end(EndReason::KeepaliveTimeout);
+            self.link_lost(now, EndReason::KeepaliveTimeout);
         } else {
             self.probed = Some(now);
             self.fx.send(&Frame::Ping { nonce: 0 });

@@ -1,6 +1,7 @@
 //! What a session says of itself: how much is under way, and what the peer takes.
 
 use super::super::calling::Calling;
+use super::resuming::MIN_REPLAY;
 use super::{HEAD_ROOM, Session};
 use crate::error::EndReason;
 use crate::ids::{ConnectionId, RequestId, Role};
@@ -19,12 +20,17 @@ impl Session {
 
     /// Whether so much waits to be written that calls and items wait too.
     pub(crate) fn outbox_is_full(&self) -> bool {
-        self.fx.outbox.pending() > self.limits.outbox_bytes
+        self.fx.outbox.pending() > self.limits.outbox_bytes || self.fx.outbox.kept() > self.max_kept()
     }
 
     /// Whether those who found it full may go on: with some way to go until it is full again.
     pub(crate) fn outbox_has_room(&self) -> bool {
-        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2
+        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2 && self.fx.outbox.kept() <= self.max_kept() / 2
+    }
+
+    /// The most that is kept before calls and items wait. A peer acknowledges only so often.
+    fn max_kept(&self) -> usize {
+        self.limits.replay_bytes.max(MIN_REPLAY)
     }
 
     /// Whether calls or channels are under way.

@@ -35,6 +35,8 @@ pub(super) struct End {
     /// A call with so many channels waits for room on this connection.
     pub(super) waits: Option<(ConnectionId, usize)>,
     pub(super) ended: Option<EndReason>,
+    /// The session can be resumed.
+    pub(super) resumes: bool,
 }
 
 /// A handler that runs.
@@ -74,6 +76,7 @@ impl End {
             halves: BTreeMap::new(),
             waits: None,
             ended: None,
+            resumes: false,
         }
     }
 
@@ -88,7 +91,7 @@ impl End {
     }
 
     pub(super) fn outbox_has_room(&mut self) -> bool {
-        self.session.outbox().pending() <= self.limits.outbox_bytes
+        !self.session.outbox_is_full()
     }
 }
 
@@ -102,6 +105,7 @@ pub(super) fn small_limits(rng: &mut Rng) -> Limits {
         channel_items: 1 + rng.below(5) as u32,
         channel_bytes: *rng.pick(&[1, 16, 100, 1000, 64 << 10]),
         outbox_bytes: *rng.pick(&[200, 2000, 400 << 10]),
+        replay_bytes: *rng.pick(&[0, 100 << 10, 16 << 20]),
         max_detached: *rng.pick(&[0, 1, 3, 1024]),
         keepalive: Duration::from_millis(*rng.pick(&[50, 30_000])),
         // The probe of an idle peer is tested by itself; here a timer that runs while nothing is under way is a fault.

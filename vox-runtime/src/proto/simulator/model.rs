@@ -146,7 +146,7 @@ impl ChannelModel {
                 assert_eq!(self.delivered, self.sent.len(), "a clean end before the last item");
             }
             ChannelEnd::Reset => assert!(self.reset || !self.bound, "a reset that nobody made"),
-            ChannelEnd::Lost(EndReason::KeepaliveTimeout) => {}
+            ChannelEnd::Lost(EndReason::KeepaliveTimeout | EndReason::Lost(_)) => {}
             ChannelEnd::Lost(_) => assert!(self.lost, "lost while the connection is open"),
         }
     }
@@ -156,7 +156,7 @@ impl ChannelModel {
         match end {
             ChannelEnd::Closed(_) => panic!("a sender was told that it closed"),
             ChannelEnd::Reset => assert!(self.reset || !self.bound, "a reset that nobody made"),
-            ChannelEnd::Lost(EndReason::KeepaliveTimeout) => {}
+            ChannelEnd::Lost(EndReason::KeepaliveTimeout | EndReason::Lost(_)) => {}
             ChannelEnd::Lost(_) => assert!(self.lost, "lost while the connection is open"),
         }
     }

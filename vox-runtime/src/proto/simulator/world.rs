@@ -9,6 +9,7 @@ use super::super::testing::{PERSIST, SERVICE, VOLATILE, epoch};
 use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Request, Sent, Token};
 use super::Rng;
 use super::end::{End, Half, Handler, small_limits};
+use super::link::Link;
 use super::model::{CallModel, ChannelModel, HandlerModel, failure};
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
@@ -17,13 +18,15 @@ use crate::wire::{ChannelDirection, Failure, Frame, Kind, Reader};
 
 /// Both ends, what is between them, and what they promised.
 pub(super) struct World {
-    rng: Rng,
+    pub(super) rng: Rng,
     epoch: Instant,
-    now: Instant,
-    ends: [End; 2],
-    /// Bytes on the link, by the end that wrote them.
-    pipes: [VecDeque<u8>; 2],
-    linked: bool,
+    pub(super) now: Instant,
+    pub(super) ends: [End; 2],
+    pub(super) link: Link,
+    /// How often the link is cut, in a hundred steps.
+    cuts: u64,
+    /// How often the session was resumed by both ends.
+    pub(super) resumed: u64,
     /// Connections that either end closed; `None`: the session, with all of them.
     lost: BTreeSet<Option<ConnectionId>>,
     calls: Vec<CallModel>,
@@ -41,13 +44,24 @@ impl World {
             End::new(Role::Initiator, &limits[0], &limits[1], now),
             End::new(Role::Acceptor, &limits[1], &limits[0], now),
         ];
+        let window = Duration::from_millis(*rng.pick(&[1, 20, 100_000]));
+        let resumes = rng.percent(75);
+        let mut ends = ends;
+        if resumes {
+            for end in &mut ends {
+                end.session.resumes(window);
+                end.resumes = true;
+            }
+        }
+        let cuts = if resumes { *rng.pick(&[0, 1, 5, 20]) } else { 0 };
         let mut world = Self {
             rng,
             epoch: now,
             now,
             ends,
-            pipes: Default::default(),
-            linked: true,
+            link: Link::default(),
+            cuts,
+            resumed: 0,
             lost: BTreeSet::new(),
             calls: Vec::new(),
             channels: Vec::new(),
@@ -63,17 +77,17 @@ impl World {
         world
     }
 
-    /// Runs the script, then lets everything come to its end. Gives the trace.
-    pub(super) fn run(mut self) -> u64 {
+    /// Runs the script, then lets everything come to its end. Gives the trace, and how often the session was resumed.
+    pub(super) fn run(mut self) -> (u64, u64) {
         let steps = 20 + self.rng.below(250);
         for _ in 0..steps {
             self.step();
         }
-        if self.linked && self.ends.iter().all(|end| end.ended.is_none()) {
+        if self.mend() {
             self.settle();
         }
         self.tear_down();
-        self.trace
+        (self.trace, self.resumed)
     }
 
     /// One action of one end.
@@ -84,6 +98,15 @@ impl World {
             return match self.rng.below(2) {
                 0 => self.write(e),
                 _ => self.handler_step(e),
+            };
+        }
+        if self.rng.percent(self.cuts) {
+            self.cut();
+        }
+        if self.link.is_cut() && self.rng.percent(20) {
+            return match self.rng.below(3) {
+                0 => self.notice(e),
+                _ => self.reconnect(),
             };
         }
         match self.rng.below(100) {
@@ -100,7 +123,8 @@ impl World {
             66..82 => self.write(e),
             82..98 => self.read(e),
             98 if self.rng.percent(20) => self.goodbye(e),
-            99 if self.rng.percent(20) => self.cut(),
+            99 if self.rng.percent(60) => self.cut(),
+            99 => self.reconnect(),
             _ => {}
         }
     }
@@ -383,7 +407,7 @@ impl World {
             let next = self.ends[e].session.poll_timeout();
             assert!(next.is_none_or(|at| at > self.now), "a timeout that does not go away");
             if self.ends[e].ended == Some(EndReason::KeepaliveTimeout) {
-                self.cut();
+                self.cut_for_good();
             }
         }
         self.check_deadlines(e);
@@ -424,20 +448,8 @@ impl World {
         self.drain(e);
     }
 
-    /// The link goes, with what is on it. What was written last may not have been reported.
-    fn cut(&mut self) {
-        self.lose(None);
-        self.linked = false;
-        self.pipes = Default::default();
-        for e in 0..2 {
-            self.ends[e].session.link_lost(EndReason::LinkLost("cut".into()));
-            self.note(e, "cut", &[]);
-            self.drain(e);
-        }
-    }
-
     /// From here on channels may be lost.
-    fn lose(&mut self, connection: Option<ConnectionId>) {
+    pub(super) fn lose(&mut self, connection: Option<ConnectionId>) {
         self.lost.insert(connection);
         for channel in &mut self.channels {
             channel.lost |= connection.is_none_or(|connection| self.calls[channel.call].connection == connection);
@@ -449,25 +461,25 @@ impl World {
     /// Writes a part of what is there, or reports what was written.
     fn write(&mut self, e: usize) {
         let end = &mut self.ends[e];
-        if !self.linked {
+        if !self.link.attached[e] {
             return;
         }
         if end.unreported > 0 {
             self.report(e);
             return;
         }
-        end.session.outbox().take(&mut end.batch);
+        end.session.take(&mut end.batch);
         let there: usize = end.batch.slices().map(<[u8]>::len).sum();
         if there == 0 {
             return;
         }
         let count = if self.rng.percent(60) { there } else { 1 + self.rng.below(there) };
-        let pipe = &mut self.pipes[e];
-        let before = pipe.len();
+        let mut written = Vec::new();
         for slice in end.batch.slices() {
-            let left = count - (pipe.len() - before);
-            pipe.extend(&slice[..left.min(slice.len())]);
+            let left = count - written.len();
+            written.extend_from_slice(&slice[..left.min(slice.len())]);
         }
+        self.link.write(e, &written);
         end.batch.advance(count);
         end.unreported = count;
         self.note(e, "write", &[there as u64, count as u64]);
@@ -478,15 +490,15 @@ impl World {
 
     fn report(&mut self, e: usize) {
         let end = &mut self.ends[e];
-        end.session.outbox().on_written(std::mem::take(&mut end.unreported));
+        end.session.on_written(std::mem::take(&mut end.unreported));
         self.drain(e);
     }
 
     fn read(&mut self, e: usize) {
-        let pipe = &mut self.pipes[1 - e];
-        if pipe.is_empty() {
+        if !self.link.attached[e] || self.link.pipes[1 - e].is_empty() {
             return;
         }
+        let pipe = &mut self.link.pipes[1 - e];
         let count = if self.rng.percent(60) { pipe.len() } else { 1 + self.rng.below(pipe.len()) };
         self.ends[e].incoming.extend(pipe.drain(..count));
         self.note(e, "read", &[count as u64]);
@@ -521,7 +533,7 @@ impl World {
 
     // ---- outputs ----
 
-    fn drain(&mut self, e: usize) {
+    pub(super) fn drain(&mut self, e: usize) {
         while let Some(output) = self.ends[e].session.poll_output() {
             assert_eq!(self.ends[e].ended, None, "{output:?} after the end");
             self.on_output(e, output);
@@ -579,6 +591,7 @@ impl World {
                 self.note(e, "connection ended", &[connection.0]);
             }
             Output::Room => end.waits = None,
+            Output::LinkDown(_) => self.detach(e),
             Output::Ended(reason) => self.on_ended(e, reason),
         }
     }
@@ -730,13 +743,10 @@ impl World {
     }
 
     fn at_rest(&mut self) -> bool {
-        let pipes = self.pipes.iter().all(VecDeque::is_empty);
+        let pipes = self.link.pipes.iter().all(VecDeque::is_empty);
         pipes
             && self.ends.iter_mut().all(|end| {
-                end.unreported == 0
-                    && end.batch.is_empty()
-                    && end.session.outbox().is_empty()
-                    && end.handlers.is_empty()
+                end.unreported == 0 && end.batch.is_empty() && !end.session.has_output() && end.handlers.is_empty()
             })
     }
 
@@ -798,7 +808,7 @@ impl World {
                 }
             }
         }
-        self.cut();
+        self.cut_for_good();
         for e in 0..2 {
             for key in self.ends[e].handlers.keys().copied().collect::<Vec<_>>() {
                 while self.bind(e, key) {}
@@ -833,7 +843,7 @@ impl World {
         len.min(room)
     }
 
-    fn note(&mut self, e: usize, what: &str, values: &[u64]) {
+    pub(super) fn note(&mut self, e: usize, what: &str, values: &[u64]) {
         let bytes = what.bytes().map(u64::from).chain(values.iter().copied()).chain([e as u64]);
         self.trace = bytes.fold(self.trace, |trace, value| (trace ^ value).wrapping_mul(0x0100_0000_01b3));
         if self.log {

@@ -28,13 +28,8 @@ fn every_rule_is_listed() {
 
 #[test]
 fn every_refusal_code_is_listed() {
-    for code in [
-        RefusalCode::UnknownService,
-        RefusalCode::Busy,
-        RefusalCode::ShuttingDown,
-        RefusalCode::Unauthorized,
-        RefusalCode::Other,
-    ] {
+    use RefusalCode::{Busy, Other, SessionLost, ShuttingDown, Unauthorized, UnknownService};
+    for code in [UnknownService, Busy, ShuttingDown, Unauthorized, SessionLost, Other] {
         check_row(&format!("| {} | `{code:?}` |", code as u8));
         assert_eq!(RefusalCode::from_code(code as u8), code);
     }

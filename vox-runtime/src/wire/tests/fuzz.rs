@@ -195,6 +195,7 @@ fn weight(frame: &Frame) -> usize {
         Frame::Refuse { refusal, .. } => refusal.reason.capacity(),
         Frame::Ping { .. }
         | Frame::Pong { .. }
+        | Frame::Ack { .. }
         | Frame::Accept { .. }
         | Frame::Shut { .. }
         | Frame::Reply { .. }

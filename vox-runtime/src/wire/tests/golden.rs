@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Hello, Kind, Open, Welcome};
+use super::super::{
+    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Hello, Kind, Open, Resume, Resumed, Secret,
+    SessionId, Ticket, Welcome,
+};
 use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::{AnnouncedLimits, Limits};
@@ -125,6 +128,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("ping", Frame::Ping { nonce: 300 }),
         ("ping-largest-nonce", Frame::Ping { nonce: u64::MAX }),
         ("pong", Frame::Pong { nonce: 0 }),
+        ("ack", Frame::Ack { received: 16_384 }),
         ("goodbye", Frame::Goodbye { reason: "bye".into() }),
         ("violation", Frame::Violation(ProtocolViolation::new(Rule::IdReused, "req3"))),
         ("open", open(3, "Bank", metadata(&[("token", "hünd", true)]))),
@@ -211,9 +215,29 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
                 service: Some(("Bank".into(), metadata(&[("k", "", true)]))),
             }),
         ),
-        ("welcome", Greeting::Welcome(Welcome { version: 1, features: 0, limits: small })),
+        ("welcome", Greeting::Welcome(Welcome { version: 1, features: 0, limits: small, ticket: None })),
+        (
+            "welcome-to-resume",
+            Greeting::Welcome(Welcome { version: 1, features: 0, limits: small, ticket: Some(ticket()) }),
+        ),
         ("rejected", Greeting::Rejected(Refusal::new(RefusalCode::UnknownService, "no Bank"))),
+        ("rejected-session-lost", Greeting::Rejected(Refusal::new(RefusalCode::SessionLost, "gone"))),
+        (
+            "resume",
+            Greeting::Resume(Resume {
+                versions: (1, 1),
+                ticket: ticket(),
+                received: 300,
+                metadata: metadata(&[("app", "tour", false)]),
+            }),
+        ),
+        ("resumed", Greeting::Resumed(Resumed { received: 0, secret: Secret([0xdd; 32]) })),
+        ("confirm", Greeting::Confirm),
     ]
+}
+
+fn ticket() -> Ticket {
+    Ticket { session: SessionId([0xaa; 16]), secret: Secret([0xbb; 32]) }
 }
 
 fn head(connection: u64, request: u64, method: MethodId) -> CallHead {

@@ -1,0 +1,151 @@
+//! What was written and may have to be written again: the bytes that the peer has not said to have received.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::outbox::Segment;
+
+/// What is copied is gathered into chunks of this length.
+const CHUNK: usize = 16 << 10;
+/// Chunks that are kept for reuse, so that a steady stream allocates nothing.
+const SPARES: usize = 4;
+
+/// A contiguous piece of the stream, from what the peer has acknowledged to what was taken for writing.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// The stream offset of the first byte.
+    start: u64,
+    len: usize,
+    pieces: VecDeque<Piece>,
+    spares: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    /// Copied bytes, without the first few, which are acknowledged.
+    Chunk(Vec<u8>, usize),
+    Shared(Bytes),
+}
+
+impl Kept {
+    /// The stream offset up to which the peer has acknowledged.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Keeps a copy.
+    pub(super) fn copy(&mut self, mut bytes: &[u8]) {
+        self.len += bytes.len();
+        while !bytes.is_empty() {
+            let room = match self.pieces.back() {
+                Some(Piece::Chunk(chunk, _)) => CHUNK.saturating_sub(chunk.len()),
+                Some(Piece::Shared(_)) | None => 0,
+            };
+            if room == 0 {
+                self.pieces.push_back(Piece::Chunk(self.spares.pop().unwrap_or_default(), 0));
+                continue;
+            }
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            if let Some(Piece::Chunk(chunk, _)) = self.pieces.back_mut() {
+                chunk.extend_from_slice(now);
+            }
+            bytes = later;
+        }
+    }
+
+    /// Keeps bytes that others hold too.
+    pub(super) fn share(&mut self, bytes: Bytes) {
+        self.len += bytes.len();
+        self.pieces.push_back(Piece::Shared(bytes));
+    }
+
+    /// The peer has received everything before this offset, which is none past what is kept.
+    pub(super) fn trim(&mut self, to: u64) {
+        let Some(mut drop) = to.checked_sub(self.start) else { return };
+        debug_assert!(drop <= self.len as u64);
+        self.start = to;
+        self.len -= drop as usize;
+        while drop > 0
+            && let Some(front) = self.pieces.front_mut()
+        {
+            let left = front.len() as u64;
+            if drop < left {
+                return front.advance(drop as usize);
+            }
+            drop -= left;
+            if let Some(Piece::Chunk(mut chunk, _)) = self.pieces.pop_front()
+                && self.spares.len() < SPARES
+            {
+                chunk.clear();
+                self.spares.push(chunk);
+            }
+        }
+    }
+
+    /// Gives everything back that is kept, to be written again.
+    pub(super) fn unwind(&mut self) -> impl Iterator<Item = Segment> + '_ {
+        self.len = 0;
+        self.pieces.drain(..).map(|piece| match piece {
+            Piece::Chunk(mut chunk, at) => {
+                chunk.drain(..at);
+                Segment::Own(chunk)
+            }
+            Piece::Shared(bytes) => Segment::Shared(bytes),
+        })
+    }
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Chunk(chunk, at) => chunk.len() - at,
+            Self::Shared(bytes) => bytes.len(),
+        }
+    }
+
+    fn advance(&mut self, len: usize) {
+        match self {
+            Self::Chunk(_, at) => *at += len,
+            Self::Shared(bytes) => *bytes = bytes.slice(len..),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(kept: &mut Kept) -> Vec<u8> {
+        kept.unwind().flat_map(|segment| segment.as_slice().to_vec()).collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_what_was_put_without_what_is_acknowledged() {
+        for trim in [0, 1, 99, 100, 101, 30_000, 30_099, 30_100, 30_101, 40_000, 70_100] {
+            let mut kept = Kept::default();
+            let stream: Vec<u8> = (0..70_100u32).map(|n| (n % 251) as u8).collect();
+            kept.copy(&stream[..100]);
+            kept.share(Bytes::copy_from_slice(&stream[100..30_100]));
+            kept.copy(&stream[30_100..]);
+            kept.trim(trim);
+            assert_eq!((kept.start(), kept.len()), (trim, stream.len() - trim as usize));
+            assert_eq!(bytes(&mut kept), &stream[trim as usize..], "trimmed to {trim}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_acknowledged_as_it_goes_keeps_few_chunks() {
+        let mut kept = Kept::default();
+        for round in 1..10_000 {
+            kept.copy(&[7; 100]);
+            kept.trim(round * 100 - 50);
+            assert!(kept.pieces.len() <= 2 && kept.spares.len() <= SPARES, "{kept:?}");
+        }
+        assert_eq!(kept.len(), 50);
+    }
+}

@@ -1,0 +1,154 @@
+//! A session that outlives its links: what was received, what is acknowledged, and the wait for the next link.
+
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::wire::{Frame, LENGTH_BYTES};
+
+/// How much is received before an acknowledgement goes along with whatever is written next.
+const ACK_ALONG: u64 = 8 << 10;
+/// How much is received before one is written by itself.
+const ACK_ALONE: u64 = 16 << 10;
+/// The least that [`Limits::replay_bytes`](crate::Limits::replay_bytes) can be: more than a peer leaves unacknowledged.
+pub(super) const MIN_REPLAY: usize = 64 << 10;
+
+/// What a session that can be resumed knows of its stream.
+#[derive(Debug)]
+pub(super) struct Resuming {
+    /// How long the session waits for a new link.
+    window: Duration,
+    /// Bytes of whole frames, lengths included, that arrived and were handled.
+    received: u64,
+    /// How much of it the peer was told.
+    told: u64,
+    /// What the peer's last acknowledgement said.
+    heard: u64,
+    /// There is no link.
+    detached: Option<Detached>,
+}
+
+#[derive(Debug)]
+struct Detached {
+    /// `None`: a window past the end of time.
+    until: Option<Instant>,
+    why: EndReason,
+}
+
+/// The two ends do not agree on what was received: the session is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Discontinuity;
+
+impl Session {
+    /// From now on the session can be resumed, within this window. Right after the handshake, by agreement of both ends.
+    pub(crate) fn resumes(&mut self, window: Duration) {
+        self.fx.outbox.keep();
+        self.resuming = Some(Resuming { window, received: 0, told: 0, heard: 0, detached: None });
+    }
+
+    /// Whether the session waits for a new link.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.resuming.as_ref().is_some_and(|resuming| resuming.detached.is_some())
+    }
+
+    /// How much of the peer's stream this end has. While there is no link it does not change.
+    pub(crate) fn received(&self) -> u64 {
+        self.resuming.as_ref().map_or(0, |resuming| resuming.received)
+    }
+
+    /// The link is gone. A session that can be resumed waits for another; any other ends.
+    pub(crate) fn link_lost(&mut self, now: Instant, why: EndReason) {
+        if self.ended.is_some() {
+            return;
+        }
+        let Some(resuming) = &mut self.resuming else { return self.end(why) };
+        if resuming.detached.is_none() {
+            resuming.detached = Some(Detached { until: now.checked_add(resuming.window), why: why.clone() });
+            self.probed = None;
+            self.fx.emit(super::Output::LinkDown(why));
+        }
+    }
+
+    /// There is a new link, whose other end has received this much of this end's stream. It goes on from there; where that
+    /// cannot be, the session is lost.
+    pub(crate) fn resume(&mut self, now: Instant, peer_received: u64) -> Result<(), Discontinuity> {
+        let Some(resuming) = &mut self.resuming else { return Err(Discontinuity) };
+        if self.ended.is_some() || resuming.detached.is_none() {
+            return Err(Discontinuity);
+        }
+        if self.fx.outbox.rewind(peer_received).is_err() {
+            self.lost("the peer has not received what this end knows it to have, or more than was sent");
+            return Err(Discontinuity);
+        }
+        resuming.detached = None;
+        resuming.told = resuming.received;
+        self.last_heard = now;
+        Ok(())
+    }
+
+    /// The session cannot be resumed: it is over.
+    pub(crate) fn lost(&mut self, why: &str) {
+        self.end(EndReason::Lost(why.into()));
+    }
+
+    /// There will be no other link, and this one is gone.
+    pub(crate) fn abandoned(&mut self, why: EndReason) {
+        self.end(why);
+    }
+
+    // ---- time ----
+
+    /// When the wait for a new link is over, if this end waits for one.
+    pub(super) fn given_up_at(&self) -> Option<Instant> {
+        self.resuming.as_ref()?.detached.as_ref()?.until
+    }
+
+    pub(super) fn give_up(&mut self) {
+        let detached = self.resuming.as_mut().and_then(|resuming| resuming.detached.as_ref());
+        if let Some(Detached { why, .. }) = detached {
+            let why = format!("no new link in time after {why}");
+            self.lost(&why);
+        }
+    }
+
+    // ---- acknowledgements ----
+
+    pub(super) fn count_received(&mut self, body: usize) {
+        if let Some(resuming) = &mut self.resuming {
+            resuming.received += (LENGTH_BYTES + body) as u64;
+        }
+    }
+
+    /// Whether so much was received that the peer is told, though there is nothing else to write.
+    pub(super) fn must_acknowledge(&self) -> bool {
+        self.resuming.as_ref().is_some_and(|resuming| resuming.received - resuming.told >= ACK_ALONE)
+            && self.ended.is_none()
+    }
+
+    pub(super) fn acknowledge(&mut self) {
+        if let Some(resuming) = &mut self.resuming
+            && resuming.received - resuming.told >= ACK_ALONG
+            && self.ended.is_none()
+        {
+            resuming.told = resuming.received;
+            self.fx.send(&Frame::Ack { received: resuming.received });
+        }
+    }
+
+    pub(super) fn on_ack(&mut self, received: u64) -> Result<(), ProtocolViolation> {
+        let false_ack = |why: String| Err(ProtocolViolation::new(Rule::FalseAck, why));
+        let Some(resuming) = &mut self.resuming else {
+            return false_ack("an acknowledgement in a session that is not resumed".to_owned());
+        };
+        let taken = self.fx.outbox.taken();
+        if received > taken {
+            return false_ack(format!("{received} bytes acknowledged, of {taken} sent"));
+        }
+        if received < resuming.heard {
+            return false_ack(format!("{received} bytes acknowledged, after {}", resuming.heard));
+        }
+        resuming.heard = received;
+        self.fx.outbox.trim(received);
+        Ok(())
+    }
+}
