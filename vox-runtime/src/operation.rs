@@ -50,11 +50,15 @@ impl OperationId {
     /// ```
     pub fn at(time: SystemTime) -> Self {
         let random = random_bits();
-        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = since.as_millis().min(LAST_MILLIS);
         let low = (random & LOW_BITS) | VARIANT;
         let high = (random >> 64) & HIGH_BITS;
-        Self(millis << 80 | VERSION | high << 64 | low)
+        Self(Self::first_at(time).0 | VERSION | high << 64 | low)
+    }
+
+    /// The lowest id of the millisecond of `time`.
+    pub(crate) fn first_at(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(since.as_millis().min(LAST_MILLIS) << 80)
     }
 
     /// The id with this number. Any number is one, but only those in the layout of UUIDv7 say a time that means anything.

@@ -126,29 +126,34 @@ fn a_file_is_one_noun() {
 
 #[test]
 fn every_limit_is_in_the_table_with_its_default() {
-    let text = fs::read_to_string(root().join("limits.rs")).expect("limits.rs");
+    check_limits("limits.rs", "Limits", 16);
+    check_limits("store/limits.rs", "StoreLimits", 9);
+}
+
+/// Checks the table of the struct `name` in `file`, which has at least so many fields.
+fn check_limits(file: &str, name: &str, fewest: usize) {
+    let text = fs::read_to_string(root().join(file)).expect("the limits");
     let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("/// | ")).collect();
-    let fields = text.split("pub struct Limits {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("Limits");
+    let fields = text.split(&format!("pub struct {name} {{")).nth(1).and_then(|rest| rest.split("\n}").next());
     let mut checked = 0;
-    for field in fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
+    for field in fields.expect("the struct").lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
         let name = field.split(':').next().unwrap_or_default();
         let row = rows
             .iter()
             .find(|row| row.split(" | ").next().is_some_and(|names| names.contains(&format!("`{name}`"))))
-            .unwrap_or_else(|| panic!("`{name}` is not in the table of limits.rs"));
+            .unwrap_or_else(|| panic!("`{name}` is not in the table of {file}"));
         let mut cells = row.split(" | ");
         // A row may name a pair, and gives their defaults in the same order.
         let index = cells.next().unwrap_or_default().split(" / ").position(|n| n == format!("`{name}`"));
         let default = cells.next().and_then(|cell| cell.split(" / ").nth(index.unwrap_or(0))).unwrap_or_default();
-        assert_eq!(printed(name), default, "the default of `{name}`");
+        assert_eq!(printed(&text, name), default, "the default of `{name}`");
         checked += 1;
     }
-    assert!(checked > 15, "the fields of Limits were not found");
+    assert!(checked >= fewest, "the fields of {file} were not found");
 }
 
 /// The default of a limit, in the table's words.
-fn printed(name: &str) -> String {
-    let text = fs::read_to_string(root().join("limits.rs")).expect("limits.rs");
+fn printed(text: &str, name: &str) -> String {
     let defaults = text.split("fn default() -> Self {").nth(1).expect("the defaults");
     let value = defaults
         .lines()

@@ -4,8 +4,17 @@
 //! runs, then *sealed* with the outcome, or *given up* if there will be none; when its caller has the outcome it shrinks to a
 //! *tombstone*, which goes at the horizon. The runtime asks and tells through the trait; what is kept where is the store's.
 
+pub mod conformance;
+
+mod limits;
+mod memory;
+mod rules;
+
 use std::fmt;
 use std::pin::Pin;
+
+pub use limits::StoreLimits;
+pub use memory::MemoryStore;
 
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 

@@ -1,0 +1,117 @@
+//! The store in memory: it forgets all when the process ends, and costs next to nothing until then.
+
+mod floors;
+mod table;
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use self::table::Table;
+use super::{OperationStore, StoreError, StoreFuture, StoreLimits};
+use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
+
+/// Keeps operations in memory, within [`StoreLimits`].
+///
+/// What survives is a lost link, a lost session, and a caller's process, but not this one: use another store where an
+/// operation must not run again after a restart.
+///
+/// All of its futures are ready when they are first polled.
+///
+/// ```
+/// use vox_runtime::store::{MemoryStore, StoreLimits};
+///
+/// let store = MemoryStore::new();
+/// let small = MemoryStore::with_limits(StoreLimits { max_records: 1_000, ..StoreLimits::default() });
+/// # drop((store, small));
+/// ```
+pub struct MemoryStore {
+    limits: StoreLimits,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    table: Mutex<Table>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::with_limits(StoreLimits::default())
+    }
+
+    /// An empty store with other limits.
+    pub fn with_limits(limits: StoreLimits) -> Self {
+        Self::with_clock(limits, SystemTime::now)
+    }
+
+    /// An empty store that asks `clock` for the time.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// use vox_runtime::store::{MemoryStore, StoreLimits};
+    ///
+    /// let store = MemoryStore::with_clock(StoreLimits::default(), || SystemTime::UNIX_EPOCH);
+    /// # drop(store);
+    /// ```
+    pub fn with_clock(limits: StoreLimits, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self { limits, clock: Box::new(clock), table: Mutex::default() }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Nothing of a user's runs under the lock, so a panic there is a fault of this file, and the table is whole.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = self.table();
+        f.debug_struct("MemoryStore")
+            .field("records", &table.records())
+            .field("bytes", &table.bytes())
+            .field("tombstones", &table.tombstones())
+            .finish_non_exhaustive()
+    }
+}
+
+impl OperationStore for MemoryStore {
+    fn admit<'a>(&'a self, operation: &'a NewOperation) -> StoreFuture<'a, Admission> {
+        Box::pin(async move { self.table().admit(operation, (self.clock)(), &self.limits) })
+    }
+
+    fn seal<'a>(&'a self, key: &'a OperationKey, fence: Fence, outcome: Outcome) -> StoreFuture<'a, Outcome> {
+        Box::pin(async move {
+            let (len, limit) = (outcome.bytes.len(), self.limits.max_outcome_bytes);
+            match len <= limit {
+                true => self.table().seal(key, fence, outcome),
+                false => Err(StoreError::OutcomeTooLarge { len, limit }),
+            }
+        })
+    }
+
+    fn release<'a>(&'a self, key: &'a OperationKey, fence: Fence) -> StoreFuture<'a, ()> {
+        Box::pin(async move { self.table().release(key, fence) })
+    }
+
+    fn give_up<'a>(&'a self, key: &'a OperationKey, fence: Fence) -> StoreFuture<'a, Option<Outcome>> {
+        Box::pin(async move { self.table().give_up(key, fence) })
+    }
+
+    fn acknowledge<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.table().acknowledge(key, &self.limits);
+            Ok(())
+        })
+    }
+
+    fn max_outcome_bytes(&self) -> usize {
+        self.limits.max_outcome_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

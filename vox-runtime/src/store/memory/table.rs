@@ -1,0 +1,237 @@
+//! The records, and what keeps them within bounds.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::time::SystemTime;
+
+use super::floors::Floors;
+use crate::ids::MethodId;
+use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
+use crate::store::rules::{self, Decision, Found};
+use crate::store::{StoreError, StoreLimits};
+
+/// All that a store knows. An operation is in `live` or in `tombstones` or in neither.
+#[derive(Default)]
+pub(super) struct Table {
+    live: BTreeMap<OperationKey, Record>,
+    tombstones: BTreeSet<OperationKey>,
+    usage: HashMap<Principal, Usage>,
+    bytes: usize,
+    floors: Floors,
+    fences: u64,
+    /// Up to where the live ones have been looked at for some that are too old.
+    swept: Option<OperationKey>,
+}
+
+struct Record {
+    method: MethodId,
+    digest: Digest,
+    fence: Fence,
+    state: State,
+}
+
+enum State {
+    Granted,
+    Sealed(Outcome),
+    GivenUp,
+}
+
+/// What one principal takes.
+#[derive(Default)]
+struct Usage {
+    records: usize,
+    bytes: usize,
+}
+
+/// What a record takes beside its outcome: itself, its key, and the table's own share.
+const RECORD_BYTES: usize = 256;
+
+/// How many records an admission looks at to find some that are too old. More than one, so that they go faster than they
+/// come.
+const SWEEP: usize = 4;
+
+impl Record {
+    fn bytes(&self) -> usize {
+        match &self.state {
+            State::Sealed(outcome) => RECORD_BYTES + outcome.bytes.len(),
+            State::Granted | State::GivenUp => RECORD_BYTES,
+        }
+    }
+
+    fn found(&self) -> Found {
+        let state = match &self.state {
+            // The owner is this process.
+            State::Granted => rules::State::Granted { owner_lives: true },
+            State::Sealed(outcome) => rules::State::Sealed(Some(outcome.clone())),
+            State::GivenUp => rules::State::GivenUp,
+        };
+        Found::Record { method: self.method, digest: self.digest, state }
+    }
+}
+
+impl Table {
+    pub(super) fn records(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn tombstones(&self) -> usize {
+        self.tombstones.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn principals(&self) -> usize {
+        self.usage.len()
+    }
+
+    pub(super) fn admit(
+        &mut self,
+        operation: &NewOperation,
+        now: SystemTime,
+        limits: &StoreLimits,
+    ) -> Result<Admission, StoreError> {
+        let key = &operation.key;
+        self.sweep(limits.horizon(now));
+        if !limits.is_timely(key.id, now) {
+            return Ok(Admission::Expired);
+        }
+        match self.find(key) {
+            Some(found) => match rules::decide(operation, found) {
+                Decision::Answer(admission) => return Ok(admission),
+                Decision::GrantAnew => {}
+            },
+            None if self.floors.cover(key) => return Ok(Admission::Expired),
+            None if self.is_full(&key.principal, limits) => return Err(StoreError::Full),
+            None => {}
+        }
+        self.fences += 1;
+        let fence = Fence(self.fences);
+        let record = Record { method: operation.method, digest: operation.digest, fence, state: State::Granted };
+        self.insert(key.clone(), record);
+        Ok(Admission::Granted(fence))
+    }
+
+    pub(super) fn seal(&mut self, key: &OperationKey, fence: Fence, outcome: Outcome) -> Result<Outcome, StoreError> {
+        let record = self.of_fence(key, fence)?;
+        match &record.state {
+            State::Sealed(first) => Ok(first.clone()),
+            State::GivenUp => Err(StoreError::Fenced),
+            State::Granted => {
+                record.state = State::Sealed(outcome.clone());
+                self.charge(key, outcome.bytes.len());
+                Ok(outcome)
+            }
+        }
+    }
+
+    pub(super) fn release(&mut self, key: &OperationKey, fence: Fence) -> Result<(), StoreError> {
+        match self.of_fence(key, fence)?.state {
+            State::Granted => {
+                self.remove(key);
+                Ok(())
+            }
+            State::Sealed(_) | State::GivenUp => Err(StoreError::Fenced),
+        }
+    }
+
+    pub(super) fn give_up(&mut self, key: &OperationKey, fence: Fence) -> Result<Option<Outcome>, StoreError> {
+        let record = self.of_fence(key, fence)?;
+        match &record.state {
+            State::Sealed(outcome) => Ok(Some(outcome.clone())),
+            State::Granted | State::GivenUp => {
+                record.state = State::GivenUp;
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, key: &OperationKey, limits: &StoreLimits) {
+        match self.live.get(key).map(|record| &record.state) {
+            None | Some(State::Granted) => return,
+            Some(State::Sealed(_) | State::GivenUp) => {}
+        }
+        self.remove(key);
+        self.tombstones.insert(key.clone());
+        while self.tombstones.len() > limits.max_tombstones
+            && let Some(oldest) = self.tombstones.pop_first()
+        {
+            self.floors.forget(oldest, limits.max_floors);
+        }
+    }
+
+    fn find(&self, key: &OperationKey) -> Option<Found> {
+        let live = self.live.get(key).map(Record::found);
+        live.or_else(|| self.tombstones.contains(key).then_some(Found::Acknowledged))
+    }
+
+    /// The record of this admission.
+    fn of_fence(&mut self, key: &OperationKey, fence: Fence) -> Result<&mut Record, StoreError> {
+        self.live.get_mut(key).filter(|record| record.fence == fence).ok_or(StoreError::Fenced)
+    }
+
+    fn is_full(&self, principal: &Principal, limits: &StoreLimits) -> bool {
+        let usage = self.usage.get(principal).unwrap_or(&Usage { records: 0, bytes: 0 });
+        self.live.len() >= limits.max_records
+            || self.bytes.saturating_add(RECORD_BYTES) > limits.max_bytes
+            || usage.records >= limits.max_principal_records
+            || usage.bytes.saturating_add(RECORD_BYTES) > limits.max_principal_bytes
+    }
+
+    fn insert(&mut self, key: OperationKey, record: Record) {
+        self.remove(&key);
+        self.bytes += record.bytes();
+        let usage = self.usage.entry(key.principal.clone()).or_default();
+        usage.records += 1;
+        usage.bytes += record.bytes();
+        self.live.insert(key, record);
+    }
+
+    fn remove(&mut self, key: &OperationKey) {
+        let Some(record) = self.live.remove(key) else { return };
+        self.bytes -= record.bytes();
+        if let Some(usage) = self.usage.get_mut(&key.principal) {
+            usage.records -= 1;
+            usage.bytes -= record.bytes();
+            if usage.records == 0 {
+                self.usage.remove(&key.principal);
+            }
+        }
+    }
+
+    fn charge(&mut self, key: &OperationKey, bytes: usize) {
+        self.bytes += bytes;
+        if let Some(usage) = self.usage.get_mut(&key.principal) {
+            usage.bytes += bytes;
+        }
+    }
+
+    /// Forgets a few of those below the horizon. What still runs stays: its end is to be recorded.
+    fn sweep(&mut self, horizon: OperationId) {
+        for _ in 0..SWEEP {
+            match self.tombstones.first() {
+                Some(oldest) if oldest.id < horizon => {
+                    self.floors.forget_expired(oldest.id);
+                    self.tombstones.pop_first();
+                }
+                _ => break,
+            }
+        }
+        for _ in 0..SWEEP {
+            let from = self.swept.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+            let next = self.live.range((from, Bound::Unbounded)).next();
+            let Some((key, record)) = next.filter(|(key, _)| key.id < horizon) else {
+                self.swept = None;
+                break;
+            };
+            let (key, runs) = (key.clone(), matches!(record.state, State::Granted));
+            if !runs {
+                self.floors.forget_expired(key.id);
+                self.remove(&key);
+            }
+            self.swept = Some(key);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What is the memory store's alone; the rules that it shares with others are in the conformance suite.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use super::MemoryStore;
+use crate::descriptor::RetryPolicy;
+use crate::ids::MethodId;
+use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
+use crate::schema::Schema;
+use crate::store::{OperationStore, StoreError, StoreFuture, StoreLimits, conformance};
+
+/// A store whose clock stands until it is told to move.
+struct Bench {
+    store: MemoryStore,
+    seconds: Arc<AtomicU64>,
+}
+
+const START: u64 = 1_000_000_000;
+
+impl Bench {
+    fn new(limits: StoreLimits) -> Self {
+        let seconds = Arc::new(AtomicU64::new(START));
+        let clock = Arc::clone(&seconds);
+        let time = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
+        Self { store: MemoryStore::with_clock(limits, time), seconds }
+    }
+
+    fn set(&self, seconds: u64) {
+        self.seconds.store(seconds, Ordering::Relaxed);
+    }
+
+    fn admit(&self, operation: &NewOperation) -> Result<Admission, StoreError> {
+        now(self.store.admit(operation))
+    }
+
+    fn grant(&self, operation: &NewOperation) -> Fence {
+        match self.admit(operation) {
+            Ok(Admission::Granted(fence)) => fence,
+            other => panic!("not granted: {other:?}"),
+        }
+    }
+
+    fn run(&self, operation: &NewOperation, len: usize) {
+        let fence = self.grant(operation);
+        let outcome = Outcome { bytes: Bytes::from(vec![0; len]), schema: operation.schema.hash() };
+        now(self.store.seal(&operation.key, fence, outcome)).expect("sealed");
+    }
+
+    fn run_and_acknowledge(&self, operation: &NewOperation) {
+        self.run(operation, 1_000);
+        now(self.store.acknowledge(&operation.key)).expect("acknowledged");
+    }
+}
+
+fn now<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("a future of the memory store is ready at once"),
+    }
+}
+
+/// An operation made so many seconds after the epoch.
+fn at(seconds: u64, principal: &str) -> NewOperation {
+    let method = MethodId(1);
+    NewOperation {
+        key: OperationKey {
+            id: OperationId::at(UNIX_EPOCH + Duration::from_secs(seconds)),
+            principal: Principal::new(principal),
+        },
+        service: "Bank",
+        method,
+        policy: RetryPolicy::PERSIST,
+        digest: Digest::of(method, b""),
+        schema: Schema::from_bytes(*b"u8"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conforms() {
+    conformance::check(async || MemoryStore::new()).await.expect("every rule");
+}
+
+#[test]
+fn a_store_that_is_full_of_what_may_be_asked_for_refuses() {
+    let bench = Bench::new(StoreLimits { max_records: 3, ..StoreLimits::default() });
+    let operations = [(); 4].map(|()| at(START, "a"));
+    bench.run(&operations[0], 1);
+    bench.run(&operations[1], 1);
+    bench.grant(&operations[2]);
+    assert_eq!(bench.admit(&operations[3]), Err(StoreError::Full));
+    assert!(matches!(bench.admit(&operations[0]), Ok(Admission::Replay(_))));
+    now(bench.store.acknowledge(&operations[0].key)).expect("acknowledged");
+    bench.grant(&operations[3]);
+}
+
+#[test]
+fn one_principal_cannot_take_all_the_room() {
+    let bench = Bench::new(StoreLimits { max_principal_records: 2, max_records: 3, ..StoreLimits::default() });
+    bench.run(&at(START, "a"), 1);
+    bench.run(&at(START, "a"), 1);
+    assert_eq!(bench.admit(&at(START, "a")), Err(StoreError::Full));
+    bench.grant(&at(START, "b"));
+    assert_eq!(bench.admit(&at(START, "b")), Err(StoreError::Full));
+}
+
+#[test]
+fn outcomes_count_and_what_runs_is_sealed_though_it_overdraws() {
+    let bench = Bench::new(StoreLimits { max_bytes: 10_000, ..StoreLimits::default() });
+    let (first, second) = (at(START, "a"), at(START, "b"));
+    let (one, two) = (bench.grant(&first), bench.grant(&second));
+    let outcome = |len| Outcome { bytes: Bytes::from(vec![0; len]), schema: first.schema.hash() };
+    now(bench.store.seal(&first.key, one, outcome(20_000))).expect("sealed");
+    now(bench.store.seal(&second.key, two, outcome(20_000))).expect("sealed");
+    assert_eq!(bench.admit(&at(START, "c")), Err(StoreError::Full));
+    for operation in [&first, &second] {
+        now(bench.store.acknowledge(&operation.key)).expect("acknowledged");
+    }
+    bench.grant(&at(START, "c"));
+
+    let bench = Bench::new(StoreLimits { max_principal_bytes: 10_000, ..StoreLimits::default() });
+    bench.run(&at(START, "a"), 20_000);
+    assert_eq!(bench.admit(&at(START, "a")), Err(StoreError::Full));
+    bench.grant(&at(START, "b"));
+}
+
+#[test]
+fn what_was_acknowledged_does_not_count() {
+    let bench = Bench::new(StoreLimits { max_principal_bytes: 10_000, max_bytes: 10_000, ..StoreLimits::default() });
+    bench.grant(&at(START, "a"));
+    for _ in 0..100 {
+        bench.run_and_acknowledge(&at(START, "a"));
+    }
+}
+
+#[test]
+fn a_tombstone_that_had_to_go_does_not_let_its_operation_run() {
+    let bench = Bench::new(StoreLimits { max_tombstones: 10, ..StoreLimits::default() });
+    let acknowledged: Vec<_> = (0..100).map(|second| at(START - 200 + second, "a")).collect();
+    for operation in &acknowledged {
+        bench.run_and_acknowledge(operation);
+    }
+    assert_eq!(bench.store.table().tombstones(), 10);
+    for operation in &acknowledged {
+        assert_eq!(bench.admit(operation), Ok(Admission::Expired));
+    }
+    // Nothing is known of an older one that was never seen; another principal's are not touched.
+    assert_eq!(bench.admit(&at(START - 150, "a")), Ok(Admission::Expired));
+    bench.grant(&at(START - 105, "a"));
+    bench.grant(&at(START - 150, "b"));
+}
+
+#[test]
+fn records_go_at_the_horizon() {
+    let bench = Bench::new(StoreLimits::default());
+    let retention = StoreLimits::default().retention.as_secs();
+    for _ in 0..100 {
+        bench.run(&at(START, "a"), 10);
+        bench.run_and_acknowledge(&at(START, "b"));
+    }
+    bench.set(START + retention + 1);
+    for _ in 0..60 {
+        bench.run_and_acknowledge(&at(START + retention, "c"));
+    }
+    let table = bench.store.table();
+    assert_eq!((table.records(), table.tombstones(), table.bytes()), (0, 60, 0));
+}
+
+#[test]
+fn what_runs_past_the_horizon_is_still_sealed() {
+    let bench = Bench::new(StoreLimits::default());
+    let retention = StoreLimits::default().retention.as_secs();
+    let long: Vec<_> = (0..20).map(|_| at(START, "a")).collect();
+    let fences: Vec<_> = long.iter().map(|operation| bench.grant(operation)).collect();
+    let old = [(); 20].map(|()| at(START + 1, "a"));
+    old.iter().for_each(|operation| bench.run(operation, 1));
+    bench.set(START + retention + 100);
+    for _ in 0..100 {
+        bench.run_and_acknowledge(&at(START + retention, "b"));
+    }
+    // Those that run do not keep the others.
+    assert_eq!(bench.store.table().records(), 20);
+    for (operation, fence) in long.iter().zip(fences) {
+        let outcome = Outcome { bytes: Bytes::new(), schema: operation.schema.hash() };
+        assert_eq!(now(bench.store.seal(&operation.key, fence, outcome.clone())), Ok(outcome));
+        assert_eq!(bench.admit(operation), Ok(Admission::Expired));
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_runs_nothing_twice() {
+    let bench = Bench::new(StoreLimits::default());
+    let year = 365 * 24 * 3600;
+    let before: Vec<_> = (0..8).map(|_| at(START, "a")).collect();
+    before.iter().for_each(|operation| bench.run(operation, 10));
+    // Ahead: the records go. And back: their ids look young again.
+    bench.set(START + year);
+    for _ in 0..20 {
+        bench.grant(&at(START + year, "b"));
+    }
+    bench.set(START + 1);
+    for operation in &before {
+        assert_eq!(bench.admit(operation), Ok(Admission::Expired));
+    }
+    // And the store goes on: what is made from now on runs.
+    bench.run(&at(START + 1, "a"), 10);
+    assert_eq!(bench.admit(&at(START + year, "b")), Ok(Admission::Expired));
+    // Back: ids of the past that was the future.
+    bench.set(START - year);
+    assert_eq!(bench.admit(&at(START, "c")), Ok(Admission::Expired));
+}
+
+#[test]
+fn ids_are_good_up_to_the_slack_and_the_retention() {
+    let limits = StoreLimits::default();
+    let (retention, slack) = (limits.retention.as_secs(), limits.clock_slack.as_secs());
+    let bench = Bench::new(limits);
+    bench.grant(&at(START + slack, "a"));
+    assert_eq!(bench.admit(&at(START + slack + 1, "a")), Ok(Admission::Expired));
+    bench.grant(&at(START - retention, "a"));
+    assert_eq!(bench.admit(&at(START - retention - 1, "a")), Ok(Admission::Expired));
+}
+
+#[test]
+fn usage_returns_to_nothing() {
+    let bench = Bench::new(StoreLimits { max_tombstones: 0, ..StoreLimits::default() });
+    for number in 0..50 {
+        let operation = at(START, &format!("principal {number}"));
+        match number % 3 {
+            0 => bench.run_and_acknowledge(&operation),
+            1 => {
+                let fence = bench.grant(&operation);
+                now(bench.store.release(&operation.key, fence)).expect("released");
+            }
+            _ => {
+                let again = NewOperation { policy: RetryPolicy::IDEM_PERSIST, ..operation };
+                for _ in 0..3 {
+                    let fence = bench.grant(&again);
+                    now(bench.store.give_up(&again.key, fence)).expect("given up");
+                }
+                bench.run_and_acknowledge(&again);
+            }
+        }
+    }
+    let table = bench.store.table();
+    assert_eq!((table.records(), table.bytes(), table.tombstones(), table.principals()), (0, 0, 0, 0));
+}
+
+#[test]
+fn the_system_clock_is_the_default() {
+    let operation = at(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs(), "a");
+    assert!(matches!(now(MemoryStore::new().admit(&operation)), Ok(Admission::Granted(_))));
+}
