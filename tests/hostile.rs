@@ -757,7 +757,7 @@ async fn a_second_reply_is_named_and_the_first_stands() {
 async fn replies_that_are_none_are_invalid_responses() {
     let (client, mut server) = lured(raw::LIMITS).await;
     let payloads: [&[u8]; 9] =
-        [&[], &[0], &[0, 1, 2], &[2], &[1], &[1, 99], &[1, 2, 0xff], &[1, 9], &[0, 0xff, 0xff, 0xff]];
+        [&[], &[0], &[0, 1, 2], &[2], &[1], &[1, 99], &[1, 2, 0xff], &[1, 13], &[0, 0xff, 0xff, 0xff]];
     for (n, payload) in payloads.into_iter().enumerate() {
         let call = tokio::spawn(client.echo(4).into_future());
         server.read_kind(raw::CALL).await;

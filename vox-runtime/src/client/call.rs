@@ -128,9 +128,9 @@ impl<T, E> Call<T, E> {
     }
 
     /// By when the call must be answered.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, now: Instant) -> Option<Instant> {
         let default = self.channels.is_empty().then_some(self.caller.shared().limits.call_timeout);
-        let own = self.timeout.or(self.method.timeout).or(default).and_then(|timeout| now().checked_add(timeout));
+        let own = self.timeout.or(self.method.timeout).or(default).and_then(|timeout| now.checked_add(timeout));
         crate::proto::earlier(own, self.scope.deadline)
     }
 
@@ -222,11 +222,12 @@ impl<T, E> Future for CallFuture<T, E> {
             CallState::New => match this.check() {
                 Some(fault) => Poll::Ready(Err(VoxError::NotSent(fault))),
                 None => {
-                    this.deadline = this.call.deadline();
-                    this.poll_send(cx, None)
+                    let now = now();
+                    this.deadline = this.call.deadline(now);
+                    this.poll_send(cx, now, None)
                 }
             },
-            CallState::Queued(ticket) => this.poll_send(cx, Some(ticket)),
+            CallState::Queued(ticket) => this.poll_send(cx, now(), Some(ticket)),
             CallState::InFlight(token, _) => this.poll_reply(cx, token),
             CallState::Done => panic!("a call was polled after it was done"),
         };
@@ -267,8 +268,7 @@ impl<T, E> CallFuture<T, E> {
         None
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, ticket: Option<u64>) -> Poll<Result<T, VoxError<E>>> {
-        let now = now();
+    fn poll_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Poll<Result<T, VoxError<E>>> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.leave_queue();
             return Poll::Ready(Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
@@ -311,13 +311,12 @@ impl<T, E> CallFuture<T, E> {
                 Gate::Open => {}
             }
             let token = state.waiters.insert(Waiter::Waiting(Some(cx.waker().clone())));
-            let halves: Vec<Token> = channels.iter().map(|given| state.endpoints.insert(given.endpoint())).collect();
-            let call = NewCall {
-                method: method.id,
-                deadline,
-                metadata: std::mem::take(metadata),
-                channels: channels.iter().map(|given| given.direction).zip(halves.iter().copied()).collect(),
-            };
+            let mut halves = Vec::new();
+            for given in channels.iter() {
+                halves.push((given.direction, state.endpoints.insert(given.endpoint())));
+            }
+            let metadata = std::mem::take(metadata);
+            let call = NewCall { method: method.id, deadline, metadata, channels: halves.clone() };
             let Some((request, ids)) = state.session.call(now, connection, token, call, payload) else {
                 state.waiters.remove(token);
                 return Send::Closed("the connection is closed".to_owned());
@@ -325,8 +324,10 @@ impl<T, E> CallFuture<T, E> {
             if let Some(ticket) = ticket {
                 state.dequeue(connection, ticket);
             }
-            let bound =
-                channels.drain(..).zip(ids).zip(halves).map(|((given, id), token)| (given, id, token)).collect();
+            let mut bound = Vec::new();
+            for ((given, id), (_, half)) in channels.drain(..).zip(ids).zip(halves) {
+                bound.push((given, id, half));
+            }
             Send::Sent(token, request, bound)
         })
     }

@@ -69,14 +69,18 @@ impl Hosting {
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
         let span = server_span(shared, &request);
-        let memory = self.methods.get_mut(&method).and_then(|pace| pace.kept.pop());
+        let mut pace = self.methods.get_mut(&method);
+        let memory = pace.as_mut().and_then(|pace| pace.kept.pop());
         let dispatcher = shared.router.get(request.service);
         let Hosted(Some(future)) = dispatcher.dispatch(Incoming::new(Arc::clone(shared), request, memory)) else {
             // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
             return;
         };
         let mut task = HandlerTask { future: Some(future), shared: Arc::clone(shared), connection, id, scope, span };
-        let pace = self.methods.entry(method).or_default();
+        let pace = match pace {
+            Some(pace) => pace,
+            None => self.methods.entry(method).or_default(),
+        };
         if pace.in_place() {
             let before = *clock;
             let polled = Pin::new(&mut task).poll(cx);

@@ -90,6 +90,13 @@ pub(crate) enum OpenWaiter {
     Done(Result<ConnectionId, Refusal>),
 }
 
+/// A request to host.
+pub(super) struct Next {
+    pub(super) request: Request,
+    /// No other waits. Only the driver, by reading, makes more.
+    pub(super) last: bool,
+}
+
 /// Who writes what a change put into the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flush {
@@ -173,7 +180,15 @@ impl Shared {
 
 impl State {
     /// Drains the session.
+    #[inline]
     pub(super) fn settle(&mut self, router: &Router) {
+        // Most changes ask for nothing.
+        if self.session.has_outputs() || self.outbox_full {
+            self.settle_outputs(router);
+        }
+    }
+
+    fn settle_outputs(&mut self, router: &Router) {
         let mut room = 0;
         while let Some(output) = self.session.poll_output() {
             match output {
@@ -292,8 +307,9 @@ impl State {
     }
 
     /// The next request to host. None while the outbox is full: whoever reads no replies gets no more made.
-    pub(super) fn next_request(&mut self) -> Option<Request> {
-        if self.may_host() { self.requests.pop_front() } else { None }
+    pub(super) fn next_request(&mut self) -> Option<Next> {
+        let request = if self.may_host() { self.requests.pop_front() } else { None };
+        Some(Next { request: request?, last: self.requests.is_empty() })
     }
 
     pub(super) fn may_host(&self) -> bool {
@@ -382,6 +398,13 @@ impl State {
         crate::proto::earlier(self.session.poll_timeout(), self.queue_deadline)
     }
 
+    /// Whether the driver's timer fires no later than [`next_timeout`](Self::next_timeout). Says no where that is not
+    /// plain at a glance.
+    pub(super) fn is_armed_in_time(&self) -> bool {
+        let soonest = crate::proto::earlier(self.session.no_timeout_before(), self.queue_deadline);
+        soonest.is_none_or(|soonest| self.armed.is_some_and(|armed| armed <= soonest))
+    }
+
     /// When a link that takes nothing counts as lost. A limit past the end of time is never reached.
     pub(super) fn stall_due(&self, limits: &Limits) -> Option<Instant> {
         self.stalled.filter(|_| self.session.end_reason().is_none())?.checked_add(limits.write_stall)
@@ -391,8 +414,8 @@ impl State {
         if self.driver_awake {
             return;
         }
-        let timeout = self.next_timeout();
-        let sooner = timeout.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
+        let is_sooner = |at| self.armed.is_none_or(|armed| at < armed);
+        let sooner = !self.is_armed_in_time() && self.next_timeout().is_some_and(is_sooner);
         let broken = self.link_error.is_some() || self.session.end_reason().is_some();
         if sooner || broken || self.unwatched || self.may_write() || self.may_host() {
             // Once woken it will look at everything; until then nobody need wake it again.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
-use super::shared::{Flush, Shared};
+use super::shared::{Flush, Next, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::{EndReason, ProtocolViolation, Rule};
-use crate::proto::{Request, earlier};
+use crate::proto::earlier;
 use crate::wire::LENGTH_BYTES;
 
 /// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
@@ -36,9 +36,13 @@ pub(super) struct Driver {
     appetite: usize,
     hosting: Hosting,
     sleep: Pin<Box<Sleep>>,
+    /// The task's own, as everybody else knows it.
+    waker: Waker,
     /// The timer may know another waker.
     waker_is_new: bool,
-    /// The session has ended; until when its last words may take.
+    /// The session has ended.
+    over: bool,
+    /// Until when its last words may take.
     lingering: Option<Instant>,
     shut_down: bool,
     /// The link gives nothing more.
@@ -61,22 +65,23 @@ impl Driver {
             appetite: READ_MIN,
             hosting: Hosting::default(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            waker: Waker::noop().clone(),
             waker_is_new: true,
+            over: false,
             lingering: None,
             shut_down: false,
             deaf: false,
         }
     }
 
+    /// Makes the task's waker known, where it is another than before.
     fn begin_turn(&mut self, waker: &Waker) {
-        let mut state = self.shared.lock();
-        state.driver_awake = true;
-        if state.driver.will_wake(waker) {
+        if self.waker.will_wake(waker) {
             return;
         }
-        state.driver = waker.clone();
-        drop(state);
+        self.waker = waker.clone();
         self.waker_is_new = true;
+        self.shared.lock().driver = waker.clone();
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).waker = waker.clone();
     }
 
@@ -141,6 +146,8 @@ impl Driver {
             let Self { shared, buffer, .. } = self;
             let clock = now();
             let (more, first) = shared.change(|state| {
+                // Whatever this asks for is seen to at the end of the turn.
+                state.driver_awake = true;
                 let more = handle_frames(&mut state.session, clock, buffer, shared.limits.max_message_bytes);
                 state.settle(&shared.router);
                 (more, state.next_request())
@@ -153,29 +160,23 @@ impl Driver {
     }
 
     /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room.
-    fn host(&mut self, mut next: Option<Request>, mut clock: Instant, cx: &mut Context<'_>) {
-        while let Some(request) = next {
+    fn host(&mut self, mut next: Option<Next>, mut clock: Instant, cx: &mut Context<'_>) {
+        while let Some(Next { request, last }) = next {
             self.hosting.host(&self.shared, request, &mut clock, cx);
-            next = self.shared.lock().next_request();
+            next = if last { None } else { self.shared.lock().next_request() };
         }
     }
 
-    /// Writes what there is to write. `true`: the session has ended.
-    fn flush(&self) -> bool {
-        let mut state = self.shared.lock();
-        let over = state.session.end_reason().is_some();
-        if state.may_write() || matches!(state.writing, Writing::Blocked(_)) {
-            let batch = state.begin_write();
-            drop(state);
-            self.shared.write(batch, Flush::Driver);
-        }
-        over
-    }
-
-    /// Looks at what others left, and sets the timer. `true`: there is something to do at once.
+    /// Writes what there is to write, looks at what others left, and sets the timer. `true`: there is something to
+    /// do at once.
     fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
         let Self { shared, sleep, lingering, .. } = self;
-        let mut state = shared.lock();
+        let (mut state, wrote) = flush(shared);
+        let over = state.session.end_reason().is_some();
+        if over && (wrote || lingering.is_none()) {
+            self.over = true;
+            return true;
+        }
         let fired = state.armed.is_some() && sleep.is_elapsed();
         if fired || state.link_error.is_some() {
             if fired {
@@ -191,10 +192,14 @@ impl Driver {
             self.host(waiting, now(), cx);
             return true;
         }
-        if state.may_write() || state.unwatched || (state.session.end_reason().is_some() && lingering.is_none()) {
+        if state.may_write() || state.unwatched {
             return true;
         }
         state.driver_awake = false;
+        let watched = lingering.is_some() || state.stalled.is_some() || self.waker_is_new;
+        if !watched && state.is_armed_in_time() {
+            return false;
+        }
         let due = earlier(earlier(state.next_timeout(), state.stall_due(&shared.limits)), *lingering);
         let Some(due) = due else { return false };
         // A timer that is set too early fires for nothing once; setting it anew for every frame would cost more.
@@ -263,8 +268,7 @@ impl Future for Driver {
             cx.waker().wake_by_ref();
         }
         loop {
-            let over = this.flush();
-            if over && this.poll_over(cx).is_ready() {
+            if this.over && this.poll_over(cx).is_ready() {
                 return Poll::Ready(());
             }
             if !this.end_turn(cx) {
@@ -285,6 +289,22 @@ impl Drop for Driver {
         let io: Box<dyn AsyncWrite + Send + Unpin> = Box::new(tokio::io::sink());
         let _link = std::mem::replace(&mut self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).io, io);
     }
+}
+
+/// Writes what there is to write, and says whether there was something.
+fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
+    let mut state = shared.lock();
+    // Whatever others ask for from here on is seen to before the turn ends.
+    state.driver_awake = true;
+    if !state.may_write() && !matches!(state.writing, Writing::Blocked(_)) {
+        return (state, false);
+    }
+    let batch = state.begin_write();
+    drop(state);
+    shared.write(batch, Flush::Driver);
+    let state = shared.lock();
+    let wrote = !matches!(state.writing, Writing::Blocked(_));
+    (state, wrote)
 }
 
 /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.

@@ -99,15 +99,15 @@ impl Calling {
         fx: &mut Effects,
     ) -> (RequestId, Vec<ChannelId>) {
         let request: RequestId = self.requests.allocate();
-        let mut opens = Vec::new();
+        let (mut opens, mut ids) = (Vec::new(), Vec::new());
         for (direction, channel_token) in call.channels {
             let id: ChannelId = self.channel_ids.allocate();
             self.highest_channel = id.0;
             let sends = direction == ChannelDirection::CallerSends;
             self.channels.open_live(id, request, sends, channel_token, windows);
             opens.push(ChannelOpen { id, direction });
+            ids.push(id);
         }
-        let ids = opens.iter().map(|open| open.id).collect();
         let head = CallHead {
             connection: self.id,
             request,

@@ -120,6 +120,11 @@ impl Session {
         self.fx.outputs.pop_front()
     }
 
+    /// Whether [`poll_output`](Self::poll_output) has something to give.
+    pub(crate) fn has_outputs(&self) -> bool {
+        !self.fx.outputs.is_empty()
+    }
+
     /// Whether there is anything to take.
     pub(crate) fn has_output(&self) -> bool {
         !self.is_detached() && (!self.fx.outbox.is_empty() || self.must_acknowledge())
@@ -270,6 +275,7 @@ impl Session {
         self.end(EndReason::PeerViolation(violation.clone().into()));
     }
 
+    #[inline]
     fn on_frame(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolViolation> {
         match frame {
             Frame::Call { head, payload } => self.on_call(now, head, payload),

@@ -1,7 +1,11 @@
 //! A request on its way to its handler.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
 
 use super::args::{Args, InvalidArgs};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
@@ -67,7 +71,7 @@ impl Slot {
         Fut: Future<Output = Result<Answer<K>, InvalidArgs>> + Send + 'static,
     {
         let Self { shared, connection, request, memory } = self;
-        let future = handle(shared, connection, request, handler);
+        let future = Handling { shared: Some(shared), connection, request, handler };
         Hosted(Some(match memory {
             Some(mut memory) => {
                 memory.set(future);
@@ -129,13 +133,32 @@ impl<K> std::fmt::Debug for Answer<K> {
     }
 }
 
-async fn handle<K>(
-    shared: Arc<Shared>,
-    connection: ConnectionId,
-    request: RequestId,
-    handler: impl Future<Output = Result<Answer<K>, InvalidArgs>>,
-) {
-    let answer = handler.await;
+pin_project! {
+    /// A handler and what becomes of its answer. Written out: an `async fn` would keep room for the handler twice.
+    struct Handling<F> {
+        // `None` once it is answered.
+        shared: Option<Arc<Shared>>,
+        connection: ConnectionId,
+        request: RequestId,
+        #[pin]
+        handler: F,
+    }
+}
+
+impl<K, F: Future<Output = Result<Answer<K>, InvalidArgs>>> Future for Handling<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let answer = ready!(this.handler.poll(cx));
+        if let Some(shared) = this.shared.take() {
+            answered(&shared, *this.connection, *this.request, answer);
+        }
+        Poll::Ready(())
+    }
+}
+
+fn answered<K>(shared: &Shared, connection: ConnectionId, request: RequestId, answer: Result<Answer<K>, InvalidArgs>) {
     let (outcome, _kept) = match answer {
         Ok(Answer { payload, kept }) => (payload.map_err(Failure::InvalidResponse), Some(kept)),
         Err(invalid) => (Err(Failure::InvalidPayload(invalid.to_string())), None),

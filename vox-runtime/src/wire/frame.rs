@@ -305,6 +305,7 @@ impl Frame {
     }
 
     /// Reads the body of one frame, its length removed.
+    #[inline]
     pub(crate) fn parse(mut body: Bytes, limits: &Limits) -> Result<Self, ProtocolViolation> {
         let mut reader = Reader::new(&body);
         let code = reader.byte("kind")?;
@@ -362,6 +363,7 @@ impl Frame {
 }
 
 impl CallHead {
+    #[inline]
     fn read(r: &mut Reader<'_>, limits: &Limits) -> Result<Self, ProtocolViolation> {
         let connection = connection(r)?;
         let request = request(r)?;
@@ -428,10 +430,12 @@ pub(crate) fn read_refusal(r: &mut Reader<'_>) -> Result<Refusal, ProtocolViolat
     Ok(Refusal::new(code, r.reason("reason")?))
 }
 
+#[inline]
 fn connection(r: &mut Reader<'_>) -> Result<ConnectionId, ProtocolViolation> {
     r.varint("connection").map(ConnectionId)
 }
 
+#[inline]
 fn request(r: &mut Reader<'_>) -> Result<RequestId, ProtocolViolation> {
     r.varint("request").map(RequestId)
 }

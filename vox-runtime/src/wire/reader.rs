@@ -29,6 +29,7 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.at
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self, what: &str) -> Read<u8> {
         let Some(&byte) = self.bytes.get(self.at) else {
             return Err(self.fault(what, "the frame ends before it"));
@@ -38,7 +39,25 @@ impl<'a> Reader<'a> {
     }
 
     /// A variable-length integer: at most ten bytes, no bits past the 64th.
+    #[inline]
     pub(crate) fn varint(&mut self, what: &str) -> Read<u64> {
+        // Ids, lengths and timeouts are mostly of one to four bytes, and mostly more bytes follow: those are read at once.
+        let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<4>()) else {
+            return self.long_varint(what);
+        };
+        let word = u32::from_le_bytes(*word);
+        let last = (!word & 0x8080_8080).trailing_zeros();
+        if last == u32::BITS {
+            return self.long_varint(what);
+        }
+        self.at += (last as usize + 1) / 8;
+        let kept = word & (u32::MAX >> (31 - last));
+        let value = (kept & 0x7f) | (kept >> 1 & 0x3f80) | (kept >> 2 & 0x1f_c000) | (kept >> 3 & 0xfe0_0000);
+        Ok(u64::from(value))
+    }
+
+    #[cold]
+    fn long_varint(&mut self, what: &str) -> Read<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte(what)?;
@@ -58,6 +77,7 @@ impl<'a> Reader<'a> {
         u32::try_from(value).map_err(|_| self.fault(what, "an integer past 32 bits"))
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, len: u64, what: &str) -> Read<&'a [u8]> {
         if len > self.remaining() as u64 {
             return Err(self.fault(what, "longer than the frame"));
@@ -67,6 +87,7 @@ impl<'a> Reader<'a> {
         Ok(&self.bytes[start..self.at])
     }
 
+    #[inline]
     pub(crate) fn fixed<const N: usize>(&mut self, what: &str) -> Read<[u8; N]> {
         let mut out = [0; N];
         out.copy_from_slice(self.take(N as u64, what)?);
@@ -132,7 +153,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[cold]
     pub(crate) fn fault(&self, what: &str, fault: &str) -> ProtocolViolation {
         ProtocolViolation::new(Rule::MalformedFrame, format!("{what} at byte {}: {fault}", self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_integers_are_read_alike() {
+        let ends = (0..64).flat_map(|bits| [(1u64 << bits) - 1, 1 << bits, (1 << bits) + 1]);
+        for value in ends.chain([u64::MAX]) {
+            let mut bytes = Vec::new();
+            super::super::put_varint(&mut bytes, value);
+            let len = bytes.len();
+            for more in 0..4 {
+                let mut reader = Reader::new(&bytes);
+                assert_eq!((reader.varint("it"), reader.position()), (Ok(value), len), "{value} and {more} bytes more");
+                bytes.push(0xff);
+            }
+        }
     }
 }

@@ -16,6 +16,18 @@ impl Session {
         earlier(self.deadline, link)
     }
 
+    /// A time before which [`handle_timeout`](Self::handle_timeout) is not due, which costs less to know than when it is.
+    pub(crate) fn no_timeout_before(&self) -> Option<Instant> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let keepalive = match self.probed {
+            Some(at) => at.checked_add(self.limits.keepalive_timeout),
+            None => self.last_heard.checked_add(self.limits.keepalive.min(self.limits.idle_keepalive)),
+        };
+        earlier(self.deadline, keepalive)
+    }
+
     /// When the peer is probed next, or given up. A limit past the end of time is never reached.
     fn keepalive_due(&self) -> Option<Instant> {
         match self.probed {
