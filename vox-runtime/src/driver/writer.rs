@@ -23,7 +23,7 @@ pub(super) struct Writer {
 /// Where the writing stands.
 #[derive(Debug)]
 pub(super) enum Writing {
-    /// Nobody writes. The batch is empty and keeps a spare buffer.
+    /// Nobody writes. The batch is empty and keeps a buffer.
     Idle(Batch),
     /// Somebody does, and will look again before it stops.
     Busy,
@@ -121,9 +121,12 @@ fn poll_write(
     cx: &mut Context<'_>,
     batch: &Batch,
 ) -> Poll<io::Result<usize>> {
+    if let Some(slice) = batch.lone() {
+        return io.poll_write(cx, slice);
+    }
     let mut slices = batch.slices();
     let first = slices.next().unwrap_or_default();
-    if batch.len() == 1 || !io.is_write_vectored() {
+    if !io.is_write_vectored() {
         return io.poll_write(cx, first);
     }
     let mut vector = [IoSlice::new(first); SLICES];

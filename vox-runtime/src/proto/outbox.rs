@@ -181,7 +181,7 @@ impl Outbox {
         }
     }
 
-    /// Moves everything into `batch`, whose spare buffer becomes the new tail.
+    /// Moves everything into `batch`, whose last buffer, if it is written, becomes the new tail.
     pub(crate) fn take(&mut self, batch: &mut Batch) {
         self.run = None;
         self.taken = self.end;
@@ -194,11 +194,7 @@ impl Outbox {
             }
             kept.copy(&self.tail);
         }
-        batch.segments.append(&mut self.sealed);
-        if !self.tail.is_empty() {
-            let spare = std::mem::take(&mut batch.spare);
-            batch.segments.push_back(Segment::Own(std::mem::replace(&mut self.tail, spare)));
-        }
+        batch.add(&mut self.sealed, &mut self.tail);
     }
 
     /// Drops what was not taken: nothing more is to be written. And what is kept: nothing is written again.
@@ -222,34 +218,50 @@ impl Outbox {
     }
 }
 
-/// Segments on their way into the link.
+/// Bytes on their way into the link.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     segments: VecDeque<Segment>,
-    /// How much of the first segment is written.
+    /// What comes last, and mostly alone. Empty, it is the memory for the next.
+    tail: Vec<u8>,
+    /// How much of the first of all these is written.
     at: usize,
-    spare: Vec<u8>,
 }
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.tail.is_empty() && self.segments.is_empty()
+    }
+
+    /// Takes up what comes after everything in it.
+    fn add(&mut self, sealed: &mut VecDeque<Segment>, tail: &mut Vec<u8>) {
+        if !self.tail.is_empty() && !(sealed.is_empty() && tail.is_empty()) {
+            self.segments.push_back(Segment::Own(std::mem::take(&mut self.tail)));
+        }
+        if !sealed.is_empty() {
+            self.segments.append(sealed);
+        }
+        if !tail.is_empty() {
+            std::mem::swap(&mut self.tail, tail);
+        }
     }
 
     /// The unwritten parts, first to last.
     pub(crate) fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        let first = self.segments.front().map(|segment| &segment.as_slice()[self.at..]);
-        first.into_iter().chain(self.segments.iter().skip(1).map(Segment::as_slice))
+        let last = (!self.tail.is_empty()).then_some(self.tail.as_slice());
+        let mut at = self.at;
+        let parts = self.segments.iter().map(Segment::as_slice).chain(last);
+        parts.map(move |part| &part[std::mem::take(&mut at)..])
     }
 
-    /// How many segments there are.
-    pub(crate) fn len(&self) -> usize {
-        self.segments.len()
+    /// The one unwritten part, where there is one.
+    pub(crate) fn lone(&self) -> Option<&[u8]> {
+        self.segments.is_empty().then(|| &self.tail[self.at..])
     }
 
     /// `len` bytes were written.
     pub(crate) fn advance(&mut self, mut len: usize) {
-        while let Some(first) = self.segments.front_mut() {
+        while let Some(first) = self.segments.front() {
             let left = first.as_slice().len() - self.at;
             if len < left {
                 self.at += len;
@@ -257,10 +269,14 @@ impl Batch {
             }
             len -= left;
             self.at = 0;
-            let Some(Segment::Own(mut used)) = self.segments.pop_front() else { continue };
-            if used.capacity() <= KEEP && used.capacity() > self.spare.capacity() {
-                used.clear();
-                self.spare = used;
+            self.segments.pop_front();
+        }
+        self.at += len;
+        if self.at >= self.tail.len() {
+            self.at = 0;
+            self.tail.clear();
+            if self.tail.capacity() > KEEP {
+                self.tail = Vec::new();
             }
         }
     }
