@@ -235,7 +235,8 @@ impl Batch {
 
     /// Takes up what comes after everything in it.
     fn add(&mut self, sealed: &mut VecDeque<Segment>, tail: &mut Vec<u8>) {
-        if !self.tail.is_empty() && !(sealed.is_empty() && tail.is_empty()) {
+        let is_more = !sealed.is_empty() || !tail.is_empty();
+        if is_more && !self.tail.is_empty() {
             self.segments.push_back(Segment::Own(std::mem::take(&mut self.tail)));
         }
         if !sealed.is_empty() {
