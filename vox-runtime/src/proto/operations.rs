@@ -1,0 +1,317 @@
+//! The live operations: which attempts share one, whether its handler runs, and what each attempt is answered.
+//!
+//! An operation is live from its first attempt until its outcome is final. The store is asked before its handler starts and
+//! again before anybody is answered; both are effects, whose results come back as inputs. Nothing is remembered here of an
+//! operation that is over: the store knows.
+//!
+//! What always holds: an attempt gets exactly one answer; an outcome is answered only once it is sealed; while an operation is
+//! live, its handler runs at most once; whoever leaves, leaves alone.
+//!
+//! `R` is whatever starts a handler. It comes with an attempt and is given back, once, to be run.
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::error::Ran;
+use crate::ids::{ConnectionId, RequestId};
+use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
+use crate::wire::Failure;
+
+/// One request of one session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Attempt {
+    pub(crate) session: u64,
+    pub(crate) connection: ConnectionId,
+    pub(crate) request: RequestId,
+}
+
+/// Which wait for another process's handler: an answer to an earlier one comes too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Round(u64);
+
+/// The store did not do what it was asked; why is in the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoreFailed;
+
+/// What an attempt is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The sealed response.
+    Outcome(Bytes),
+    Failure(Failure),
+}
+
+/// How an operation's handler ended.
+#[derive(Debug)]
+pub(crate) enum OperationEnd {
+    /// It returned, or its response could not be encoded: this is the response, and it is to be kept.
+    Returned(Outcome),
+    /// It was never started: the operation may be tried anew.
+    Refused(Failure),
+    /// It panicked, or was aborted: there is no outcome and never will be.
+    Broken(Failure),
+}
+
+/// What the operations want done.
+#[derive(Debug)]
+pub(crate) enum Errand<R> {
+    /// Ask the store to admit it; `admitted` says what came of it.
+    Admit(NewOperation),
+    /// Another process runs it. After a while, longer each time, call `ask_again`.
+    Wait { key: OperationKey, round: Round, times: u32 },
+    /// Run its handler; `handler_ended` says how it ended. `detached`: the attempt that it came with is gone.
+    Run { operation: NewOperation, fence: Fence, attempt: Attempt, runnable: R, detached: bool },
+    /// End the handler that came with this attempt.
+    Abort(Attempt),
+    /// Ask the store to make this outcome final; `sealed` says what is.
+    Seal { key: OperationKey, fence: Fence, outcome: Outcome },
+    /// Ask the store to take the admission back; then `let_go`.
+    Release { key: OperationKey, fence: Fence },
+    /// Tell the store that there will be no outcome; then `let_go`.
+    GiveUp { key: OperationKey, fence: Fence },
+    /// Reply. `runs_on`: the handler that came with this attempt has not ended.
+    Answer { attempt: Attempt, answer: Answer, runs_on: bool },
+    /// The handler that came with this attempt, which was answered before, has ended.
+    Over(Attempt),
+}
+
+/// All live operations, by key.
+#[derive(Debug)]
+pub(crate) struct Operations<R> {
+    live: BTreeMap<OperationKey, Live<R>>,
+    errands: VecDeque<Errand<R>>,
+    rounds: u64,
+}
+
+#[derive(Debug)]
+struct Live<R> {
+    operation: NewOperation,
+    /// Whose handler it is that runs, or will.
+    origin: Attempt,
+    /// `None` once it runs.
+    runnable: Option<R>,
+    /// Who gets the answer.
+    waiting: Vec<Attempt>,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Phase {
+    /// The store was asked.
+    Admitting {
+        times: u32,
+    },
+    /// Another process runs it.
+    Elsewhere {
+        round: Round,
+        times: u32,
+    },
+    Running(Fence),
+    /// Nobody waits any more for a handler that does not run on alone; it was told to end.
+    Aborting(Fence, Failure),
+    Sealing(Fence),
+    /// The store was told that there will be no outcome. Unless it knows of one, whoever waits gets this.
+    LettingGo(Failure),
+}
+
+impl<R> Default for Operations<R> {
+    fn default() -> Self {
+        Self { live: BTreeMap::new(), errands: VecDeque::new(), rounds: 0 }
+    }
+}
+
+impl<R> Operations<R> {
+    /// What there is to do next.
+    pub(crate) fn poll_errand(&mut self) -> Option<Errand<R>> {
+        self.errands.pop_front()
+    }
+
+    /// How many operations are live.
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Whether the operation is live.
+    pub(crate) fn is_live(&self, key: &OperationKey) -> bool {
+        self.live.contains_key(key)
+    }
+
+    /// An attempt arrived.
+    pub(crate) fn attempt(&mut self, attempt: Attempt, operation: NewOperation, runnable: R) {
+        if let Some(live) = self.live.get_mut(&operation.key) {
+            if live.operation.method == operation.method && live.operation.digest == operation.digest {
+                live.waiting.push(attempt);
+            } else {
+                let answer = Answer::Failure(Failure::OperationConflict);
+                self.errands.push_back(Errand::Answer { attempt, answer, runs_on: false });
+            }
+            return;
+        }
+        self.errands.push_back(Errand::Admit(operation.clone()));
+        let live = Live {
+            origin: attempt,
+            runnable: Some(runnable),
+            waiting: vec![attempt],
+            phase: Phase::Admitting { times: 0 },
+            operation,
+        };
+        self.live.insert(live.operation.key.clone(), live);
+    }
+
+    /// The store answered an `Admit`.
+    pub(crate) fn admitted(&mut self, key: &OperationKey, admission: Result<Admission, StoreFailed>) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let Phase::Admitting { times } = live.phase else { return };
+        let answer = match admission {
+            Ok(Admission::Granted(fence)) => return self.granted(key, fence),
+            Ok(Admission::Running) if live.waiting.is_empty() => {
+                self.live.remove(key);
+                return;
+            }
+            Ok(Admission::Running) => {
+                self.rounds += 1;
+                let round = Round(self.rounds);
+                live.phase = Phase::Elsewhere { round, times: times + 1 };
+                self.errands.push_back(Errand::Wait { key: key.clone(), round, times });
+                return;
+            }
+            Ok(Admission::Replay(outcome)) => Answer::Outcome(outcome.bytes),
+            Ok(Admission::Conflict) => Answer::Failure(Failure::OperationConflict),
+            Ok(Admission::Indeterminate) => Answer::Failure(Failure::Indeterminate),
+            Ok(Admission::Expired) => Answer::Failure(Failure::OperationExpired),
+            Err(StoreFailed) => Answer::Failure(Failure::StoreUnavailable(Ran::No)),
+        };
+        self.finish(key, &answer);
+    }
+
+    fn granted(&mut self, key: &OperationKey, fence: Fence) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        if live.waiting.is_empty() && !live.runs_on_alone() {
+            live.phase = Phase::LettingGo(Failure::Cancelled);
+            return self.errands.push_back(Errand::Release { key: key.clone(), fence });
+        }
+        let Some(runnable) = live.runnable.take() else { return };
+        live.phase = Phase::Running(fence);
+        self.errands.push_back(Errand::Run {
+            operation: live.operation.clone(),
+            fence,
+            attempt: live.origin,
+            runnable,
+            detached: !live.waiting.contains(&live.origin),
+        });
+    }
+
+    /// The time of a `Wait` is over.
+    pub(crate) fn ask_again(&mut self, key: &OperationKey, over: Round) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        if let Phase::Elsewhere { round, times } = live.phase
+            && round == over
+        {
+            live.phase = Phase::Admitting { times };
+            self.errands.push_back(Errand::Admit(live.operation.clone()));
+        }
+    }
+
+    /// The handler has ended. The first end under a fence counts.
+    pub(crate) fn handler_ended(&mut self, key: &OperationKey, fence: Fence, end: OperationEnd) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let aborted = match &live.phase {
+            Phase::Running(running) if *running == fence => None,
+            Phase::Aborting(running, failure) if *running == fence => Some(failure.clone()),
+            _ => return,
+        };
+        let key = key.clone();
+        // What returned in spite of an abort has an outcome like any other.
+        match (end, aborted) {
+            (OperationEnd::Returned(outcome), _) => {
+                live.phase = Phase::Sealing(fence);
+                self.errands.push_back(Errand::Seal { key, fence, outcome });
+            }
+            (OperationEnd::Refused(failure), _) => {
+                live.phase = Phase::LettingGo(failure);
+                self.errands.push_back(Errand::Release { key, fence });
+            }
+            (OperationEnd::Broken(failure), aborted) => {
+                live.phase = Phase::LettingGo(aborted.unwrap_or(failure));
+                self.errands.push_back(Errand::GiveUp { key, fence });
+            }
+        }
+    }
+
+    /// The store answered a `Seal`: with what is sealed, whoever sealed it.
+    pub(crate) fn sealed(&mut self, key: &OperationKey, sealed: Result<Outcome, StoreFailed>) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let Phase::Sealing(fence) = live.phase else { return };
+        match sealed {
+            Ok(outcome) => self.finish(key, &Answer::Outcome(outcome.bytes)),
+            Err(StoreFailed) => {
+                // Without a word to the store the operation would count as running for as long as this process lives.
+                live.phase = Phase::LettingGo(Failure::StoreUnavailable(Ran::Unknown));
+                self.errands.push_back(Errand::GiveUp { key: key.clone(), fence });
+            }
+        }
+    }
+
+    /// The store answered a `Release` or a `GiveUp`, well or not. `sealed`: the handler had sealed an outcome itself.
+    pub(crate) fn let_go(&mut self, key: &OperationKey, sealed: Option<Outcome>) {
+        let Some(Live { phase: Phase::LettingGo(failure), .. }) = self.live.get(key) else { return };
+        let answer = match sealed {
+            Some(outcome) => Answer::Outcome(outcome.bytes),
+            None => Answer::Failure(failure.clone()),
+        };
+        self.finish(key, &answer);
+    }
+
+    /// An attempt's caller cancelled it, ran out of time, or is gone. It alone is answered so.
+    pub(crate) fn attempt_gone(&mut self, key: &OperationKey, attempt: Attempt, why: Failure) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let Some(place) = live.waiting.iter().position(|waiting| *waiting == attempt) else { return };
+        if let Phase::Running(fence) = live.phase
+            && live.waiting.len() == 1
+            && !live.runs_on_alone()
+        {
+            // It is answered once the handler has ended: until then it takes the room that its caller was given.
+            live.phase = Phase::Aborting(fence, why);
+            return self.errands.push_back(Errand::Abort(live.origin));
+        }
+        if let Phase::Aborting(..) = live.phase {
+            return;
+        }
+        live.waiting.remove(place);
+        let runs_on = attempt == live.origin && live.handler_started();
+        let given_up = live.waiting.is_empty() && matches!(live.phase, Phase::Elsewhere { .. });
+        self.errands.push_back(Errand::Answer { attempt, answer: Answer::Failure(why), runs_on });
+        if given_up {
+            self.live.remove(key);
+        }
+    }
+
+    /// The operation is over: everybody who still waits gets the same.
+    fn finish(&mut self, key: &OperationKey, answer: &Answer) {
+        let Some(live) = self.live.remove(key) else { return };
+        if live.runnable.is_none() && !live.waiting.contains(&live.origin) {
+            self.errands.push_back(Errand::Over(live.origin));
+        }
+        for attempt in live.waiting {
+            self.errands.push_back(Errand::Answer { attempt, answer: answer.clone(), runs_on: false });
+        }
+    }
+}
+
+impl<R> Live<R> {
+    /// Whether the handler goes on when nobody waits for it.
+    fn runs_on_alone(&self) -> bool {
+        self.operation.policy.persist
+    }
+
+    /// Whether the handler was started, and its end is not yet on record.
+    fn handler_started(&self) -> bool {
+        self.runnable.is_none()
+    }
+}
