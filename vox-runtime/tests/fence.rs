@@ -42,7 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("operation", &["ids", "limits", "metadata", "message", "error", "descriptor", "schema"]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation"]),
     ("codec", &["ids", "limits", "metadata", "message", "error", "schema"]),
-    ("wire", DATA),
+    ("wire", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation"]),
     ("proto", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation", "schema", "store", "wire"]),
     ("store", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation", "schema"]),
     ("transport", DATA),

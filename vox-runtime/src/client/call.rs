@@ -12,12 +12,13 @@ use tracing::Span;
 use super::caller::{Caller, CallerHandle};
 use crate::channel::{Given, Giving};
 use crate::codec::{EncodeError, Encoder};
-use crate::descriptor::MethodDescriptor;
+use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Flush, Scope, Waiter, give_buffer, now, take_buffer};
 use crate::error::{NotSent, VoxError};
 use crate::evidence::ArgPlan;
 use crate::ids::RequestId;
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Token};
 use crate::reply::Reply;
 use crate::wire;
@@ -80,6 +81,7 @@ impl<'a> CallWriter<'a> {
             fault: self.fault,
             timeout: None,
             metadata: Metadata::new(),
+            operation: None,
             scope: Scope::current(),
             reply,
         }
@@ -102,12 +104,39 @@ pub struct Call<T: 'static, E: 'static> {
     fault: Option<NotSent>,
     timeout: Option<Duration>,
     metadata: Metadata,
+    /// What the call is an attempt at, the same however often it is made.
+    operation: Option<Named>,
     /// What the handler that makes the call passes on.
     scope: Scope,
     reply: &'static Reply<T, E>,
 }
 
+/// An operation's id, and whose it is.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    id: OperationId,
+    /// Nobody else knows it: with the call's outcome it has done its duty.
+    minted: bool,
+}
+
 impl<T, E> Call<T, E> {
+    /// Names the operation that this call is an attempt at. Calls of the same id, method and arguments are attempts at one
+    /// operation: it runs once, and each attempt gets what came of it, from another process and after a crash as well.
+    ///
+    /// Of a `persist` method the server keeps the outcome in its store, until it is
+    /// [acknowledged](crate::Caller::acknowledge) or a day old; without an id of the application's own the runtime makes one,
+    /// and acknowledges by itself. Of a method that is neither `persist` nor `idem` the outcome is known for a while, and within
+    /// the session only. For an `idem` method, which may run again, the id means nothing.
+    pub fn operation(mut self, id: OperationId) -> Self {
+        self.operation = Some(Named { id, minted: false });
+        self
+    }
+
+    /// What the method says about running again, which [`VoxError::is_retryable_under`] asks for.
+    pub fn policy(&self) -> RetryPolicy {
+        self.method.policy
+    }
+
     /// How long the call may take, from when it is first polled. Inside a handler the handler's own deadline holds
     /// too, whichever is earlier. Without this, the method's `timeout` holds, or `Limits::call_timeout`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -182,6 +211,7 @@ impl<T, E> fmt::Debug for Call<T, E> {
             .field("service", &self.method.service)
             .field("method", &self.method.name)
             .field("metadata", &self.metadata)
+            .field("operation", &self.operation.map(|named| named.id))
             .finish_non_exhaustive()
     }
 }
@@ -224,6 +254,7 @@ impl<T, E> Future for CallFuture<T, E> {
                 None => {
                     let now = now();
                     this.deadline = this.call.deadline(now);
+                    this.name_operation();
                     this.poll_send(cx, now, None)
                 }
             },
@@ -268,6 +299,13 @@ impl<T, E> CallFuture<T, E> {
         None
     }
 
+    /// An operation whose outcome is kept needs a name.
+    fn name_operation(&mut self) {
+        if self.call.method.policy.persist && self.call.operation.is_none() {
+            self.call.operation = Some(Named { id: OperationId::new(), minted: true });
+        }
+    }
+
     fn poll_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Poll<Result<T, VoxError<E>>> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.leave_queue();
@@ -294,7 +332,7 @@ impl<T, E> CallFuture<T, E> {
     }
 
     fn try_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Send {
-        let Call { caller, method, payload, channels, metadata, .. } = &mut self.call;
+        let Call { caller, method, payload, channels, metadata, operation, .. } = &mut self.call;
         let connection = caller.connection();
         let deadline = self.deadline;
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
@@ -316,7 +354,8 @@ impl<T, E> CallFuture<T, E> {
                 halves.push((given.direction, state.endpoints.insert(given.endpoint())));
             }
             let metadata = std::mem::take(metadata);
-            let call = NewCall { method: method.id, deadline, metadata, channels: halves.clone() };
+            let operation = operation.map(|named| named.id);
+            let call = NewCall { method: method.id, operation, deadline, metadata, channels: halves.clone() };
             let Some((request, ids)) = state.session.call(now, connection, token, call, payload) else {
                 state.waiters.remove(token);
                 return Send::Closed("the connection is closed".to_owned());
@@ -342,7 +381,15 @@ impl<T, E> CallFuture<T, E> {
                     *waker = Some(cx.waker().clone());
                     return Poll::Pending;
                 }
-                Some(Waiter::Done(_)) | None => state.waiters.remove(token),
+                Some(Waiter::Done(_)) | None => {
+                    let end = state.waiters.remove(token);
+                    if let Some(Named { id, minted: true }) = self.call.operation
+                        && matches!(&end, Some(Waiter::Done(CallEnd::Reply(payload))) if wire::is_outcome(payload))
+                    {
+                        state.session.acknowledge_operation(self.call.caller.connection(), id);
+                    }
+                    end
+                }
             }
         };
         // The token is free, and another's before long.

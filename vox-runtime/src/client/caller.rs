@@ -9,6 +9,7 @@ use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::driver::{Shared, observe};
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
+use crate::operation::OperationId;
 use crate::server::Peer;
 
 /// A typed client. `#[vox::service]` generates one per service.
@@ -84,6 +85,13 @@ impl Caller {
     /// The other end.
     pub fn peer(&self) -> &Peer {
         &self.handle.shared.peer
+    }
+
+    /// Tells the server that the outcome of this operation is known here and will not be asked for again, so that it need not
+    /// be kept. For ids that the application gave itself; those that the runtime made are acknowledged by it. A later
+    /// attempt under the same id ends with `OperationExpired`.
+    pub fn acknowledge(&self, operation: OperationId) {
+        self.handle.shared.change(|state| state.session.acknowledge_operation(self.handle.connection(), operation));
     }
 
     /// Waits until the session has ended, and says how.

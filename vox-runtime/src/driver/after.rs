@@ -5,9 +5,13 @@ use std::task::Waker;
 
 use tokio::task::AbortHandle;
 
+use super::shared::Shared;
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
+use crate::ids::RequestId;
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
+use crate::wire::Failure;
 
 /// What is done once the lock is free again.
 #[derive(Default)]
@@ -15,6 +19,13 @@ pub(super) struct After {
     pub(super) wakes: Vec<Waker>,
     pub(super) aborts: Vec<AbortHandle>,
     pub(super) notes: Vec<Note>,
+    pub(super) operations: Vec<Notice>,
+}
+
+/// What the operations are told.
+pub(super) enum Notice {
+    Withdrawn(ConnectionId, RequestId, Failure, bool),
+    Acknowledged(OperationId),
 }
 
 /// What is logged. Whoever collects logs may call anything.
@@ -31,16 +42,17 @@ thread_local! {
 impl After {
     /// Takes what there is to do, if anything.
     pub(super) fn take(&mut self) -> Option<Self> {
-        if self.wakes.is_empty() && self.aborts.is_empty() && self.notes.is_empty() {
+        let quiet = self.notes.is_empty() && self.operations.is_empty();
+        if self.wakes.is_empty() && self.aborts.is_empty() && quiet {
             return None;
         }
         let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
-        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new() };
+        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new(), operations: Vec::new() };
         Some(std::mem::replace(self, next))
     }
 
     /// Does it. The lock is free: whoever is woken may take it.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self, shared: &Shared) {
         for waker in self.wakes.drain(..) {
             waker.wake();
         }
@@ -49,6 +61,9 @@ impl After {
         }
         for note in self.notes {
             note.log();
+        }
+        for notice in self.operations {
+            shared.notice(notice);
         }
         let _ = WAKES.try_with(|stock| stock.set(self.wakes));
     }

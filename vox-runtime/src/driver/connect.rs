@@ -54,19 +54,20 @@ pub(crate) async fn initiate(
         Greeting::Welcome(welcome) => {
             let mut session = Session::new(Role::Initiator, limits.clone(), welcome.limits, now());
             let connection = asks.then(|| session.opened_in_handshake());
-            Ok(Established { shared: start(session, link, router, limits, Metadata::new()), connection })
+            let peer = Peer::new(link.address().to_owned(), Metadata::new());
+            Ok(Established { shared: start(session, link, router, limits, peer), connection })
         }
     }
 }
 
 /// Answers: refuses what cannot be served, with a reason.
 pub(crate) async fn accept(mut link: Link, limits: Limits, router: Router) -> Result<Established, ConnectError> {
-    let (session, metadata) = within(&limits, async {
+    let (session, peer) = within(&limits, async {
         let greeting = hear(&mut link.read, &limits).await?;
         let Greeting::Hello(hello) = greeting else {
             return Err(ConnectError::Handshake("the peer answered where it should have said hello".to_owned()));
         };
-        let (session, welcome) = match consider(&hello, &limits, &router) {
+        let (session, welcome, peer) = match consider(hello, link.address(), &limits, &router) {
             Ok(welcome) => welcome,
             Err(refusal) => {
                 say(&mut link, &Greeting::Rejected(refusal.clone())).await?;
@@ -75,29 +76,36 @@ pub(crate) async fn accept(mut link: Link, limits: Limits, router: Router) -> Re
             }
         };
         say(&mut link, &Greeting::Welcome(welcome)).await?;
-        Ok((session, hello.metadata))
+        Ok((session, peer))
     })
     .await?;
-    Ok(Established { shared: start(session, link, router, limits, metadata), connection: None })
+    Ok(Established { shared: start(session, link, router, limits, peer), connection: None })
 }
 
-fn consider(hello: &Hello, limits: &Limits, router: &Router) -> Result<(Session, Welcome), Refusal> {
+fn consider(
+    hello: Hello,
+    address: &str,
+    limits: &Limits,
+    router: &Router,
+) -> Result<(Session, Welcome, Peer), Refusal> {
     let Some(version) = common_version(hello.versions) else {
         let why = format!("this end speaks version {VERSION}, the peer {} to {}", hello.versions.0, hello.versions.1);
         return Err(Refusal::new(RefusalCode::Other, why));
     };
+    let peer = Peer::new(address.to_owned(), hello.metadata);
+    let principal = router.authenticate(&peer)?;
     let mut session = Session::new(Role::Acceptor, limits.clone(), hello.limits, now());
     if let Some((service, _)) = &hello.service {
         let (index, descriptor) = router.find(service).ok_or_else(|| router.refusal(service))?;
         session.accepted_in_handshake(index, descriptor);
     }
-    Ok((session, Welcome { version, features: 0, limits: limits.announced(), ticket: None }))
+    let welcome = Welcome { version, features: 0, limits: limits.announced(), ticket: None };
+    Ok((session, welcome, peer.authenticated(principal)))
 }
 
-fn start(session: Session, link: Link, router: Router, limits: Limits, metadata: Metadata) -> Arc<Shared> {
-    let Link { read, write, address } = link;
+fn start(session: Session, link: Link, router: Router, limits: Limits, peer: Peer) -> Arc<Shared> {
+    let Link { read, write, address: _ } = link;
     let writer = Writer { io: write, waker: Waker::noop().clone() };
-    let peer = Peer::new(address, metadata);
     let shared = Shared::new(session, writer, router, limits, peer);
     tokio::spawn(Driver::new(Arc::clone(&shared), read));
     shared

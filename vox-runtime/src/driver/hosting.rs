@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
 
+use super::operating::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Shared};
 use super::writer::now;
@@ -66,17 +68,27 @@ impl Hosting {
     /// Starts the handler of one request. `clock` says when the one before it was done, and then when this one is.
     pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, clock: &mut Instant, cx: &mut Context<'_>) {
         let method = (request.service, request.method);
+        let (shared, request, granted) = match request.as_operation {
+            false => (shared, request, None),
+            // Where another attempt's handler runs, or none does, the operation answers for it.
+            true => match shared.start_operation(request) {
+                Some(Granting { shared: _, request, granted }) => (shared, request, Some(granted)),
+                None => return,
+            },
+        };
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
         let span = server_span(shared, &request);
         let mut pace = self.methods.get_mut(&method);
         let memory = pace.as_mut().and_then(|pace| pace.kept.pop());
         let dispatcher = shared.router.get(request.service);
-        let Hosted(Some(future)) = dispatcher.dispatch(Incoming::new(Arc::clone(shared), request, memory)) else {
+        let incoming = Incoming::new(Arc::clone(shared), request, memory, granted.clone());
+        let Hosted(Some(future)) = dispatcher.dispatch(incoming) else {
             // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
             return;
         };
-        let mut task = HandlerTask { future: Some(future), shared: Arc::clone(shared), connection, id, scope, span };
+        let shared_too = Arc::clone(shared);
+        let mut task = HandlerTask { future: Some(future), shared: shared_too, connection, id, granted, scope, span };
         let pace = match pace {
             Some(pace) => pace,
             None => self.methods.entry(method).or_default(),
@@ -123,6 +135,22 @@ impl MethodPace {
     }
 }
 
+/// Starts the handler of an operation in a task of its own: who may start it is not its session's own task.
+pub(super) fn run_elsewhere(granting: Granting, runtime: &Handle) {
+    let Granting { shared, request, granted } = granting;
+    let (connection, id) = (request.connection, request.request);
+    let scope = Scope::of_call(request.deadline, &request.metadata);
+    let span = server_span(&shared, &request);
+    let dispatcher = Arc::clone(shared.router.get(request.service));
+    let incoming = Incoming::new(Arc::clone(&shared), request, None, Some(Arc::clone(&granted)));
+    if let Hosted(Some(future)) = dispatcher.dispatch(incoming) {
+        let _runtime = runtime.enter();
+        let shared_too = Arc::clone(&shared);
+        let granted = Some(granted);
+        spawn(&shared, HandlerTask { future: Some(future), shared: shared_too, connection, id, granted, scope, span });
+    }
+}
+
 /// Gives a handler a task of its own, unless it is not wanted any more.
 fn spawn(shared: &Arc<Shared>, task: HandlerTask) {
     let (connection, request) = (task.connection, task.id);
@@ -148,6 +176,7 @@ struct HandlerTask {
     shared: Arc<Shared>,
     connection: ConnectionId,
     id: RequestId,
+    granted: Option<Arc<Granted>>,
     scope: Scope,
     span: Span,
 }
@@ -175,7 +204,7 @@ impl Future for HandlerTask {
 }
 
 /// Runs a drop of something of the user's, and survives it.
-fn quietly(drop: impl FnOnce()) {
+pub(super) fn quietly(drop: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
         // Whatever is thrown by a drop may throw again when it is dropped.
         std::mem::forget(payload);
@@ -189,7 +218,10 @@ impl HandlerTask {
         if let Some(future) = self.future.take() {
             let scope = self.scope.clone();
             quietly(move || scope.enter(move || drop_cut(future)));
-            self.shared.handler_ended(self.connection, self.id, end);
+            match &self.granted {
+                None => self.shared.handler_ended(self.connection, self.id, end),
+                Some(granted) => granted.handler_ended(end),
+            }
         }
     }
 }

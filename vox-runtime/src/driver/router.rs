@@ -2,19 +2,51 @@
 
 use std::sync::Arc;
 
+use super::operating::Operating;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
-use crate::server::Dispatcher;
+use crate::operation::Principal;
+use crate::server::{Dispatcher, Peer};
+use crate::store::{MemoryStore, OperationStore};
 
-/// The services that one end of a session serves.
+/// Says who a peer is, or that it is nobody to be served.
+pub(crate) type Authenticate = Arc<dyn Fn(&Peer) -> Result<Principal, Refusal> + Send + Sync>;
+
+/// What one end of a session serves: the services, where the outcomes of their operations are kept, and to whom.
 #[derive(Clone, Default)]
 pub(crate) struct Router {
     services: Arc<[Arc<dyn Dispatcher>]>,
+    /// `None` where no outcome is kept.
+    operating: Option<Arc<Operating>>,
+    authenticate: Option<Authenticate>,
 }
 
 impl Router {
     pub(crate) fn new(services: Vec<Arc<dyn Dispatcher>>) -> Self {
-        Self { services: services.into() }
+        Self::with(services, None, None)
+    }
+
+    /// The router of a server with a store of its own and that asks who its peers are.
+    pub(crate) fn with(
+        services: Vec<Arc<dyn Dispatcher>>,
+        store: Option<Arc<dyn OperationStore>>,
+        authenticate: Option<Authenticate>,
+    ) -> Self {
+        let methods = services.iter().flat_map(|dispatcher| dispatcher.service().methods);
+        let keeps = methods.filter(|method| method.policy.persist).count() > 0;
+        let operating = keeps
+            .then(|| Operating::new(store.unwrap_or_else(|| Arc::new(MemoryStore::new()) as Arc<dyn OperationStore>)));
+        Self { services: services.into(), operating, authenticate }
+    }
+
+    /// The operations whose outcomes are kept.
+    pub(crate) fn operating(&self) -> Option<&Arc<Operating>> {
+        self.operating.as_ref()
+    }
+
+    /// Who this peer is.
+    pub(crate) fn authenticate(&self, peer: &Peer) -> Result<Principal, Refusal> {
+        self.authenticate.as_ref().map_or(Ok(Principal::anonymous()), |authenticate| authenticate(peer))
     }
 
     /// The service of this name: its index and what is known of it.

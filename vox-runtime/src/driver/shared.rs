@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
-use super::after::{After, Note};
+use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
+use super::operating::Operating;
 use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
@@ -19,6 +21,9 @@ use crate::limits::Limits;
 use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
 use crate::server::Peer;
 use crate::wire::Failure;
+
+/// Tells one session of this process from another.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// One session, as everything that belongs to it sees it.
 pub(crate) struct Shared {
@@ -30,6 +35,9 @@ pub(crate) struct Shared {
     /// The longest payload, and the most channels in one call, that the peer takes.
     pub(crate) max_payload: usize,
     pub(crate) max_channels: usize,
+    pub(super) number: u64,
+    /// Operations that are known within this session only.
+    pub(super) operations: OnceLock<Arc<Operating>>,
 }
 
 /// What the lock guards.
@@ -71,7 +79,7 @@ pub(crate) struct State {
     /// Who waits for the session's end, or for its last handler.
     observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
-    after: After,
+    pub(super) after: After,
 }
 
 /// A call's waiting end.
@@ -141,6 +149,8 @@ impl Shared {
             peer,
             max_payload,
             max_channels,
+            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
+            operations: OnceLock::new(),
         })
     }
 
@@ -164,7 +174,7 @@ impl Shared {
         let after = state.after.take();
         drop(state);
         if let Some(after) = after {
-            after.run();
+            after.run(self);
         }
         if let Some(batch) = batch {
             self.write(batch, Flush::Here);
@@ -226,6 +236,10 @@ impl State {
             }
             Output::Dispatch(request) => self.requests.push_back(request),
             Output::AbortHandler { connection, request } => self.abort(connection, request),
+            Output::Withdraw { connection, request, failure, runs_on } => {
+                self.withdraw(connection, request, failure, runs_on);
+            }
+            Output::Acknowledged { operation } => self.after.operations.push(Notice::Acknowledged(operation)),
             Output::Deliver { token, items } => {
                 if let Some(receiver) = self.endpoints.get_mut(token).and_then(Endpoint::as_receiver) {
                     receiver.push(items);

@@ -10,6 +10,7 @@ use super::{Effects, Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role};
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
 use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame};
 
 /// How a call ended, as far as the protocol knows.
@@ -29,6 +30,7 @@ pub(crate) enum CallEnd {
 #[derive(Debug)]
 pub(crate) struct NewCall {
     pub(crate) method: MethodId,
+    pub(crate) operation: Option<OperationId>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) metadata: Metadata,
     /// The channels in the arguments, in the order of their indices: who sends, and the half that stays here.
@@ -112,6 +114,7 @@ impl Calling {
             connection: self.id,
             request,
             method: call.method,
+            operation: call.operation,
             timeout: call.deadline.map(|deadline| time_left(now, deadline)),
             metadata: call.metadata,
             channels: opens,

@@ -25,7 +25,6 @@ mod calling;
 mod channels;
 mod credit;
 mod kept;
-#[cfg_attr(not(test), expect(dead_code, reason = "the driver does not host operations yet"))]
 mod operations;
 mod outbox;
 mod serving;
@@ -45,6 +44,7 @@ mod violations;
 
 pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};
+pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 pub(crate) use serving::{HandlerEnd, Request};
 pub(crate) use session::{Gate, HEAD_ROOM, Session, earlier};
@@ -56,6 +56,8 @@ use bytes::Bytes;
 use crate::error::{EndReason, Refusal};
 use crate::ids::{ConnectionId, RequestId};
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
+use crate::wire::Failure;
 
 /// A name that whoever drives a session gives to a thing of its own: a waiting call, a channel's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +74,11 @@ pub(crate) enum Output {
     Dispatch(Request),
     /// End the handler of this request at its next await.
     AbortHandler { connection: ConnectionId, request: RequestId },
+    /// Nobody waits any more for this request's answer, which is its operation's affair: `detach` or `handler_ended`
+    /// says what becomes of it. `runs_on`: of its handler, nothing becomes.
+    Withdraw { connection: ConnectionId, request: RequestId, failure: Failure, runs_on: bool },
+    /// The peer has this operation's outcome and will not ask again.
+    Acknowledged { operation: OperationId },
     /// The call's one outcome.
     Finish { token: Token, end: CallEnd },
     /// Items for a receiver: a run, each with its length before it.

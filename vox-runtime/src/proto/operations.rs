@@ -58,9 +58,9 @@ pub(crate) enum OperationEnd {
     Broken(Failure),
 }
 
-/// What the operations want done.
+/// What the operations want done next.
 #[derive(Debug)]
-pub(crate) enum Errand<R> {
+pub(crate) enum Step<R> {
     /// Ask the store to admit it; `admitted` says what came of it.
     Admit(NewOperation),
     /// Another process runs it. After a while, longer each time, call `ask_again`.
@@ -85,7 +85,7 @@ pub(crate) enum Errand<R> {
 #[derive(Debug)]
 pub(crate) struct Operations<R> {
     live: BTreeMap<OperationKey, Live<R>>,
-    errands: VecDeque<Errand<R>>,
+    steps: VecDeque<Step<R>>,
     rounds: u64,
 }
 
@@ -122,14 +122,14 @@ enum Phase {
 
 impl<R> Default for Operations<R> {
     fn default() -> Self {
-        Self { live: BTreeMap::new(), errands: VecDeque::new(), rounds: 0 }
+        Self { live: BTreeMap::new(), steps: VecDeque::new(), rounds: 0 }
     }
 }
 
 impl<R> Operations<R> {
     /// What there is to do next.
-    pub(crate) fn poll_errand(&mut self) -> Option<Errand<R>> {
-        self.errands.pop_front()
+    pub(crate) fn poll_step(&mut self) -> Option<Step<R>> {
+        self.steps.pop_front()
     }
 
     /// How many operations are live.
@@ -149,11 +149,11 @@ impl<R> Operations<R> {
                 live.waiting.push(attempt);
             } else {
                 let answer = Answer::Failure(Failure::OperationConflict);
-                self.errands.push_back(Errand::Answer { attempt, answer, runs_on: false });
+                self.steps.push_back(Step::Answer { attempt, answer, runs_on: false });
             }
             return;
         }
-        self.errands.push_back(Errand::Admit(operation.clone()));
+        self.steps.push_back(Step::Admit(operation.clone()));
         let live = Live {
             origin: attempt,
             runnable: Some(runnable),
@@ -178,7 +178,7 @@ impl<R> Operations<R> {
                 self.rounds += 1;
                 let round = Round(self.rounds);
                 live.phase = Phase::Elsewhere { round, times: times + 1 };
-                self.errands.push_back(Errand::Wait { key: key.clone(), round, times });
+                self.steps.push_back(Step::Wait { key: key.clone(), round, times });
                 return;
             }
             Ok(Admission::Replay(outcome)) => Answer::Outcome(outcome.bytes),
@@ -194,11 +194,11 @@ impl<R> Operations<R> {
         let Some(live) = self.live.get_mut(key) else { return };
         if live.waiting.is_empty() && !live.runs_on_alone() {
             live.phase = Phase::LettingGo(Failure::Cancelled);
-            return self.errands.push_back(Errand::Release { key: key.clone(), fence });
+            return self.steps.push_back(Step::Release { key: key.clone(), fence });
         }
         let Some(runnable) = live.runnable.take() else { return };
         live.phase = Phase::Running(fence);
-        self.errands.push_back(Errand::Run {
+        self.steps.push_back(Step::Run {
             operation: live.operation.clone(),
             fence,
             attempt: live.origin,
@@ -214,7 +214,7 @@ impl<R> Operations<R> {
             && round == over
         {
             live.phase = Phase::Admitting { times };
-            self.errands.push_back(Errand::Admit(live.operation.clone()));
+            self.steps.push_back(Step::Admit(live.operation.clone()));
         }
     }
 
@@ -231,15 +231,15 @@ impl<R> Operations<R> {
         match (end, aborted) {
             (OperationEnd::Returned(outcome), _) => {
                 live.phase = Phase::Sealing(fence);
-                self.errands.push_back(Errand::Seal { key, fence, outcome });
+                self.steps.push_back(Step::Seal { key, fence, outcome });
             }
             (OperationEnd::Refused(failure), _) => {
                 live.phase = Phase::LettingGo(failure);
-                self.errands.push_back(Errand::Release { key, fence });
+                self.steps.push_back(Step::Release { key, fence });
             }
             (OperationEnd::Broken(failure), aborted) => {
                 live.phase = Phase::LettingGo(aborted.unwrap_or(failure));
-                self.errands.push_back(Errand::GiveUp { key, fence });
+                self.steps.push_back(Step::GiveUp { key, fence });
             }
         }
     }
@@ -253,7 +253,7 @@ impl<R> Operations<R> {
             Err(StoreFailed) => {
                 // Without a word to the store the operation would count as running for as long as this process lives.
                 live.phase = Phase::LettingGo(Failure::StoreUnavailable(Ran::Unknown));
-                self.errands.push_back(Errand::GiveUp { key: key.clone(), fence });
+                self.steps.push_back(Step::GiveUp { key: key.clone(), fence });
             }
         }
     }
@@ -278,7 +278,7 @@ impl<R> Operations<R> {
         {
             // It is answered once the handler has ended: until then it takes the room that its caller was given.
             live.phase = Phase::Aborting(fence, why);
-            return self.errands.push_back(Errand::Abort(live.origin));
+            return self.steps.push_back(Step::Abort(live.origin));
         }
         if let Phase::Aborting(..) = live.phase {
             return;
@@ -286,7 +286,7 @@ impl<R> Operations<R> {
         live.waiting.remove(place);
         let runs_on = attempt == live.origin && live.handler_started();
         let given_up = live.waiting.is_empty() && matches!(live.phase, Phase::Elsewhere { .. });
-        self.errands.push_back(Errand::Answer { attempt, answer: Answer::Failure(why), runs_on });
+        self.steps.push_back(Step::Answer { attempt, answer: Answer::Failure(why), runs_on });
         if given_up {
             self.live.remove(key);
         }
@@ -296,10 +296,10 @@ impl<R> Operations<R> {
     fn finish(&mut self, key: &OperationKey, answer: &Answer) {
         let Some(live) = self.live.remove(key) else { return };
         if live.runnable.is_none() && !live.waiting.contains(&live.origin) {
-            self.errands.push_back(Errand::Over(live.origin));
+            self.steps.push_back(Step::Over(live.origin));
         }
         for attempt in live.waiting {
-            self.errands.push_back(Errand::Answer { attempt, answer: answer.clone(), runs_on: false });
+            self.steps.push_back(Step::Answer { attempt, answer: answer.clone(), runs_on: false });
         }
     }
 }

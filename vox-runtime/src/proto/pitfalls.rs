@@ -128,6 +128,10 @@ fn detached_handlers_past_their_limit_are_refused_and_no_other_calls() {
     let mut bench = Bench::new(Limits { max_detached: 1, ..two_of_each() });
     bench.accept(call_of(PERSIST, THEIRS, 1, &[]));
     bench.accept(Frame::Cancel { connection: THEIRS, request: RequestId(1) });
+    let Some(Output::Withdraw { connection, request, failure, runs_on: true }) = bench.outputs.pop() else {
+        panic!("its operation is told")
+    };
+    bench.change(|session| session.detach(connection, request, HandlerEnd::Failed(failure)));
     assert_eq!(bench.sent(), [answer(1, &Failure::Cancelled)], "at once: the handler runs on without its caller");
     bench.accept(call_of(PERSIST, THEIRS, 3, &[]));
     assert_eq!(bench.sent(), [answer(3, &Failure::Busy)]);
@@ -309,7 +313,13 @@ fn a_call_has_never_left_only_where_nobody_can_have_written_it() {
 fn a_deadline_ends_a_call_on_both_ends() {
     let mut bench = Bench::new(two_of_each());
     let deadline = bench.now + Duration::from_millis(50);
-    let new = NewCall { method: VOLATILE, deadline: Some(deadline), metadata: Metadata::new(), channels: Vec::new() };
+    let new = NewCall {
+        method: VOLATILE,
+        operation: None,
+        deadline: Some(deadline),
+        metadata: Metadata::new(),
+        channels: Vec::new(),
+    };
     let now = bench.now;
     bench.change(|session| session.call(now, OURS, Token(1), new, &mut Vec::new()));
     let Some(Frame::Call { mut head, payload }) = bench.sent().pop() else { panic!("a call") };

@@ -107,7 +107,7 @@ fn deadlines_and_cancels_go_on_without_a_link() {
     let mut bench = Bench::resumable(two_of_each());
     let deadline = Some(bench.now + Duration::from_secs(1));
     let now = bench.now;
-    let new = NewCall { method: VOLATILE, deadline, metadata: Metadata::new(), channels: Vec::new() };
+    let new = NewCall { method: VOLATILE, operation: None, deadline, metadata: Metadata::new(), channels: Vec::new() };
     bench.change(|session| session.call(now, OURS, Token(1), new, &mut Vec::new())).expect("open");
     bench.call(2, &[]);
     bench.write();

@@ -12,6 +12,7 @@ use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role};
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
 use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure};
 
 /// A request to be served.
@@ -20,6 +21,9 @@ pub(crate) struct Request {
     pub(crate) connection: ConnectionId,
     pub(crate) request: RequestId,
     pub(crate) method: MethodId,
+    /// It is to be handled as an attempt at an operation, under this id if the caller named one.
+    pub(crate) as_operation: bool,
+    pub(crate) operation: Option<OperationId>,
     /// Which service, by the index that `accept` was given.
     pub(crate) service: usize,
     pub(crate) deadline: Option<Instant>,
@@ -46,6 +50,7 @@ pub(crate) type Detached = BTreeSet<(ConnectionId, RequestId)>;
 struct Running {
     method: MethodId,
     deadline: Option<Instant>,
+    as_operation: bool,
     state: RunningState,
 }
 
@@ -54,6 +59,10 @@ enum RunningState {
     Runs,
     /// Told to end; once it has, the caller gets this.
     Aborting(Failure),
+    /// The caller wants no answer any more, which the operation was told. It decides what the answer is, and when.
+    Withdrawn,
+    /// As before, and the handler was told to end.
+    Unwanted,
 }
 
 /// A connection that the peer opened.
@@ -95,7 +104,22 @@ impl Serving {
 
     /// Whether this request's handler should run.
     pub(crate) fn wants(&self, request: RequestId) -> bool {
+        self.running.get(request.0).is_some_and(|running| match running.state {
+            RunningState::Runs | RunningState::Withdrawn => true,
+            RunningState::Aborting(_) | RunningState::Unwanted => false,
+        })
+    }
+
+    /// Whether the caller of this request still waits.
+    pub(crate) fn awaits(&self, request: RequestId) -> bool {
         self.running.get(request.0).is_some_and(|running| matches!(running.state, RunningState::Runs))
+    }
+
+    /// The handler that came with this request is told to end.
+    pub(crate) fn unwant(&mut self, request: RequestId) {
+        if let Some(running) = self.running.get_mut(request.0) {
+            running.state = RunningState::Unwanted;
+        }
     }
 
     pub(crate) fn channel_was_opened(&self, id: ChannelId) -> bool {
@@ -130,11 +154,15 @@ impl Serving {
         }
         self.open_channels(request, &head.channels, max_channels, windows)?;
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
-        self.running.push(request.0, Running { method: head.method, deadline, state: RunningState::Runs });
+        let as_operation = self.is_operation(head.method, head.operation);
+        let running = Running { method: head.method, deadline, as_operation, state: RunningState::Runs };
+        self.running.push(request.0, running);
         fx.emit(Output::Dispatch(Request {
             connection: self.id,
             request,
             method: head.method,
+            as_operation,
+            operation: head.operation,
             service: self.service,
             deadline,
             metadata: head.metadata,
@@ -166,36 +194,30 @@ impl Serving {
     }
 
     /// The caller wants no answer any more.
-    pub(crate) fn on_cancel(
-        &mut self,
-        request: RequestId,
-        detached: &mut Detached,
-        fx: &mut Effects,
-    ) -> Result<(), ProtocolViolation> {
+    pub(crate) fn on_cancel(&mut self, request: RequestId, fx: &mut Effects) -> Result<(), ProtocolViolation> {
         if !self.requests.was_opened(request.0) {
             return Err(ProtocolViolation::new(
                 Rule::UnknownRequest,
                 format!("a cancel of request {request}, which was never made"),
             ));
         }
-        self.stop(request, Failure::Cancelled, detached, fx);
+        self.stop(request, Failure::Cancelled, fx);
         Ok(())
     }
 
-    /// Ends the attempt: the handler is aborted and answered for when it has ended, or, where the method runs to its
-    /// end, goes on without the caller.
-    fn stop(&mut self, request: RequestId, failure: Failure, detached: &mut Detached, fx: &mut Effects) {
+    /// Ends the attempt: the handler is aborted and answered for when it has ended. An operation decides by itself what
+    /// becomes of its handler.
+    fn stop(&mut self, request: RequestId, failure: Failure, fx: &mut Effects) {
         let Some(running) = self.running.get_mut(request.0) else { return };
-        if let RunningState::Aborting(_) = running.state {
-            return;
-        }
-        if runs_to_its_end(self.descriptor, running.method) {
-            detached.insert((self.id, request));
-            self.running.remove(request.0);
-            self.answer(request, failure, fx);
+        let RunningState::Runs = running.state else { return };
+        let connection = self.id;
+        if running.as_operation {
+            running.state = RunningState::Withdrawn;
+            let runs_on = runs_to_its_end(self.descriptor, running.method);
+            fx.emit(Output::Withdraw { connection, request, failure, runs_on });
         } else {
             running.state = RunningState::Aborting(failure);
-            fx.emit(Output::AbortHandler { connection: self.id, request });
+            fx.emit(Output::AbortHandler { connection, request });
         }
     }
 
@@ -209,15 +231,15 @@ impl Serving {
     ) -> bool {
         let Some(running) = self.running.remove(request.0) else { return false };
         match (running.state, end) {
-            (RunningState::Aborting(failure), _) | (RunningState::Runs, HandlerEnd::Failed(failure)) => {
+            (RunningState::Aborting(failure), _) | (_, HandlerEnd::Failed(failure)) => {
                 self.answer(request, failure, fx);
             }
-            (RunningState::Runs, HandlerEnd::Aborted) => self.answer(request, Failure::Cancelled, fx),
-            (RunningState::Runs, HandlerEnd::Returned(payload)) if payload.len() > max_payload => {
+            (_, HandlerEnd::Aborted) => self.answer(request, Failure::Cancelled, fx),
+            (_, HandlerEnd::Returned(payload)) if payload.len() > max_payload => {
                 let why = format!("{} bytes, over the caller's limit of {max_payload}", payload.len());
                 self.answer(request, Failure::InvalidResponse(why), fx);
             }
-            (RunningState::Runs, HandlerEnd::Returned(payload)) => self.reply(request, payload, fx),
+            (_, HandlerEnd::Returned(payload)) => self.reply(request, payload, fx),
         }
         true
     }
@@ -236,7 +258,7 @@ impl Serving {
     }
 
     /// Ends the requests whose deadline has passed. Gives the next deadline.
-    pub(crate) fn expire(&mut self, now: Instant, detached: &mut Detached, fx: &mut Effects) -> Option<Instant> {
+    pub(crate) fn expire(&mut self, now: Instant, fx: &mut Effects) -> Option<Instant> {
         let mut next = None;
         let mut due = Vec::new();
         for (request, running) in self.running.iter() {
@@ -248,7 +270,7 @@ impl Serving {
             }
         }
         for request in due {
-            self.stop(request, Failure::DeadlineExceeded, detached, fx);
+            self.stop(request, Failure::DeadlineExceeded, fx);
         }
         next
     }
@@ -264,20 +286,26 @@ impl Serving {
     ) {
         for (request, running) in self.running.drain() {
             let key = (self.id, RequestId(request));
+            let runs_on = runs_to_its_end(self.descriptor, running.method);
+            let room = if runs_on { &mut *detached } else { &mut *aborting };
+            room.insert(key);
+            let (connection, request) = key;
             match running.state {
-                RunningState::Runs if runs_to_its_end(self.descriptor, running.method) => {
-                    detached.insert(key);
+                RunningState::Runs if running.as_operation => {
+                    fx.emit(Output::Withdraw { connection, request, failure: Failure::Cancelled, runs_on });
                 }
-                RunningState::Runs => {
-                    aborting.insert(key);
-                    fx.emit(Output::AbortHandler { connection: key.0, request: key.1 });
-                }
-                RunningState::Aborting(_) => {
-                    aborting.insert(key);
-                }
+                RunningState::Runs => fx.emit(Output::AbortHandler { connection, request }),
+                RunningState::Aborting(_) | RunningState::Withdrawn | RunningState::Unwanted => {}
             }
         }
         self.channels.end_all(reason, fx);
+    }
+
+    /// Whether a request is an attempt at an operation: of a method whose outcome is kept, or that must not run twice and
+    /// was given a name by its caller.
+    fn is_operation(&self, method: MethodId, operation: Option<OperationId>) -> bool {
+        let policy = self.descriptor.method(method).map(|method| method.policy);
+        policy.is_some_and(|policy| policy.persist || (operation.is_some() && !policy.idem))
     }
 
     /// Whether this method's handlers run on without their callers.

@@ -20,6 +20,7 @@ use crate::error::{EndReason, ProtocolViolation, Refusal, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, IdWatch, RequestId, Role};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
 use crate::wire::{Failure, Frame, Open};
 
 /// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
@@ -230,7 +231,30 @@ impl Session {
         }
     }
 
-    /// A handler has ended.
+    /// Tells the peer that an operation's outcome is known here and will not be asked for again. It leaves with whatever is
+    /// written next.
+    pub(crate) fn acknowledge_operation(&mut self, connection: ConnectionId, operation: OperationId) {
+        if self.calling.get(connection.0).is_some() {
+            self.fx.send(&Frame::Acknowledge { connection, operation });
+        }
+    }
+
+    /// A request is answered though its handler runs on. `handler_ended` says when it has ended.
+    pub(crate) fn detach(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
+        self.handler_ended(connection, request, end);
+        self.detached.insert((connection, request));
+    }
+
+    /// The handler that came with this request of an operation is told to end.
+    pub(crate) fn unwant(&mut self, connection: ConnectionId, request: RequestId) {
+        if self.detached.remove(&(connection, request)) {
+            self.aborting.insert((connection, request));
+        } else if let Some(serving) = self.serving.get_mut(connection.0) {
+            serving.unwant(request);
+        }
+    }
+
+    /// A handler has ended, or a request is answered without one.
     pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         if self.detached.remove(&(connection, request)) || self.aborting.remove(&(connection, request)) {
             return;
@@ -284,6 +308,7 @@ impl Session {
                 (None, _) => Ok(()),
             },
             Frame::Cancel { connection, request } => self.on_cancel(connection, request),
+            Frame::Acknowledge { connection, operation } => self.on_acknowledge(connection, operation),
             Frame::Items { connection, channel, items } => match self.channels_for(connection, channel)? {
                 (Some(channels), fx) => channels.on_items(channel, items, fx),
                 (None, _) => Ok(()),
@@ -349,7 +374,15 @@ impl Session {
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a cancel", self.role.peer());
         };
-        serving.on_cancel(request, &mut self.detached, &mut self.fx)
+        serving.on_cancel(request, &mut self.fx)
+    }
+
+    fn on_acknowledge(&mut self, connection: ConnectionId, operation: OperationId) -> Result<(), ProtocolViolation> {
+        if self.serving.get(connection.0).is_none() {
+            return self.stray(connection, "an acknowledgement", self.role.peer());
+        }
+        self.fx.emit(Output::Acknowledged { operation });
+        Ok(())
     }
 
     fn on_ping(&mut self, nonce: u64) -> Result<(), ProtocolViolation> {

@@ -164,6 +164,7 @@ impl Bench {
     pub(crate) fn call(&mut self, token: u32, channels: &[ChannelDirection]) -> (RequestId, Vec<ChannelId>) {
         let call = NewCall {
             method: VOLATILE,
+            operation: None,
             deadline: None,
             metadata: Metadata::new(),
             channels: channels.iter().enumerate().map(|(i, direction)| (*direction, Token(100 + i as u32))).collect(),
@@ -198,6 +199,7 @@ pub(crate) fn call_of(
         connection,
         request: RequestId(request),
         method,
+        operation: None,
         timeout: None,
         metadata: Metadata::new(),
         channels: channels.collect(),

@@ -31,6 +31,10 @@ fn cancel(connection: ConnectionId, request: u64) -> Step {
     In(Frame::Cancel { connection, request: RequestId(request) })
 }
 
+fn acknowledge(connection: ConnectionId) -> Step {
+    In(Frame::Acknowledge { connection, operation: crate::operation::OperationId::from_u128(1) })
+}
+
 fn close(connection: ConnectionId, channel: u64) -> Step {
     In(Frame::Close { connection, channel: ChannelId(channel), metadata: Metadata::new() })
 }
@@ -155,6 +159,7 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
         ),
         (Rule::UnknownConnection, "a call", vec![In(call(never, 1, &[]))]),
         (Rule::UnknownConnection, "a cancel", vec![cancel(never, 1)]),
+        (Rule::UnknownConnection, "an acknowledgement", vec![acknowledge(never)]),
         (Rule::UnknownConnection, "a reply", vec![reply(ConnectionId(4), 2)]),
         (Rule::UnknownConnection, "items", vec![In(items(never, 1, &[1]))]),
         (Rule::UnknownConnection, "a reset on connection 0", vec![reset(ConnectionId(0), 1)]),
@@ -184,6 +189,7 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
         (Rule::UnknownRequest, "a second reply", vec![Do(our_call), reply(OURS, 2), reply(OURS, 2)]),
         (Rule::WrongDirection, "a call from the server", vec![In(call(OURS, 1, &[]))]),
         (Rule::WrongDirection, "a cancel from the server", vec![Do(our_call), cancel(OURS, 2)]),
+        (Rule::WrongDirection, "an acknowledgement from the server", vec![acknowledge(OURS)]),
         (Rule::WrongDirection, "a reply from the caller", vec![In(call(THEIRS, 1, &[])), reply(THEIRS, 1)]),
         (Rule::WrongDirection, "an acceptance of its own", vec![In(Frame::Accept { connection: THEIRS })]),
         (Rule::WrongDirection, "items from the receiver", vec![Do(our_call), In(items(OURS, 2, &[1]))]),

@@ -11,7 +11,7 @@ use super::incoming::Answer;
 use crate::channel::Taking;
 use crate::codec::{Budget, DecodeError, Decoder, EncodeError, Encoder};
 use crate::descriptor::MethodDescriptor;
-use crate::driver::{Shared, give_buffer, take_buffer};
+use crate::driver::{Granted, Shared, give_buffer, take_buffer};
 use crate::evidence::ArgPlan;
 use crate::ids::ConnectionId;
 use crate::proto::Request;
@@ -47,7 +47,12 @@ pub struct InvalidArgs {
 }
 
 impl Args {
-    pub(crate) fn new(shared: Arc<Shared>, method: &'static MethodDescriptor, request: Request) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        method: &'static MethodDescriptor,
+        request: Request,
+        granted: Option<Arc<Granted>>,
+    ) -> Self {
         let Request { connection, request, deadline, metadata, channels, payload, .. } = request;
         Self {
             position: 0,
@@ -55,7 +60,7 @@ impl Args {
             frame: payload,
             connection,
             channels: channels.into_iter().map(Some).collect(),
-            context: Context::new(shared, method, connection, request, deadline, metadata),
+            context: Context::new(shared, method, connection, request, deadline, metadata, granted),
             read: 0,
         }
     }
@@ -153,7 +158,7 @@ impl Args {
 
     fn encoded(&self, encode: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), String>) -> Result<Vec<u8>, String> {
         let mut payload = take_buffer();
-        match encode(&mut payload, self.context.shared().max_payload) {
+        match encode(&mut payload, self.context.max_response()) {
             Ok(()) => Ok(payload),
             Err(why) => {
                 give_buffer(payload);

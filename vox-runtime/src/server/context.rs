@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use crate::client::Session;
 use crate::descriptor::MethodDescriptor;
-use crate::driver::Shared;
+use crate::driver::{Granted, Shared};
 use crate::ids::{ConnectionId, RequestId};
 use crate::metadata::Metadata;
+use crate::operation::{Operation, Principal};
 
 /// A handler's view of its call: who calls, with what metadata, until when, and the session, to call back.
 ///
@@ -20,6 +21,7 @@ pub struct Context {
     request: RequestId,
     deadline: Option<Instant>,
     metadata: Metadata,
+    granted: Option<Arc<Granted>>,
 }
 
 impl Context {
@@ -30,8 +32,9 @@ impl Context {
         request: RequestId,
         deadline: Option<Instant>,
         metadata: Metadata,
+        granted: Option<Arc<Granted>>,
     ) -> Self {
-        Self { shared, method, connection, request, deadline, metadata }
+        Self { shared, method, connection, request, deadline, metadata, granted }
     }
 
     /// The method that runs.
@@ -49,7 +52,19 @@ impl Context {
         &self.shared.peer
     }
 
-    /// How much time is left until the handler is aborted; `None` where the call has no deadline.
+    /// Who the caller was authenticated as; anonymous where the server does not ask.
+    pub fn principal(&self) -> &Principal {
+        self.shared.peer.principal()
+    }
+
+    /// The operation that the handler runs for, in a method that is `persist`: to seal its outcome together with its
+    /// effect, or to name it to another system.
+    pub fn operation(&self) -> Option<&Operation> {
+        self.granted.as_deref()?.kept()
+    }
+
+    /// How much time is left until the handler is aborted; `None` where the call has no deadline, or the method is
+    /// `persist` and its handler runs to its end.
     ///
     /// Calls made inside the handler inherit the deadline without being told.
     pub fn time_left(&self) -> Option<Duration> {
@@ -70,6 +85,15 @@ impl Context {
     /// The id of this attempt.
     pub fn request_id(&self) -> RequestId {
         self.request
+    }
+
+    /// The longest response that there can be: as long as the caller takes, or, where other callers may get it too, as long as
+    /// can be kept.
+    pub(super) fn max_response(&self) -> usize {
+        match &self.granted {
+            None => self.shared.max_payload,
+            Some(granted) => granted.max_outcome_bytes(),
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -93,16 +117,27 @@ impl fmt::Debug for Context {
 pub struct Peer {
     address: String,
     metadata: Metadata,
+    principal: Principal,
 }
 
 impl Peer {
     pub(crate) fn new(address: String, metadata: Metadata) -> Self {
-        Self { address, metadata }
+        Self { address, metadata, principal: Principal::anonymous() }
+    }
+
+    /// The same peer, as who it was authenticated.
+    pub(crate) fn authenticated(self, principal: Principal) -> Self {
+        Self { principal, ..self }
     }
 
     /// Where the link leads, as this end's own transport says: the peer has no part in it.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Who it was authenticated as; anonymous where this end does not ask.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// What the peer said of itself in the handshake. It may say anything.

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::args::{Args, InvalidArgs};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::driver::{Hosted, Shared, give_buffer};
+use crate::driver::{Granted, Hosted, Shared, give_buffer};
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::proto::{HandlerEnd, Request};
 use crate::wire::Failure;
@@ -29,6 +29,7 @@ pub struct Incoming {
     request: Request,
     /// Memory of a handler of the same method that has ended.
     memory: Option<tokio_util::sync::ReusableBoxFuture<'static, ()>>,
+    granted: Option<Arc<Granted>>,
 }
 
 impl Incoming {
@@ -36,8 +37,9 @@ impl Incoming {
         shared: Arc<Shared>,
         request: Request,
         memory: Option<tokio_util::sync::ReusableBoxFuture<'static, ()>>,
+        granted: Option<Arc<Granted>>,
     ) -> Self {
-        Self { shared, request, memory }
+        Self { shared, request, memory, granted }
     }
 
     /// Which method is called.
@@ -47,10 +49,10 @@ impl Incoming {
 
     /// Takes the request apart: which method is called, where its handler will live, and what it will be given.
     pub fn accept(self) -> (MethodId, Slot, Accepted) {
-        let Self { shared, request, memory } = self;
-        let slot =
-            Slot { shared: Arc::clone(&shared), connection: request.connection, request: request.request, memory };
-        (request.method, slot, Accepted { shared, request })
+        let Self { shared, request, memory, granted } = self;
+        let (connection, id) = (request.connection, request.request);
+        let slot = Slot { shared: Arc::clone(&shared), connection, request: id, granted: granted.clone(), memory };
+        (request.method, slot, Accepted { shared, request, granted })
     }
 }
 
@@ -59,6 +61,7 @@ pub struct Slot {
     shared: Arc<Shared>,
     connection: ConnectionId,
     request: RequestId,
+    granted: Option<Arc<Granted>>,
     /// Memory of a handler of the same method that has ended.
     memory: Option<tokio_util::sync::ReusableBoxFuture<'static, ()>>,
 }
@@ -70,8 +73,8 @@ impl Slot {
         K: Send + 'static,
         Fut: Future<Output = Result<Answer<K>, InvalidArgs>> + Send + 'static,
     {
-        let Self { shared, connection, request, memory } = self;
-        let future = Handling { shared: Some(shared), connection, request, handler };
+        let Self { shared, connection, request, granted, memory } = self;
+        let future = Handling { shared: Some(shared), connection, request, granted, handler };
         Hosted(Some(match memory {
             Some(mut memory) => {
                 memory.set(future);
@@ -84,7 +87,7 @@ impl Slot {
     /// Answers that the service has no such method.
     pub fn unknown_method(self) -> Hosted {
         let end = HandlerEnd::Failed(Failure::UnknownMethod);
-        self.shared.handler_ended(self.connection, self.request, end);
+        ended(&self.shared, self.connection, self.request, self.granted.as_deref(), end);
         Hosted(None)
     }
 }
@@ -93,12 +96,13 @@ impl Slot {
 pub struct Accepted {
     shared: Arc<Shared>,
     request: Request,
+    granted: Option<Arc<Granted>>,
 }
 
 impl Accepted {
     /// What the handler is given.
     pub fn args(self, method: &'static MethodDescriptor) -> Args {
-        Args::new(self.shared, method, self.request)
+        Args::new(self.shared, method, self.request, self.granted)
     }
 }
 
@@ -140,6 +144,7 @@ pin_project! {
         shared: Option<Arc<Shared>>,
         connection: ConnectionId,
         request: RequestId,
+        granted: Option<Arc<Granted>>,
         #[pin]
         handler: F,
     }
@@ -152,22 +157,37 @@ impl<K, F: Future<Output = Result<Answer<K>, InvalidArgs>>> Future for Handling<
         let this = self.project();
         let answer = ready!(this.handler.poll(cx));
         if let Some(shared) = this.shared.take() {
-            answered(&shared, *this.connection, *this.request, answer);
+            let granted = this.granted.take();
+            answered(answer, |end| ended(&shared, *this.connection, *this.request, granted.as_deref(), end));
         }
         Poll::Ready(())
     }
 }
 
-fn answered<K>(shared: &Shared, connection: ConnectionId, request: RequestId, answer: Result<Answer<K>, InvalidArgs>) {
+/// A handler has ended: its operation hears of it, or, where there is none, its session.
+fn ended(
+    shared: &Shared,
+    connection: ConnectionId,
+    request: RequestId,
+    granted: Option<&Granted>,
+    end: HandlerEnd<'_>,
+) {
+    match granted {
+        None => shared.handler_ended(connection, request, end),
+        Some(granted) => granted.handler_ended(end),
+    }
+}
+
+fn answered<K>(answer: Result<Answer<K>, InvalidArgs>, ended: impl FnOnce(HandlerEnd<'_>)) {
     let (outcome, _kept) = match answer {
         Ok(Answer { payload, kept }) => (payload.map_err(Failure::InvalidResponse), Some(kept)),
         Err(invalid) => (Err(Failure::InvalidPayload(invalid.to_string())), None),
     };
     match outcome {
         Ok(mut payload) => {
-            shared.handler_ended(connection, request, HandlerEnd::Returned(&mut payload));
+            ended(HandlerEnd::Returned(&mut payload));
             give_buffer(payload);
         }
-        Err(failure) => shared.handler_ended(connection, request, HandlerEnd::Failed(failure)),
+        Err(failure) => ended(HandlerEnd::Failed(failure)),
     }
 }

@@ -9,11 +9,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use super::context::Peer;
 use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::descriptor::ServiceError;
-use crate::driver::{Established, Router, Shared, State, accept, observe};
+use crate::driver::{Authenticate, Established, Router, Shared, State, accept, observe};
+use crate::error::Refusal;
 use crate::limits::Limits;
+use crate::operation::Principal;
+use crate::store::OperationStore;
 use crate::transport::{Address, AddressError, Link, Listener};
 
 /// How long the accept loop waits after the system refused it a link (out of file descriptors, say).
@@ -48,6 +52,8 @@ pub struct Server {
 pub struct Builder {
     services: Vec<Arc<dyn Dispatcher>>,
     limits: Limits,
+    store: Option<Arc<dyn OperationStore>>,
+    authenticate: Option<Authenticate>,
 }
 
 /// What a shutdown came to.
@@ -160,6 +166,24 @@ impl Builder {
         self
     }
 
+    /// Where the outcomes of `persist` methods are kept. Servers, also of several processes, may share a store that allows
+    /// it. Without this it is a [`MemoryStore`](crate::store::MemoryStore) of the server's own, which its end forgets.
+    pub fn store(mut self, store: Arc<dyn OperationStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Asks, of everybody who connects, who they are. Handlers find the answer in `cx.principal()`, and operations of one
+    /// principal are unknown to all others. Without this everybody is anonymous, and all share one name.
+    pub fn authenticate(mut self, ask: impl Fn(&Peer) -> Result<Principal, Refusal> + Send + Sync + 'static) -> Self {
+        self.authenticate = Some(Arc::new(ask));
+        self
+    }
+
+    fn router(self) -> Router {
+        Router::with(self.services, self.store, self.authenticate)
+    }
+
     fn check(&self) -> Result<(), ServeError> {
         for (index, dispatcher) in self.services.iter().enumerate() {
             let service = dispatcher.service();
@@ -179,9 +203,9 @@ impl Builder {
         let sessions = Arc::new(Sessions::default());
         let accepting = Accepting {
             listener,
-            router: Router::new(self.services),
             pending: Arc::new(Semaphore::new(self.limits.max_pending_handshakes)),
-            limits: self.limits,
+            limits: self.limits.clone(),
+            router: self.router(),
             sessions: Arc::clone(&sessions),
         };
         Ok(Server { address, accepting: Some(tokio::spawn(accepting.run())), sessions })
@@ -190,8 +214,8 @@ impl Builder {
     /// Serves one link until its session ends. Dropping the future ends it.
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
-        let router = Router::new(self.services);
-        let established = accept(link, self.limits, router).await.map_err(ServeError::Handshake)?;
+        let limits = self.limits.clone();
+        let established = accept(link, limits, self.router()).await.map_err(ServeError::Handshake)?;
         let serving = Serving(established.shared);
         ended(&serving.0).await;
         Ok(())

@@ -9,6 +9,7 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
 
 macro_rules! kinds {
     ($($variant:ident = $code:literal;)*) => {
@@ -48,6 +49,7 @@ kinds! {
     Call = 0x20;
     Reply = 0x21;
     Cancel = 0x22;
+    Acknowledge = 0x23;
     Items = 0x30;
     Close = 0x31;
     Reset = 0x32;
@@ -99,6 +101,11 @@ pub(crate) enum Frame {
         connection: ConnectionId,
         request: RequestId,
     },
+    /// The caller has the operation's outcome and will not ask again.
+    Acknowledge {
+        connection: ConnectionId,
+        operation: OperationId,
+    },
     /// One or more items, each with its length before it.
     Items {
         connection: ConnectionId,
@@ -135,6 +142,8 @@ pub(crate) struct CallHead {
     pub(crate) connection: ConnectionId,
     pub(crate) request: RequestId,
     pub(crate) method: MethodId,
+    /// What the attempt is one at, where that has a name.
+    pub(crate) operation: Option<OperationId>,
     /// The time left, in whole microseconds on the wire.
     pub(crate) timeout: Option<Duration>,
     pub(crate) metadata: Metadata,
@@ -158,6 +167,7 @@ pub(crate) enum ChannelDirection {
 const HAS_TIMEOUT: u8 = 1;
 const HAS_METADATA: u8 = 2;
 const HAS_CHANNELS: u8 = 4;
+const HAS_OPERATION: u8 = 8;
 
 /// Starts a frame: room for its length, and its kind. [`finish`] fills in the length.
 pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
@@ -190,6 +200,9 @@ impl CallHead {
         if !self.channels.is_empty() {
             flags |= HAS_CHANNELS;
         }
+        if self.operation.is_some() {
+            flags |= HAS_OPERATION;
+        }
         out.push(flags);
         if let Some(timeout) = self.timeout {
             put_varint(out, u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
@@ -203,6 +216,9 @@ impl CallHead {
                 put_varint(out, channel.id.0);
                 out.push(channel.direction as u8);
             }
+        }
+        if let Some(operation) = self.operation {
+            put_operation(out, operation);
         }
         finish(out, start, payload_len);
     }
@@ -248,6 +264,7 @@ impl Frame {
             Self::Refuse { .. } => Kind::Refuse,
             Self::Shut { .. } => Kind::Shut,
             Self::Cancel { .. } => Kind::Cancel,
+            Self::Acknowledge { .. } => Kind::Acknowledge,
             Self::Items { .. } => Kind::Items,
             Self::Close { .. } => Kind::Close,
             Self::Reset { .. } => Kind::Reset,
@@ -279,6 +296,10 @@ impl Frame {
             Self::Cancel { connection, request } => {
                 put_varint(out, connection.0);
                 put_varint(out, request.0);
+            }
+            Self::Acknowledge { connection, operation } => {
+                put_varint(out, connection.0);
+                put_operation(out, *operation);
             }
             Self::Items { connection, channel, items } => {
                 put_varint(out, connection.0);
@@ -348,6 +369,7 @@ impl Frame {
             Kind::Refuse => Self::Refuse { connection: connection(r)?, refusal: read_refusal(r)? },
             Kind::Shut => Self::Shut { connection: connection(r)? },
             Kind::Cancel => Self::Cancel { connection: connection(r)?, request: request(r)? },
+            Kind::Acknowledge => Self::Acknowledge { connection: connection(r)?, operation: operation(r)? },
             Kind::Close => Self::Close { connection: connection(r)?, channel: channel(r)?, metadata: r.metadata()? },
             Kind::Reset => Self::Reset { connection: connection(r)?, channel: channel(r)? },
             Kind::Credit => Self::Credit {
@@ -369,7 +391,7 @@ impl CallHead {
         let request = request(r)?;
         let method = MethodId(u64::from_le_bytes(r.fixed("method")?));
         let flags = r.byte("call flags")?;
-        if flags & !(HAS_TIMEOUT | HAS_METADATA | HAS_CHANNELS) != 0 {
+        if flags & !(HAS_TIMEOUT | HAS_METADATA | HAS_CHANNELS | HAS_OPERATION) != 0 {
             return Err(r.fault("call flags", "unknown flags"));
         }
         let timeout = match flags & HAS_TIMEOUT {
@@ -384,7 +406,11 @@ impl CallHead {
             0 => Vec::new(),
             _ => read_channels(r, limits)?,
         };
-        Ok(Self { connection, request, method, timeout, metadata, channels })
+        let operation = match flags & HAS_OPERATION {
+            0 => None,
+            _ => Some(operation(r)?),
+        };
+        Ok(Self { connection, request, method, operation, timeout, metadata, channels })
     }
 }
 
@@ -438,6 +464,14 @@ fn connection(r: &mut Reader<'_>) -> Result<ConnectionId, ProtocolViolation> {
 #[inline]
 fn request(r: &mut Reader<'_>) -> Result<RequestId, ProtocolViolation> {
     r.varint("request").map(RequestId)
+}
+
+fn operation(r: &mut Reader<'_>) -> Result<OperationId, ProtocolViolation> {
+    r.fixed("operation").map(|bytes| OperationId::from_u128(u128::from_be_bytes(bytes)))
+}
+
+fn put_operation(out: &mut Vec<u8>, operation: OperationId) {
+    out.extend_from_slice(&operation.to_u128().to_be_bytes());
 }
 
 fn channel(r: &mut Reader<'_>) -> Result<ChannelId, ProtocolViolation> {

@@ -13,6 +13,11 @@ pub(crate) const ERR: u8 = 1;
 /// The variant `VoxError::User`.
 pub(crate) const USER: u8 = 0;
 
+/// Whether this response is what a handler made of its call, and not the runtime.
+pub(crate) fn is_outcome(payload: &[u8]) -> bool {
+    matches!(payload, [OK, ..] | [ERR, USER, ..])
+}
+
 /// An outcome of the runtime's own that travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {

@@ -1,7 +1,7 @@
 //! The operations against a store that is slow, fails and is shared with another process, from a seed.
 //!
 //! A run is a script of random actions: attempts at a few operations, by sessions that cancel, run out of time or go away;
-//! errands done in any order and answered late; handlers that return, refuse, panic or do not notice an abort; another
+//! steps done in any order and answered late; handlers that return, refuse, panic or do not notice an abort; another
 //! process that is admitted, seals or dies; a store that fails before or after its effect. Beside it runs what is promised:
 //!
 //! - every attempt gets exactly one answer;
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::super::simulator::{Rng, variable};
-use super::{Answer, Attempt, Errand, OperationEnd, Operations, Round, StoreFailed};
+use super::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 use crate::descriptor::RetryPolicy;
 use crate::error::Ran;
 use crate::ids::{ConnectionId, MethodId, RequestId};
@@ -92,7 +92,7 @@ struct World {
     store: BTreeMap<OperationKey, Record>,
     fences: u64,
     requests: u64,
-    errands: Vec<Errand<Attempt>>,
+    steps: Vec<Step<Attempt>>,
     replies: Vec<Reply>,
     handlers: Vec<Handler>,
     /// Handlers that have ended, and may say so again.
@@ -116,7 +116,7 @@ impl World {
             store: BTreeMap::new(),
             fences: 0,
             requests: 0,
-            errands: Vec::new(),
+            steps: Vec::new(),
             replies: Vec::new(),
             handlers: Vec::new(),
             echoes: Vec::new(),
@@ -144,7 +144,7 @@ impl World {
         match self.rng.below(100) {
             0..25 => self.attempt(),
             25..35 => self.leave(),
-            35..55 => self.do_errand(),
+            35..55 => self.do_step(),
             55..75 => self.hear(),
             75..92 => self.end_handler(),
             _ => self.another_process(),
@@ -155,7 +155,7 @@ impl World {
     /// Lets everything come to its end, with another process that ends what it runs.
     fn settle(&mut self) {
         for round in 0.. {
-            if self.errands.is_empty() && self.replies.is_empty() && self.handlers.is_empty() {
+            if self.steps.is_empty() && self.replies.is_empty() && self.handlers.is_empty() {
                 return;
             }
             if round > 300 {
@@ -163,7 +163,7 @@ impl World {
                 self.leave();
                 self.drain();
             }
-            self.do_errand();
+            self.do_step();
             self.drain();
             self.hear();
             self.drain();
@@ -275,41 +275,41 @@ impl World {
         }
     }
 
-    /// Does one of the errands that take time.
-    fn do_errand(&mut self) {
-        if self.errands.is_empty() {
+    /// Does one of the steps that take time.
+    fn do_step(&mut self) {
+        if self.steps.is_empty() {
             return;
         }
-        let at = self.rng.below(self.errands.len());
-        let errand = self.errands.swap_remove(at);
-        self.note(("does", &errand));
+        let at = self.rng.below(self.steps.len());
+        let step = self.steps.swap_remove(at);
+        self.note(("does", &step));
         let (before, after) = (self.rng.percent(5), self.rng.percent(5));
-        let reply = match errand {
-            Errand::Admit(operation) => {
+        let reply = match step {
+            Step::Admit(operation) => {
                 let admission = if before { Err(StoreFailed) } else { Ok(self.admit(&operation)) };
                 Reply::Admitted(operation.key, admission)
             }
-            Errand::Seal { key, fence, outcome } => {
+            Step::Seal { key, fence, outcome } => {
                 let sealed = if before { Err(StoreFailed) } else { self.seal(&key, fence, &outcome) };
                 Reply::Sealed(key, if after { Err(StoreFailed) } else { sealed })
             }
-            Errand::Release { key, fence } => {
+            Step::Release { key, fence } => {
                 if !before && self.store.get(&key).is_some_and(|record| record.fence == fence) {
                     self.store.remove(&key);
                 }
                 Reply::LetGo(key, None)
             }
-            Errand::GiveUp { key, fence } => {
+            Step::GiveUp { key, fence } => {
                 let sealed = if before { None } else { self.give_up(&key, fence) };
                 Reply::LetGo(key, sealed)
             }
-            Errand::Wait { key, round, .. } => Reply::Again(key, round),
-            errand => panic!("{errand:?} takes no time"),
+            Step::Wait { key, round, .. } => Reply::Again(key, round),
+            step => panic!("{step:?} takes no time"),
         };
         self.replies.push(reply);
     }
 
-    /// The store's answer to one errand arrives.
+    /// The store's answer to one step arrives.
     fn hear(&mut self) {
         if self.replies.is_empty() {
             return;
@@ -381,24 +381,24 @@ impl World {
     // ---- what comes out ----
 
     fn drain(&mut self) {
-        while let Some(errand) = self.operations.poll_errand() {
-            match errand {
-                Errand::Run { operation, fence, attempt, runnable, detached } => {
+        while let Some(step) = self.operations.poll_step() {
+            match step {
+                Step::Run { operation, fence, attempt, runnable, detached } => {
                     assert_eq!(runnable, attempt, "a handler is started by what came with its attempt");
                     self.started(operation, fence, attempt, detached);
                 }
-                Errand::Abort(attempt) => {
+                Step::Abort(attempt) => {
                     let handler = self.handlers.iter_mut().find(|handler| handler.attempt == attempt);
                     let handler = handler.expect("whose handler is told to end has one");
                     assert!(!policy_of(&handler.key).persist, "a persist handler is told to end");
                     handler.aborted = true;
                 }
-                Errand::Answer { attempt, answer, runs_on } => self.answered(attempt, answer, runs_on),
-                Errand::Over(attempt) => {
+                Step::Answer { attempt, answer, runs_on } => self.answered(attempt, answer, runs_on),
+                Step::Over(attempt) => {
                     assert!(self.detached.remove(&attempt), "{attempt:?} was not detached");
                     self.room_given_back(attempt);
                 }
-                errand => self.errands.push(errand),
+                step => self.steps.push(step),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Answer, Attempt, Errand, OperationEnd, Operations, StoreFailed};
+use super::{Answer, Attempt, OperationEnd, Operations, Step, StoreFailed};
 use crate::descriptor::RetryPolicy;
 use crate::error::Ran;
 use crate::ids::{ConnectionId, MethodId, RequestId};
@@ -30,22 +30,22 @@ fn outcome(bytes: &'static [u8]) -> Outcome {
     Outcome { bytes: Bytes::from_static(bytes), schema: schema().hash() }
 }
 
-/// The errands, in a word each.
-fn errands(operations: &mut Operations<u64>) -> Vec<String> {
-    let say = |errand| match errand {
-        Errand::Admit(_) => "admit".to_owned(),
-        Errand::Wait { times, .. } => format!("wait {times}"),
-        Errand::Run { attempt, detached, .. } => format!("run {}{}", attempt.request, said(detached, " detached")),
-        Errand::Abort(attempt) => format!("abort {}", attempt.request),
-        Errand::Seal { .. } => "seal".to_owned(),
-        Errand::Release { .. } => "release".to_owned(),
-        Errand::GiveUp { .. } => "give up".to_owned(),
-        Errand::Answer { attempt, answer, runs_on } => {
+/// The steps, in a word each.
+fn steps(operations: &mut Operations<u64>) -> Vec<String> {
+    let say = |step| match step {
+        Step::Admit(_) => "admit".to_owned(),
+        Step::Wait { times, .. } => format!("wait {times}"),
+        Step::Run { attempt, detached, .. } => format!("run {}{}", attempt.request, said(detached, " detached")),
+        Step::Abort(attempt) => format!("abort {}", attempt.request),
+        Step::Seal { .. } => "seal".to_owned(),
+        Step::Release { .. } => "release".to_owned(),
+        Step::GiveUp { .. } => "give up".to_owned(),
+        Step::Answer { attempt, answer, runs_on } => {
             format!("answer {} {}{}", attempt.request, in_words(&answer), said(runs_on, ", runs on"))
         }
-        Errand::Over(attempt) => format!("over {}", attempt.request),
+        Step::Over(attempt) => format!("over {}", attempt.request),
     };
-    std::iter::from_fn(|| operations.poll_errand()).map(say).collect()
+    std::iter::from_fn(|| operations.poll_step()).map(say).collect()
 }
 
 fn in_words(answer: &Answer) -> String {
@@ -65,9 +65,9 @@ fn running(policy: RetryPolicy) -> (Operations<u64>, OperationKey) {
     let new = operation(policy);
     let key = new.key.clone();
     operations.attempt(attempt(1), new, 1);
-    assert_eq!(errands(&mut operations), ["admit"]);
+    assert_eq!(steps(&mut operations), ["admit"]);
     operations.admitted(&key, Ok(Admission::Granted(FENCE)));
-    assert_eq!(errands(&mut operations), ["run 1"]);
+    assert_eq!(steps(&mut operations), ["run 1"]);
     (operations, key)
 }
 
@@ -75,9 +75,9 @@ fn running(policy: RetryPolicy) -> (Operations<u64>, OperationKey) {
 fn an_outcome_is_answered_once_it_is_sealed_and_as_it_is_sealed() {
     let (mut operations, key) = running(RetryPolicy::PERSIST);
     operations.handler_ended(&key, FENCE, OperationEnd::Returned(outcome(b"mine")));
-    assert_eq!(errands(&mut operations), ["seal"]);
+    assert_eq!(steps(&mut operations), ["seal"]);
     operations.sealed(&key, Ok(outcome(b"earlier")));
-    assert_eq!(errands(&mut operations), ["answer 1 earlier"]);
+    assert_eq!(steps(&mut operations), ["answer 1 earlier"]);
     assert_eq!(operations.len(), 0);
 }
 
@@ -92,9 +92,9 @@ fn attempts_at_a_live_operation_share_its_outcome_in_every_phase() {
     operations.attempt(attempt(3), new.clone(), 3);
     operations.handler_ended(&key, FENCE, OperationEnd::Returned(outcome(b"ok")));
     operations.attempt(attempt(4), new, 4);
-    assert_eq!(errands(&mut operations), ["admit", "run 1", "seal"]);
+    assert_eq!(steps(&mut operations), ["admit", "run 1", "seal"]);
     operations.sealed(&key, Ok(outcome(b"ok")));
-    assert_eq!(errands(&mut operations), ["answer 1 ok", "answer 2 ok", "answer 3 ok", "answer 4 ok"]);
+    assert_eq!(steps(&mut operations), ["answer 1 ok", "answer 2 ok", "answer 3 ok", "answer 4 ok"]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn pitfall_3_another_method_or_other_arguments_under_a_live_id_are_a_conflict() 
     let digest = NewOperation { digest: Digest([2; 32]), ..operation(RetryPolicy::PERSIST) };
     operations.attempt(attempt(2), method, 2);
     operations.attempt(attempt(3), digest, 3);
-    assert_eq!(errands(&mut operations), ["answer 2 OperationConflict", "answer 3 OperationConflict"]);
+    assert_eq!(steps(&mut operations), ["answer 2 OperationConflict", "answer 3 OperationConflict"]);
     assert!(operations.is_live(&key));
 }
 
@@ -115,12 +115,12 @@ fn pitfall_8_who_cancels_ends_alone_and_is_answered_once() {
     operations.attempt(attempt(3), operation(RetryPolicy::PERSIST), 3);
     operations.attempt_gone(&key, attempt(1), Failure::Cancelled);
     operations.attempt_gone(&key, attempt(1), Failure::Cancelled);
-    assert_eq!(errands(&mut operations), ["answer 1 Cancelled, runs on"]);
+    assert_eq!(steps(&mut operations), ["answer 1 Cancelled, runs on"]);
     operations.attempt_gone(&key, attempt(3), Failure::DeadlineExceeded);
-    assert_eq!(errands(&mut operations), ["answer 3 DeadlineExceeded"]);
+    assert_eq!(steps(&mut operations), ["answer 3 DeadlineExceeded"]);
     operations.handler_ended(&key, FENCE, OperationEnd::Returned(outcome(b"ok")));
     operations.sealed(&key, Ok(outcome(b"ok")));
-    assert_eq!(errands(&mut operations), ["seal", "over 1", "answer 2 ok"]);
+    assert_eq!(steps(&mut operations), ["seal", "over 1", "answer 2 ok"]);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn pitfall_9_what_nobody_waits_for_runs_on_and_is_sealed() {
     operations.attempt(attempt(2), operation(RetryPolicy::PERSIST), 2);
     operations.handler_ended(&key, FENCE, OperationEnd::Returned(outcome(b"ok")));
     operations.sealed(&key, Ok(outcome(b"ok")));
-    assert_eq!(errands(&mut operations), ["answer 1 Cancelled, runs on", "seal", "over 1", "answer 2 ok"]);
+    assert_eq!(steps(&mut operations), ["answer 1 Cancelled, runs on", "seal", "over 1", "answer 2 ok"]);
 }
 
 #[test]
@@ -139,10 +139,10 @@ fn pitfall_10_when_sealing_fails_nobody_gets_the_outcome() {
     operations.attempt(attempt(2), operation(RetryPolicy::PERSIST), 2);
     operations.handler_ended(&key, FENCE, OperationEnd::Returned(outcome(b"ok")));
     operations.sealed(&key, Err(StoreFailed));
-    assert_eq!(errands(&mut operations), ["seal", "give up"]);
+    assert_eq!(steps(&mut operations), ["seal", "give up"]);
     operations.let_go(&key, None);
     let unknown = format!("{:?}", Failure::StoreUnavailable(Ran::Unknown));
-    assert_eq!(errands(&mut operations), [format!("answer 1 {unknown}"), format!("answer 2 {unknown}")]);
+    assert_eq!(steps(&mut operations), [format!("answer 1 {unknown}"), format!("answer 2 {unknown}")]);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_outcome_that_was_sealed_after_all_is_answered() {
     let (mut operations, key) = running(RetryPolicy::PERSIST);
     operations.handler_ended(&key, FENCE, OperationEnd::Broken(Failure::Panicked));
     operations.let_go(&key, Some(outcome(b"sealed by the handler")));
-    assert_eq!(errands(&mut operations), ["give up", "answer 1 sealed by the handler"]);
+    assert_eq!(steps(&mut operations), ["give up", "answer 1 sealed by the handler"]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn when_admitting_fails_nothing_runs() {
     let new = operation(RetryPolicy::PERSIST);
     operations.attempt(attempt(1), new.clone(), 1);
     operations.admitted(&new.key, Err(StoreFailed));
-    assert_eq!(errands(&mut operations), ["admit", &format!("answer 1 {:?}", Failure::StoreUnavailable(Ran::No))]);
+    assert_eq!(steps(&mut operations), ["admit", &format!("answer 1 {:?}", Failure::StoreUnavailable(Ran::No))]);
 }
 
 #[test]
@@ -167,16 +167,16 @@ fn what_another_process_runs_is_asked_for_again_until_nobody_waits() {
     let mut operations = Operations::default();
     let new = operation(RetryPolicy::PERSIST);
     operations.attempt(attempt(1), new.clone(), 1);
-    assert_eq!(errands(&mut operations), ["admit"]);
+    assert_eq!(steps(&mut operations), ["admit"]);
     operations.admitted(&new.key, Ok(Admission::Running));
-    let Some(Errand::Wait { round, times: 0, .. }) = operations.poll_errand() else { panic!("it waits") };
+    let Some(Step::Wait { round, times: 0, .. }) = operations.poll_step() else { panic!("it waits") };
     operations.ask_again(&new.key, round);
     operations.ask_again(&new.key, round);
-    assert_eq!(errands(&mut operations), ["admit"], "a second answer to one wait is none");
+    assert_eq!(steps(&mut operations), ["admit"], "a second answer to one wait is none");
     operations.admitted(&new.key, Ok(Admission::Running));
-    assert_eq!(errands(&mut operations), ["wait 1"]);
+    assert_eq!(steps(&mut operations), ["wait 1"]);
     operations.attempt_gone(&new.key, attempt(1), Failure::DeadlineExceeded);
-    assert_eq!(errands(&mut operations), ["answer 1 DeadlineExceeded"]);
+    assert_eq!(steps(&mut operations), ["answer 1 DeadlineExceeded"]);
     assert_eq!(operations.len(), 0);
 }
 
@@ -187,10 +187,10 @@ fn a_caller_that_leaves_before_admission_leaves_its_operation_to_run() {
     operations.attempt(attempt(1), new.clone(), 1);
     operations.attempt_gone(&new.key, attempt(1), Failure::Cancelled);
     operations.admitted(&new.key, Ok(Admission::Granted(FENCE)));
-    assert_eq!(errands(&mut operations), ["admit", "answer 1 Cancelled", "run 1 detached"]);
+    assert_eq!(steps(&mut operations), ["admit", "answer 1 Cancelled", "run 1 detached"]);
     operations.handler_ended(&new.key, FENCE, OperationEnd::Returned(outcome(b"ok")));
     operations.sealed(&new.key, Ok(outcome(b"ok")));
-    assert_eq!(errands(&mut operations), ["seal", "over 1"]);
+    assert_eq!(steps(&mut operations), ["seal", "over 1"]);
 }
 
 #[test]
@@ -198,20 +198,20 @@ fn a_volatile_handler_is_told_to_end_when_the_last_caller_leaves_and_that_one_wa
     let (mut operations, key) = running(RetryPolicy::VOLATILE);
     operations.attempt(attempt(2), operation(RetryPolicy::VOLATILE), 2);
     operations.attempt_gone(&key, attempt(1), Failure::Cancelled);
-    assert_eq!(errands(&mut operations), ["answer 1 Cancelled, runs on"]);
+    assert_eq!(steps(&mut operations), ["answer 1 Cancelled, runs on"]);
     operations.attempt_gone(&key, attempt(2), Failure::DeadlineExceeded);
-    assert_eq!(errands(&mut operations), ["abort 1"]);
+    assert_eq!(steps(&mut operations), ["abort 1"]);
     operations.handler_ended(&key, FENCE, OperationEnd::Broken(Failure::Cancelled));
     operations.let_go(&key, None);
-    assert_eq!(errands(&mut operations), ["give up", "over 1", "answer 2 DeadlineExceeded"]);
+    assert_eq!(steps(&mut operations), ["give up", "over 1", "answer 2 DeadlineExceeded"]);
 }
 
 #[test]
 fn the_end_of_an_older_run_ends_nothing() {
     let (mut operations, key) = running(RetryPolicy::IDEM_PERSIST);
     operations.handler_ended(&key, Fence(6), OperationEnd::Broken(Failure::Panicked));
-    assert_eq!(errands(&mut operations), [""; 0]);
+    assert_eq!(steps(&mut operations), [""; 0]);
     operations.handler_ended(&key, FENCE, OperationEnd::Refused(Failure::Busy));
     operations.let_go(&key, None);
-    assert_eq!(errands(&mut operations), ["release", "answer 1 Busy"]);
+    assert_eq!(steps(&mut operations), ["release", "answer 1 Busy"]);
 }

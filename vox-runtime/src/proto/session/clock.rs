@@ -69,7 +69,7 @@ impl Session {
             next = earlier(next, calling.expire(now, &mut self.fx));
         }
         for (_, serving) in self.serving.iter_mut() {
-            next = earlier(next, serving.expire(now, &mut self.detached, &mut self.fx));
+            next = earlier(next, serving.expire(now, &mut self.fx));
         }
         self.deadline = next;
     }

@@ -54,6 +54,11 @@ impl Session {
             || self.serving.get(connection.0).is_some_and(|serving| serving.wants(request))
     }
 
+    /// Whether the caller of this request still waits for its answer.
+    pub(crate) fn awaits(&self, connection: ConnectionId, request: RequestId) -> bool {
+        self.serving.get(connection.0).is_some_and(|serving| serving.awaits(request))
+    }
+
     /// How many handlers run for the peer, those whose connection is gone included.
     pub(crate) fn handlers_running(&self) -> usize {
         self.attached_running() + self.aborting.len() + self.detached.len()

@@ -185,6 +185,7 @@ impl World {
         }
         let new = NewCall {
             method: if persist { PERSIST } else { VOLATILE },
+            operation: None,
             deadline,
             metadata: Metadata::new(),
             channels: halves.clone(),
@@ -573,6 +574,14 @@ impl World {
                 let noted = handler.call as u64;
                 self.note(e, "abort", &[noted]);
             }
+            Output::Withdraw { connection, request, failure, runs_on } => {
+                let handler = &end.handlers[&(connection, request)];
+                assert!(self.calls[handler.call].persist && runs_on, "it is no operation");
+                let noted = handler.call as u64;
+                end.session.detach(connection, request, HandlerEnd::Failed(failure));
+                self.note(e, "withdraw", &[noted]);
+            }
+            Output::Acknowledged { .. } => panic!("nobody acknowledges anything"),
             Output::Finish { token, end } => self.on_finish(e, token, end),
             Output::Deliver { token, items } => self.on_deliver(e, token, &items),
             Output::ReceiverEnded { token, end: how } => self.on_half_ended(e, token, &how, false),

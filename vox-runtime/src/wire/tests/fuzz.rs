@@ -13,6 +13,7 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
 
 /// What a byte of a frame may cost in memory: an entry of metadata takes three bytes or more, a channel two.
 const WEIGHT_PER_BYTE: usize = 64;
@@ -200,6 +201,7 @@ fn weight(frame: &Frame) -> usize {
         | Frame::Shut { .. }
         | Frame::Reply { .. }
         | Frame::Cancel { .. }
+        | Frame::Acknowledge { .. }
         | Frame::Items { .. }
         | Frame::Reset { .. }
         | Frame::Credit { .. } => 0,
@@ -237,6 +239,7 @@ fn frame() -> impl Strategy<Value = Frame> {
             payload
         }),
         (connection(), request()).prop_map(|(connection, request)| Frame::Cancel { connection, request }),
+        (connection(), operation()).prop_map(|(connection, operation)| Frame::Acknowledge { connection, operation }),
         (connection(), channel(), payload()).prop_map(|(connection, channel, items)| Frame::Items {
             connection,
             channel,
@@ -253,6 +256,10 @@ fn frame() -> impl Strategy<Value = Frame> {
     ]
 }
 
+fn operation() -> impl Strategy<Value = OperationId> {
+    any::<u128>().prop_map(OperationId::from_u128)
+}
+
 fn head() -> impl Strategy<Value = CallHead> {
     let ids = (any::<u64>(), any::<u64>(), any::<u64>());
     let timeout = prop::option::of(any::<u64>().prop_map(Duration::from_micros));
@@ -261,15 +268,15 @@ fn head() -> impl Strategy<Value = CallHead> {
         (any::<u64>(), direction).prop_map(|(id, direction)| ChannelOpen { id: ChannelId(id), direction }),
         0..5,
     );
-    (ids, timeout, metadata(), channels).prop_map(|((connection, request, method), timeout, metadata, channels)| {
-        CallHead {
-            connection: ConnectionId(connection),
-            request: RequestId(request),
-            method: MethodId(method),
-            timeout,
-            metadata,
-            channels,
-        }
+    let head = (ids, prop::option::of(operation()), timeout, metadata(), channels);
+    head.prop_map(|((connection, request, method), operation, timeout, metadata, channels)| CallHead {
+        operation,
+        connection: ConnectionId(connection),
+        request: RequestId(request),
+        method: MethodId(method),
+        timeout,
+        metadata,
+        channels,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
+use crate::operation::OperationId;
 
 const HANDSHAKE: &str = include_str!("../../../tests/golden/handshake.txt");
 const FRAMES: &str = include_str!("../../../tests/golden/frames.txt");
@@ -20,6 +21,7 @@ const REJECTED: &str = include_str!("../../../tests/golden/rejected.txt");
 
 const BALANCE: MethodId = MethodId(0xe3b5_bca8_71d7_b8c9);
 const TRANSFER: MethodId = MethodId(0x303e_92c0_60d7_ef10);
+const OPERATION: OperationId = OperationId::from_u128(0x018b_cfe5_687b_7abc_8def_0123_4567_89ab);
 
 #[test]
 fn frames_are_written_and_read_as_the_golden_vectors_say() {
@@ -160,6 +162,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
                 &[1, 0],
             ),
         ),
+        ("call-with-operation", call(CallHead { operation: Some(OPERATION), ..head(1, 9, TRANSFER) }, &[7])),
         (
             "call-with-everything",
             call(
@@ -167,6 +170,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
                     timeout: Some(Duration::from_micros(1)),
                     metadata: metadata(&[("k", "a", false), ("k", "", true)]),
                     channels: vec![channel_open(5, ChannelDirection::CallerSends)],
+                    operation: Some(OPERATION),
                     ..head(1, 129, TRANSFER)
                 },
                 &[],
@@ -175,6 +179,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("reply", Frame::Reply { connection, request, payload: Bytes::from_static(&[0, 7]) }),
         ("reply-empty", Frame::Reply { connection, request, payload: Bytes::new() }),
         ("cancel", Frame::Cancel { connection, request }),
+        ("acknowledge", Frame::Acknowledge { connection, operation: OPERATION }),
         ("items", Frame::Items { connection, channel, items: Bytes::from_static(b"\x03abc") }),
         ("items-run", Frame::Items { connection, channel, items: Bytes::from_static(b"\x01a\x00\x02bc") }),
         ("close", Frame::Close { connection, channel, metadata: Metadata::new() }),
@@ -245,6 +250,7 @@ fn head(connection: u64, request: u64, method: MethodId) -> CallHead {
         connection: ConnectionId(connection),
         request: RequestId(request),
         method,
+        operation: None,
         timeout: None,
         metadata: Metadata::new(),
         channels: Vec::new(),

@@ -1,0 +1,353 @@
+//! Operations, as they are lived: the store is asked, handlers are started, attempts are answered.
+//!
+//! `proto::Operations` decides; this does what it says, each step in turn and with no lock held. What the store has ready
+//! at once is taken at once, on the thread that asked, so that a store in memory costs neither a task nor a hand-off;
+//! whatever takes longer gets a task.
+
+mod asking;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use super::after::Notice;
+use super::hosting::run_elsewhere;
+use super::shared::{Shared, State};
+use crate::descriptor::MethodDescriptor;
+use crate::ids::{ConnectionId, RequestId};
+use crate::operation::{Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
+use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
+use crate::store::{MemoryStore, OperationStore, StoreLimits};
+use crate::wire::Failure;
+
+/// Acknowledgements that may wait for the store at once. Past them they are dropped: the records go at the horizon.
+const MAX_ACKNOWLEDGEMENTS: usize = 1024;
+/// How many operations that are over one session remembers.
+const REMEMBERED: usize = 256;
+
+/// The operations of one server, or of one session, and where their outcomes are kept.
+pub(crate) struct Operating {
+    desk: Mutex<Desk>,
+    store: Arc<dyn OperationStore>,
+    /// How many that are over are remembered: of the oldest beyond them the outcome goes.
+    remembered: usize,
+    /// Acknowledgements under way.
+    acknowledging: AtomicUsize,
+    /// Where tasks are spawned from outside of any.
+    runtime: OnceLock<Handle>,
+}
+
+#[derive(Default)]
+struct Desk {
+    operations: Operations<Start>,
+    /// The attempts without an answer, and those whose handlers run on.
+    attempts: BTreeMap<Attempt, Place>,
+    /// Those that are over, oldest first, where only so many are remembered.
+    over: VecDeque<OperationKey>,
+}
+
+/// What starts a handler.
+pub(crate) struct Start {
+    shared: Arc<Shared>,
+    request: Request,
+}
+
+/// Where an attempt came from.
+struct Place {
+    shared: Arc<Shared>,
+    key: OperationKey,
+}
+
+/// An operation that was admitted, as its handler has it.
+pub(crate) struct Granted {
+    pub(crate) operation: Operation,
+    operating: Arc<Operating>,
+}
+
+/// A handler that may start.
+pub(super) struct Granting {
+    pub(super) shared: Arc<Shared>,
+    pub(super) request: Request,
+    pub(super) granted: Arc<Granted>,
+}
+
+impl Operating {
+    pub(crate) fn new(store: Arc<dyn OperationStore>) -> Arc<Self> {
+        Self::with_memory(store, usize::MAX)
+    }
+
+    fn with_memory(store: Arc<dyn OperationStore>, remembered: usize) -> Arc<Self> {
+        Arc::new(Self {
+            desk: Mutex::default(),
+            store,
+            remembered,
+            acknowledging: AtomicUsize::new(0),
+            runtime: OnceLock::new(),
+        })
+    }
+
+    /// The operations that are known within one session only.
+    fn of_a_session() -> Arc<Self> {
+        let store = MemoryStore::with_limits(StoreLimits { max_tombstones: 1024, ..StoreLimits::default() });
+        Self::with_memory(Arc::new(store), REMEMBERED)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.
+    pub(super) fn attempt(self: &Arc<Self>, shared: &Arc<Shared>, request: Request) -> Option<Granting> {
+        let method = method(shared, &request)?;
+        self.runtime.get_or_init(Handle::current);
+        let id = request.operation.unwrap_or_else(OperationId::new);
+        let operation = NewOperation {
+            key: OperationKey { id, principal: shared.peer.principal().clone() },
+            service: method.service,
+            method: method.id,
+            policy: method.policy,
+            digest: Digest::of(method.id, &request.payload),
+            schema: method.schema(),
+        };
+        let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
+        let key = operation.key.clone();
+        {
+            let mut desk = self.lock();
+            desk.attempts.insert(attempt, Place { shared: Arc::clone(shared), key });
+            desk.operations.attempt(attempt, operation, Start { shared: Arc::clone(shared), request });
+        }
+        // Its caller may have left before there was an attempt to take leave from.
+        if !shared.lock().session.awaits(attempt.connection, attempt.request) {
+            self.leave(attempt, Failure::Cancelled);
+        }
+        self.drain(Some(attempt))
+    }
+
+    /// The caller of an attempt waits no more.
+    pub(super) fn withdraw(self: &Arc<Self>, attempt: Attempt, why: Failure) {
+        self.leave(attempt, why);
+        self.drain(None);
+    }
+
+    fn leave(&self, attempt: Attempt, why: Failure) {
+        let mut desk = self.lock();
+        let Desk { operations, attempts, .. } = &mut *desk;
+        if let Some(place) = attempts.get(&attempt) {
+            operations.attempt_gone(&place.key, attempt, why);
+        }
+    }
+
+    /// The caller has the outcome and will not ask again.
+    pub(super) fn acknowledge(self: &Arc<Self>, key: OperationKey) {
+        if self.lock().operations.is_live(&key) {
+            return;
+        }
+        if self.acknowledging.fetch_add(1, Ordering::Relaxed) >= MAX_ACKNOWLEDGEMENTS {
+            self.acknowledging.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let store = Arc::clone(&self.store);
+        self.ask(async move { store.acknowledge(&key).await }, |this, result| {
+            this.acknowledging.fetch_sub(1, Ordering::Relaxed);
+            if let Err(error) = result {
+                tracing::debug!(%error, "an acknowledgement was not taken");
+            }
+        });
+    }
+
+    /// An operation is over, and the store knows.
+    fn remember(self: &Arc<Self>, key: &OperationKey) {
+        if self.remembered == usize::MAX {
+            return;
+        }
+        let forgotten = {
+            let mut desk = self.lock();
+            desk.over.push_back(key.clone());
+            if desk.over.len() > self.remembered { desk.over.pop_front() } else { None }
+        };
+        if let Some(oldest) = forgotten {
+            self.acknowledge(oldest);
+        }
+    }
+
+    /// Does every step there is. The start of the handler that came with `own` is given back.
+    fn drain(self: &Arc<Self>, own: Option<Attempt>) -> Option<Granting> {
+        let mut mine = None;
+        loop {
+            let Some(step) = self.lock().operations.poll_step() else { return mine };
+            match step {
+                Step::Run { operation, fence, attempt, runnable: Start { shared, request }, detached } => {
+                    let key = operation.key;
+                    if detached {
+                        let place = Place { shared: Arc::clone(&shared), key: key.clone() };
+                        self.lock().attempts.insert(attempt, place);
+                        shared.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
+                    }
+                    let Some(granting) = self.grant(key, fence, shared, request) else { continue };
+                    if own == Some(attempt) {
+                        mine = Some(granting);
+                    } else {
+                        run_elsewhere(granting, self.runtime());
+                    }
+                }
+                Step::Answer { attempt, answer, runs_on } => self.answer(attempt, answer, runs_on),
+                Step::Over(attempt) => {
+                    if let Some(place) = self.take_place(attempt) {
+                        place.shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Aborted);
+                    }
+                }
+                Step::Abort(attempt) => {
+                    let shared = self.lock().attempts.get(&attempt).map(|place| Arc::clone(&place.shared));
+                    if let Some(shared) = shared {
+                        shared.change(|state| state.abort_operation(attempt.connection, attempt.request));
+                    }
+                }
+                step => self.ask_store(step),
+            }
+        }
+    }
+
+    fn grant(
+        self: &Arc<Self>,
+        key: OperationKey,
+        fence: Fence,
+        shared: Arc<Shared>,
+        mut request: Request,
+    ) -> Option<Granting> {
+        let method = method(&shared, &request)?;
+        // What runs to its end is not told when its caller would have liked that to be.
+        request.deadline = request.deadline.filter(|_| !method.policy.persist);
+        let operation = Operation { key, fence, method };
+        Some(Granting { shared, request, granted: Arc::new(Granted { operation, operating: Arc::clone(self) }) })
+    }
+
+    fn answer(&self, attempt: Attempt, answer: Answer, runs_on: bool) {
+        let place = match runs_on {
+            // Its handler's end is still to be told.
+            true => self.lock().attempts.get(&attempt).map(|place| Arc::clone(&place.shared)),
+            false => self.take_place(attempt).map(|place| place.shared),
+        };
+        let Some(shared) = place else { return };
+        let (connection, request) = (attempt.connection, attempt.request);
+        let reply = |end: HandlerEnd<'_>| match runs_on {
+            true => shared.detach(connection, request, end),
+            false => shared.handler_ended(connection, request, end),
+        };
+        match answer {
+            Answer::Failure(failure) => reply(HandlerEnd::Failed(failure)),
+            Answer::Outcome(bytes) => {
+                let mut payload = super::take_buffer();
+                payload.extend_from_slice(&bytes);
+                reply(HandlerEnd::Returned(&mut payload));
+                super::give_buffer(payload);
+            }
+        }
+    }
+
+    fn take_place(&self, attempt: Attempt) -> Option<Place> {
+        self.lock().attempts.remove(&attempt)
+    }
+
+    fn runtime(&self) -> &Handle {
+        self.runtime.get_or_init(Handle::current)
+    }
+}
+
+impl Granted {
+    /// The operation, if a store remembers it: what is known within one session only is no store's.
+    pub(crate) fn kept(&self) -> Option<&Operation> {
+        self.operation.method.policy.persist.then_some(&self.operation)
+    }
+
+    /// The longest response that can be kept.
+    pub(crate) fn max_outcome_bytes(&self) -> usize {
+        self.operating.store.max_outcome_bytes()
+    }
+
+    /// The handler has ended. The first end counts.
+    pub(crate) fn handler_ended(&self, end: HandlerEnd<'_>) {
+        let Operation { key, fence, method } = &self.operation;
+        let returned = |bytes: Bytes| OperationEnd::Returned(Outcome { bytes, schema: method.schema().hash() });
+        let end = match end {
+            HandlerEnd::Returned(payload) => returned(Bytes::copy_from_slice(payload)),
+            // It ran, and no other attempt would have a better answer.
+            HandlerEnd::Failed(failure @ Failure::InvalidResponse(_)) => {
+                let mut payload = Vec::new();
+                failure.put(&mut payload);
+                returned(payload.into())
+            }
+            HandlerEnd::Failed(failure @ Failure::Panicked) => OperationEnd::Broken(failure),
+            HandlerEnd::Failed(failure) => OperationEnd::Refused(failure),
+            HandlerEnd::Aborted if method.policy.persist => OperationEnd::Broken(Failure::Indeterminate),
+            HandlerEnd::Aborted => OperationEnd::Broken(Failure::Cancelled),
+        };
+        self.operating.lock().operations.handler_ended(key, *fence, end);
+        self.operating.drain(None);
+    }
+}
+
+fn method(shared: &Shared, request: &Request) -> Option<&'static MethodDescriptor> {
+    shared.router.get(request.service).service().method(request.method)
+}
+
+impl Shared {
+    /// The operations that a request belongs to: of a method whose outcome is kept the server's, else this session's own.
+    fn operating(&self, kept: bool) -> Option<&Arc<Operating>> {
+        match kept {
+            true => self.router.operating(),
+            false => Some(self.operations.get_or_init(Operating::of_a_session)),
+        }
+    }
+
+    /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.
+    pub(super) fn start_operation(self: &Arc<Self>, request: Request) -> Option<Granting> {
+        let kept = method(self, &request)?.policy.persist;
+        Arc::clone(self.operating(kept)?).attempt(self, request)
+    }
+
+    /// Tells the operations what became known under the session's lock.
+    pub(super) fn notice(&self, notice: Notice) {
+        match notice {
+            Notice::Withdrawn(connection, request, why, kept) => {
+                if let Some(operating) = self.operating(kept) {
+                    operating.withdraw(Attempt { session: self.number, connection, request }, why);
+                }
+            }
+            Notice::Acknowledged(id) => {
+                let key = OperationKey { id, principal: self.peer.principal().clone() };
+                for operating in self.router.operating().into_iter().chain(self.operations.get()) {
+                    operating.acknowledge(key.clone());
+                }
+            }
+        }
+    }
+
+    /// A request is answered though its handler runs on.
+    fn detach(&self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
+        self.change(|state| state.session.detach(connection, request, end));
+    }
+}
+
+impl State {
+    /// Nobody waits any more for the answer to an attempt.
+    pub(super) fn withdraw(&mut self, connection: ConnectionId, request: RequestId, failure: Failure, runs_on: bool) {
+        match self.requests.iter().position(|r| (r.connection, r.request) == (connection, request)) {
+            None => self.after.operations.push(Notice::Withdrawn(connection, request, failure, runs_on)),
+            // Not taken up yet. What runs without its caller will be.
+            Some(_) if runs_on => self.session.detach(connection, request, HandlerEnd::Failed(failure)),
+            Some(index) => {
+                self.requests.remove(index);
+                self.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
+            }
+        }
+    }
+
+    /// The handler that came with an attempt is told to end.
+    fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
+        self.session.unwant(connection, request);
+        self.after.aborts.extend(self.tasks.remove(&(connection, request)));
+    }
+}
