@@ -1,0 +1,47 @@
+//! The list of bugs, as text.
+
+/// One bug: a place in the sources, and what it becomes.
+#[derive(Debug, Default)]
+pub(crate) struct Bug {
+    pub(crate) title: String,
+    /// From the workspace's root.
+    pub(crate) file: String,
+    /// What follows `cargo test`.
+    pub(crate) test: String,
+    pub(crate) sound: String,
+    pub(crate) planted: String,
+}
+
+/// Reads the list. A bug is
+///
+/// ```text
+/// == what is wrong
+/// file: vox-runtime/src/…
+/// test: -p vox-runtime --lib proto::
+/// --- sound
+/// lines of the file, exactly
+/// --- planted
+/// what they become
+/// ```
+pub(crate) fn parse(text: &str) -> Result<Vec<Bug>, String> {
+    let (_, list) = text.split_once("\n== ").ok_or("there is no bug in the list")?;
+    list.split("\n== ").map(one).collect()
+}
+
+fn one(text: &str) -> Result<Bug, String> {
+    let title = text.lines().next().unwrap_or_default();
+    let fault = |what: &str| format!("bug `{title}`: {what}");
+    let (head, rest) = text.split_once("\n--- sound\n").ok_or_else(|| fault("no `--- sound`"))?;
+    let (sound, planted) = rest.split_once("\n--- planted\n").ok_or_else(|| fault("no `--- planted`"))?;
+    let field = |name: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim().to_owned()).ok_or_else(|| fault(&format!("no `{name}`")))
+    };
+    Ok(Bug {
+        title: title.to_owned(),
+        file: field("file:")?,
+        test: field("test:")?,
+        sound: sound.to_owned(),
+        planted: planted.trim_end().to_owned(),
+    })
+}
