@@ -12,5 +12,6 @@ mod limits;
 mod links;
 mod outcomes;
 mod panics;
+mod resuming;
 mod serving;
 mod sessions;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod cable;
 pub mod raw;
 
 use std::sync::Arc;

@@ -28,7 +28,7 @@ pub use client::{
     Call, CallFuture, Caller, Client, Connect, ConnectError, Connected, NoopClient, OpenError, Session, Target, connect,
 };
 pub use descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor, ServiceError};
-pub use driver::Hosted;
+pub use driver::{Backoff, Hosted};
 pub use error::{EndReason, NotSent, ProtocolViolation, Ran, Refusal, RefusalCode, Rule, VoxError};
 pub use ids::{ChannelId, ConnectionId, MethodId, RequestId};
 pub use limits::Limits;

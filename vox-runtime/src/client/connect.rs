@@ -10,17 +10,18 @@ use std::time::Duration;
 
 use super::caller::{Caller, Client};
 use crate::descriptor::{ServiceDescriptor, ServiceError};
-use crate::driver::{Router, initiate};
+use crate::driver::{Asking, Backoff, Router, initiate};
 use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::server::Dispatcher;
-use crate::transport::{Address, AddressError, Link};
+use crate::transport::{Address, AddressError, Connector, Link, Reach};
 
 /// Connects to a peer and opens the service that the client `C` calls.
 ///
-/// The target is an address (`tcp://host:port`, `host:port`, `unix://path`, `mem://name`) or a
-/// [`Link`](crate::transport::Link).
+/// The target is an address (`tcp://host:port`, `host:port`, `unix://path`, `mem://name`), a
+/// [`Connector`](crate::transport::Connector) or a [`Link`](crate::transport::Link). Of the first two further links can be
+/// made, so their sessions survive the loss of one; a `Link` is all there is.
 pub fn connect<C: Connected>(target: impl Into<Target>) -> Connect<C> {
     Connect::new(target.into())
 }
@@ -50,6 +51,7 @@ pub struct Target(pub(crate) TargetKind);
 pub(crate) enum TargetKind {
     Text(String),
     Address(Address),
+    Connector(Connector),
     Link(Link),
 }
 
@@ -77,6 +79,12 @@ impl From<Address> for Target {
     }
 }
 
+impl From<Connector> for Target {
+    fn from(connector: Connector) -> Self {
+        Self(TargetKind::Connector(connector))
+    }
+}
+
 impl From<Link> for Target {
     fn from(link: Link) -> Self {
         Self(TargetKind::Link(link))
@@ -89,16 +97,20 @@ impl Target {
         match self.0 {
             TargetKind::Text(text) => text.parse(),
             TargetKind::Address(address) => Ok(address),
+            TargetKind::Connector(connector) => Err(AddressError::is_a_link(&format!("{connector:?}"))),
             TargetKind::Link(link) => Err(AddressError::is_a_link(link.address())),
         }
     }
 
-    async fn link(self) -> Result<Link, ConnectError> {
-        match self.0 {
-            TargetKind::Text(text) => Ok(Link::connect(&text.parse::<Address>()?).await?),
-            TargetKind::Address(address) => Ok(Link::connect(&address).await?),
-            TargetKind::Link(link) => Ok(link),
-        }
+    /// The first link, and what makes further ones, if anything does.
+    async fn link(self) -> Result<(Link, Option<Arc<dyn Reach>>), ConnectError> {
+        let reach: Arc<dyn Reach> = match self.0 {
+            TargetKind::Text(text) => Arc::new(text.parse::<Address>()?),
+            TargetKind::Address(address) => Arc::new(address),
+            TargetKind::Connector(connector) => Arc::new(connector),
+            TargetKind::Link(link) => return Ok((link, None)),
+        };
+        Ok((reach.link().await?, Some(reach)))
     }
 }
 
@@ -110,6 +122,8 @@ pub struct Connect<C> {
     services: Vec<Arc<dyn Dispatcher>>,
     metadata: Metadata,
     timeout: Option<Duration>,
+    resumes: bool,
+    backoff: Backoff,
     connected: PhantomData<fn() -> C>,
 }
 
@@ -121,6 +135,8 @@ impl<C: Connected> Connect<C> {
             services: Vec::new(),
             metadata: Metadata::new(),
             timeout: None,
+            resumes: true,
+            backoff: Backoff::default(),
             connected: PhantomData,
         }
     }
@@ -143,6 +159,25 @@ impl<C: Connected> Connect<C> {
         self
     }
 
+    /// How long the session may be without a link until it is lost: `Limits::resume_window` by another name.
+    pub fn resume(mut self, window: Duration) -> Self {
+        self.resumes = true;
+        self.limits.resume_window = window;
+        self
+    }
+
+    /// Lets the session end with its link.
+    pub fn no_resume(mut self) -> Self {
+        self.resumes = false;
+        self
+    }
+
+    /// How long to wait between attempts to reach the peer again.
+    pub fn reconnect(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
     /// Tells the peer something about this end, which handlers find in `cx.peer().metadata()`.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key, value);
@@ -154,9 +189,15 @@ impl<C: Connected> Connect<C> {
             service.check().map_err(ConnectError::Service)?;
         }
         self.metadata.check().map_err(ConnectError::Metadata)?;
-        let link = self.target.link().await?;
-        let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
-        let established = initiate(link, self.limits, Router::new(self.services), self.metadata, service).await?;
+        let (link, reach) = self.target.link().await?;
+        let asking = Asking {
+            limits: self.limits,
+            router: Router::new(self.services),
+            metadata: self.metadata,
+            service: C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new())),
+            redial: reach.filter(|_| self.resumes).map(|reach| (reach, self.backoff)),
+        };
+        let established = initiate(link, asking).await?;
         Ok(C::connected(match established.connection {
             Some(connection) => Caller::on(established.shared, connection),
             None => Caller::holding(established.shared),

@@ -31,6 +31,8 @@ pub(super) enum Notice {
 /// What is logged. Whoever collects logs may call anything.
 pub(super) enum Note {
     Offered(ConnectionId, String, Metadata),
+    LinkDown(EndReason),
+    LinkUp,
     Ended(EndReason),
 }
 
@@ -75,6 +77,8 @@ impl Note {
             Self::Offered(connection, service, metadata) => {
                 tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
             }
+            Self::LinkDown(reason) => tracing::debug!(%reason, "the session has no link"),
+            Self::LinkUp => tracing::debug!("the session has a new link"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
         }
     }

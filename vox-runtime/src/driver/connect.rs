@@ -7,19 +7,24 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+use super::backoff::Backoff;
+use super::redial::Redial;
+use super::registry::{Registry, new_ticket};
 use super::router::Router;
 use super::shared::Shared;
 use super::task::Driver;
 use super::writer::{Writer, now};
 use crate::client::ConnectError;
-use crate::error::{Refusal, RefusalCode};
+use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::proto::Session;
 use crate::server::Peer;
-use crate::transport::Link;
-use crate::wire::{Greeting, Hello, LENGTH_BYTES, VERSION, Welcome, common_version};
+use crate::transport::{Link, Reach};
+use crate::wire::{
+    Greeting, Hello, LENGTH_BYTES, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
+};
 
 /// A session that is up.
 pub(crate) struct Established {
@@ -28,85 +33,185 @@ pub(crate) struct Established {
     pub(crate) connection: Option<ConnectionId>,
 }
 
+/// What the end that connects brings along.
+pub(crate) struct Asking {
+    pub(crate) limits: Limits,
+    pub(crate) router: Router,
+    pub(crate) metadata: Metadata,
+    /// The service to open a connection to in the same breath.
+    pub(crate) service: Option<(String, Metadata)>,
+    /// How the session gets new links, where it is to be resumed.
+    pub(crate) redial: Option<(Arc<dyn Reach>, Backoff)>,
+}
+
+/// What the end that accepts has.
+pub(crate) struct Door {
+    pub(crate) limits: Limits,
+    pub(crate) router: Router,
+    /// Where its sessions are found again, if they can be resumed.
+    pub(crate) registry: Option<Arc<Registry>>,
+}
+
+/// What a link turned out to be for.
+pub(crate) enum Visitor {
+    New(Established, Option<SessionId>),
+    /// An old session has it.
+    Resumed,
+}
+
 /// Speaks first: asks for a session and, in the same breath, for a connection.
-pub(crate) async fn initiate(
-    mut link: Link,
-    limits: Limits,
-    router: Router,
-    metadata: Metadata,
-    service: Option<(String, Metadata)>,
-) -> Result<Established, ConnectError> {
+pub(crate) async fn initiate(mut link: Link, asking: Asking) -> Result<Established, ConnectError> {
+    let Asking { limits, router, metadata, service, redial } = asking;
     let asks = service.is_some();
-    let hello = Hello { versions: (VERSION, VERSION), features: 0, limits: limits.announced(), metadata, service };
+    let features = if redial.is_some() { RESUME } else { 0 };
+    let (versions, announced) = ((VERSION, VERSION), limits.announced());
+    let hello = Hello { versions, features, limits: announced, metadata: metadata.clone(), service };
     let answer = within(&limits, async {
         say(&mut link, &Greeting::Hello(hello)).await?;
         hear(&mut link.read, &limits).await
     })
     .await?;
-    match answer {
-        Greeting::Rejected(refusal) => Err(ConnectError::Refused(refusal)),
-        Greeting::Hello(_) | Greeting::Resume(_) | Greeting::Resumed(_) | Greeting::Confirm => {
-            Err(ConnectError::Handshake("the peer said hello where it should have answered".to_owned()))
-        }
+    let welcome = match answer {
+        Greeting::Rejected(refusal) => return Err(ConnectError::Refused(refusal)),
         Greeting::Welcome(welcome) if welcome.version != VERSION => {
-            Err(ConnectError::Handshake(format!("the peer chose version {}, which was not offered", welcome.version)))
+            let why = format!("the peer chose version {}, which was not offered", welcome.version);
+            return Err(ConnectError::Handshake(why));
         }
-        Greeting::Welcome(welcome) => {
-            let mut session = Session::new(Role::Initiator, limits.clone(), welcome.limits, now());
-            let connection = asks.then(|| session.opened_in_handshake());
-            let peer = Peer::new(link.address().to_owned(), Metadata::new());
-            Ok(Established { shared: start(session, link, router, limits, peer), connection })
+        Greeting::Welcome(welcome) => welcome,
+        Greeting::Hello(_) | Greeting::Resume(_) | Greeting::Resumed(_) | Greeting::Confirm => {
+            return Err(ConnectError::Handshake("the peer did not say what it should have answered".to_owned()));
         }
-    }
+    };
+    let mut session = Session::new(Role::Initiator, limits.clone(), welcome.limits, now());
+    let redial = redial.zip(welcome.ticket).map(|((reach, backoff), ticket)| {
+        session.resumes(limits.resume_window);
+        Redial { reach, backoff, metadata, ticket: ticket.into() }
+    });
+    let connection = asks.then(|| session.opened_in_handshake());
+    let peer = Peer::new(link.address().to_owned(), Metadata::new());
+    Ok(Established { shared: start(session, link, router, limits, peer, redial), connection })
 }
 
 /// Answers: refuses what cannot be served, with a reason.
-pub(crate) async fn accept(mut link: Link, limits: Limits, router: Router) -> Result<Established, ConnectError> {
-    let (session, peer) = within(&limits, async {
-        let greeting = hear(&mut link.read, &limits).await?;
-        let Greeting::Hello(hello) = greeting else {
-            return Err(ConnectError::Handshake("the peer answered where it should have said hello".to_owned()));
+///
+/// `full`: there is room for no new session, only for the links of old ones.
+pub(crate) async fn accept(mut link: Link, door: &Door, full: bool) -> Result<Visitor, ConnectError> {
+    within(&door.limits, async {
+        match hear(&mut link.read, &door.limits).await? {
+            Greeting::Hello(_) if full => {
+                reject(link, Refusal::new(RefusalCode::Busy, "the server has as many sessions as it takes")).await
+            }
+            Greeting::Hello(hello) => door.welcome(link, hello).await,
+            Greeting::Resume(resume) => door.resume(link, resume).await,
+            Greeting::Welcome(_) | Greeting::Rejected(_) | Greeting::Resumed(_) | Greeting::Confirm => {
+                Err(ConnectError::Handshake("the peer answered where it should have said hello".to_owned()))
+            }
+        }
+    })
+    .await
+}
+
+impl Door {
+    async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
+        let (mut session, peer) = match self.consider(&hello, link.address()) {
+            Ok(considered) => considered,
+            Err(refusal) => return reject(link, refusal).await,
         };
-        let (session, welcome, peer) = match consider(hello, link.address(), &limits, &router) {
-            Ok(welcome) => welcome,
-            Err(refusal) => {
-                say(&mut link, &Greeting::Rejected(refusal.clone())).await?;
-                let _ = link.write.shutdown().await;
+        let resumable = self.registry.as_ref().filter(|_| hello.features & RESUME != 0);
+        let ticket = resumable.and_then(|_| new_ticket());
+        if ticket.is_some() {
+            session.resumes(self.limits.resume_window);
+        }
+        let limits = self.limits.announced();
+        let welcome = Welcome { version: VERSION, features: 0, limits, ticket: ticket.clone() };
+        say(&mut link, &Greeting::Welcome(welcome)).await?;
+        let shared = start(session, link, self.router.clone(), self.limits.clone(), peer, None);
+        if let (Some(registry), Some(ticket)) = (resumable, &ticket) {
+            registry.insert(ticket, &shared);
+        }
+        Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
+    }
+
+    fn consider(&self, hello: &Hello, address: &str) -> Result<(Session, Peer), Refusal> {
+        if common_version(hello.versions).is_none() {
+            return Err(no_common_version(hello.versions));
+        }
+        let peer = Peer::new(address.to_owned(), hello.metadata.clone());
+        let principal = self.router.authenticate(&peer)?;
+        let mut session = Session::new(Role::Acceptor, self.limits.clone(), hello.limits, now());
+        if let Some((service, _)) = &hello.service {
+            let (index, descriptor) = self.router.find(service).ok_or_else(|| self.router.refusal(service))?;
+            session.accepted_in_handshake(index, descriptor);
+        }
+        Ok((session, peer.authenticated(principal)))
+    }
+
+    /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same.
+    async fn resume(&self, mut link: Link, resume: Resume) -> Result<Visitor, ConnectError> {
+        if common_version(resume.versions).is_none() {
+            return reject(link, no_common_version(resume.versions)).await;
+        }
+        let peer = Peer::new(link.address().to_owned(), resume.metadata);
+        let principal = self.router.authenticate(&peer).ok();
+        let claim = principal.zip(self.registry.as_ref()).and_then(|(principal, registry)| {
+            let claim = registry.claim(&resume.ticket, &principal)?;
+            Some((registry, claim))
+        });
+        let Some((registry, claim)) = claim else { return reject(link, session_lost()).await };
+        let shared = Arc::clone(&claim.shared);
+        let received = shared.change(|state| {
+            // A link that there still is leads nowhere: its other end has given it up.
+            state.session.link_lost(now(), EndReason::LinkLost("the peer has made another".into()));
+            state.session.continues_from(resume.received).then(|| state.session.received())
+        });
+        let Some(received) = received else { return reject(link, session_lost()).await };
+        let resumed = Resumed { received, secret: claim.secret.clone() };
+        say(&mut link, &Greeting::Resumed(resumed)).await?;
+        match hear(&mut link.read, &self.limits).await? {
+            Greeting::Confirm => {}
+            Greeting::Rejected(refusal) => {
+                shared.change(|state| state.session.lost("the peer cannot go on from where this end is"));
                 return Err(ConnectError::Refused(refusal));
             }
-        };
-        say(&mut link, &Greeting::Welcome(welcome)).await?;
-        Ok((session, peer))
-    })
-    .await?;
-    Ok(Established { shared: start(session, link, router, limits, peer), connection: None })
-}
-
-fn consider(
-    hello: Hello,
-    address: &str,
-    limits: &Limits,
-    router: &Router,
-) -> Result<(Session, Welcome, Peer), Refusal> {
-    let Some(version) = common_version(hello.versions) else {
-        let why = format!("this end speaks version {VERSION}, the peer {} to {}", hello.versions.0, hello.versions.1);
-        return Err(Refusal::new(RefusalCode::Other, why));
-    };
-    let peer = Peer::new(address.to_owned(), hello.metadata);
-    let principal = router.authenticate(&peer)?;
-    let mut session = Session::new(Role::Acceptor, limits.clone(), hello.limits, now());
-    if let Some((service, _)) = &hello.service {
-        let (index, descriptor) = router.find(service).ok_or_else(|| router.refusal(service))?;
-        session.accepted_in_handshake(index, descriptor);
+            Greeting::Hello(_) | Greeting::Welcome(_) | Greeting::Resume(_) | Greeting::Resumed(_) => {
+                return Err(ConnectError::Handshake("the peer did not confirm".to_owned()));
+            }
+        }
+        let gone = || ConnectError::Handshake("the session has another link, or has ended".to_owned());
+        if !registry.confirm(&claim) {
+            return Err(gone());
+        }
+        shared.attach(link, resume.received).map_err(|_| gone())?;
+        Ok(Visitor::Resumed)
     }
-    let welcome = Welcome { version, features: 0, limits: limits.announced(), ticket: None };
-    Ok((session, welcome, peer.authenticated(principal)))
 }
 
-fn start(session: Session, link: Link, router: Router, limits: Limits, peer: Peer) -> Arc<Shared> {
+async fn reject(mut link: Link, refusal: Refusal) -> Result<Visitor, ConnectError> {
+    say(&mut link, &Greeting::Rejected(refusal.clone())).await?;
+    let _ = link.write.shutdown().await;
+    Err(ConnectError::Refused(refusal))
+}
+
+fn no_common_version(versions: (u64, u64)) -> Refusal {
+    let why = format!("this end speaks version {VERSION}, the peer {} to {}", versions.0, versions.1);
+    Refusal::new(RefusalCode::Other, why)
+}
+
+fn session_lost() -> Refusal {
+    Refusal::new(RefusalCode::SessionLost, "there is no such session for this peer")
+}
+
+fn start(
+    session: Session,
+    link: Link,
+    router: Router,
+    limits: Limits,
+    peer: Peer,
+    redial: Option<Redial>,
+) -> Arc<Shared> {
     let Link { read, write, address: _ } = link;
-    let writer = Writer { io: write, waker: Waker::noop().clone() };
-    let shared = Shared::new(session, writer, router, limits, peer);
+    let writer = Writer { io: write, waker: Waker::noop().clone(), link: 0 };
+    let shared = Shared::new(session, writer, router, limits, peer, redial);
     tokio::spawn(Driver::new(Arc::clone(&shared), read));
     shared
 }
@@ -118,7 +223,7 @@ async fn within<T>(limits: &Limits, phases: impl Future<Output = Result<T, Conne
     }
 }
 
-async fn say(link: &mut Link, greeting: &Greeting) -> Result<(), ConnectError> {
+pub(super) async fn say(link: &mut Link, greeting: &Greeting) -> Result<(), ConnectError> {
     let mut bytes = Vec::new();
     greeting.put(&mut bytes);
     link.write.write_all(&bytes).await?;
@@ -126,7 +231,7 @@ async fn say(link: &mut Link, greeting: &Greeting) -> Result<(), ConnectError> {
     Ok(())
 }
 
-async fn hear(read: &mut (dyn AsyncRead + Send + Unpin), limits: &Limits) -> Result<Greeting, ConnectError> {
+pub(super) async fn hear(read: &mut (dyn AsyncRead + Send + Unpin), limits: &Limits) -> Result<Greeting, ConnectError> {
     let mut length = [0; LENGTH_BYTES];
     read.read_exact(&mut length).await.map_err(closed_early)?;
     let length = u32::from_le_bytes(length) as usize;

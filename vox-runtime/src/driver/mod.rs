@@ -8,12 +8,17 @@
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
 mod after;
+mod backoff;
 mod buffers;
 mod connect;
 mod endpoint;
 mod hosting;
 mod observe;
 mod operating;
+mod queue;
+mod redial;
+mod registry;
+mod relink;
 mod router;
 mod scope;
 mod shared;
@@ -21,12 +26,14 @@ mod slab;
 mod task;
 mod writer;
 
+pub use backoff::Backoff;
 pub(crate) use buffers::{give_buffer, take_buffer};
-pub(crate) use connect::{Established, accept, initiate};
+pub(crate) use connect::{Asking, Door, Visitor, accept, initiate};
 pub(crate) use endpoint::Endpoint;
 pub use hosting::Hosted;
 pub(crate) use observe::observe;
 pub(crate) use operating::Granted;
+pub(crate) use registry::Registry;
 pub(crate) use router::{Authenticate, Router};
 pub(crate) use scope::{Scope, is_cut};
 pub(crate) use shared::{Flush, OpenWaiter, Shared, State, Waiter};

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use super::shared::{Shared, State};
 
-/// Waits until `look` finds something. It looks again when the session ends, when its task does and,
+/// Waits until `look` finds something. It looks again when the session loses its link or gets one, ends, when its task does and,
 /// while the server is shutting down, when a handler does.
 pub(crate) async fn observe<R>(shared: &Shared, look: impl Fn(&State) -> Option<R>) -> R {
     let mut place = Place { shared, key: None };

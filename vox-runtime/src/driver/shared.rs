@@ -12,6 +12,8 @@ use tokio::task::AbortHandle;
 use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
 use super::operating::Operating;
+use super::redial::Redial;
+use super::relink::LinkState;
 use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(super) number: u64,
     /// Operations that are known within this session only.
     pub(super) operations: OnceLock<Arc<Operating>>,
+    /// How this end gets the session a new link, if it does.
+    pub(super) redial: Option<Redial>,
 }
 
 /// What the lock guards.
@@ -47,22 +51,25 @@ pub(crate) struct State {
     pub(crate) endpoints: Slab<Endpoint>,
     pub(crate) opens: Slab<OpenWaiter>,
     /// Calls that wait for their turn, by connection, first come first served.
-    queue: BTreeMap<(ConnectionId, u64), Waker>,
-    next_ticket: u64,
+    pub(super) queue: BTreeMap<(ConnectionId, u64), Waker>,
+    pub(super) next_ticket: u64,
     /// No later than the earliest deadline of a call in the queue.
-    queue_deadline: Option<Instant>,
+    pub(super) queue_deadline: Option<Instant>,
     /// Handlers that have a task of their own.
     pub(super) tasks: HashMap<(ConnectionId, RequestId), AbortHandle>,
     /// Requests for the driver to host.
     pub(super) requests: VecDeque<Request>,
     pub(super) writing: Writing,
+    pub(super) link: LinkState,
+    /// The number of the link that the driver knows of.
+    pub(super) known_link: u64,
     /// Somebody else than the driver found the link full. The driver tries again: the wake for it may have come
     /// while that other was still at it.
     pub(super) unwatched: bool,
     /// Since when the link has taken nothing, if it does not.
     pub(super) stalled: Option<Instant>,
     /// Somebody waits for the outbox to shrink.
-    outbox_full: bool,
+    pub(super) outbox_full: bool,
     /// The link's own failure, for the driver to take up.
     pub(super) link_error: Option<io::Error>,
     pub(super) driver: Waker,
@@ -115,7 +122,14 @@ pub(crate) enum Flush {
 }
 
 impl Shared {
-    pub(super) fn new(session: Session, writer: Writer, router: Router, limits: Limits, peer: Peer) -> Arc<Self> {
+    pub(super) fn new(
+        session: Session,
+        writer: Writer,
+        router: Router,
+        limits: Limits,
+        peer: Peer,
+        redial: Option<Redial>,
+    ) -> Arc<Self> {
         let (max_payload, max_channels) = (session.max_payload(), session.max_channels());
         let state = State {
             session,
@@ -128,6 +142,8 @@ impl Shared {
             tasks: HashMap::new(),
             requests: VecDeque::new(),
             writing: Writing::default(),
+            link: LinkState::default(),
+            known_link: 0,
             unwatched: false,
             stalled: None,
             outbox_full: false,
@@ -151,6 +167,7 @@ impl Shared {
             max_channels,
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             operations: OnceLock::new(),
+            redial,
         })
     }
 
@@ -271,11 +288,11 @@ impl State {
                 }
             }
             Output::Room => self.wake_heads(1),
-            Output::LinkDown(_) => {}
+            Output::LinkDown(reason) => self.on_link_down(reason),
             Output::Ended(reason) => {
                 self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
-                self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
+                self.wake_observers();
             }
         }
     }
@@ -330,81 +347,6 @@ impl State {
         !self.requests.is_empty() && (!self.session.outbox_is_full() || self.session.end_reason().is_some())
     }
 
-    // ---- the queue of calls ----
-
-    /// Whether the call with this ticket, or a new one, may be made now.
-    pub(crate) fn turn(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> Gate {
-        match self.session.gate(connection, channels) {
-            Gate::Open => match self.head(connection) {
-                Some((head, _)) if Some(head) != ticket => Gate::Wait,
-                _ => Gate::Open,
-            },
-            other => other,
-        }
-    }
-
-    /// Joins the queue, or stays in it.
-    pub(crate) fn enqueue(
-        &mut self,
-        connection: ConnectionId,
-        ticket: Option<u64>,
-        deadline: Option<Instant>,
-        waker: &Waker,
-    ) -> u64 {
-        self.note_full_outbox();
-        let ticket = ticket.unwrap_or_else(|| {
-            self.next_ticket += 1;
-            self.next_ticket
-        });
-        self.queue_deadline = crate::proto::earlier(self.queue_deadline, deadline);
-        self.queue.insert((connection, ticket), waker.clone());
-        ticket
-    }
-
-    /// Leaves the queue; whoever is next may have been waiting for that.
-    pub(crate) fn dequeue(&mut self, connection: ConnectionId, ticket: u64) {
-        self.queue.remove(&(connection, ticket));
-        if let Some((_, waker)) = self.head(connection)
-            && self.session.gate(connection, 0) == Gate::Open
-        {
-            let waker = waker.clone();
-            self.after.wakes.push(waker);
-        }
-    }
-
-    fn head(&self, connection: ConnectionId) -> Option<(u64, &Waker)> {
-        let (key, waker) = self.queue.range((connection, 0)..=(connection, u64::MAX)).next()?;
-        Some((key.1, waker))
-    }
-
-    fn waiting_on(&mut self, connection: ConnectionId) -> Vec<Waker> {
-        self.queue.range((connection, 0)..=(connection, u64::MAX)).map(|(_, waker)| waker.clone()).collect()
-    }
-
-    /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
-    /// written on its own.
-    fn wake_heads(&mut self, room: usize) {
-        let mut from = ConnectionId(0);
-        while let Some(((connection, _), _)) = self.queue.range((from, 0)..).next() {
-            let queue = self.queue.range((*connection, 0)..=(*connection, u64::MAX));
-            self.after.wakes.extend(queue.take(room).map(|(_, waker)| waker.clone()));
-            from = ConnectionId(connection.0 + 1);
-        }
-    }
-
-    /// Wakes every waiting call once the earliest of their deadlines has passed.
-    pub(super) fn expire_queue(&mut self, now: Instant) {
-        if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
-            self.queue_deadline = None;
-            self.after.wakes.extend(self.queue.values().cloned());
-        }
-    }
-
-    /// Remembers that somebody waits because the outbox is over its mark.
-    pub(crate) fn note_full_outbox(&mut self) {
-        self.outbox_full |= self.session.outbox_is_full();
-    }
-
     // ---- the driver ----
 
     /// When the driver has to look at the time next.
@@ -430,7 +372,8 @@ impl State {
         }
         let is_sooner = |at| self.armed.is_none_or(|armed| at < armed);
         let sooner = !self.is_armed_in_time() && self.next_timeout().is_some_and(is_sooner);
-        let broken = self.link_error.is_some() || self.session.end_reason().is_some();
+        let relinked = self.link.number != self.known_link;
+        let broken = relinked || self.link_error.is_some() || self.session.end_reason().is_some();
         if sooner || broken || self.unwatched || self.may_write() || self.may_host() {
             // Once woken it will look at everything; until then nobody need wake it again.
             self.driver_awake = true;
@@ -469,6 +412,10 @@ impl State {
     /// The session's task has ended.
     pub(super) fn finish(&mut self) {
         self.over = true;
+        self.wake_observers();
+    }
+
+    pub(super) fn wake_observers(&mut self) {
         self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
     }
 
@@ -484,7 +431,7 @@ impl State {
         }
         self.session.handler_ended(connection, request, end);
         if self.draining {
-            self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
+            self.wake_observers();
         }
     }
 }

@@ -11,10 +11,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
+use super::redial::redial;
 use super::shared::{Flush, Next, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::proto::earlier;
+use crate::transport::Link;
 use crate::wire::LENGTH_BYTES;
 
 /// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
@@ -47,6 +49,8 @@ pub(super) struct Driver {
     shut_down: bool,
     /// The link gives nothing more.
     deaf: bool,
+    /// The number of the link that this reads.
+    link: u64,
 }
 
 /// How a read went.
@@ -71,6 +75,7 @@ impl Driver {
             lingering: None,
             shut_down: false,
             deaf: false,
+            link: 0,
         }
     }
 
@@ -83,6 +88,34 @@ impl Driver {
         self.waker_is_new = true;
         self.shared.lock().driver = waker.clone();
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).waker = waker.clone();
+    }
+
+    /// Lets go of a link that the session has no longer, and takes up the next, if there is one.
+    fn follow_link(&mut self) {
+        let (next, waits) = {
+            let mut state = self.shared.lock();
+            self.link = state.link.number;
+            state.known_link = self.link;
+            (state.link.next.take(), state.waits_for_link())
+        };
+        self.buffer = BytesMut::new();
+        self.appetite = READ_MIN;
+        self.deaf = next.is_none();
+        let Some(Link { read, write, .. }) = next else {
+            self.io = Box::new(tokio::io::empty());
+            self.shared.write_nowhere(self.link);
+            if waits && self.shared.redial.is_some() {
+                tokio::spawn(redial(Arc::clone(&self.shared)));
+            }
+            return;
+        };
+        self.io = read;
+        self.shared.write_to(write, self.link);
+        self.shared.change(|state| {
+            if state.link.number == self.link {
+                state.writing = Writing::default();
+            }
+        });
     }
 
     /// Reads and serves. `true`: there may be more, and the turn is over all the same.
@@ -145,9 +178,14 @@ impl Driver {
         loop {
             let Self { shared, buffer, .. } = self;
             let clock = now();
+            let link = self.link;
             let (more, first) = shared.change(|state| {
                 // Whatever this asks for is seen to at the end of the turn.
                 state.driver_awake = true;
+                if state.link.number != link {
+                    buffer.clear();
+                    return (false, None);
+                }
                 let more = handle_frames(&mut state.session, clock, buffer, shared.limits.max_message_bytes);
                 state.settle(&shared.router);
                 (more, state.next_request())
@@ -172,6 +210,12 @@ impl Driver {
     fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
         let Self { shared, sleep, lingering, .. } = self;
         let (mut state, wrote) = flush(shared);
+        if state.link.number != self.link {
+            drop(state);
+            self.follow_link();
+            cx.waker().wake_by_ref();
+            return false;
+        }
         let over = state.session.end_reason().is_some();
         if over && (wrote || lingering.is_none()) {
             self.over = true;

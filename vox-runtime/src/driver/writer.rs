@@ -18,6 +18,8 @@ const SLICES: usize = 16;
 pub(super) struct Writer {
     pub(super) io: Box<dyn AsyncWrite + Send + Unpin>,
     pub(super) waker: Waker,
+    /// Which of the session's links this is.
+    pub(super) link: u64,
 }
 
 /// Where the writing stands.
@@ -29,7 +31,7 @@ pub(super) enum Writing {
     Busy,
     /// The link takes no more for now. The driver goes on once it does.
     Blocked(Batch),
-    /// The link is broken.
+    /// The link is broken, or there is none.
     Broken,
 }
 
@@ -45,24 +47,28 @@ impl State {
         matches!(self.writing, Writing::Idle(_)) && self.session.has_output()
     }
 
-    /// Takes the outbox and the duty to write it.
-    pub(super) fn begin_write(&mut self) -> Batch {
+    /// Takes the outbox and the duty to write it to the link of this number.
+    pub(super) fn begin_write(&mut self) -> (Batch, u64) {
         self.unwatched = false;
         let mut batch = match std::mem::replace(&mut self.writing, Writing::Busy) {
             Writing::Idle(batch) | Writing::Blocked(batch) => batch,
             Writing::Busy | Writing::Broken => Batch::default(),
         };
         self.session.take(&mut batch);
-        batch
+        (batch, self.link.number)
     }
 }
 
 impl Shared {
     /// Writes a batch; the driver goes on until the outbox is empty. Only for whoever set [`Writing::Busy`].
-    pub(super) fn write(&self, mut batch: Batch, by: Flush) {
+    pub(super) fn write(&self, (mut batch, link): (Batch, u64), by: Flush) {
         loop {
-            let (written, outcome) = self.write_batch(&mut batch);
+            let (written, outcome) = self.write_batch(&mut batch, link);
             let again = self.change(|state| {
+                if state.link.number != link {
+                    // That link is gone. What was on its way the session keeps.
+                    return false;
+                }
                 state.session.on_written(written);
                 if written > 0 || outcome.is_ready() {
                     state.stalled = None;
@@ -97,9 +103,12 @@ impl Shared {
     }
 
     /// Writes what it can of the batch, and flushes once all of it is written.
-    fn write_batch(&self, batch: &mut Batch) -> (usize, Poll<io::Result<()>>) {
+    fn write_batch(&self, batch: &mut Batch, link: u64) -> (usize, Poll<io::Result<()>>) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Writer { io, waker } = &mut *writer;
+        if writer.link != link {
+            return (0, Poll::Pending);
+        }
+        let Writer { io, waker, .. } = &mut *writer;
         let mut cx = Context::from_waker(waker);
         let mut total = 0;
         while !batch.is_empty() {

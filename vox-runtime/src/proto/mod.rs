@@ -19,8 +19,6 @@
 //! own goodbye, or an accusation of the peer, all of it is to be written, for those frames come last. Offered
 //! connections are answered in the order they were offered, before the next input.
 
-#![cfg_attr(not(test), allow(dead_code, reason = "links are not replaced yet"))]
-
 mod calling;
 mod channels;
 mod credit;
@@ -47,7 +45,7 @@ pub(crate) use channels::{ChannelEnd, Sent};
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 pub(crate) use serving::{HandlerEnd, Request};
-pub(crate) use session::{Gate, HEAD_ROOM, Session, earlier};
+pub(crate) use session::{Discontinuity, Gate, HEAD_ROOM, Session, earlier};
 
 use std::collections::VecDeque;
 

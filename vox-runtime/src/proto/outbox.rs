@@ -68,13 +68,18 @@ impl Outbox {
         }
     }
 
+    /// Whether the peer can have received just so much, and the rest is still there.
+    pub(crate) fn reaches(&self, received: u64) -> bool {
+        self.kept.as_ref().is_some_and(|kept| (kept.start()..=self.taken).contains(&received))
+    }
+
     /// Goes back to where the peer left off: all that comes after it is to be taken again. `Err` where the peer cannot
     /// have received so much, or it has long been dropped.
     pub(crate) fn rewind(&mut self, received: u64) -> Result<(), ()> {
-        let Some(kept) = &mut self.kept else { return Err(()) };
-        if received < kept.start() || received > self.taken {
+        if !self.reaches(received) {
             return Err(());
         }
+        let Some(kept) = &mut self.kept else { return Err(()) };
         kept.trim(received);
         self.run = None;
         let mut segments: VecDeque<Segment> = kept.unwind().collect();

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
 use super::calling::{CallEnd, Calling, NewCall, is_said};
 use super::channels::Windows;

@@ -1,19 +1,19 @@
 //! The server: accepts links, keeps their sessions, shuts down in good order.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::context::Peer;
+use super::hall::Hall;
 use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::descriptor::ServiceError;
-use crate::driver::{Authenticate, Established, Router, Shared, State, accept, observe};
+use crate::driver::{Authenticate, Door, Router, Shared, State, Visitor, accept, observe};
 use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::operation::Principal;
@@ -41,9 +41,10 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
 
 /// A server that accepts links. Dropping it stops it at once; [`shutdown`](Self::shutdown) stops it in good order.
 pub struct Server {
-    address: Address,
+    /// Where it listens, if it does.
+    address: Option<Address>,
+    hall: Arc<Hall>,
     accepting: Option<JoinHandle<io::Result<()>>>,
-    sessions: Arc<Sessions>,
 }
 
 /// What a server is made of.
@@ -51,7 +52,7 @@ pub struct Server {
 #[must_use = "a server is made by `bind`"]
 pub struct Builder {
     services: Vec<Arc<dyn Dispatcher>>,
-    limits: Limits,
+    pub(super) limits: Limits,
     store: Option<Arc<dyn OperationStore>>,
     authenticate: Option<Authenticate>,
 }
@@ -88,21 +89,35 @@ impl Server {
         Builder::default()
     }
 
-    /// Where it listens, as clients write it. A port of 0 has become the real one.
+    /// Where it listens, as clients write it. A port of 0 has become the real one. Empty where it does not listen.
     pub fn address(&self) -> String {
-        self.address.to_string()
+        self.address.as_ref().map(Address::to_string).unwrap_or_default()
     }
 
-    /// How many sessions are open.
+    /// How many sessions are open, those included that wait for a new link.
     pub fn sessions(&self) -> usize {
-        self.sessions.lock().open.len()
+        self.hall.lock().open.len()
+    }
+
+    /// How many sessions wait for a new link.
+    pub fn detached_sessions(&self) -> usize {
+        self.hall.lock().detached.len()
+    }
+
+    /// Takes in a link that came in by other means: for a new session, or for one of this server's that lost its link.
+    ///
+    /// Gives back how the handshake went, once it has; the session goes on by itself.
+    pub async fn accept(&self, link: Link) -> Result<(), ConnectError> {
+        let Some(visitor) = self.hall.receive(link).await? else { return Ok(()) };
+        tokio::spawn(visitor);
+        Ok(())
     }
 
     /// Stops taking links and calls, gives running handlers `grace` to end, then ends every session.
     pub async fn shutdown(mut self, grace: Duration) -> ShutdownReport {
         self.stop_accepting().await;
-        self.sessions.lock().stopped = true;
-        let open: Vec<Arc<Shared>> = self.sessions.lock().open.values().cloned().collect();
+        self.hall.lock().stopped = true;
+        let open: Vec<Arc<Shared>> = self.hall.lock().open.values().cloned().collect();
         for shared in &open {
             shared.change(|state| state.drain());
         }
@@ -143,7 +158,7 @@ impl Drop for Server {
             accepting.abort();
         }
         let open = {
-            let mut table = self.sessions.lock();
+            let mut table = self.hall.lock();
             table.stopped = true;
             std::mem::take(&mut table.open)
         };
@@ -180,7 +195,7 @@ impl Builder {
         self
     }
 
-    fn router(self) -> Router {
+    pub(super) fn router(self) -> Router {
         Router::with(self.services, self.store, self.authenticate)
     }
 
@@ -200,55 +215,36 @@ impl Builder {
         self.check()?;
         let address = address.into().address().map_err(ServeError::Address)?;
         let (listener, address) = Listener::bind(&address).await.map_err(ServeError::Io)?;
-        let sessions = Arc::new(Sessions::default());
-        let accepting = Accepting {
-            listener,
-            pending: Arc::new(Semaphore::new(self.limits.max_pending_handshakes)),
-            limits: self.limits.clone(),
-            router: self.router(),
-            sessions: Arc::clone(&sessions),
-        };
-        Ok(Server { address, accepting: Some(tokio::spawn(accepting.run())), sessions })
+        let pending = Arc::new(Semaphore::new(self.limits.max_pending_handshakes));
+        let hall = Hall::new(self);
+        let accepting = Accepting { listener, pending, hall: Arc::clone(&hall) };
+        Ok(Server { address: Some(address), hall, accepting: Some(tokio::spawn(accepting.run())) })
     }
 
-    /// Serves one link until its session ends. Dropping the future ends it.
+    /// A server that listens nowhere and is given its links, by [`Server::accept`].
+    pub fn start(self) -> Result<Server, ServeError> {
+        self.check()?;
+        Ok(Server { address: None, hall: Hall::new(self), accepting: None })
+    }
+
+    /// Serves one link until its session ends, which a lost link does. Dropping the future ends it.
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
-        let limits = self.limits.clone();
-        let established = accept(link, limits, self.router()).await.map_err(ServeError::Handshake)?;
-        let serving = Serving(established.shared);
-        ended(&serving.0).await;
+        let door = Door { limits: self.limits.clone(), router: self.router(), registry: None };
+        let visitor = accept(link, &door, false).await.map_err(ServeError::Handshake)?;
+        if let Visitor::New(established, _) = visitor {
+            let serving = Serving(established.shared);
+            ended(&serving.0).await;
+        }
         Ok(())
-    }
-}
-
-/// The sessions of a server.
-#[derive(Default)]
-struct Sessions {
-    table: Mutex<SessionTable>,
-}
-
-#[derive(Default)]
-struct SessionTable {
-    open: BTreeMap<u64, Arc<Shared>>,
-    next: u64,
-    /// No session is kept any more.
-    stopped: bool,
-}
-
-impl Sessions {
-    fn lock(&self) -> MutexGuard<'_, SessionTable> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The accept loop.
 struct Accepting {
     listener: Listener,
-    router: Router,
-    limits: Limits,
     pending: Arc<Semaphore>,
-    sessions: Arc<Sessions>,
+    hall: Arc<Hall>,
 }
 
 impl Accepting {
@@ -269,40 +265,21 @@ impl Accepting {
 
     /// Brings up a session in a task of its own, so that a slow peer holds up nobody.
     fn welcome(&self, link: Link, permit: OwnedSemaphorePermit) {
-        if self.sessions.lock().open.len() >= self.limits.max_sessions {
-            tracing::warn!(peer = link.address(), "refused: too many sessions");
-            return;
-        }
-        let (limits, router, sessions) = (self.limits.clone(), self.router.clone(), Arc::clone(&self.sessions));
+        let hall = Arc::clone(&self.hall);
         tokio::spawn(async move {
             let address = link.address().to_owned();
-            let accepted = accept(link, limits, router).await;
+            let received = hall.receive(link).await;
             drop(permit);
-            match accepted {
-                Ok(Established { shared, .. }) => keep(&sessions, shared).await,
+            match received {
+                Ok(Some(visitor)) => visitor.await,
+                Ok(None) => {}
                 Err(error) => tracing::debug!(peer = address, %error, "a handshake failed"),
             }
         });
     }
 }
 
-/// Keeps a session in the table while it lasts.
-async fn keep(sessions: &Sessions, shared: Arc<Shared>) {
-    let key = {
-        let mut table = sessions.lock();
-        table.next += 1;
-        let key = table.next;
-        table.open.insert(key, Arc::clone(&shared));
-        if table.stopped {
-            shared.change(|state| state.session.goodbye("the server has stopped"));
-        }
-        key
-    };
-    ended(&shared).await;
-    sessions.lock().open.remove(&key);
-}
-
-async fn ended(shared: &Shared) {
+pub(super) async fn ended(shared: &Shared) {
     observe(shared, |state| state.session.end_reason().map(|_| ())).await;
 }
 

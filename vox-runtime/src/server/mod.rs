@@ -2,6 +2,7 @@
 
 mod args;
 mod context;
+mod hall;
 mod incoming;
 mod listen;
 

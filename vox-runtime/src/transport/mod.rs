@@ -1,10 +1,13 @@
 //! Links: what moves bytes between two peers, and the addresses that name them.
 
 mod address;
+mod connector;
 mod listener;
 mod memory;
 
 pub use address::{Address, AddressError};
+pub use connector::Connector;
+pub(crate) use connector::Reach;
 pub(crate) use listener::Listener;
 pub use memory::memory_pair;
 

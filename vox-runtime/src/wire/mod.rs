@@ -20,7 +20,6 @@ pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{Greeting, Hello, VERSION, Welcome, common_version};
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use reader::Reader;
-#[allow(unused_imports, reason = "links are not replaced yet")]
 pub(crate) use resume::{RESUME, Resume, Resumed, Secret, SessionId, Ticket};
 
 use crate::limits::AnnouncedLimits;

@@ -22,6 +22,7 @@ impl Session {
             return None;
         }
         let keepalive = match self.probed {
+            _ if self.is_detached() => self.given_up_at(),
             Some(at) => at.checked_add(self.limits.keepalive_timeout),
             None => self.last_heard.checked_add(self.limits.keepalive.min(self.limits.idle_keepalive)),
         };

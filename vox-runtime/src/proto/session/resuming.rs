@@ -13,6 +13,8 @@ const ACK_ALONE: u64 = 16 << 10;
 /// The least that [`Limits::replay_bytes`](crate::Limits::replay_bytes) can be: more than a peer leaves unacknowledged.
 pub(super) const MIN_REPLAY: usize = 64 << 10;
 
+const NO_CONTINUITY: &str = "the peer says to have received less than it had acknowledged, or more than was sent";
+
 /// What a session that can be resumed knows of its stream.
 #[derive(Debug)]
 pub(super) struct Resuming {
@@ -77,13 +79,22 @@ impl Session {
             return Err(Discontinuity);
         }
         if self.fx.outbox.rewind(peer_received).is_err() {
-            self.lost("the peer has not received what this end knows it to have, or more than was sent");
+            self.lost(NO_CONTINUITY);
             return Err(Discontinuity);
         }
         resuming.detached = None;
         resuming.told = resuming.received;
         self.last_heard = now;
         Ok(())
+    }
+
+    /// Whether a peer that has received so much can be given the rest. If not, the session is lost.
+    pub(crate) fn continues_from(&mut self, peer_received: u64) -> bool {
+        let continues = self.ended.is_none() && self.fx.outbox.reaches(peer_received);
+        if !continues {
+            self.lost(NO_CONTINUITY);
+        }
+        continues
     }
 
     /// The session cannot be resumed: it is over.

@@ -1,0 +1,99 @@
+//! Sessions that lose their link and get another: calls and channels go on as if nothing had been.
+
+use std::time::Duration;
+
+use vox::{Backoff, Client, Limits, Server};
+
+use crate::lab::{Bench, LabClient, LabDispatcher, Probe};
+use crate::support::cable::{Cable, WHOLE};
+use crate::support::settle;
+
+async fn cable() -> (Cable, Probe, LabClient) {
+    cable_with(Limits::default()).await
+}
+
+async fn cable_with(limits: Limits) -> (Cable, Probe, LabClient) {
+    let bench = Bench::default();
+    let probe = bench.probe.clone();
+    let server = Server::builder().service(LabDispatcher::new(bench)).limits(limits).start().expect("a server");
+    let cable = Cable::to(server);
+    let backoff = Backoff { most: Duration::from_secs(1), ..Backoff::default() };
+    let lab = vox::connect(cable.connector()).reconnect(backoff).await.expect("a session");
+    (cable, probe, lab)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_under_way_is_answered_over_the_next_link() {
+    let (cable, probe, lab) = cable().await;
+    let call = tokio::spawn(lab.gate(7).into_future());
+    settle().await;
+    assert_eq!(probe.started.get(), 1);
+    cable.cut();
+    settle().await;
+    probe.gate.add_permits(1);
+    assert_eq!(call.await.expect("no panic"), Ok(7));
+    assert_eq!((probe.started.get(), cable.links()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_19_the_tenth_resume_works_like_the_first() {
+    let (cable, probe, lab) = cable().await;
+    let second: LabClient = lab.caller().session().open().await.expect("a second connection");
+    let (tx, rx) = vox::channel();
+    let sum = tokio::spawn(second.sum(rx).into_future());
+    for round in 0..10 {
+        let call = tokio::spawn(lab.gate(round).into_future());
+        settle().await;
+        cable.cut();
+        settle().await;
+        tx.send(round).await.expect("the channel goes on");
+        probe.gate.add_permits(1);
+        assert_eq!(call.await.expect("no panic"), Ok(round));
+        assert_eq!(second.echo(round).await, Ok(round), "every connection goes on");
+    }
+    tx.close();
+    assert_eq!(sum.await.expect("no panic"), Ok(45));
+    assert_eq!((probe.started.get(), cable.links()), (10, 11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_21_calls_made_without_a_link_wait_for_one() {
+    let (cable, _, lab) = cable().await;
+    let server = cable.unplug();
+    settle().await;
+    let calls: Vec<_> = (0..200).map(|n| tokio::spawn(lab.echo(n).into_future())).collect();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(calls.iter().all(|call| !call.is_finished()));
+    cable.plug(server);
+    for (n, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.expect("no panic"), Ok(n as u64));
+    }
+}
+
+/// Wherever the link is cut, one byte further each time, in either direction, the handshakes included.
+#[tokio::test(start_paused = true)]
+async fn a_link_cut_at_any_byte_loses_and_doubles_nothing() {
+    for at in 0..400 {
+        for down in [false, true] {
+            let (cable, probe, lab) = cable().await;
+            let length = |at| if down { (usize::MAX, at) } else { (at, usize::MAX) };
+            cable.lengths(vec![length(at % 40), length(at), length(at / 2), WHOLE]);
+            cable.cut();
+            let (tx, mut rx) = vox::channel();
+            let counting = tokio::spawn(lab.count(20, tx).into_future());
+            let (numbers, received) = vox::channel();
+            let sum = tokio::spawn(lab.sum(received).into_future());
+            for n in 0..20 {
+                numbers.send(n).await.expect("the channel goes on");
+                assert_eq!(rx.recv().await, Ok(Some(n)), "cut at {at}");
+                assert_eq!(lab.echo(n).await, Ok(n), "cut at {at}");
+            }
+            numbers.close();
+            assert_eq!(rx.recv().await, Ok(None));
+            assert_eq!(counting.await.expect("no panic"), Ok(20));
+            assert_eq!(sum.await.expect("no panic"), Ok(190));
+            assert_eq!(probe.sent.get(), 20);
+            assert!(cable.links() > 2, "cut at {at}: {} links", cable.links());
+        }
+    }
+}

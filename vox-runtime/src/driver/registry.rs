@@ -1,0 +1,97 @@
+//! Which sessions a server would give a new link, and what their peers must show for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use blake3::Hash;
+
+use super::shared::Shared;
+use crate::operation::Principal;
+use crate::wire::{Secret, SessionId, Ticket};
+
+/// The sessions of one server that can be resumed. As many as the server has sessions.
+#[derive(Default)]
+pub(crate) struct Registry {
+    entries: Mutex<BTreeMap<SessionId, Entry>>,
+}
+
+struct Entry {
+    shared: Arc<Shared>,
+    /// Of the secret that the peer holds.
+    secret: Hash,
+    /// Of the one that it was sent and has not confirmed: it may hold either.
+    next: Option<Hash>,
+    /// Counts the links that were confirmed.
+    links: u64,
+}
+
+/// A session whose peer has shown that it is its own, and is told how to go on.
+pub(super) struct Claim {
+    pub(super) shared: Arc<Shared>,
+    pub(super) secret: Secret,
+    session: SessionId,
+    /// Another link may be confirmed in between.
+    links: u64,
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a session under the ticket that its peer was given.
+    pub(super) fn insert(&self, ticket: &Ticket, shared: &Arc<Shared>) {
+        let entry = Entry { shared: Arc::clone(shared), secret: ticket.secret.hash(), next: None, links: 0 };
+        self.lock().insert(ticket.session, entry);
+    }
+
+    /// Forgets a session.
+    pub(crate) fn remove(&self, session: SessionId) {
+        self.lock().remove(&session);
+    }
+
+    /// Claims a session. `None`, whatever is wrong with the ticket or with who shows it.
+    pub(super) fn claim(&self, ticket: &Ticket, principal: &Principal) -> Option<Claim> {
+        let secret = new_secret()?;
+        // Hashed in any case, and hashes compare in constant time.
+        let shown = ticket.secret.hash();
+        let mut entries = self.lock();
+        let entry = entries.get_mut(&ticket.session)?;
+        let known = (shown == entry.secret) | entry.next.is_some_and(|next| shown == next);
+        if !known || entry.shared.peer.principal() != principal {
+            return None;
+        }
+        if entry.next.is_some_and(|next| shown == next) {
+            // It holds that one: the one before is spent.
+            entry.secret = shown;
+        }
+        entry.next = Some(secret.hash());
+        Some(Claim { shared: Arc::clone(&entry.shared), secret, session: ticket.session, links: entry.links })
+    }
+
+    /// The peer has the next secret, so all before are spent. `false`: another link was confirmed first.
+    pub(super) fn confirm(&self, claim: &Claim) -> bool {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(&claim.session) else { return false };
+        if entry.links != claim.links {
+            return false;
+        }
+        entry.links += 1;
+        entry.secret = claim.secret.hash();
+        entry.next = None;
+        true
+    }
+}
+
+/// A ticket for a new session. `None` where the system has no random numbers.
+pub(super) fn new_ticket() -> Option<Ticket> {
+    let mut session = [0; 16];
+    getrandom::fill(&mut session).ok()?;
+    Some(Ticket { session: SessionId(session), secret: new_secret()? })
+}
+
+fn new_secret() -> Option<Secret> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).ok()?;
+    Some(Secret(secret))
+}

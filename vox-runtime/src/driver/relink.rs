@@ -1,0 +1,72 @@
+//! A session between links: the old one is let go, the next one taken up.
+//!
+//! Every link of a session has a number, which grows when it is lost and when another takes its place. Whoever writes or
+//! reads for a link that is no longer the session's finds another number under the lock, and what it did counts for nothing.
+//! Only the session's task lets a link go or takes one up, so that its halves are changed by nobody while in use.
+
+use std::sync::PoisonError;
+
+use tokio::io::{AsyncWrite, sink};
+
+use super::after::Note;
+use super::shared::{Shared, State};
+use super::writer::{Writing, now};
+use crate::error::EndReason;
+use crate::proto::Discontinuity;
+use crate::transport::Link;
+
+/// Which link the session has, or that it has none.
+#[derive(Debug, Default)]
+pub(super) struct LinkState {
+    /// Grows with every change.
+    pub(super) number: u64,
+    /// The next link, until the session's task takes it up.
+    pub(super) next: Option<Link>,
+}
+
+impl State {
+    /// The link is gone: nothing is written until there is another.
+    pub(super) fn on_link_down(&mut self, reason: EndReason) {
+        self.link.number += 1;
+        self.link.next = None;
+        self.writing = Writing::Broken;
+        self.stalled = None;
+        self.link_error = None;
+        self.unwatched = false;
+        self.after.notes.push(Note::LinkDown(reason));
+        self.wake_observers();
+    }
+
+    /// Whether the session waits for a new link.
+    pub(crate) fn waits_for_link(&self) -> bool {
+        self.session.is_detached() && self.session.end_reason().is_none()
+    }
+}
+
+impl Shared {
+    /// Gives a session that waits for one a new link, whose other end has received this much.
+    pub(super) fn attach(&self, link: Link, peer_received: u64) -> Result<(), Discontinuity> {
+        self.change(|state| {
+            state.session.resume(now(), peer_received)?;
+            state.link.number += 1;
+            state.link.next = Some(link);
+            state.after.notes.push(Note::LinkUp);
+            state.wake_observers();
+            Ok(())
+        })
+    }
+
+    /// Lets go of the writing half that there is, for this one. `link` is its number.
+    pub(super) fn write_to(&self, io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.link = link;
+        let old = std::mem::replace(&mut writer.io, io);
+        drop(writer);
+        drop(old);
+    }
+
+    /// Lets go of the writing half.
+    pub(super) fn write_nowhere(&self, link: u64) {
+        self.write_to(Box::new(sink()), link);
+    }
+}

@@ -1,0 +1,106 @@
+//! The sessions of a server, from their handshake to their end: those with a link, and those that wait for another.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::listen::{Builder, ended};
+use crate::client::ConnectError;
+use crate::driver::{Door, Registry, Shared, Visitor, accept, observe};
+use crate::transport::Link;
+use crate::wire::SessionId;
+
+/// Where links come in and sessions live.
+pub(super) struct Hall {
+    door: Door,
+    registry: Arc<Registry>,
+    table: Mutex<Table>,
+}
+
+/// The sessions, by a number of the server's own.
+#[derive(Default)]
+pub(super) struct Table {
+    pub(super) open: BTreeMap<u64, Arc<Shared>>,
+    /// Those without a link, the one that has waited longest first.
+    pub(super) detached: VecDeque<u64>,
+    next: u64,
+    /// No session is kept any more.
+    pub(super) stopped: bool,
+}
+
+impl Hall {
+    pub(super) fn new(builder: Builder) -> Arc<Self> {
+        let registry = Arc::new(Registry::default());
+        let door =
+            Door { limits: builder.limits.clone(), router: builder.router(), registry: Some(Arc::clone(&registry)) };
+        Arc::new(Self { door, registry, table: Mutex::default() })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in a link. Gives back what keeps its session until it ends, where the session is new.
+    pub(super) async fn receive(
+        self: &Arc<Self>,
+        link: Link,
+    ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, ConnectError> {
+        let full = self.lock().open.len() >= self.door.limits.max_sessions;
+        Ok(match accept(link, &self.door, full).await? {
+            Visitor::Resumed => None,
+            Visitor::New(established, ticket) => Some(Arc::clone(self).keep(established.shared, ticket)),
+        })
+    }
+
+    /// Keeps a session in the table while it lasts.
+    async fn keep(self: Arc<Self>, shared: Arc<Shared>, ticket: Option<SessionId>) {
+        let (key, stopped) = {
+            let mut table = self.lock();
+            table.next += 1;
+            let key = table.next;
+            table.open.insert(key, Arc::clone(&shared));
+            (key, table.stopped)
+        };
+        if stopped {
+            shared.change(|state| state.session.goodbye("the server has stopped"));
+        }
+        match ticket {
+            None => ended(&shared).await,
+            Some(ticket) => {
+                self.keep_resumable(key, &shared).await;
+                self.registry.remove(ticket);
+            }
+        }
+        self.lock().open.remove(&key);
+    }
+
+    /// Follows a session as it loses links and gets others.
+    async fn keep_resumable(&self, key: u64, shared: &Shared) {
+        let detached = |waits: bool| {
+            observe(shared, move |state| {
+                let over = state.session.end_reason().is_some();
+                (over || state.waits_for_link() == waits).then_some(over)
+            })
+        };
+        loop {
+            if detached(true).await {
+                return;
+            }
+            let longest = {
+                let mut table = self.lock();
+                table.detached.push_back(key);
+                let crowded = table.detached.len() > self.door.limits.max_detached_sessions;
+                let longest = if crowded { table.detached.pop_front() } else { None };
+                longest.and_then(|key| table.open.get(&key).cloned())
+            };
+            if let Some(longest) = longest {
+                longest.change(|state| state.session.lost("too many sessions wait for a link"));
+            }
+            let over = detached(false).await;
+            self.lock().detached.retain(|detached| *detached != key);
+            if over {
+                return;
+            }
+        }
+    }
+}

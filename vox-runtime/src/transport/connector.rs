@@ -1,0 +1,64 @@
+//! Links that a user makes, again and again.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Address, Link};
+
+/// A future of a link.
+pub(crate) type Linking<'a> = Pin<Box<dyn Future<Output = io::Result<Link>> + Send + 'a>>;
+
+/// Makes links to one peer, the first and every later one: a target for `connect` over a transport of one's own.
+///
+/// ```
+/// use vox_runtime::transport::{Connector, Link};
+///
+/// let connector = Connector::new("a pipe", || async {
+///     let (ours, theirs) = tokio::io::duplex(1024);
+///     # drop(theirs);
+///     Ok(Link::new(ours, "a pipe"))
+/// });
+/// # drop(connector);
+/// ```
+#[derive(Clone)]
+pub struct Connector {
+    name: Arc<str>,
+    make: Arc<dyn Fn() -> Linking<'static> + Send + Sync>,
+}
+
+impl Connector {
+    /// One that makes links in this way. `name` is for logs.
+    pub fn new<F, L>(name: impl AsRef<str>, make: F) -> Self
+    where
+        F: Fn() -> L + Send + Sync + 'static,
+        L: Future<Output = io::Result<Link>> + Send + 'static,
+    {
+        Self { name: name.as_ref().into(), make: Arc::new(move || Box::pin(make())) }
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connector({})", self.name)
+    }
+}
+
+/// Where links are made to.
+pub(crate) trait Reach: Send + Sync + fmt::Debug {
+    fn link(&self) -> Linking<'_>;
+}
+
+impl Reach for Connector {
+    fn link(&self) -> Linking<'_> {
+        (self.make)()
+    }
+}
+
+impl Reach for Address {
+    fn link(&self) -> Linking<'_> {
+        Box::pin(Link::connect(self))
+    }
+}
