@@ -20,7 +20,7 @@ use super::writer::{Writer, Writing};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
-use crate::proto::{CallEnd, Gate, HandlerEnd, Output, Request, Session, Token};
+use crate::proto::{CallEnd, HandlerEnd, Output, Request, Session, Token};
 use crate::server::Peer;
 use crate::wire::Failure;
 
