@@ -58,6 +58,18 @@ impl Default for StoreLimits {
 }
 
 impl StoreLimits {
+    /// The default, with the room of a disk: 100 times as many records and tombstones, in 32 times as many bytes.
+    pub fn on_disk() -> Self {
+        Self {
+            max_records: 10_000_000,
+            max_principal_records: 5_000_000,
+            max_bytes: 2 << 30,
+            max_principal_bytes: 1 << 30,
+            max_tombstones: 50_000_000,
+            ..Self::default()
+        }
+    }
+
     /// The lowest id that is not too old at `now`.
     pub(super) fn horizon(&self, now: SystemTime) -> OperationId {
         OperationId::first_at(now.checked_sub(self.retention).unwrap_or(UNIX_EPOCH))

@@ -9,12 +9,18 @@ pub mod conformance;
 mod limits;
 mod memory;
 mod rules;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::fmt;
 use std::pin::Pin;
 
 pub use limits::StoreLimits;
 pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use rusqlite;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{OpenSqlite, SqliteStore, Transaction, TransactionError};
 
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 
@@ -92,6 +98,8 @@ pub enum StoreError {
         /// The longest that may be.
         limit: usize,
     },
+    /// What is to be sealed is no outcome of the operation's method; says why.
+    InvalidOutcome(String),
 }
 
 impl fmt::Display for StoreError {
@@ -104,6 +112,7 @@ impl fmt::Display for StoreError {
             Self::OutcomeTooLarge { len, limit } => {
                 write!(f, "an outcome of {len} bytes, over the limit of {limit} for what is kept")
             }
+            Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {why}"),
         }
     }
 }

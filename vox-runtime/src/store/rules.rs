@@ -6,7 +6,7 @@ use crate::operation::{Admission, Digest, NewOperation, Outcome};
 /// A record, as a store finds it.
 pub(super) enum Found {
     /// What is there cannot be read.
-    #[allow(dead_code, reason = "what is in memory can be read")]
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "what is in memory can be read"))]
     Unreadable,
     /// Its caller does not ask again.
     Acknowledged,

@@ -1,0 +1,94 @@
+//! A row, and what can be read of it.
+
+use bytes::Bytes;
+use rusqlite::Row;
+use rusqlite::types::{FromSql, ValueRef};
+
+use super::owner::OwnerId;
+use crate::ids::MethodId;
+use crate::operation::{Digest, Fence, OperationKey, Outcome};
+use crate::schema::SchemaHash;
+
+pub(super) const GRANTED: i64 = 0;
+pub(super) const SEALED: i64 = 1;
+pub(super) const GIVEN_UP: i64 = 2;
+pub(super) const ACKNOWLEDGED: i64 = 3;
+
+/// A record as it was found. Nothing in it is believed: a disk can change what was written.
+pub(super) struct Record {
+    pub(super) number: i64,
+    pub(super) fence: Option<Fence>,
+    pub(super) content: Content,
+    /// The outcome's length; of what is no tombstone.
+    pub(super) outcome_bytes: i64,
+}
+
+pub(super) enum Content {
+    Unreadable,
+    Acknowledged,
+    Readable { method: MethodId, digest: Digest, state: State },
+}
+
+pub(super) enum State {
+    Granted(OwnerId),
+    /// `None` if the outcome is missing or is not what was sealed.
+    Sealed(Option<Outcome>),
+    GivenUp,
+}
+
+impl Record {
+    /// Reads a row of the statement `find`.
+    pub(super) fn read(key: &OperationKey, row: &Row<'_>) -> rusqlite::Result<Self> {
+        let outcome_bytes = match row.get_ref(7)? {
+            ValueRef::Blob(bytes) | ValueRef::Text(bytes) => i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
+        };
+        Ok(Self {
+            number: row.get(0)?,
+            fence: column(row, 2).map(fence_of),
+            content: content(key, row).unwrap_or(Content::Unreadable),
+            outcome_bytes,
+        })
+    }
+}
+
+fn content(key: &OperationKey, row: &Row<'_>) -> Option<Content> {
+    let state = match column::<i64>(row, 1)? {
+        ACKNOWLEDGED => return Some(Content::Acknowledged),
+        GRANTED => State::Granted(OwnerId(column(row, 3)?)),
+        SEALED => State::Sealed(outcome(key, row)),
+        GIVEN_UP => State::GivenUp,
+        _ => return None,
+    };
+    let method = MethodId(column::<i64>(row, 4)?.cast_unsigned());
+    Some(Content::Readable { method, digest: Digest(column(row, 5)?), state })
+}
+
+fn outcome(key: &OperationKey, row: &Row<'_>) -> Option<Outcome> {
+    let schema = SchemaHash(column(row, 6)?);
+    let ValueRef::Blob(bytes) = row.get_ref(7).ok()? else { return None };
+    let outcome = Outcome { bytes: Bytes::copy_from_slice(bytes), schema };
+    (column::<[u8; 16]>(row, 8)? == check(key, &outcome)).then_some(outcome)
+}
+
+fn column<T: FromSql>(row: &Row<'_>, index: usize) -> Option<T> {
+    row.get(index).ok()
+}
+
+pub(super) fn fence_of(number: i64) -> Fence {
+    Fence(number.cast_unsigned())
+}
+
+/// What is kept beside an outcome, so that bytes that have changed, or come from another record, are no outcome.
+pub(super) fn check(key: &OperationKey, outcome: &Outcome) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&key.id.to_u128().to_be_bytes());
+    let principal = key.principal.as_str();
+    hasher.update(&(principal.len() as u64).to_le_bytes());
+    hasher.update(principal.as_bytes());
+    hasher.update(&outcome.schema.0);
+    hasher.update(&outcome.bytes);
+    let mut check = [0; 16];
+    check.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    check
+}

@@ -1,0 +1,272 @@
+//! The steps of the store, within a transaction.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::group::{Group, RECORD_BYTES, blob_of, count, id_of};
+use super::owner::OwnerId;
+use super::record::{ACKNOWLEDGED, Content, GRANTED, Record, State, check};
+use super::statements::Statements;
+use crate::operation::{Admission, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
+use crate::schema::SchemaHash;
+use crate::store::rules::{self, Decision, Found};
+use crate::store::{StoreError, StoreLimits};
+
+/// The records, in a transaction that has begun.
+pub(super) struct Records<'a, 'c> {
+    pub(super) statements: &'a mut Statements<'c>,
+    pub(super) group: Group,
+    pub(super) now: SystemTime,
+    pub(super) context: &'a Context,
+    /// Schemas that this transaction writes.
+    pub(super) new_schemas: Vec<SchemaHash>,
+}
+
+/// What outlives transactions.
+pub(super) struct Context {
+    pub(super) limits: StoreLimits,
+    pub(super) owner: OwnerId,
+    pub(super) database: Box<Path>,
+    /// Schemas that are written.
+    pub(super) schemas: HashSet<SchemaHash>,
+}
+
+/// An answer, or what stops the whole transaction.
+pub(super) type Step<T> = rusqlite::Result<Result<T, StoreError>>;
+
+/// How many records a transaction looks at to find some that are too old.
+const SWEEP: usize = 16;
+
+impl Records<'_, '_> {
+    pub(super) fn admit(&mut self, operation: &NewOperation) -> Step<Admission> {
+        let (key, limits) = (&operation.key, &self.context.limits);
+        if !limits.is_timely(key.id, self.now) {
+            return Ok(Ok(Admission::Expired));
+        }
+        match self.find(key)? {
+            Some(record) => match rules::decide(operation, self.found(&record)) {
+                Decision::Answer(admission) => return Ok(Ok(admission)),
+                Decision::GrantAnew => self.grant_anew(operation, &record)?,
+            },
+            None if self.group.covers(key, self.statements)? => return Ok(Ok(Admission::Expired)),
+            None if self.group.is_full(&key.principal, self.statements, limits)? => return Ok(Err(StoreError::Full)),
+            None => self.grant(operation)?,
+        }
+        self.keep_schema(operation)?;
+        Ok(Ok(Admission::Granted(Fence(self.group.fence.cast_unsigned()))))
+    }
+
+    pub(super) fn seal(&mut self, key: &OperationKey, fence: Fence, outcome: Outcome) -> Step<Outcome> {
+        let Some(record) = self.of_fence(key, fence)? else { return Ok(Err(StoreError::Fenced)) };
+        Ok(match record.content {
+            Content::Readable { state: State::Granted(_), .. } => {
+                self.write_outcome(key, record.number, &outcome)?;
+                Ok(outcome)
+            }
+            Content::Readable { state: State::Sealed(Some(first)), .. } => Ok(first),
+            Content::Readable { state: State::GivenUp, .. } | Content::Acknowledged => Err(StoreError::Fenced),
+            Content::Readable { state: State::Sealed(None), .. } | Content::Unreadable => Err(unreadable()),
+        })
+    }
+
+    /// As [`Self::seal`], but never what is sealed: the effect that comes with it would be there twice.
+    pub(super) fn seal_once(&mut self, key: &OperationKey, fence: Fence, outcome: &Outcome) -> Step<()> {
+        let record = self.of_fence(key, fence)?;
+        Ok(match record {
+            Some(Record { number, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
+                self.write_outcome(key, number, outcome)?;
+                Ok(())
+            }
+            _ => Err(StoreError::Fenced),
+        })
+    }
+
+    pub(super) fn release(&mut self, key: &OperationKey, fence: Fence) -> Step<()> {
+        Ok(match self.of_fence(key, fence)? {
+            Some(Record { number, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
+                self.statements.delete.execute((number,))?;
+                self.group.charge(&key.principal, -1, -RECORD_BYTES, self.statements)?;
+                Ok(())
+            }
+            _ => Err(StoreError::Fenced),
+        })
+    }
+
+    pub(super) fn give_up(&mut self, key: &OperationKey, fence: Fence) -> Step<Option<Outcome>> {
+        let Some(record) = self.of_fence(key, fence)? else { return Ok(Err(StoreError::Fenced)) };
+        Ok(match record.content {
+            Content::Readable { state: State::Granted(_), .. } => {
+                self.statements.give_up.execute((record.number, self.millis()))?;
+                Ok(None)
+            }
+            Content::Readable { state: State::GivenUp, .. } => Ok(None),
+            Content::Readable { state: State::Sealed(Some(outcome)), .. } => Ok(Some(outcome)),
+            Content::Acknowledged => Err(StoreError::Fenced),
+            Content::Readable { state: State::Sealed(None), .. } | Content::Unreadable => Err(unreadable()),
+        })
+    }
+
+    pub(super) fn acknowledge(&mut self, key: &OperationKey) -> rusqlite::Result<()> {
+        let Some(record) = self.find(key)? else { return Ok(()) };
+        match record.content {
+            Content::Readable { state: State::Sealed(_) | State::GivenUp, .. } => {}
+            Content::Readable { state: State::Granted(_), .. } | Content::Acknowledged | Content::Unreadable => {
+                return Ok(());
+            }
+        }
+        self.statements.acknowledge.execute((record.number,))?;
+        self.group.charge(&key.principal, -1, -RECORD_BYTES - record.outcome_bytes, self.statements)?;
+        self.group.tombstones += 1;
+        while self.group.tombstones > count(self.context.limits.max_tombstones) {
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let (number, id, principal): (i64, [u8; 16], String) =
+                self.statements.oldest_tombstone.query_row((), row)?;
+            self.statements.delete.execute((number,))?;
+            self.group.tombstones -= 1;
+            self.group.raise_floor(&Principal::new(principal), id_of(id), self.statements)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a few of those below the horizon, from after `swept` on, and says up to where it looked. What still runs
+    /// stays: its end is to be recorded.
+    pub(super) fn sweep(&mut self, swept: Option<OperationKey>) -> rusqlite::Result<Option<OperationKey>> {
+        let horizon = self.context.limits.horizon(self.now);
+        let from = swept.unwrap_or(OperationKey { id: OperationId::from_u128(0), principal: Principal::anonymous() });
+        let range = (blob_of(from.id), from.principal.as_str(), blob_of(horizon), count(SWEEP));
+        let rows = self.statements.oldest.query_map(range, Old::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut last = None;
+        for old in &rows {
+            last = Some(old.key.clone());
+            if old.owner.is_some_and(|owner| self.lives(owner)) {
+                continue;
+            }
+            self.statements.delete.execute((old.number,))?;
+            self.group.floor = self.group.floor.max(old.key.id);
+            match old.is_tombstone {
+                true => self.group.tombstones = (self.group.tombstones - 1).max(0),
+                false => {
+                    let bytes = -RECORD_BYTES - old.outcome_bytes;
+                    self.group.charge(&old.key.principal, -1, bytes, self.statements)?;
+                }
+            }
+        }
+        Ok(last.filter(|_| rows.len() == SWEEP))
+    }
+
+    fn grant(&mut self, operation: &NewOperation) -> rusqlite::Result<()> {
+        let key = &operation.key;
+        self.group.fence += 1;
+        self.group.charge(&key.principal, 1, RECORD_BYTES, self.statements)?;
+        self.statements.insert.execute((
+            blob_of(key.id),
+            key.principal.as_str(),
+            operation.service,
+            operation.method.0.cast_signed(),
+            operation.digest.0,
+            operation.policy.idem,
+            self.group.fence,
+            self.context.owner.0,
+            operation.schema.hash().0,
+            self.millis(),
+        ))?;
+        Ok(())
+    }
+
+    fn grant_anew(&mut self, operation: &NewOperation, record: &Record) -> rusqlite::Result<()> {
+        self.group.fence += 1;
+        self.group.charge(&operation.key.principal, 0, -record.outcome_bytes, self.statements)?;
+        self.statements.grant_anew.execute((
+            record.number,
+            operation.service,
+            operation.method.0.cast_signed(),
+            operation.digest.0,
+            operation.policy.idem,
+            self.group.fence,
+            self.context.owner.0,
+            operation.schema.hash().0,
+            self.millis(),
+        ))?;
+        Ok(())
+    }
+
+    fn write_outcome(&mut self, key: &OperationKey, number: i64, outcome: &Outcome) -> rusqlite::Result<()> {
+        let seal = check(key, outcome);
+        self.statements.seal.execute((number, outcome.schema.0, &outcome.bytes[..], seal, self.millis()))?;
+        self.group.charge(&key.principal, 0, count(outcome.bytes.len()), self.statements)
+    }
+
+    fn keep_schema(&mut self, operation: &NewOperation) -> rusqlite::Result<()> {
+        let hash = operation.schema.hash();
+        if !self.context.schemas.contains(&hash) && !self.new_schemas.contains(&hash) {
+            self.statements.insert_schema.execute((hash.0, operation.schema.bytes()))?;
+            self.new_schemas.push(hash);
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, key: &OperationKey) -> rusqlite::Result<Option<Record>> {
+        let mut rows = self.statements.find.query((blob_of(key.id), key.principal.as_str()))?;
+        rows.next()?.map(|row| Record::read(key, row)).transpose()
+    }
+
+    fn of_fence(&mut self, key: &OperationKey, fence: Fence) -> rusqlite::Result<Option<Record>> {
+        Ok(self.find(key)?.filter(|record| record.fence == Some(fence)))
+    }
+
+    /// A record as the rules want it.
+    fn found(&self, record: &Record) -> Found {
+        match &record.content {
+            Content::Unreadable => Found::Unreadable,
+            Content::Acknowledged => Found::Acknowledged,
+            Content::Readable { method, digest, state } => {
+                let state = match state {
+                    State::Granted(owner) => rules::State::Granted { owner_lives: self.lives(*owner) },
+                    State::Sealed(outcome) => rules::State::Sealed(outcome.clone()),
+                    State::GivenUp => rules::State::GivenUp,
+                };
+                Found::Record { method: *method, digest: *digest, state }
+            }
+        }
+    }
+
+    fn lives(&self, owner: OwnerId) -> bool {
+        owner == self.context.owner || owner.lives(&self.context.database)
+    }
+
+    fn millis(&self) -> i64 {
+        let since = self.now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A row of the statement `oldest`.
+struct Old {
+    number: i64,
+    key: OperationKey,
+    is_tombstone: bool,
+    /// Whose handler may run.
+    owner: Option<OwnerId>,
+    outcome_bytes: i64,
+}
+
+impl Old {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        // What cannot be read goes with the rest.
+        let state: i64 = row.get(3)?;
+        let owner = row.get(4).ok().map(OwnerId);
+        let id: [u8; 16] = row.get(1).unwrap_or_default();
+        Ok(Self {
+            number: row.get(0)?,
+            key: OperationKey { id: id_of(id), principal: Principal::new(row.get::<_, String>(2)?) },
+            is_tombstone: state == ACKNOWLEDGED,
+            owner: owner.filter(|_| state == GRANTED),
+            outcome_bytes: row.get(5)?,
+        })
+    }
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Unavailable("the operation's record cannot be read".to_owned())
+}

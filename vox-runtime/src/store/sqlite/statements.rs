@@ -1,0 +1,55 @@
+//! The statements, prepared once.
+
+use rusqlite::{Connection, Statement};
+
+macro_rules! statements {
+    ($($name:ident = $sql:literal;)*) => {
+        pub(super) struct Statements<'c> {
+            $(pub(super) $name: Statement<'c>,)*
+        }
+
+        impl<'c> Statements<'c> {
+            pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+                Ok(Self { $($name: connection.prepare($sql)?,)* })
+            }
+        }
+    };
+}
+
+statements! {
+    begin = "BEGIN IMMEDIATE";
+    commit = "COMMIT";
+    rollback = "ROLLBACK";
+    savepoint = "SAVEPOINT vox_work";
+    keep = "RELEASE vox_work";
+    undo = "ROLLBACK TO vox_work";
+
+    load = "SELECT fence, floor, records, bytes, tombstones, floors FROM vox_store";
+    save = "UPDATE vox_store SET fence = ?1, floor = ?2, records = ?3, bytes = ?4, tombstones = ?5, floors = ?6";
+
+    load_principal = "SELECT records, bytes, floor FROM vox_principals WHERE name = ?1";
+    save_principal = "INSERT OR REPLACE INTO vox_principals VALUES (?1, ?2, ?3, ?4)";
+    forget_principal = "DELETE FROM vox_principals WHERE name = ?1";
+    middle_floor = "SELECT floor FROM vox_principals WHERE floor IS NOT NULL ORDER BY floor LIMIT 1 OFFSET ?1";
+    merge_floors = "UPDATE vox_principals SET floor = NULL WHERE floor <= ?1";
+    forget_principals = "DELETE FROM vox_principals WHERE floor IS NULL AND records = 0";
+
+    find = "SELECT number, state, fence, owner, method, digest, schema, outcome, seal
+        FROM vox_operations WHERE id = ?1 AND principal = ?2";
+    insert = "INSERT INTO vox_operations
+        (id, principal, service, method, digest, idem, state, fence, owner, schema, admitted)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)";
+    grant_anew = "UPDATE vox_operations
+        SET service = ?2, method = ?3, digest = ?4, idem = ?5, state = 0, fence = ?6, owner = ?7, schema = ?8,
+            outcome = NULL, seal = NULL, admitted = ?9, ended = NULL
+        WHERE number = ?1";
+    seal = "UPDATE vox_operations SET state = 1, schema = ?2, outcome = ?3, seal = ?4, ended = ?5 WHERE number = ?1";
+    give_up = "UPDATE vox_operations SET state = 2, ended = ?2 WHERE number = ?1";
+    acknowledge = "UPDATE vox_operations SET state = 3, outcome = NULL, seal = NULL WHERE number = ?1";
+    delete = "DELETE FROM vox_operations WHERE number = ?1";
+    oldest_tombstone = "SELECT number, id, principal FROM vox_operations WHERE state = 3 ORDER BY id LIMIT 1";
+    oldest = "SELECT number, id, principal, state, owner, ifnull(length(outcome), 0)
+        FROM vox_operations WHERE (id, principal) > (?1, ?2) AND id < ?3 ORDER BY id, principal LIMIT ?4";
+
+    insert_schema = "INSERT OR IGNORE INTO vox_schemas VALUES (?1, ?2)";
+}

@@ -1,0 +1,164 @@
+//! What a user's closure sees of the store.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::records::{Records, Step};
+use crate::operation::{Fence, Operation, OperationKey, Outcome};
+use crate::store::StoreError;
+
+/// A transaction on the store's database: it is used like the connection that it is made of.
+///
+/// It begins and ends with the closure it is given to. SQL that ends it, `COMMIT` for instance, poisons the store.
+pub struct Transaction<'a> {
+    connection: &'a Connection,
+    records: &'a dyn SealOnce,
+    max_outcome_bytes: usize,
+    /// Why it must not be committed.
+    refusal: RefCell<Option<StoreError>>,
+}
+
+/// The records, which have lifetimes of their own.
+pub(super) trait SealOnce {
+    fn seal_once(&self, key: &OperationKey, fence: Fence, outcome: &Outcome) -> Step<()>;
+}
+
+impl SealOnce for RefCell<&mut Records<'_, '_>> {
+    fn seal_once(&self, key: &OperationKey, fence: Fence, outcome: &Outcome) -> Step<()> {
+        self.borrow_mut().seal_once(key, fence, outcome)
+    }
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(connection: &'a Connection, records: &'a dyn SealOnce, max_outcome_bytes: usize) -> Self {
+        Self { connection, records, max_outcome_bytes, refusal: RefCell::new(None) }
+    }
+
+    pub(super) fn refusal(self) -> Option<StoreError> {
+        self.refusal.into_inner()
+    }
+
+    pub(super) fn seal<T, E>(&self, operation: &Operation, result: &Result<T, E>) -> Result<(), StoreError>
+    where
+        T: facet::Facet<'static>,
+        E: facet::Facet<'static>,
+    {
+        let sealed = match operation.outcome(result, self.max_outcome_bytes) {
+            Ok(outcome) => match self.records.seal_once(operation.key(), operation.fence(), &outcome) {
+                Ok(sealed) => sealed,
+                Err(error) => Err(StoreError::Unavailable(error.to_string())),
+            },
+            Err(why) => Err(StoreError::InvalidOutcome(why)),
+        };
+        if let Err(error) = &sealed {
+            self.refusal.borrow_mut().get_or_insert_with(|| error.clone());
+        }
+        sealed
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transaction")
+    }
+}
+
+/// A closure that waits for its turn.
+pub(super) trait Work: Send {
+    fn run(self: Box<Self>, transaction: &Transaction<'_>) -> Box<dyn Worked>;
+
+    /// It does not get one.
+    fn fail(self: Box<Self>, error: StoreError);
+}
+
+/// A closure that has run, and what it returned.
+pub(super) trait Worked {
+    /// Whether what it did is to be kept.
+    fn is_ok(&self) -> bool;
+
+    /// Tells whoever waits, by what became of the transaction.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// A closure, and who waits for what it returns.
+pub(super) struct Asked<F, R, E> {
+    pub(super) work: F,
+    pub(super) answer: oneshot::Sender<Result<R, TransactionError<E>>>,
+}
+
+struct Returned<R, E> {
+    result: Result<R, TransactionError<E>>,
+    answer: oneshot::Sender<Result<R, TransactionError<E>>>,
+}
+
+impl<F, R, E> Work for Asked<F, R, E>
+where
+    F: FnOnce(&Transaction<'_>) -> Result<R, E> + Send,
+    R: Send + 'static,
+    E: Send + 'static,
+{
+    fn run(self: Box<Self>, transaction: &Transaction<'_>) -> Box<dyn Worked> {
+        let Self { work, answer } = *self;
+        let result = match catch_unwind(AssertUnwindSafe(|| work(transaction))) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(TransactionError::Aborted(error)),
+            Err(_) => Err(TransactionError::Panicked),
+        };
+        Box::new(Returned { result, answer })
+    }
+
+    fn fail(self: Box<Self>, error: StoreError) {
+        // Whoever asked may be gone.
+        drop(self.answer.send(Err(TransactionError::Store(error))));
+    }
+}
+
+impl<R, E> Worked for Returned<R, E> {
+    fn is_ok(&self) -> bool {
+        self.result.is_ok()
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        // What it says itself comes first: then nothing of it is there, whatever became of the others.
+        let result = self.result.and_then(|value| committed.map(|()| value).map_err(TransactionError::Store));
+        // Whoever asked may be gone.
+        drop(self.answer.send(result));
+    }
+}
+
+/// Why a transaction is not on the disk, or may not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransactionError<E> {
+    /// Its closure returned an error. Nothing of it is there.
+    Aborted(E),
+    /// Its closure panicked. Nothing of it is there.
+    Panicked,
+    /// The store could not do it. [`StoreError::Unavailable`] and [`StoreError::Poisoned`]: whether it is there is not known.
+    Store(StoreError),
+}
+
+impl<E: fmt::Display> fmt::Display for TransactionError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted(error) => error.fmt(f),
+            Self::Panicked => f.write_str("the transaction panicked"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for TransactionError<E> {}

@@ -1,0 +1,327 @@
+//! The thread that owns the connection.
+
+use std::cell::RefCell;
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::group::Group;
+use super::records::{Context, Records, Step};
+use super::statements::Statements;
+use super::transaction::{Transaction, Work};
+use super::{Clock, layout};
+use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
+use crate::schema::SchemaHash;
+use crate::store::{StoreError, StoreLimits};
+
+/// What the thread is asked.
+pub(super) enum Job {
+    Admit(Box<NewOperation>, Answer<Admission>),
+    Seal(OperationKey, Fence, Outcome, Answer<Outcome>),
+    Release(OperationKey, Fence, Answer<()>),
+    GiveUp(OperationKey, Fence, Answer<Option<Outcome>>),
+    Acknowledge(OperationKey),
+    Work(Box<dyn Work>),
+    Close(oneshot::Sender<()>),
+}
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What follows once the transaction has ended, and what is to be done because of it.
+type Done = Box<dyn FnOnce(&Result<(), StoreError>) -> Option<Deferred>>;
+
+/// What is done with the next transaction, and asks for none of its own.
+enum Deferred {
+    Acknowledge(OperationKey),
+    /// An admission that nobody heard of.
+    Release(OperationKey, Fence),
+}
+
+pub(super) struct Writer {
+    pub(super) limits: StoreLimits,
+    pub(super) clock: Clock,
+    /// Why the store has stopped, for all to see.
+    pub(super) failure: Arc<OnceLock<String>>,
+}
+
+/// How many requests one transaction may hold.
+const MAX_GROUP: usize = 512;
+
+/// How many acknowledgements wait before they get a transaction of their own.
+const MAX_DEFERRED: usize = 1024;
+
+/// How many schemas are known to be written.
+const MAX_SCHEMAS: usize = 4096;
+
+impl Writer {
+    /// Opens the database, says so, and serves until nobody can ask any more.
+    pub(super) fn run(
+        self,
+        path: &Path,
+        vfs: Option<&str>,
+        mut jobs: mpsc::Receiver<Job>,
+        opened: oneshot::Sender<Result<(), StoreError>>,
+    ) {
+        // Files that this process makes beside the database are found by the same path when it changes its directory.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let (connection, owner) = match layout::open(&path, vfs) {
+            Ok(open) => open,
+            Err(error) => return drop(opened.send(Err(error))),
+        };
+        let context =
+            Context { limits: self.limits.clone(), owner: owner.id, database: path.into(), schemas: HashSet::new() };
+        let mut closing = None;
+        match Statements::new(&connection) {
+            Err(error) => drop(opened.send(Err(StoreError::Unavailable(error.to_string())))),
+            Ok(statements) => {
+                if opened.send(Ok(())).is_ok() {
+                    let thread = Thread {
+                        writer: self,
+                        connection: &connection,
+                        statements,
+                        context,
+                        deferred: VecDeque::new(),
+                        swept: None,
+                    };
+                    closing = thread.serve(&mut jobs);
+                }
+            }
+        }
+        drop(connection);
+        drop(owner);
+        if let Some(closed) = closing {
+            // Whoever closed it may not wait.
+            let _ = closed.send(());
+        }
+    }
+}
+
+struct Thread<'c> {
+    writer: Writer,
+    connection: &'c Connection,
+    statements: Statements<'c>,
+    context: Context,
+    deferred: VecDeque<Deferred>,
+    /// Up to where records have been looked at for some that are too old.
+    swept: Option<OperationKey>,
+}
+
+impl<'c> Thread<'c> {
+    fn serve(mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<oneshot::Sender<()>> {
+        let mut closing = None;
+        while closing.is_none()
+            && let Some(first) = jobs.blocking_recv()
+        {
+            let mut group = Vec::new();
+            let mut next = Some(first);
+            while let Some(job) = next.take() {
+                match job {
+                    Job::Acknowledge(key) => self.deferred.push_back(Deferred::Acknowledge(key)),
+                    Job::Close(closed) => {
+                        closing = Some(closed);
+                        break;
+                    }
+                    Job::Admit(..) | Job::Seal(..) | Job::Release(..) | Job::GiveUp(..) | Job::Work(_) => {
+                        group.push(job)
+                    }
+                }
+                if group.len() < MAX_GROUP && self.deferred.len() < MAX_DEFERRED {
+                    next = jobs.try_recv().ok();
+                }
+            }
+            if !group.is_empty() || self.deferred.len() >= MAX_DEFERRED {
+                self.commit(group);
+            }
+        }
+        if !self.deferred.is_empty() {
+            self.commit(Vec::new());
+        }
+        closing
+    }
+
+    /// Does all of a group in one transaction, and answers when that is on the disk.
+    fn commit(&mut self, group: Vec<Job>) {
+        if let Some(failure) = self.writer.failure.get() {
+            let error = StoreError::Poisoned(failure.clone());
+            self.deferred.clear();
+            return group.into_iter().for_each(|job| job.fail(&error));
+        }
+        let mut group = VecDeque::from(group);
+        let mut done = Vec::with_capacity(group.len());
+        let committed = self.transact(&mut group, &mut done);
+        if let Err(error) = &committed {
+            // Those that the transaction did not come to.
+            group.into_iter().for_each(|job| job.fail(error));
+        }
+        self.deferred.extend(done.into_iter().filter_map(|done| done(&committed)));
+        // Where the database is held by others for long, acknowledgements can be lost.
+        self.deferred.truncate(2 * MAX_DEFERRED);
+    }
+
+    fn transact(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<(), StoreError> {
+        self.statements.begin.execute(()).map_err(unavailable)?;
+        let new_schemas = match self.work(group, done) {
+            Ok(new_schemas) => new_schemas,
+            Err(Stop::Ended) => return Err(self.poison("a transaction was ended by its own closure".to_owned())),
+            Err(Stop::Failed(error)) => {
+                // Some errors have undone it already.
+                if !self.connection.is_autocommit()
+                    && let Err(error) = self.statements.rollback.execute(())
+                {
+                    return Err(self.poison(format!("a transaction could not be undone: {error}")));
+                }
+                return Err(unavailable(error));
+            }
+        };
+        if let Err(error) = self.statements.commit.execute(()) {
+            return Err(self.poison(format!("a commit failed: {error}")));
+        }
+        self.deferred.clear();
+        if self.context.schemas.len() + new_schemas.len() <= MAX_SCHEMAS {
+            self.context.schemas.extend(new_schemas);
+        }
+        Ok(())
+    }
+
+    /// Does the jobs. What each answers waits for the commit.
+    fn work(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<Vec<SchemaHash>, Stop> {
+        let totals = Group::load(&mut self.statements)?;
+        let mut records = Records {
+            statements: &mut self.statements,
+            group: totals,
+            now: (self.writer.clock)(),
+            context: &self.context,
+            new_schemas: Vec::new(),
+        };
+        self.swept = records.sweep(self.swept.take())?;
+        for deferred in &self.deferred {
+            match deferred {
+                Deferred::Acknowledge(key) => records.acknowledge(key)?,
+                // If it has ended otherwise, that is as well.
+                Deferred::Release(key, fence) => drop(records.release(key, *fence)?),
+            }
+        }
+        while let Some(job) = group.pop_front() {
+            let (worked, after) = match job {
+                Job::Admit(operation, answer) => admitted(records.admit(&operation), operation.key, answer),
+                Job::Seal(key, fence, outcome, answer) => answered(records.seal(&key, fence, outcome), answer),
+                Job::Release(key, fence, answer) => answered(records.release(&key, fence), answer),
+                Job::GiveUp(key, fence, answer) => answered(records.give_up(&key, fence), answer),
+                Job::Work(work) => run(work, self.connection, &mut records),
+                // These have been taken out.
+                Job::Acknowledge(_) | Job::Close(_) => continue,
+            };
+            done.push(after);
+            worked?;
+        }
+        records.group.save(records.statements, &self.context.limits)?;
+        Ok(records.new_schemas)
+    }
+
+    fn poison(&self, failure: String) -> StoreError {
+        tracing::error!(database = %self.context.database.display(), failure, "the store has stopped");
+        // The first failure is the one that counts.
+        drop(self.writer.failure.set(failure.clone()));
+        StoreError::Unavailable(failure)
+    }
+}
+
+/// Why a transaction stops before its end.
+enum Stop {
+    Failed(rusqlite::Error),
+    /// It is over already, and what of it is there is not known.
+    Ended,
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn answered<T: 'static>(step: Step<T>, answer: Answer<T>) -> (Result<(), Stop>, Done) {
+    let (worked, result) = split(step);
+    let after = move |committed: &Result<(), StoreError>| {
+        // Whoever asked may be gone.
+        drop(answer.send(committed.clone().and(result)));
+        None
+    };
+    (worked, Box::new(after))
+}
+
+fn admitted(step: Step<Admission>, key: OperationKey, answer: Answer<Admission>) -> (Result<(), Stop>, Done) {
+    let (worked, result) = split(step);
+    let after = move |committed: &Result<(), StoreError>| match answer.send(committed.clone().and(result)) {
+        Err(Ok(Admission::Granted(fence))) => Some(Deferred::Release(key, fence)),
+        Ok(()) | Err(_) => None,
+    };
+    (worked, Box::new(after))
+}
+
+/// What a step did to its transaction, and what it answers.
+fn split<T>(step: Step<T>) -> (Result<(), Stop>, Result<T, StoreError>) {
+    match step {
+        Ok(result) => (Ok(()), result),
+        Err(error) => {
+            let answer = Err(StoreError::Unavailable(error.to_string()));
+            (Err(error.into()), answer)
+        }
+    }
+}
+
+/// Runs a user's closure in a part of the transaction that can be undone.
+fn run(work: Box<dyn Work>, connection: &Connection, records: &mut Records<'_, '_>) -> (Result<(), Stop>, Done) {
+    if let Err(error) = records.statements.savepoint.execute(()) {
+        let answer = StoreError::Unavailable(error.to_string());
+        return (
+            Err(error.into()),
+            Box::new(move |_| {
+                work.fail(answer);
+                None
+            }),
+        );
+    }
+    let before = records.group.clone();
+    let max_outcome_bytes = records.context.limits.max_outcome_bytes;
+    let cell = RefCell::new(&mut *records);
+    let transaction = Transaction::new(connection, &cell, max_outcome_bytes);
+    let worked = work.run(&transaction);
+    let refusal = transaction.refusal();
+    let undone = match worked.is_ok() && refusal.is_none() {
+        true => Ok(0),
+        false => {
+            records.group = before;
+            records.statements.undo.execute(())
+        }
+    };
+    // Without the savepoint, this is another transaction than the one that was begun.
+    let kept = undone.and_then(|_| records.statements.keep.execute(()));
+    let stop = if kept.is_err() || connection.is_autocommit() { Err(Stop::Ended) } else { Ok(()) };
+    let after = move |committed: &Result<(), StoreError>| {
+        worked.answer(refusal.map_or_else(|| committed.clone(), Err));
+        None
+    };
+    (stop, Box::new(after))
+}
+
+impl Job {
+    fn fail(self, error: &StoreError) {
+        let error = error.clone();
+        // Whoever asked may be gone.
+        match self {
+            Self::Admit(_, answer) => drop(answer.send(Err(error))),
+            Self::Seal(.., answer) => drop(answer.send(Err(error))),
+            Self::Release(.., answer) => drop(answer.send(Err(error))),
+            Self::GiveUp(.., answer) => drop(answer.send(Err(error))),
+            Self::Work(work) => work.fail(error),
+            Self::Acknowledge(_) | Self::Close(_) => {}
+        }
+    }
+}
+
+fn unavailable(error: rusqlite::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
