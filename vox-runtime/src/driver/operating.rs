@@ -27,6 +27,8 @@ use crate::wire::Failure;
 const MAX_ACKNOWLEDGEMENTS: usize = 1024;
 /// How many operations that are over one session remembers.
 const REMEMBERED: usize = 256;
+/// How many more it knows to be over. Of what is older than these nothing is known, so it does not run.
+const TOMBSTONES: usize = 4096;
 
 /// The operations of one server, or of one session, and where their outcomes are kept.
 pub(crate) struct Operating {
@@ -91,7 +93,7 @@ impl Operating {
 
     /// The operations that are known within one session only.
     fn of_a_session() -> Arc<Self> {
-        let store = MemoryStore::with_limits(StoreLimits { max_tombstones: 1024, ..StoreLimits::default() });
+        let store = MemoryStore::with_limits(StoreLimits { max_tombstones: TOMBSTONES, ..StoreLimits::default() });
         Self::with_memory(Arc::new(store), REMEMBERED)
     }
 

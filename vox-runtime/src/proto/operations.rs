@@ -133,6 +133,7 @@ impl<R> Operations<R> {
     }
 
     /// How many operations are live.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }

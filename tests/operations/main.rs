@@ -1,0 +1,16 @@
+//! What operations promise, end to end, through the public API: who runs, who attaches, who is told what, and what a store has
+//! to do with it. One module per part of the promise.
+
+#![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod attempts;
+mod keeping;
+mod lab;
+mod principals;
+mod refusals;
+mod scripted;
+mod stores;
+mod volatile;
