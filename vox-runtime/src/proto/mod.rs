@@ -25,6 +25,7 @@ mod credit;
 mod kept;
 mod operations;
 mod outbox;
+mod policy;
 mod serving;
 mod session;
 mod table;
@@ -44,6 +45,8 @@ pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
+#[allow(unused_imports, reason = "sessions are not replaced yet")]
+pub(crate) use policy::{Attempts, MAX_ATTEMPTS, Verdict};
 pub(crate) use serving::{HandlerEnd, Request};
 pub(crate) use session::{Discontinuity, Gate, HEAD_ROOM, Session, earlier};
 
