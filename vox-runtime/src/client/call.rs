@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
+use super::again::Again;
 use super::caller::{Caller, CallerHandle};
+use super::station::Station;
 use crate::channel::{Given, Giving};
 use crate::codec::{EncodeError, Encoder};
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
@@ -26,6 +28,7 @@ use crate::wire;
 /// Writes the arguments of a call, one after the other. For generated code.
 pub struct CallWriter<'a> {
     caller: &'a Caller,
+    line: Option<Arc<CallerHandle>>,
     method: &'static MethodDescriptor,
     payload: Vec<u8>,
     channels: Vec<Given>,
@@ -35,7 +38,8 @@ pub struct CallWriter<'a> {
 
 impl<'a> CallWriter<'a> {
     pub(super) fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
-        Self { caller, method, payload: take_buffer(), channels: Vec::new(), written: 0, fault: None }
+        let line = caller.station().moved();
+        Self { caller, line, method, payload: take_buffer(), channels: Vec::new(), written: 0, fault: None }
     }
 
     /// Writes the next argument.
@@ -57,7 +61,8 @@ impl<'a> CallWriter<'a> {
         if self.fault.is_some() {
             return;
         }
-        let max_len = self.caller.handle().shared().max_payload;
+        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
+        let max_len = line.shared().max_payload;
         let mut giving = Giving { given: &mut self.channels };
         let written = write(&mut Encoder::new(&mut self.payload, max_len).with_channels(&mut giving));
         if let Err(error) = written {
@@ -74,7 +79,8 @@ impl<'a> CallWriter<'a> {
     /// The call, ready to be made.
     pub fn finish<T, E>(self, reply: &'static Reply<T, E>) -> Call<T, E> {
         Call {
-            caller: Arc::clone(self.caller.handle()),
+            station: Arc::clone(self.caller.station()),
+            line: self.line,
             method: self.method,
             payload: self.payload,
             channels: self.channels,
@@ -97,9 +103,11 @@ impl fmt::Debug for CallWriter<'_> {
 /// A call that is made when it is awaited. Dropping the future that it becomes cancels the call.
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<T: 'static, E: 'static> {
-    caller: Arc<CallerHandle>,
-    method: &'static MethodDescriptor,
-    payload: Vec<u8>,
+    pub(super) station: Arc<Station>,
+    /// Where it is made, if the client has moved since it was first connected.
+    pub(super) line: Option<Arc<CallerHandle>>,
+    pub(super) method: &'static MethodDescriptor,
+    pub(super) payload: Vec<u8>,
     channels: Vec<Given>,
     fault: Option<NotSent>,
     timeout: Option<Duration>,
@@ -156,9 +164,14 @@ impl<T, E> Call<T, E> {
         self
     }
 
+    /// The connection that it is made on.
+    pub(super) fn line(&self) -> &Arc<CallerHandle> {
+        self.line.as_ref().unwrap_or(self.station.first())
+    }
+
     /// By when the call must be answered.
     fn deadline(&self, now: Instant) -> Option<Instant> {
-        let default = self.channels.is_empty().then_some(self.caller.shared().limits.call_timeout);
+        let default = self.channels.is_empty().then_some(self.line().shared().limits.call_timeout);
         let own = self.timeout.or(self.method.timeout).or(default).and_then(|timeout| now.checked_add(timeout));
         crate::proto::earlier(own, self.scope.deadline)
     }
@@ -181,8 +194,8 @@ impl<T, E> Call<T, E> {
             rpc.system = "vox",
             rpc.service = self.method.service,
             rpc.method = self.method.name,
-            network.peer.address = %self.caller.shared().peer.address(),
-            vox.connection = self.caller.connection().0,
+            network.peer.address = %self.line().shared().peer.address(),
+            vox.connection = self.line().connection().0,
             vox.metadata = ?self.metadata,
         )
     }
@@ -195,7 +208,7 @@ impl<T, E> IntoFuture for Call<T, E> {
     fn into_future(mut self) -> CallFuture<T, E> {
         self.inherit_trace();
         let span = self.span();
-        CallFuture { call: self, span, deadline: None, state: CallState::New }
+        CallFuture { call: self, span, deadline: None, state: CallState::New, again: Again::default() }
     }
 }
 
@@ -219,18 +232,21 @@ impl<T, E> fmt::Debug for Call<T, E> {
 /// A call under way. Dropping it cancels the call.
 #[must_use = "a call is made when it is awaited"]
 pub struct CallFuture<T: 'static, E: 'static> {
-    call: Call<T, E>,
+    pub(super) call: Call<T, E>,
     span: Span,
-    deadline: Option<Instant>,
-    state: CallState,
+    pub(super) deadline: Option<Instant>,
+    pub(super) state: CallState,
+    pub(super) again: Again,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum CallState {
+pub(super) enum CallState {
     New,
     /// Waits for its turn.
     Queued(u64),
     InFlight(Token, RequestId),
+    /// Waits for a session to be made on.
+    Moving,
     Done,
 }
 
@@ -260,8 +276,10 @@ impl<T, E> Future for CallFuture<T, E> {
             },
             CallState::Queued(ticket) => this.poll_send(cx, now(), Some(ticket)),
             CallState::InFlight(token, _) => this.poll_reply(cx, token),
+            CallState::Moving => this.poll_move(cx),
             CallState::Done => panic!("a call was polled after it was done"),
         };
+        let polled = polled.map(|result| this.again.judge(result));
         if let Poll::Ready(result) = &polled {
             this.state = CallState::Done;
             // Halves that the call did not take with it will never be bound, however long this future is kept.
@@ -276,11 +294,11 @@ impl<T, E> Future for CallFuture<T, E> {
 
 impl<T, E> CallFuture<T, E> {
     /// What keeps the call from being sent at all.
-    fn check(&mut self) -> Option<NotSent> {
+    pub(super) fn check(&mut self) -> Option<NotSent> {
         if let Some(fault) = self.call.fault.take() {
             return Some(fault);
         }
-        let shared = self.call.caller.shared();
+        let shared = self.call.line().shared();
         if let Err(what) = self.call.metadata.check() {
             return Some(NotSent::TooLarge(what));
         }
@@ -306,7 +324,12 @@ impl<T, E> CallFuture<T, E> {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Poll<Result<T, VoxError<E>>> {
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        ticket: Option<u64>,
+    ) -> Poll<Result<T, VoxError<E>>> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.leave_queue();
             return Poll::Ready(Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
@@ -316,15 +339,20 @@ impl<T, E> CallFuture<T, E> {
                 self.state = CallState::Queued(ticket);
                 Poll::Pending
             }
+            Send::Closed(_) if self.call.station.remote().is_some() => {
+                self.leave_queue();
+                self.begin_move(cx)
+            }
             Send::Closed(how) => {
                 self.leave_queue();
                 Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how))))
             }
             Send::Sent(token, request, bound) => {
                 self.state = CallState::InFlight(token, request);
-                let caller = &self.call.caller;
+                self.again.channels |= !bound.is_empty();
+                let line = self.call.line();
                 for (given, channel, token) in bound {
-                    given.bind(caller, caller.connection(), channel, token);
+                    given.bind(line, line.connection(), channel, token);
                 }
                 Poll::Pending
             }
@@ -332,8 +360,9 @@ impl<T, E> CallFuture<T, E> {
     }
 
     fn try_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Send {
-        let Call { caller, method, payload, channels, metadata, operation, .. } = &mut self.call;
-        let connection = caller.connection();
+        let Call { station, line, method, payload, channels, metadata, operation, .. } = &mut self.call;
+        let (line, again) = (line.as_ref().unwrap_or(station.first()), &mut self.again);
+        let connection = line.connection();
         let deadline = self.deadline;
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()
@@ -342,7 +371,8 @@ impl<T, E> CallFuture<T, E> {
             true => Flush::Here,
             false => Flush::Driver,
         };
-        caller.shared().with(alone, |state| {
+        let may_follow = station.remote().is_some();
+        line.shared().with(alone, |state| {
             match state.turn(connection, channels.len(), ticket) {
                 Gate::Wait => return Send::Wait(state.enqueue(connection, ticket, deadline, cx.waker())),
                 Gate::Closed(reason) => return Send::Closed(reason.to_string()),
@@ -353,26 +383,28 @@ impl<T, E> CallFuture<T, E> {
             for given in channels.iter() {
                 halves.push((given.direction, state.endpoints.insert(given.endpoint())));
             }
-            let metadata = std::mem::take(metadata);
+            // Kept where the call may be made again.
+            let metadata = if may_follow { metadata.clone() } else { std::mem::take(metadata) };
             let operation = operation.map(|named| named.id);
             let call = NewCall { method: method.id, operation, deadline, metadata, channels: halves.clone() };
-            let Some((request, ids)) = state.session.call(now, connection, token, call, payload) else {
+            let Some(made) = state.session.call(now, connection, token, call, payload) else {
                 state.waiters.remove(token);
                 return Send::Closed("the connection is closed".to_owned());
             };
+            again.payload = made.payload.filter(|_| may_follow);
             if let Some(ticket) = ticket {
                 state.dequeue(connection, ticket);
             }
             let mut bound = Vec::new();
-            for ((given, id), (_, half)) in channels.drain(..).zip(ids).zip(halves) {
+            for ((given, id), (_, half)) in channels.drain(..).zip(made.channels).zip(halves) {
                 bound.push((given, id, half));
             }
-            Send::Sent(token, request, bound)
+            Send::Sent(token, made.request, bound)
         })
     }
 
     fn poll_reply(&mut self, cx: &mut Context<'_>, token: Token) -> Poll<Result<T, VoxError<E>>> {
-        let shared = self.call.caller.shared();
+        let shared = self.call.line().shared();
         let end = {
             let mut state = shared.lock();
             match state.waiters.get_mut(token) {
@@ -386,7 +418,7 @@ impl<T, E> CallFuture<T, E> {
                     if let Some(Named { id, minted: true }) = self.call.operation
                         && matches!(&end, Some(Waiter::Done(CallEnd::Reply(payload))) if wire::is_outcome(payload))
                     {
-                        state.session.acknowledge_operation(self.call.caller.connection(), id);
+                        state.session.acknowledge_operation(self.call.line().connection(), id);
                     }
                     end
                 }
@@ -395,8 +427,11 @@ impl<T, E> CallFuture<T, E> {
         // The token is free, and another's before long.
         self.state = CallState::Done;
         let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
+        if self.may_try_again(&end) {
+            return self.try_again(cx, &end);
+        }
         Poll::Ready(match end {
-            CallEnd::Reply(payload) => self.call.reply.decode(&payload, &shared.limits),
+            CallEnd::Reply(payload) => self.call.reply.decode(&payload, &self.call.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
             CallEnd::Indeterminate => Err(VoxError::Indeterminate),
             CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string()))),
@@ -408,8 +443,8 @@ impl<T, E> CallFuture<T, E> {
     fn leave_queue(&mut self) {
         if let CallState::Queued(ticket) = self.state {
             self.state = CallState::Done;
-            let connection = self.call.caller.connection();
-            self.call.caller.shared().change(|state| state.dequeue(connection, ticket));
+            let connection = self.call.line().connection();
+            self.call.line().shared().change(|state| state.dequeue(connection, ticket));
         }
     }
 }
@@ -417,11 +452,11 @@ impl<T, E> CallFuture<T, E> {
 impl<T, E> Drop for CallFuture<T, E> {
     fn drop(&mut self) {
         match self.state {
-            CallState::New | CallState::Done => {}
+            CallState::New | CallState::Moving | CallState::Done => {}
             CallState::Queued(_) => self.leave_queue(),
             CallState::InFlight(token, request) => {
-                let connection = self.call.caller.connection();
-                self.call.caller.shared().change(|state| {
+                let connection = self.call.line().connection();
+                self.call.line().shared().change(|state| {
                     if let Some(Waiter::Waiting(_)) = state.waiters.remove(token) {
                         state.session.abandon(connection, request);
                     }

@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::call::CallWriter;
+use super::remote::Remote;
 use super::session::Session;
+use super::station::Station;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::driver::{Shared, observe};
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
+use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::server::Peer;
 
@@ -26,9 +29,12 @@ pub trait Client: Clone + Send + Sync + 'static {
 
 /// A connection of a session, to make calls on. Clones share it; it closes when the last of them, of its calls and
 /// of their channels is dropped.
+///
+/// Where the peer can be reached again, a connection whose session was lost is opened anew on the next session by the first call
+/// that needs it.
 #[derive(Clone)]
 pub struct Caller {
-    handle: Arc<CallerHandle>,
+    station: Arc<Station>,
 }
 
 /// Keeps a connection open, or, where there is none, the session.
@@ -38,6 +44,17 @@ pub(crate) struct CallerHandle {
 }
 
 impl CallerHandle {
+    /// A connection that is open.
+    pub(super) fn on(shared: Arc<Shared>, connection: ConnectionId) -> Self {
+        Self { shared, connection: Some(connection) }
+    }
+
+    /// No connection, only the session.
+    pub(super) fn holding(shared: Arc<Shared>) -> Self {
+        shared.change(|state| state.holders += 1);
+        Self { shared, connection: None }
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -61,15 +78,19 @@ impl Drop for CallerHandle {
 }
 
 impl Caller {
-    /// A connection that is open.
-    pub(crate) fn on(shared: Arc<Shared>, connection: ConnectionId) -> Self {
-        Self { handle: Arc::new(CallerHandle { shared, connection: Some(connection) }) }
+    /// A connection that is open to this service.
+    pub(super) fn on(
+        shared: Arc<Shared>,
+        connection: ConnectionId,
+        remote: Option<Arc<Remote>>,
+        service: (&'static str, Metadata),
+    ) -> Self {
+        Self { station: Station::new(CallerHandle::on(shared, connection), remote, Some(service)) }
     }
 
     /// No connection, only the session.
-    pub(crate) fn holding(shared: Arc<Shared>) -> Self {
-        shared.change(|state| state.holders += 1);
-        Self { handle: Arc::new(CallerHandle { shared, connection: None }) }
+    pub(super) fn holding(shared: Arc<Shared>, remote: Option<Arc<Remote>>) -> Self {
+        Self { station: Station::new(CallerHandle::holding(shared), remote, None) }
     }
 
     /// Starts writing a call. For generated code.
@@ -79,28 +100,29 @@ impl Caller {
 
     /// The session that the connection belongs to. Holding it keeps the session open.
     pub fn session(&self) -> Session {
-        Session::hold(&self.handle.shared)
+        Session::hold(&self.station.line().shared, self.station.remote().cloned())
     }
 
     /// The other end.
     pub fn peer(&self) -> &Peer {
-        &self.handle.shared.peer
+        &self.station.first().shared.peer
     }
 
     /// Tells the server that the outcome of this operation is known here and will not be asked for again, so that it need not
     /// be kept. For ids that the application gave itself; those that the runtime made are acknowledged by it. A later
     /// attempt under the same id ends with `OperationExpired`.
     pub fn acknowledge(&self, operation: OperationId) {
-        self.handle.shared.change(|state| state.session.acknowledge_operation(self.handle.connection(), operation));
+        let line = self.station.line();
+        line.shared.change(|state| state.session.acknowledge_operation(line.connection(), operation));
     }
 
-    /// Waits until the session has ended, and says how.
+    /// Waits until the session has ended, and says how. Where the peer can be reached again, another may follow.
     pub async fn closed(&self) -> EndReason {
-        closed(&self.handle.shared).await
+        closed(&self.station.line().shared).await
     }
 
-    pub(crate) fn handle(&self) -> &Arc<CallerHandle> {
-        &self.handle
+    pub(super) fn station(&self) -> &Arc<Station> {
+        &self.station
     }
 }
 
@@ -110,7 +132,8 @@ pub(super) async fn closed(shared: &Shared) -> EndReason {
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Caller({}, {})", self.handle.connection(), self.handle.shared.peer.address())
+        let line = self.station.line();
+        write!(f, "Caller({}, {})", line.connection(), line.shared.peer.address())
     }
 }
 

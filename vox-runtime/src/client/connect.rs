@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::caller::{Caller, Client};
+use super::remote::{Remote, Way};
 use crate::descriptor::{ServiceDescriptor, ServiceError};
 use crate::driver::{Asking, Backoff, Router, initiate};
 use crate::error::Refusal;
@@ -123,6 +124,7 @@ pub struct Connect<C> {
     metadata: Metadata,
     timeout: Option<Duration>,
     resumes: bool,
+    reconnects: bool,
     backoff: Backoff,
     connected: PhantomData<fn() -> C>,
 }
@@ -136,6 +138,7 @@ impl<C: Connected> Connect<C> {
             metadata: Metadata::new(),
             timeout: None,
             resumes: true,
+            reconnects: true,
             backoff: Backoff::default(),
             connected: PhantomData,
         }
@@ -166,9 +169,15 @@ impl<C: Connected> Connect<C> {
         self
     }
 
-    /// Lets the session end with its link.
+    /// Lets the session end with its link. Calls then go on in the next one, as far as their methods allow.
     pub fn no_resume(mut self) -> Self {
         self.resumes = false;
+        self
+    }
+
+    /// Makes one link and one session, and no other after them: once it is lost, calls fail at once.
+    pub fn no_reconnect(mut self) -> Self {
+        (self.resumes, self.reconnects) = (false, false);
         self
     }
 
@@ -190,17 +199,25 @@ impl<C: Connected> Connect<C> {
         }
         self.metadata.check().map_err(ConnectError::Metadata)?;
         let (link, reach) = self.target.link().await?;
-        let asking = Asking {
-            limits: self.limits,
-            router: Router::new(self.services),
-            metadata: self.metadata,
-            service: C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new())),
-            redial: reach.filter(|_| self.resumes).map(|reach| (reach, self.backoff)),
+        let (limits, router, metadata) = (self.limits, Router::new(self.services), self.metadata);
+        let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
+        let (established, remote) = match reach.filter(|_| self.reconnects) {
+            None => {
+                let asking = Asking { limits, router, metadata, service, redial: None };
+                (initiate(link, asking).await?, None)
+            }
+            Some(reach) => {
+                let way = Way { reach, limits, router, metadata, resumes: self.resumes, backoff: self.backoff };
+                let established = initiate(link, way.asking(service)).await?;
+                let remote = Remote::new(way, Arc::clone(&established.shared));
+                (established, Some(remote))
+            }
         };
-        let established = initiate(link, asking).await?;
-        Ok(C::connected(match established.connection {
-            Some(connection) => Caller::on(established.shared, connection),
-            None => Caller::holding(established.shared),
+        Ok(C::connected(match (established.connection, C::SERVICE) {
+            (Some(connection), Some(service)) => {
+                Caller::on(established.shared, connection, remote, (service.name, Metadata::new()))
+            }
+            (_, _) => Caller::holding(established.shared, remote),
         }))
     }
 }

@@ -1,9 +1,12 @@
 //! Calling: clients, the builders of calls and connections, sessions.
 
+mod again;
 mod call;
 mod caller;
 mod connect;
+mod remote;
 mod session;
+mod station;
 
 pub use call::{Call, CallFuture, CallWriter};
 pub(crate) use caller::CallerHandle;

@@ -5,8 +5,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::caller::{Caller, Client, closed};
+use super::caller::{Caller, Client};
 use super::connect::{Connect, Connected, Target};
+use super::remote::Remote;
+use super::station::Station;
 use crate::descriptor::{ServiceDescriptor, ServiceError};
 use crate::driver::{OpenWaiter, Shared};
 use crate::error::{EndReason, Refusal};
@@ -19,7 +21,6 @@ use crate::server::Peer;
 #[derive(Clone)]
 pub struct Session {
     caller: Caller,
-    shared: Arc<Shared>,
 }
 
 impl Session {
@@ -28,8 +29,22 @@ impl Session {
         Connect::new(target.into())
     }
 
-    pub(crate) fn hold(shared: &Arc<Shared>) -> Self {
-        Self { caller: Caller::holding(Arc::clone(shared)), shared: Arc::clone(shared) }
+    pub(crate) fn hold(shared: &Arc<Shared>, remote: Option<Arc<Remote>>) -> Self {
+        Self { caller: Caller::holding(Arc::clone(shared), remote) }
+    }
+
+    fn station(&self) -> &Arc<Station> {
+        self.caller.station()
+    }
+
+    /// Where there is a session: this one, or, where it is lost and the peer can be reached again, the next.
+    async fn live(&self) -> Arc<Shared> {
+        let line = self.station().line();
+        let ended = line.shared().lock().session.end_reason().is_some();
+        if ended && let Ok(next) = Arc::clone(self.station()).leave(Arc::clone(&line), None).await {
+            return Arc::clone(next.shared());
+        }
+        Arc::clone(line.shared())
     }
 
     /// Opens a connection to the service of `C`. Refused, with the peer's reason, where the peer does not serve it.
@@ -40,35 +55,50 @@ impl Session {
     /// As [`open`](Self::open), with metadata for the peer.
     pub async fn open_with<C: Client>(&self, metadata: Metadata) -> Result<C, OpenError> {
         let Some(service) = C::SERVICE else {
-            return Ok(C::from_caller(Caller::holding(Arc::clone(&self.shared))));
+            return Ok(C::from_caller(Caller::holding(self.live().await, self.station().remote().cloned())));
         };
         service.check().map_err(OpenError::Service)?;
         metadata.check().map_err(OpenError::Metadata)?;
-        let token = self.shared.change(|state| {
-            let token = state.opens.insert(OpenWaiter::Waiting(None));
-            state.session.open(service.name, metadata, token).map(|()| token).inspect_err(|_| {
-                state.opens.remove(token);
-            })
-        });
-        let mut opening = Opening { shared: &self.shared, token: Some(token.map_err(OpenError::Refused)?) };
-        let connection = opening.wait().await.map_err(OpenError::Refused)?;
-        Ok(C::from_caller(Caller::on(Arc::clone(&self.shared), connection)))
+        let shared = self.live().await;
+        let opened = open_connection(&shared, service.name, metadata.clone()).await;
+        let connection = opened.map_err(OpenError::Refused)?;
+        let remote = self.station().remote().cloned();
+        Ok(C::from_caller(Caller::on(shared, connection, remote, (service.name, metadata))))
     }
 
     /// The other end.
     pub fn peer(&self) -> &Peer {
-        &self.shared.peer
+        self.caller.peer()
     }
 
-    /// Waits until the session has ended, and says how.
+    /// Waits until the session has ended, and says how. Where the peer can be reached again, another may follow.
     pub async fn closed(&self) -> EndReason {
-        closed(&self.shared).await
+        self.caller.closed().await
     }
 
-    /// Ends the session and everything in it, on both sides.
+    /// Ends the session and everything in it, on both sides. None follows it.
     pub fn close(&self, reason: &str) {
-        self.shared.change(|state| state.session.goodbye(reason));
+        if let Some(remote) = self.station().remote() {
+            remote.close();
+        }
+        self.station().line().shared().change(|state| state.session.goodbye(reason));
     }
+}
+
+/// Opens a connection on this session.
+pub(super) async fn open_connection(
+    shared: &Arc<Shared>,
+    service: &str,
+    metadata: Metadata,
+) -> Result<ConnectionId, Refusal> {
+    let token = shared.change(|state| {
+        let token = state.opens.insert(OpenWaiter::Waiting(None));
+        state.session.open(service, metadata, token).map(|()| token).inspect_err(|_| {
+            state.opens.remove(token);
+        })
+    })?;
+    let mut opening = Opening { shared, token: Some(token) };
+    opening.wait().await
 }
 
 /// Waits for the answer to an `open`. Dropped before, it sees to it that the connection is closed again.
@@ -121,8 +151,7 @@ impl Connected for Session {
     const SERVICE: Option<&'static ServiceDescriptor> = None;
 
     fn connected(caller: Caller) -> Self {
-        let shared = Arc::clone(caller.handle().shared());
-        Self { caller, shared }
+        Self { caller }
     }
 }
 

@@ -26,6 +26,16 @@ pub(crate) enum CallEnd {
     NeverLeft(EndReason),
 }
 
+/// A call that was made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) request: RequestId,
+    /// The ids of its channels, in the order in which they were given.
+    pub(crate) channels: Vec<ChannelId>,
+    /// The arguments, where they were taken.
+    pub(crate) payload: Option<Bytes>,
+}
+
 /// A call to be made.
 #[derive(Debug)]
 pub(crate) struct NewCall {
@@ -99,7 +109,7 @@ impl Calling {
         payload: &mut Vec<u8>,
         windows: &Windows,
         fx: &mut Effects,
-    ) -> (RequestId, Vec<ChannelId>) {
+    ) -> Made {
         let request: RequestId = self.requests.allocate();
         let (mut opens, mut ids) = (Vec::new(), Vec::new());
         for (direction, channel_token) in call.channels {
@@ -119,10 +129,10 @@ impl Calling {
             metadata: call.metadata,
             channels: opens,
         };
-        fx.outbox.put_with_payload(payload, |out, len| head.put(out, len));
+        let shared = fx.outbox.put_with_payload(payload, |out, len| head.put(out, len));
         let attempt = Attempt { deadline: call.deadline, end: fx.outbox.end(), state: AttemptState::Waiting(token) };
         self.attempts.push(request.0, attempt);
-        (request, ids)
+        Made { request, channels: ids, payload: shared }
     }
 
     /// Nobody waits for this call any more.

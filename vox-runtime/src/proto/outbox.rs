@@ -127,23 +127,27 @@ impl Outbox {
         self.end += (self.tail.len() - before) as u64;
     }
 
-    /// Appends a frame whose head is written and whose payload is at hand. A long payload is taken, not copied.
-    pub(crate) fn put_with_payload(&mut self, payload: &mut Vec<u8>, head: impl FnOnce(&mut Vec<u8>, usize)) {
+    /// Appends a frame whose head is written and whose payload is at hand. A long payload is taken, not copied, and given
+    /// back as it is shared from then on.
+    pub(crate) fn put_with_payload(
+        &mut self,
+        payload: &mut Vec<u8>,
+        head: impl FnOnce(&mut Vec<u8>, usize),
+    ) -> Option<Bytes> {
         let len = payload.len();
         if len < HAND_OVER {
             self.put(|tail| {
                 head(tail, len);
                 tail.extend_from_slice(payload);
             });
+            None
         } else {
             self.put(|tail| head(tail, len));
             self.seal();
-            let payload = std::mem::take(payload);
-            self.sealed.push_back(match self.kept {
-                Some(_) => Segment::Shared(payload.into()),
-                None => Segment::Own(payload),
-            });
+            let payload = Bytes::from(std::mem::take(payload));
+            self.sealed.push_back(Segment::Shared(payload.clone()));
             self.end += len as u64;
+            Some(payload)
         }
     }
 

@@ -11,14 +11,14 @@ use bytes::Bytes;
 
 pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
-use super::calling::{CallEnd, Calling, NewCall, is_said};
+use super::calling::{CallEnd, Calling, Made, NewCall, is_said};
 use super::channels::Windows;
 use super::serving::{Detached, HandlerEnd, Serving, id_violation};
 use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, ProtocolViolation, Refusal, Rule};
-use crate::ids::{ChannelId, ConnectionId, IdAllocator, IdWatch, RequestId, Role};
+use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
@@ -219,7 +219,7 @@ impl Session {
         token: Token,
         call: NewCall,
         payload: &mut Vec<u8>,
-    ) -> Option<(RequestId, Vec<ChannelId>)> {
+    ) -> Option<Made> {
         let calling = self.calling.get_mut(connection.0)?;
         self.deadline = earlier(self.deadline, call.deadline);
         Some(calling.call(now, token, call, payload, &self.windows, &mut self.fx))

@@ -170,8 +170,9 @@ impl Bench {
             channels: channels.iter().enumerate().map(|(i, direction)| (*direction, Token(100 + i as u32))).collect(),
         };
         let now = self.now;
-        self.change(|session| session.call(now, OURS, Token(token), call, &mut Vec::new()))
-            .expect("connection 2 is open")
+        let made = self.change(|session| session.call(now, OURS, Token(token), call, &mut Vec::new()));
+        let made = made.expect("connection 2 is open");
+        (made.request, made.channels)
     }
 
     /// A handler ends well.

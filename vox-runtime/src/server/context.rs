@@ -74,7 +74,7 @@ impl Context {
 
     /// The session with the caller, to open connections the other way. Holding it keeps the session open.
     pub fn session(&self) -> Session {
-        Session::hold(&self.shared)
+        Session::hold(&self.shared, None)
     }
 
     /// The id of the connection that the call came on.

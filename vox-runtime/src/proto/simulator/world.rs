@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::super::calling::Made;
 use super::super::testing::{PERSIST, SERVICE, VOLATILE, epoch};
 use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Request, Sent, Token};
 use super::Rng;
@@ -192,8 +193,8 @@ impl World {
         };
         let token = self.ends[e].token();
         let mut taken = payload.clone();
-        let (request, ids) =
-            self.ends[e].session.call(self.now, connection, token, new, &mut taken).expect("the gate was open");
+        let made = self.ends[e].session.call(self.now, connection, token, new, &mut taken);
+        let Made { request, channels: ids, .. } = made.expect("the gate was open");
         let mut channels = Vec::new();
         for ((direction, token), id) in halves.into_iter().zip(ids) {
             let sends = direction == ChannelDirection::CallerSends;

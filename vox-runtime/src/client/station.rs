@@ -1,0 +1,102 @@
+//! Where a client's calls go: a connection, and, when its session is lost, the same service on the next.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Mutex as TurnMutex;
+
+use super::caller::CallerHandle;
+use super::remote::Remote;
+use super::session::open_connection;
+use crate::metadata::Metadata;
+
+/// What the clones of one client share.
+pub(crate) struct Station {
+    first: Arc<CallerHandle>,
+    /// Where it has moved to, once it has. So a client whose session was never lost takes no lock to find its connection.
+    moved: OnceLock<Mutex<Arc<CallerHandle>>>,
+    /// Held by whoever moves it.
+    moving: TurnMutex<()>,
+    remote: Option<Arc<Remote>>,
+    /// What is opened; `None`: nothing, and only the session is held.
+    service: Option<(&'static str, Metadata)>,
+}
+
+impl Station {
+    pub(super) fn new(
+        first: CallerHandle,
+        remote: Option<Arc<Remote>>,
+        service: Option<(&'static str, Metadata)>,
+    ) -> Arc<Self> {
+        Arc::new(Self { first: Arc::new(first), moved: OnceLock::new(), moving: TurnMutex::default(), remote, service })
+    }
+
+    pub(super) fn first(&self) -> &Arc<CallerHandle> {
+        &self.first
+    }
+
+    pub(super) fn remote(&self) -> Option<&Arc<Remote>> {
+        self.remote.as_ref()
+    }
+
+    /// Where it has moved to; `None`: it is where it was first.
+    pub(super) fn moved(&self) -> Option<Arc<CallerHandle>> {
+        let moved = self.moved.get()?;
+        Some(Arc::clone(&moved.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Where it is.
+    pub(super) fn line(&self) -> Arc<CallerHandle> {
+        self.moved().unwrap_or_else(|| Arc::clone(&self.first))
+    }
+
+    /// Leaves a place whose connection or session is over: for the next session, if there is to be one. Waits for it, to the
+    /// deadline; `Err` says why there is none.
+    pub(super) async fn leave(
+        self: Arc<Self>,
+        dead: Arc<CallerHandle>,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<CallerHandle>, NoPlace> {
+        match deadline {
+            None => self.relocate(&dead).await.map_err(NoPlace::Closed),
+            Some(deadline) => match tokio::time::timeout_at(deadline.into(), self.relocate(&dead)).await {
+                Ok(result) => result.map_err(NoPlace::Closed),
+                Err(_) => Err(NoPlace::TooLate),
+            },
+        }
+    }
+
+    async fn relocate(&self, dead: &Arc<CallerHandle>) -> Result<Arc<CallerHandle>, String> {
+        let Some(remote) = &self.remote else { return Err("its session has ended".to_owned()) };
+        let _moving = self.moving.lock().await;
+        let line = self.line();
+        if !Arc::ptr_eq(&line, dead) {
+            return Ok(line);
+        }
+        loop {
+            let shared = remote.session().await?;
+            // Until there is a connection, so that the session does not end for lack of one.
+            let held = CallerHandle::holding(Arc::clone(&shared));
+            let handle = match &self.service {
+                None => held,
+                Some((service, metadata)) => match open_connection(&shared, service, metadata.clone()).await {
+                    Ok(connection) => CallerHandle::on(Arc::clone(&shared), connection),
+                    // Lost again, meanwhile.
+                    Err(_) if shared.lock().session.end_reason().is_some() => continue,
+                    Err(refusal) => return Err(refusal.to_string()),
+                },
+            };
+            let handle = Arc::new(handle);
+            let moved = self.moved.get_or_init(|| Mutex::new(Arc::clone(&handle)));
+            *moved.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&handle);
+            return Ok(handle);
+        }
+    }
+}
+
+/// Why there is nowhere to go.
+pub(super) enum NoPlace {
+    Closed(String),
+    /// The deadline came first.
+    TooLate,
+}
