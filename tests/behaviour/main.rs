@@ -10,6 +10,7 @@ mod channels;
 mod lab;
 mod limits;
 mod links;
+mod losing;
 mod outcomes;
 mod panics;
 mod resuming;
