@@ -16,3 +16,4 @@ mod panics;
 mod resuming;
 mod serving;
 mod sessions;
+mod stealing;

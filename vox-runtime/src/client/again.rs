@@ -1,7 +1,6 @@
 //! Making a call again, on the next session, when the one it was made on is lost.
 //!
-//! A call that never left is made again, whatever its method; one that may have run, if its method may run again, or keeps its
-//! outcome under the call's operation. Only so often, and within its one deadline.
+//! `proto` decides which are; here that is done, within the call's one deadline and the peer's budget.
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,22 +12,18 @@ use bytes::Bytes;
 use super::call::{CallFuture, CallState};
 use super::caller::CallerHandle;
 use super::station::NoPlace;
+use crate::descriptor::RetryPolicy;
 use crate::driver::now;
-use crate::error::{NotSent, Ran, VoxError};
-use crate::proto::CallEnd;
-
-/// How often a call is made at most.
-const ATTEMPTS: u32 = 5;
+use crate::error::{NotSent, VoxError};
+use crate::proto::{Attempts, CallEnd, Verdict};
 
 type Moving = Pin<Box<dyn Future<Output = Result<Arc<CallerHandle>, NoPlace>> + Send>>;
 
 /// What is known of a call's attempts so far.
-#[derive(Default)]
 pub(super) struct Again {
-    /// Attempts that were sent and lost with their sessions.
-    lost: u32,
-    /// One of them may have run.
-    may_have_run: bool,
+    attempts: Attempts,
+    /// The call's outcome, unless a further attempt has a better one. `None`: the first is still to come.
+    or: Option<CallEnd>,
     /// It went out with channels, which it cannot take back.
     pub(super) channels: bool,
     /// Long arguments, which the attempt took.
@@ -37,45 +32,48 @@ pub(super) struct Again {
 }
 
 impl Again {
-    /// What the last attempt came to, and what that makes of all of them: none says that nothing ran unless that holds for
-    /// every one.
+    pub(super) fn new(policy: RetryPolicy) -> Self {
+        Self { attempts: Attempts::new(policy), or: None, channels: false, payload: None, moving: None }
+    }
+
+    /// What it is for the call that its last attempt was not sent: none says that nothing ran unless that holds for all.
     pub(super) fn judge<T, E>(&self, result: Result<T, VoxError<E>>) -> Result<T, VoxError<E>> {
-        match result {
-            Err(VoxError::NotSent(NotSent::DeadlineExceeded)) if self.may_have_run => Err(VoxError::DeadlineExceeded),
-            Err(error) if self.may_have_run && error.ran() == Ran::No => Err(VoxError::Indeterminate),
-            result => result,
+        match (result, &self.or) {
+            (Err(VoxError::NotSent(NotSent::DeadlineExceeded)), Some(CallEnd::Indeterminate)) => {
+                Err(VoxError::DeadlineExceeded)
+            }
+            (Err(VoxError::NotSent(_)), Some(CallEnd::Indeterminate)) => Err(VoxError::Indeterminate),
+            (result, _) => result,
         }
     }
 }
 
 impl<T, E> CallFuture<T, E> {
-    pub(super) fn may_try_again(&mut self, end: &CallEnd) -> bool {
-        let Some(remote) = self.call.station.remote() else { return false };
-        let policy = self.call.method.policy;
-        let may = match end {
-            CallEnd::Reply(_) => {
-                if self.again.lost > 0 {
+    /// An attempt has ended. `Ok`: with the call's outcome; otherwise it is made again, once there is a session.
+    pub(super) fn take_up(
+        &mut self,
+        cx: &mut Context<'_>,
+        end: CallEnd,
+    ) -> Result<CallEnd, Poll<Result<T, VoxError<E>>>> {
+        let Some(remote) = self.call.station.remote() else { return Ok(end) };
+        let or = match self.again.attempts.ended(end, self.again.channels) {
+            Verdict::Again { or } => or,
+            Verdict::End(end) => {
+                if self.again.or.is_some() && matches!(end, CallEnd::Reply(_)) {
                     remote.refund();
                 }
-                return false;
+                return Ok(end);
             }
-            CallEnd::DeadlineExceeded => false,
-            CallEnd::NeverLeft(reason) => remote.may_follow(reason),
-            CallEnd::Indeterminate => policy.idem || policy.persist,
         };
-        let may = may && !self.again.channels && self.again.lost + 1 < ATTEMPTS;
-        may && (matches!(end, CallEnd::NeverLeft(_)) || remote.spend())
-    }
-
-    /// Makes the call again, once there is a session.
-    pub(super) fn try_again(&mut self, cx: &mut Context<'_>, end: &CallEnd) -> Poll<Result<T, VoxError<E>>> {
-        self.again.lost += 1;
-        self.again.may_have_run |= *end == CallEnd::Indeterminate;
+        if or == CallEnd::Indeterminate && !remote.spend() {
+            return Ok(or);
+        }
+        self.again.or = Some(or);
         if let Some(payload) = self.again.payload.take() {
             self.call.payload = payload.into();
         }
-        tracing::debug!(attempt = self.again.lost + 1, "the call is made again");
-        self.begin_move(cx)
+        tracing::debug!("the call is made again");
+        Err(self.begin_move(cx))
     }
 
     /// Leaves a connection that is over for the next.
@@ -106,6 +104,6 @@ impl<T, E> CallFuture<T, E> {
 
 impl fmt::Debug for Again {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Again").field("lost", &self.lost).finish_non_exhaustive()
+        f.debug_struct("Again").field("or", &self.or).finish_non_exhaustive()
     }
 }

@@ -208,7 +208,8 @@ impl<T, E> IntoFuture for Call<T, E> {
     fn into_future(mut self) -> CallFuture<T, E> {
         self.inherit_trace();
         let span = self.span();
-        CallFuture { call: self, span, deadline: None, state: CallState::New, again: Again::default() }
+        let again = Again::new(self.method.policy);
+        CallFuture { call: self, span, deadline: None, state: CallState::New, again }
     }
 }
 
@@ -427,9 +428,10 @@ impl<T, E> CallFuture<T, E> {
         // The token is free, and another's before long.
         self.state = CallState::Done;
         let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
-        if self.may_try_again(&end) {
-            return self.try_again(cx, &end);
-        }
+        let end = match self.take_up(cx, end) {
+            Ok(end) => end,
+            Err(again) => return again,
+        };
         Poll::Ready(match end {
             CallEnd::Reply(payload) => self.call.reply.decode(&payload, &self.call.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),

@@ -46,7 +46,7 @@ pub(crate) use channels::{ChannelEnd, Sent};
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]
-pub(crate) use policy::{Attempts, MAX_ATTEMPTS, Verdict};
+pub(crate) use policy::{Attempts, Verdict};
 pub(crate) use serving::{HandlerEnd, Request};
 pub(crate) use session::{Discontinuity, Gate, HEAD_ROOM, Session, earlier};
 
