@@ -100,7 +100,7 @@ fn take_options(item: &mut ItemTrait) -> Option<TokenStream> {
 }
 
 fn service(options: TokenStream, item: ItemTrait) -> Result<Vec<Item>, Vec<syn::Error>> {
-    let declaration = parse::declaration(options, item.into_token_stream()).map_err(|error| vec![error])?;
+    let declaration = parse::declaration("vox", options, item.into_token_stream()).map_err(|error| vec![error])?;
     let service = check::service(&declaration).map_err(crate::mistake::Mistakes::into_errors)?;
     let file: syn::File = syn::parse2(emit::service(&service)).map_err(|error| vec![error])?;
     Ok(file.items)

@@ -15,6 +15,7 @@
 pub mod build;
 
 mod check;
+pub mod dependency;
 mod emit;
 mod mistake;
 mod model;
@@ -23,12 +24,18 @@ mod parse;
 
 use proc_macro2::TokenStream;
 
-/// Expands `#[vox::service(attr)] item`.
+/// Expands `#[vox::service(attr)] item`, where vox is the crate `::vox` unless `attr` says otherwise.
 ///
 /// Never panics. Mistakes come back as `compile_error!` invocations followed by stubs of what would have been generated.
 #[must_use]
 pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
-    let declaration = match parse::declaration(attr, item) {
+    service_of("vox", attr, item)
+}
+
+/// As [`service`], where vox is a crate of another `name` unless `attr` says otherwise.
+#[must_use]
+pub fn service_of(name: &str, attr: TokenStream, item: TokenStream) -> TokenStream {
+    let declaration = match parse::declaration(name, attr, item) {
         Ok(declaration) => declaration,
         Err(error) => return error.into_compile_error(),
     };

@@ -5,12 +5,14 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, ItemTrait, Meta, Token};
+use syn::{Attribute, ItemTrait, Meta, Path, Token};
 
 /// A trait as written, with the options of its attribute.
 pub(crate) struct Declaration {
     pub(crate) item: ItemTrait,
     pub(crate) options: syn::Result<Vec<RawOption>>,
+    /// Where vox is, unless the options say otherwise.
+    pub(crate) vox: Path,
 }
 
 /// One `name`, `name = value` or `name(…)` of an attribute, not yet understood.
@@ -29,9 +31,10 @@ pub(crate) enum RawValue {
 }
 
 /// Reads a trait. Malformed options are kept as their error, so that the trait's own mistakes are reported beside it.
-pub(crate) fn declaration(attr: TokenStream, item: TokenStream) -> syn::Result<Declaration> {
+pub(crate) fn declaration(vox: &str, attr: TokenStream, item: TokenStream) -> syn::Result<Declaration> {
     let item = syn::parse2::<TraitOrOther>(item)?.0;
-    Ok(Declaration { item, options: options(attr) })
+    let vox = syn::parse_str(&format!("::{vox}"))?;
+    Ok(Declaration { item, options: options(attr), vox })
 }
 
 /// Reads the list of a `#[vox(…)]` attribute.

@@ -24,7 +24,7 @@ use proc_macro::TokenStream;
 ///
 /// - `name = "…"`: the service's name on the wire, in place of the trait's;
 /// - `rename_all = "camelCase"`: how method names are written on the wire;
-/// - `crate = path`: where vox is, when it is not `::vox`.
+/// - `crate = path`: where vox is, when the package does not depend on it (under whatever name) itself.
 ///
 /// Options of a method, in one `#[vox(…)]`, in any order:
 ///
@@ -34,5 +34,6 @@ use proc_macro::TokenStream;
 /// - `name = "…"`: the method's name on the wire.
 #[proc_macro_attribute]
 pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
-    vox_codegen::service(attr.into(), item.into()).into()
+    let vox = vox_codegen::dependency::name();
+    vox_codegen::service_of(vox.as_deref().unwrap_or("vox"), attr.into(), item.into()).into()
 }

@@ -28,7 +28,7 @@ pub(crate) use self::method::{lent, returns};
 pub(crate) fn service(declaration: &Declaration) -> Result<Service, Mistakes> {
     let mut mistakes = Mistakes::default();
     let item = &declaration.item;
-    let options = options::service(&declaration.options, &mut mistakes);
+    let options = options::service(declaration, &mut mistakes);
     check_trait(item, &mut mistakes);
     let wire = options.name.clone().unwrap_or_else(|| item.ident.unraw().to_string());
     if options.name.is_none() {
@@ -54,7 +54,7 @@ pub(crate) fn service(declaration: &Declaration) -> Result<Service, Mistakes> {
 
 /// Where vox is found by a declaration that may have mistakes.
 pub(crate) fn vox_path(declaration: &Declaration) -> syn::Path {
-    options::service(&declaration.options, &mut Mistakes::default()).vox
+    options::service(declaration, &mut Mistakes::default()).vox
 }
 
 fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {

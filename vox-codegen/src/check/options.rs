@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{LitStr, Path, TraitItemFn, parse_quote};
+use syn::{LitStr, Path, TraitItemFn};
 
 use super::attrs::is_vox;
 use crate::mistake::Mistakes;
 use crate::model::MethodOptions;
 use crate::names::{self, Casing, Dots};
-use crate::parse::{self, RawOption, RawValue};
+use crate::parse::{self, Declaration, RawOption, RawValue};
 
 /// What `#[vox::service(…)]` says.
 pub(super) struct ServiceOptions {
@@ -19,10 +19,10 @@ pub(super) struct ServiceOptions {
 }
 
 /// Judges the options of a trait.
-pub(super) fn service(options: &syn::Result<Vec<RawOption>>, mistakes: &mut Mistakes) -> ServiceOptions {
-    let mut known = ServiceOptions { vox: parse_quote!(::vox), name: None, rename_all: None };
+pub(super) fn service(declaration: &Declaration, mistakes: &mut Mistakes) -> ServiceOptions {
+    let mut known = ServiceOptions { vox: declaration.vox.clone(), name: None, rename_all: None };
     let mut seen = Vec::new();
-    let options = match options {
+    let options = match &declaration.options {
         Ok(options) => options.as_slice(),
         Err(error) => {
             mistakes.unreadable(error, &format!("options are separated by commas: {ON_TRAIT}"));
