@@ -36,7 +36,26 @@ fn the_documentation_lists_every_refusal_in_the_words_of_the_compiler() {
             listed += 1;
         }
     }
-    let rows = page.lines().filter(|line| line.starts_with("| [")).count();
+    let rows = page.lines().filter(|line| line.starts_with("| [") && line.matches(" | ").count() == 2);
+    let rows = rows.count();
+    assert_eq!(rows, listed, "docs/service-macro.md has rows without a case");
+}
+
+#[test]
+fn the_documentation_lists_every_accepted_form_in_the_words_of_its_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/service-macro.md")).expect("the page");
+    let mut listed = 0;
+    for entry in fs::read_dir(root.join("tests/ui/pass")).expect("the cases") {
+        let path = entry.expect("a case").path();
+        let case = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let source = fs::read_to_string(&path).expect("a case");
+        let says = source.lines().next().and_then(|line| line.strip_prefix("//! ")).expect("what it shows");
+        let row = format!("| [{case}](../tests/ui/pass/{case}.rs) | {says} |");
+        assert!(page.contains(&row), "docs/service-macro.md lacks this row:\n{row}");
+        listed += 1;
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| [") && line.contains("](../tests/ui/pass/")).count();
     assert_eq!(rows, listed, "docs/service-macro.md has rows without a case");
 }
 
@@ -72,6 +91,7 @@ fn every_refusal_is_one_error() {
     let exceptions = [
         ("many_mistakes", "has seven mistakes"),
         ("method_variadic", "Rust wants `unsafe extern` beside `...`: three mistakes"),
+        ("type_not_send_implemented", "the trait and its `impl` are both at fault"),
         ("type_not_facet_enum", "facet's derive and the service each say what is missing"),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/fail");

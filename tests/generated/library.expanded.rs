@@ -38,7 +38,7 @@ pub struct LibraryDispatcher<H> {
 const _: () = {
     use ::vox::__private as __vox;
     #[allow(unused_imports)]
-    use __vox::{NotResult as _, Returned as _, Stranded as _};
+    use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
     static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Wire::<
         ::std::string::String,
     >::CROSSES

@@ -5,11 +5,13 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, ItemTrait, Meta, Path, Token};
+use syn::{AttrStyle, Attribute, ItemTrait, Meta, Path, Token, TraitItem, TraitItemFn, Visibility};
 
 /// A trait as written, with the options of its attribute.
 pub(crate) struct Declaration {
     pub(crate) item: ItemTrait,
+    /// What stood before methods of the trait, as in `pub async fn`. Rust allows it nowhere.
+    pub(crate) visibilities: Vec<Visibility>,
     pub(crate) options: syn::Result<Vec<RawOption>>,
     /// Where vox is, unless the options say otherwise.
     pub(crate) vox: Path,
@@ -32,9 +34,35 @@ pub(crate) enum RawValue {
 
 /// Reads a trait. Malformed options are kept as their error, so that the trait's own mistakes are reported beside it.
 pub(crate) fn declaration(vox: &str, attr: TokenStream, item: TokenStream) -> syn::Result<Declaration> {
-    let item = syn::parse2::<TraitOrOther>(item)?.0;
+    let mut item = syn::parse2::<TraitOrOther>(item)?.0;
+    for attr in &mut item.attrs {
+        // What stands inside of the trait is written above it.
+        attr.style = AttrStyle::Outer;
+    }
     let vox = syn::parse_str(&format!("::{vox}"))?;
-    Ok(Declaration { item, options: options(attr), vox })
+    let mut visibilities = Vec::new();
+    for item in &mut item.items {
+        if let Some((visibility, method)) = visible_method(item) {
+            visibilities.push(visibility);
+            *item = TraitItem::Fn(method);
+        }
+    }
+    Ok(Declaration { item, visibilities, options: options(attr), vox })
+}
+
+/// Reads `pub fn` in a trait, which Rust has no use for: the method, and what says who may see it.
+fn visible_method(item: &TraitItem) -> Option<(Visibility, TraitItemFn)> {
+    let TraitItem::Verbatim(tokens) = item else {
+        return None;
+    };
+    let parser = |input: ParseStream<'_>| {
+        let attrs = Attribute::parse_outer(input)?;
+        let visibility: Visibility = input.parse()?;
+        let mut method: TraitItemFn = input.parse()?;
+        method.attrs.splice(0..0, attrs);
+        Ok((visibility, method))
+    };
+    parser.parse2(tokens.clone()).ok()
 }
 
 /// Reads the list of a `#[vox(…)]` attribute.
@@ -84,13 +112,17 @@ impl Parse for TraitOrOther {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let ahead = input.fork();
         let _ = ahead.call(Attribute::parse_outer)?;
-        let _: syn::Visibility = ahead.parse()?;
+        let _: Visibility = ahead.parse()?;
         let starts_trait = ["trait", "unsafe", "auto"];
         let word = ahead.call(Ident::parse_any)?;
         if !starts_trait.iter().any(|start| word == start) {
             let message = "`#[vox::service]` describes a service by a trait\nhelp: put it on `trait Name { async fn method(&self); }`";
             return Err(syn::Error::new(word.span(), message));
         }
-        input.parse().map(TraitOrOther)
+        input.parse().map(TraitOrOther).map_err(|error| {
+            let message =
+                format!("{error}\nhelp: a service is a trait with methods: `trait Name {{ async fn method(&self); }}`");
+            syn::Error::new(error.span(), message)
+        })
     }
 }

@@ -160,6 +160,9 @@ const ATTRS: &[&str] = &[
     "/// d\n",
     "#[allow(unused)] #[deprecated]",
     "#[cfg_attr(x, vox(idem))]",
+    "#[cfg_attr(x, doc = \"d\", cfg(y), deprecated)]",
+    "#[cfg_attr()]",
+    "#[cfg_attr(x,)]",
     "#[doc(hidden)]",
     "#[vox(idem)]",
 ];
@@ -193,7 +196,18 @@ const METHOD_OPTIONS: &[&str] = &[
 ];
 const SOUND_OPTIONS: &[&str] =
     &["", "#[vox(idem)]", "#[vox(persist)]", "#[vox(timeout = \"2s\", idem)]", "/// Text.\n", "#[cfg(x)]"];
-const QUALIFIERS: &[&str] = &["async", "async", "async", "", "async unsafe", "const", "async extern \"C\""];
+const QUALIFIERS: &[&str] = &[
+    "async",
+    "async",
+    "async",
+    "",
+    "async unsafe",
+    "const",
+    "async extern \"C\"",
+    "pub async",
+    "pub(crate)",
+    "default",
+];
 const NAMES: &[&str] = &["a", "b", "r#type", "SERVICE", "clone", "größe"];
 const GENERICS: &[&str] = &["", "", "", "< T >", "< 'a >", "< const N : usize >", "< 'a , T : Copy + 'a >"];
 const RECEIVERS: &[&str] = &[
@@ -278,6 +292,8 @@ const ODD_TYPES: &[&str] = &[
     "A<-5>",
     "A<{ 5 }>",
     "A<B: C>",
+    "[u8; Self::N]",
+    "A<{ Self::N }>",
 ];
 const SOUP: &[&str] = &[
     "pub",

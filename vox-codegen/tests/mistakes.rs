@@ -107,6 +107,33 @@ fn names_on_the_wire_are_unique_unless_cfgs_tell_them_apart() {
 }
 
 #[test]
+fn names_in_rust_are_unique_unless_cfgs_tell_them_apart() {
+    check("trait Bank { async fn a(&self); #[vox(name = \"b\")] async fn a(&self); }", &["there are two methods `a`"]);
+    check("trait Bank { #[cfg(x)] async fn a(&self); #[cfg(not(x))] #[vox(name = \"b\")] async fn a(&self); }", &[]);
+    check("trait Bank { async fn a(&self, b: u64, r#b: u64, c: u64); }", &["two arguments of `a` are called `r#b`"]);
+}
+
+#[test]
+fn a_method_has_no_visibility_of_its_own() {
+    check(
+        "trait Bank { pub async fn a(&self); /// Text.\n pub(crate) fn b(&self); }",
+        &[
+            "a method of a service is as visible as its trait",
+            "a method of a service is as visible as its trait",
+            "`b` is not `async`",
+        ],
+    );
+}
+
+#[test]
+fn constants_of_the_implementation_are_refused() {
+    check(
+        "trait Bank { async fn a(&self, a: [u8; Self::N], b: Matrix<{ 2 * Self::N }>, c: [u8; N]); }",
+        &["argument `a` of `a` names `Self`", "argument `b` of `a` names `Self`"],
+    );
+}
+
+#[test]
 fn options_of_the_trait_are_judged_beside_its_methods() {
     let attr = "name = \"\", nmae, crate = \"vox\", rename_all = \"loud\", idem";
     check_with(

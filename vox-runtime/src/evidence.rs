@@ -77,6 +77,15 @@ impl<T> Wire<T> {
         ArgPlan(self.plan())
     }
 
+    /// As [`Wire::argument`], of a type that may have parts which stay in their thread.
+    #[track_caller]
+    pub const fn sent(self, is_send: bool, name: &str, method: &str, ty: &str) -> ArgPlan<T> {
+        if self.shape.is_some() && !is_send {
+            complain(&["argument `", name, "` of `", method, NOT_SENT, ty, NOT_SEND]);
+        }
+        self.argument(name, method, ty)
+    }
+
     /// Stops the compilation unless `T`, which is what `method` returns when it succeeds, crosses the wire.
     #[track_caller]
     pub const fn result(self, method: &str, ty: &str) -> Self {
@@ -149,6 +158,8 @@ const fn complain(parts: &[&str]) -> ! {
 const STRANDED: &str = "` cannot cross the wire: `";
 const NOT_FACET: &str =
     "` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it";
+const NOT_SENT: &str = "` cannot reach a handler: `";
+const NOT_SEND: &str = "` is not `Send`\nhelp: write `Arc` for `Rc`, and leave out what stays in its thread";
 const HOLDS_NOT_FACET: &str =
     "` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`";
 const ALIAS_OF_RESULT: &str = "\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`";
@@ -221,6 +232,22 @@ pub const fn listed(method: &MethodDescriptor) -> MethodDescriptor {
     MethodDescriptor { ..*method }
 }
 
+/// Whether `T` may move between threads.
+pub struct IsSend<T>(PhantomData<fn() -> T>);
+
+impl<T: Send> IsSend<T> {
+    /// It may.
+    pub const VALUE: bool = true;
+}
+
+/// What a type has to show that may not move between threads.
+pub trait NotSend {
+    /// It may not.
+    const VALUE: bool = false;
+}
+
+impl<T> NotSend for IsSend<T> {}
+
 /// Whether `R` is a `Result`, by type: aliases do not hide one.
 pub struct IsResult<R>(PhantomData<fn() -> R>);
 
@@ -284,3 +311,14 @@ pub trait SendFuture: Future + Send {}
 
 #[diagnostic::do_not_recommend]
 impl<F: Future + Send> SendFuture for F {}
+
+/// What a handler ends with: it waits for its turn to be written, perhaps in another thread.
+#[diagnostic::on_unimplemented(
+    message = "this method does not return a type that is `Send`, so no server can run it",
+    label = "contains what must stay in its thread",
+    note = "write `Arc` for `Rc`, and leave out what stays in its thread"
+)]
+pub trait SendOutcome: Send {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send> SendOutcome for T {}

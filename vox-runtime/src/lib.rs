@@ -49,7 +49,8 @@ pub mod __private {
     pub use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::Hosted;
     pub use crate::evidence::{
-        ArgPlan as Plan, IsResult, NotResult, Outcome, ReplyWire, Returned, SendFuture, Stranded, Wire, listed, method,
+        ArgPlan as Plan, IsResult, IsSend, NotResult, NotSend, Outcome, ReplyWire, Returned, SendFuture, SendOutcome,
+        Stranded, Wire, listed, method,
     };
     pub use crate::ids::MethodId;
     pub use crate::reply::Reply;

@@ -1,7 +1,8 @@
 //! Which attributes are carried over, and to where.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token, parse_quote};
 
 use crate::mistake::Mistakes;
 use crate::model::Attrs;
@@ -31,6 +32,7 @@ pub(super) fn of_method(attrs: &[Attribute], mistakes: &mut Mistakes) -> Attrs {
             );
         }
         sorted.all.push(attr.clone());
+        sorted.share_conditional(attr);
         if SHARED.iter().any(|shared| attr.path().is_ident(shared)) {
             sorted.shared.push(attr.clone());
         }
@@ -45,6 +47,29 @@ pub(super) fn of_method(attrs: &[Attribute], mistakes: &mut Mistakes) -> Attrs {
         }
     }
     sorted
+}
+
+impl Attrs {
+    /// Takes from `#[cfg_attr(…, …)]` what would be shared if it stood alone.
+    fn share_conditional(&mut self, attr: &Attribute) {
+        let Meta::List(list) = &attr.meta else {
+            return;
+        };
+        let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+        let Some((condition, metas)) = metas.ok().filter(|_| attr.path().is_ident("cfg_attr")).and_then(|metas| {
+            let mut metas = metas.into_iter();
+            metas.next().map(|condition| (condition, metas))
+        }) else {
+            return;
+        };
+        for meta in metas.filter(|meta| SHARED.iter().any(|shared| meta.path().is_ident(shared))) {
+            let conditional: Attribute = parse_quote!(#[cfg_attr(#condition, #meta)]);
+            if meta.path().is_ident("cfg") {
+                self.cfg.push(conditional.clone());
+            }
+            self.shared.push(conditional);
+        }
+    }
 }
 
 /// The text of `#[doc = "…"]`. Other forms, such as `#[doc(hidden)]`, have none.

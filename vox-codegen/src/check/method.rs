@@ -1,6 +1,7 @@
 //! Judges a method's signature: what may call it, what it takes, what it yields.
 
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{
     FnArg, GenericArgument, Ident, Pat, PatType, PathArguments, Receiver, ReturnType, Signature, TraitItemFn, Type,
 };
@@ -136,6 +137,13 @@ fn params(sig: &Signature, options: &MethodOptions, mistakes: &mut Mistakes) -> 
             if param.kind == ParamKind::Context && params.iter().any(|other| other.kind == ParamKind::Context) =>
         {
             mistakes.add(typed, format!("`{}` takes the context twice", sig.ident), "take one `cx: &vox::Context`");
+        }
+        Some(param) if params.iter().any(|other| other.ident.unraw() == param.ident.unraw()) => {
+            mistakes.add(
+                &param.ident,
+                format!("two arguments of `{}` are called `{}`", sig.ident, param.ident),
+                "give one of them another name",
+            );
         }
         Some(param) => params.push(param),
         None => all_sound = false,

@@ -30,6 +30,9 @@ pub(crate) fn service(declaration: &Declaration) -> Result<Service, Mistakes> {
     let item = &declaration.item;
     let options = options::service(declaration, &mut mistakes);
     check_trait(item, &mut mistakes);
+    for visibility in &declaration.visibilities {
+        mistakes.add(visibility, "a method of a service is as visible as its trait", "write `async fn` without it");
+    }
     let wire = options.name.clone().unwrap_or_else(|| item.ident.unraw().to_string());
     if options.name.is_none() {
         check_name(&wire, Dots::Allowed, &item.ident, &mut mistakes);
@@ -141,6 +144,7 @@ fn check_name(name: &str, dots: Dots, place: impl ToTokens, mistakes: &mut Mista
 /// Refuses methods that a caller could not tell apart. Methods under different `cfg`s may share a name.
 fn check_methods(methods: &[Method], service: &str, mistakes: &mut Mistakes) {
     let mut by_id: BTreeMap<u64, &Method> = BTreeMap::new();
+    let mut by_name: BTreeMap<String, &Method> = BTreeMap::new();
     for method in methods {
         if method.ident == "SERVICE" {
             mistakes.add(
@@ -149,7 +153,15 @@ fn check_methods(methods: &[Method], service: &str, mistakes: &mut Mistakes) {
                 "name the method otherwise; `#[vox(name = \"SERVICE\")]` keeps the name on the wire",
             );
         }
+        let namesake = by_name.insert(method.ident.unraw().to_string(), method);
         let Some(other) = by_id.insert(method.id, method) else {
+            if namesake.is_some_and(|other| other.attrs.cfg == method.attrs.cfg) {
+                mistakes.add(
+                    &method.ident,
+                    format!("there are two methods `{}`", method.ident),
+                    "give one of them another name; `#[vox(name = \"…\")]` keeps its name on the wire",
+                );
+            }
             continue;
         };
         if other.attrs.cfg != method.attrs.cfg {

@@ -4,8 +4,8 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    Expr, GenericArgument, Ident, Lifetime, PathArguments, PathSegment, Signature, Type, TypeArray, TypeImplTrait,
-    TypeInfer, TypeNever, TypePath, TypePtr, TypeReference, TypeSlice, TypeTraitObject,
+    Expr, ExprPath, GenericArgument, Ident, Lifetime, PathArguments, PathSegment, Signature, Type, TypeArray,
+    TypeImplTrait, TypeInfer, TypeNever, TypePath, TypePtr, TypeReference, TypeSlice, TypeTraitObject,
 };
 
 use crate::mistake::Mistakes;
@@ -101,6 +101,14 @@ fn is_channel(segment: &PathSegment) -> bool {
     (segment.ident == "Tx" || segment.ident == "Rx") && matches!(segment.arguments, PathArguments::AngleBracketed(_))
 }
 
+/// Whether the first argument, which is a lifetime, was left out.
+fn hides_lifetime(segment: &PathSegment) -> bool {
+    match &segment.arguments {
+        PathArguments::AngleBracketed(list) => !matches!(list.args.first(), Some(GenericArgument::Lifetime(_))),
+        PathArguments::None | PathArguments::Parenthesized(_) => false,
+    }
+}
+
 /// What surrounds the type in view.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
@@ -133,6 +141,27 @@ impl Judge<'_, '_> {
     fn inside_collection(&mut self, visit: impl FnOnce(&mut Self)) {
         let within = if self.within == Within::Channel { Within::Channel } else { Within::Collection };
         self.inside(within, visit);
+    }
+
+    /// Numbers and other constants are the compiler's to judge, but for those of the implementation.
+    fn constant(&mut self, expr: &Expr) {
+        struct Finder<'a>(Option<&'a ExprPath>);
+        impl<'a> Visit<'a> for Finder<'a> {
+            fn visit_expr_path(&mut self, path: &'a ExprPath) {
+                if path.path.segments.first().is_some_and(|first| first.ident == "Self") {
+                    self.0 = self.0.or(Some(path));
+                }
+            }
+        }
+        let mut finder = Finder(None);
+        finder.visit_expr(expr);
+        if let Some(path) = finder.0 {
+            self.refuse(
+                path,
+                "names `Self`, which the caller does not have",
+                "write a `const` that stands beside the trait",
+            );
+        }
     }
 
     fn channel(&mut self, segment: &PathSegment) {
@@ -195,7 +224,13 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
     }
 
     fn visit_path_segment(&mut self, segment: &'ast PathSegment) {
-        if is_channel(segment) {
+        if segment.ident == "Cow" && hides_lifetime(segment) {
+            self.refuse(
+                segment,
+                "borrows for a lifetime that it does not name",
+                "write `Cow<'static, …>`, or the owned type",
+            );
+        } else if is_channel(segment) {
             self.channel(segment);
         } else if COLLECTIONS.iter().any(|collection| segment.ident == collection) {
             self.inside_collection(|judge| visit::visit_path_segment(judge, segment));
@@ -206,6 +241,7 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
 
     fn visit_type_array(&mut self, array: &'ast TypeArray) {
         self.inside_collection(|judge| judge.visit_type(&array.elem));
+        self.constant(&array.len);
     }
 
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
@@ -253,8 +289,7 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
 
     fn visit_generic_argument(&mut self, argument: &'ast GenericArgument) {
         match argument {
-            // Numbers and other constants are the compiler's to judge.
-            GenericArgument::Const(_) => {}
+            GenericArgument::Const(constant) => self.constant(constant),
             _ => visit::visit_generic_argument(self, argument),
         }
     }

@@ -1,9 +1,9 @@
 //! The client's methods: each writes its arguments and hands the rest to the runtime.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
-use super::{Items, Names, local, on_the_wire, plan};
+use super::{Items, Names, beside, local, on_the_wire, plan};
 use crate::emit::descriptor::outcome_types;
 use crate::model::{Method, ParamKind, Service};
 
@@ -43,7 +43,9 @@ fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> T
                 ParamKind::Bytes => quote!(#call.bytes(#value);),
                 ParamKind::Owned | ParamKind::Context => {
                     let plan = plan(index, position);
-                    quote!(#call.arg(&#plan, &#value);)
+                    // A lifetime that the type hides is complained of there.
+                    let call = beside(&call, param);
+                    quote_spanned!(call.span()=> #call.arg(&#plan, &#value);)
                 }
             }
         })

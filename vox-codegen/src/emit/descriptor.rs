@@ -136,7 +136,7 @@ fn argument(index: usize, position: usize, param: &Param, method: &Method, servi
     let plan = plan(index, position);
     let called = format!("{}::{}", service.ident, method.ident);
     let place = format!("argument `{name}`");
-    let evidence = Subject { method: &called, place: &place, ty: &ty }.checked("argument", &quote!(#name,));
+    let evidence = Subject { method: &called, place: &place, ty: &ty }.argument(&name);
     quote! {
         #(#cfg)*
         static #plan: __vox::Plan<#ty> = #evidence;

@@ -42,6 +42,15 @@ impl Subject<'_> {
         quote_spanned!(ty.span()=> __vox::Wire::#check(#evidence, #arguments #method, #spelling))
     }
 
+    /// The evidence for the argument `name`, which a handler may take to another thread.
+    pub(super) fn argument(&self, name: &str) -> TokenStream {
+        let ty = self.ty;
+        if is_basic(ty) || matches!(ty, Type::Verbatim(_)) {
+            return self.checked("argument", &quote!(#name,));
+        }
+        self.checked("sent", &quote!(__vox::IsSend::<#ty>::VALUE, #name,))
+    }
+
     /// The evidence for a success that is no `Result`, also when an alias hides that it is one.
     pub(super) fn plain(&self) -> TokenStream {
         let ty = self.ty;

@@ -17,6 +17,7 @@ mod stubs;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, Path, Visibility};
 
 use crate::model::{Method, Param, ParamKind, Service};
@@ -42,7 +43,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
         const _: () = {
             use #vox::__private as __vox;
             #[allow(unused_imports)]
-            use __vox::{NotResult as _, Returned as _, Stranded as _};
+            use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
             #descriptors
             #common
             #client
@@ -148,6 +149,11 @@ fn local(name: &str, method: &Method) -> Ident {
         name.push('_');
     }
     Ident::new(&name, Span::mixed_site())
+}
+
+/// `local` as if it stood where `param` is declared: what the compiler complains of there.
+fn beside(local: &Ident, param: &Param) -> Ident {
+    Ident::new(&local.to_string(), local.span().located_at(param.ty.span()))
 }
 
 /// The parameters that cross the wire, in order, numbered.

@@ -1,12 +1,14 @@
 //! The server's side: the trait to implement, and the dispatcher that finds the method by its id.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
 use syn::{Lifetime, Path, Type, TypeReference, parse_quote};
 
 use super::descriptor::id_literal;
-use super::{Items, Names, local, on_the_wire, plan};
+use super::{Items, Names, beside, local, on_the_wire, plan};
 use crate::model::{Lent, Method, Param, ParamKind, Returns, Service};
 
 /// The trait as written, but with futures that may move between threads.
@@ -77,27 +79,30 @@ impl VisitMut for OfLifetime<'_> {
 pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
     let Names { vox, service: the_trait, client, dispatcher } = names;
     let vis = &service.vis;
-    let arms = service.methods.iter().enumerate().map(|(index, method)| arm(index, method, names));
+    // The trait itself may be called `H`.
+    let parameter = if the_trait.unraw() == "H" { quote!(__VoxH) } else { quote!(H) };
+    let local = handler(service);
+    let arms = service.methods.iter().enumerate().map(|(index, method)| arm(index, method, &parameter, &local, names));
     quote! {
-        impl<H: #the_trait> #dispatcher<H> {
+        impl<#parameter: #the_trait> #dispatcher<#parameter> {
             /// Serves `handler`.
-            #vis fn new(handler: H) -> Self {
+            #vis fn new(handler: #parameter) -> Self {
                 #dispatcher { handler: ::std::sync::Arc::new(handler) }
             }
 
             /// Serves a `handler` that others hold too.
-            #vis fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
+            #vis fn from_arc(handler: ::std::sync::Arc<#parameter>) -> Self {
                 #dispatcher { handler }
             }
         }
 
-        impl<H: #the_trait> #vox::Dispatcher for #dispatcher<H> {
+        impl<#parameter: #the_trait> #vox::Dispatcher for #dispatcher<#parameter> {
             fn service(&self) -> &'static #vox::ServiceDescriptor {
                 #client::SERVICE
             }
 
             fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-                let __vox_handler = ::core::clone::Clone::clone(&self.handler);
+                let #local = ::core::clone::Clone::clone(&self.handler);
                 let (method, slot, call) = call.accept();
                 match method {
                     #(#arms)*
@@ -108,7 +113,16 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
     }
 }
 
-fn arm(index: usize, method: &Method, names: &Names<'_>) -> TokenStream {
+/// A name for the handler that no argument of any method has.
+fn handler(service: &Service) -> Ident {
+    let mut name = "__vox_handler".to_owned();
+    while service.methods.iter().flat_map(|method| &method.params).any(|param| param.ident.unraw() == name) {
+        name.push('_');
+    }
+    format_ident!("{name}")
+}
+
+fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, names: &Names<'_>) -> TokenStream {
     let the_trait = names.service;
     let cfg = &method.attrs.cfg;
     let id = id_literal(method);
@@ -129,7 +143,10 @@ fn arm(index: usize, method: &Method, names: &Names<'_>) -> TokenStream {
     let passed = method.params.iter().map(|param| {
         let name = &param.ident;
         match param.kind {
-            ParamKind::Context => quote!(#args.context()),
+            ParamKind::Context => {
+                let args = beside(&args, param);
+                quote_spanned!(args.span()=> #args.context())
+            }
             ParamKind::Str => quote!(#args.str(#name)),
             ParamKind::Bytes => quote!(#args.bytes(#name)),
             ParamKind::Owned => quote!(#name),
@@ -147,13 +164,15 @@ fn arm(index: usize, method: &Method, names: &Names<'_>) -> TokenStream {
             (if lent == Lent::Str { quote!(answer_str) } else { quote!(answer_bytes) }, result)
         }
     };
+    // What cannot be sent is complained of where it is declared.
+    let host = Ident::new("host", declared(&method.returns).span());
     quote! {
         #(#cfg)*
-        __vox::MethodId(#id) => slot.host(async move {
+        __vox::MethodId(#id) => slot.#host(async move {
             let mut #args = call.args(&#descriptor);
             #(#reads)*
             #args.finish()?;
-            let answer = <H as #the_trait>::#ident(&__vox_handler, #(#passed),*).await;
+            let answer = <#parameter as #the_trait>::#ident(&#handler, #(#passed),*).await;
             #args.#answer(&#reply, #result)
         }),
     }

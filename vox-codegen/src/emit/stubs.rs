@@ -3,11 +3,12 @@
 //! The trait keeps each signature as written, so that an `impl` of it still fits. The client keeps every method whose
 //! signature makes sense outside the trait. No bound is asked of any type.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, FnArg, ItemTrait, Pat, PatIdent, Path, Signature, TraitItem, Type, parse_quote};
+use syn::{Attribute, ExprPath, FnArg, ItemTrait, Pat, PatIdent, Path, Signature, TraitItem, Type, parse_quote};
 
 use super::descriptor::{by_type, owner};
 use super::{Names, QUIET, common, types};
@@ -70,6 +71,17 @@ fn the_trait(item: &ItemTrait) -> TokenStream {
     item.unsafety = None;
     item.auto_token = None;
     item.items.retain(|item| matches!(item, TraitItem::Fn(_) | TraitItem::Const(_) | TraitItem::Type(_)));
+    let mut taken: Vec<(Ident, Vec<Attribute>)> = Vec::new();
+    item.items.retain(|item| match item {
+        TraitItem::Fn(function) => {
+            let cfg = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
+            let key = (function.sig.ident.unraw(), cfg);
+            let is_new = !taken.contains(&key);
+            taken.push(key);
+            is_new
+        }
+        _ => true,
+    });
     for item in &mut item.items {
         if let TraitItem::Fn(function) = item {
             function.attrs.retain(|attr| !check::is_vox(attr) && !attr.path().is_ident("cfg_attr"));
@@ -85,12 +97,25 @@ fn the_trait(item: &ItemTrait) -> TokenStream {
     quote!(#[allow(async_fn_in_trait, dead_code, unused_variables)] #item)
 }
 
-/// Writes `()` for `_`, which the compiler would refuse once more.
+/// Whether `ty` has a length or another constant that is made of `Self`.
+fn counts_by_self(ty: &Type) -> bool {
+    struct Finder(bool);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_expr_path(&mut self, path: &'ast ExprPath) {
+            self.0 |= path.path.segments.first().is_some_and(|first| first.ident == "Self");
+        }
+    }
+    let mut finder = Finder(false);
+    finder.visit_type(ty);
+    finder.0
+}
+
+/// Writes `()` for `_` and for what [`counts_by_self`], which the compiler would refuse once more.
 struct FillPlaceholders;
 
 impl VisitMut for FillPlaceholders {
     fn visit_type_mut(&mut self, ty: &mut Type) {
-        if matches!(ty, Type::Infer(_)) {
+        if matches!(ty, Type::Infer(_)) || counts_by_self(ty) {
             *ty = parse_quote!(());
         }
         visit_mut::visit_type_mut(self, ty);
@@ -99,15 +124,17 @@ impl VisitMut for FillPlaceholders {
 
 /// Gives every argument one name: patterns and attributes have no place in a signature without a body.
 fn name_arguments(sig: &mut Signature) {
+    let mut taken = Vec::new();
     for (index, input) in sig.inputs.iter_mut().enumerate() {
         match input {
             FnArg::Receiver(receiver) => receiver.attrs.clear(),
             FnArg::Typed(typed) => {
                 typed.attrs.clear();
                 let ident = match &*typed.pat {
-                    Pat::Ident(pat) => pat.ident.clone(),
+                    Pat::Ident(pat) if !taken.contains(&pat.ident.unraw()) => pat.ident.clone(),
                     _ => format_ident!("arg{index}"),
                 };
+                taken.push(ident.unraw());
                 *typed.pat =
                     Pat::Ident(PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident, subpat: None });
             }

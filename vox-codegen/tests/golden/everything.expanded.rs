@@ -42,7 +42,7 @@ pub(crate) struct EverythingDispatcher<H> {
 const _: () = {
     use renamed::vox::__private as __vox;
     #[allow(unused_imports)]
-    use __vox::{NotResult as _, Returned as _, Stranded as _};
+    use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
     #[cfg(feature = "extra")]
     static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Wire::<
         ::std::string::String,
@@ -54,7 +54,7 @@ const _: () = {
     >::CROSSES
         .argument("bytes", "Everything::do_it", "::std::vec::Vec<u8>");
     #[cfg(feature = "extra")]
-    static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = __vox::Wire::argument(
+    static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = __vox::Wire::sent(
         __vox::Wire::blame(
             __vox::Wire::blame(
                 __vox::Wire::<Vec<Option<Kind>>>::CROSSES,
@@ -68,6 +68,7 @@ const _: () = {
             "Everything::do_it",
             "Option<Kind>",
         ),
+        __vox::IsSend::<Vec<Option<Kind>>>::VALUE,
         "type",
         "Everything::do_it",
         "Vec<Option<Kind>>",
@@ -108,7 +109,7 @@ const _: () = {
     };
     static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Wire::<u64>::CROSSES
         .argument("args", "Everything::watch_all", "u64");
-    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = __vox::Wire::argument(
+    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = __vox::Wire::sent(
         __vox::Wire::blame(
             __vox::Wire::<Tx<Event>>::CROSSES,
             __vox::Wire::<Event>::CROSSES.crosses(),
@@ -116,12 +117,18 @@ const _: () = {
             "Everything::watch_all",
             "Event",
         ),
+        __vox::IsSend::<Tx<Event>>::VALUE,
         "handler",
         "Everything::watch_all",
         "Tx<Event>",
     );
     static __VOX_PLAN_1_2: __vox::Plan<[u8; 4]> = __vox::Wire::<[u8; 4]>::CROSSES
-        .argument("call", "Everything::watch_all", "[u8; 4]");
+        .sent(
+            __vox::IsSend::<[u8; 4]>::VALUE,
+            "call",
+            "Everything::watch_all",
+            "[u8; 4]",
+        );
     static __VOX_REPLY_1: __vox::Reply<(), ::core::convert::Infallible> = __vox::Reply::new(
         __vox::Wire::<()>::CROSSES,
         __vox::Wire::<::core::convert::Infallible>::CROSSES,

@@ -32,9 +32,9 @@ pub struct BankDispatcher<H> {
 const _: () = {
     use ::vox::__private as __vox;
     #[allow(unused_imports)]
-    use __vox::{NotResult as _, Returned as _, Stranded as _};
+    use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
     static __VOX_PLAN_0_0: __vox::Plan<Account> = __vox::Wire::<Account>::CROSSES
-        .argument("account", "Bank::balance", "Account");
+        .sent(__vox::IsSend::<Account>::VALUE, "account", "Bank::balance", "Account");
     static __VOX_REPLY_0: __vox::Reply<u64, BankError> = __vox::Reply::new(
         __vox::Wire::<u64>::CROSSES.result("Bank::balance", "u64"),
         __vox::Wire::<BankError>::CROSSES.error("Bank::balance", "BankError"),

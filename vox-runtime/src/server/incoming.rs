@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use super::args::{Args, InvalidArgs};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::driver::{Granted, Hosted, Shared, give_buffer};
+use crate::evidence::SendOutcome;
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::proto::{HandlerEnd, Request};
 use crate::wire::Failure;
@@ -70,7 +71,7 @@ impl Slot {
     /// Runs `handler`. What it answers is the reply.
     pub fn host<K, Fut>(self, handler: Fut) -> Hosted
     where
-        K: Send + 'static,
+        K: SendOutcome + 'static,
         Fut: Future<Output = Result<Answer<K>, InvalidArgs>> + Send + 'static,
     {
         let Self { shared, connection, request, granted, memory } = self;

@@ -1,0 +1,6 @@
+//! An alias of a trait.
+
+#[vox::service]
+pub trait Files = Clone;
+
+fn main() {}
