@@ -21,8 +21,11 @@ pub(super) fn the_trait(service: &Service) -> TokenStream {
         let signature = signature(method, &service.vox);
         quote!(#(#attrs)* #signature)
     });
+    // The path to vox stands on the user's tokens, and may be longer than it must be.
+    let quiet = service.vox.leading_colon.is_none().then(|| quote!(#[allow(unused_qualifications)]));
     quote! {
         #(#attrs)*
+        #quiet
         #vis trait #ident: #(#supertraits +)* ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#methods)*
         }

@@ -1,3 +1,4 @@
+#[allow(unused_qualifications)]
 pub(crate) trait Everything: Debug + ::core::marker::Send + ::core::marker::Sync + 'static {
     #[cfg(feature = "extra")]
     #[deprecated]
