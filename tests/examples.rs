@@ -116,6 +116,24 @@ fn chat_carries_everything_to_everybody() {
     }
 }
 
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_bank_makes_every_transfer_once_whatever_is_killed() {
+    let chaos = ["--chaos", "--server-kills", "3", "--client-kills", "2"].map(Path::new);
+    let printed = succeed("bank", &chaos);
+    in_order(&printed, &["effect and outcome together", "the server was killed ", "0 reported", "the audit is clean"]);
+    let apart: Vec<&Path> = chaos.into_iter().chain([Path::new("--apart")]).collect();
+    let printed = succeed("bank", &apart);
+    in_order(&printed, &["effect and outcome apart", "the server was killed ", "the audit is clean"]);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_bank_says_what_is_wrong_with_its_list() {
+    let printed = fail("bank", &[Path::new("examples/data/transactions.csv")]);
+    in_order(&printed, &["line 1: the header is not `id,from,to,cents`"]);
+}
+
 #[test]
 fn the_data_is_what_its_generator_writes() {
     let written = succeed("generate_data", &[]);

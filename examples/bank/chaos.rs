@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::audit;
 use crate::journal::Outcome;
 use crate::options::{Chaos, Plan, Way};
+use crate::orders;
 use crate::process::Process;
 use crate::proxy::Proxy;
 
@@ -40,6 +41,8 @@ struct Broken {
 /// Runs the list, again and again if there is not yet enough broken by then, and audits. `false`: the audit found something.
 pub async fn run(plan: Plan) -> Result<bool, Box<dyn Error>> {
     let began = Instant::now();
+    // A list that cannot be read is none for the client either.
+    orders::read(&plan.orders)?;
     let mut stage = Stage::set(plan).await?;
     let mut random = Random(stage.plan.chaos.map_or(0, |chaos| chaos.seed));
     loop {
