@@ -277,6 +277,10 @@ impl fmt::Debug for OpenSqlite {
 }
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod failing;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

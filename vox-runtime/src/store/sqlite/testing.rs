@@ -23,7 +23,17 @@ pub(super) struct Directory(PathBuf);
 
 impl Directory {
     pub(super) fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("vox-store-{}", OperationId::new()));
+        Self::below(std::env::temp_dir())
+    }
+
+    /// In memory, where the system has such a directory: for tests whose disk is made to fail anyway.
+    pub(super) fn in_memory() -> Self {
+        let shared = PathBuf::from("/dev/shm");
+        if shared.is_dir() { Self::below(shared) } else { Self::new() }
+    }
+
+    fn below(directory: PathBuf) -> Self {
+        let path = directory.join(format!("vox-store-{}", OperationId::new()));
         fs::create_dir(&path).expect("a directory can be made");
         Self(path)
     }
