@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::scenario::Scenario;
+
 /// Whatever went wrong; a benchmark only prints it.
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -13,6 +15,11 @@ pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> +
 pub(crate) trait Contender {
     /// What it is called in tables.
     fn name(&self) -> &'static str;
+
+    /// Whether it is measured in this scenario.
+    fn takes_part(&self, _scenario: &Scenario) -> bool {
+        true
+    }
 
     /// Listens, serves for as long as the runtime runs, and says where.
     fn serve(&self, link: Link) -> Pending<'static, String>;

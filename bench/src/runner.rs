@@ -87,7 +87,7 @@ pub(crate) fn run(
     quick: bool,
 ) -> Result<Table, Fault> {
     let mut lanes = Vec::new();
-    for contender in contenders {
+    for contender in contenders.iter().filter(|contender| contender.takes_part(&scenario)) {
         lanes.push(Lane::start(&**contender, scenario).map_err(|fault| format!("{}: {fault}", contender.name()))?);
     }
     let work = if quick { scenario.work.shorter(SHORTER) } else { scenario.work };

@@ -27,9 +27,11 @@ const STREAM: Work = Work::Stream { items: 1_000_000 };
 /// Every cell there is.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     cell("s1", "echo of a u64, one in flight, TCP, one thread", Link::Tcp, false, LONE),
+    cell("s1-persist", "as s1, and as calls whose outcomes are kept in memory", Link::Tcp, false, LONE),
     cell("s1-two", "echo of a u64, one in flight, TCP, two processes", Link::Tcp, true, LONE),
     cell("s1-unix-two", "echo of a u64, one in flight, Unix socket, two processes", Link::Unix, true, LONE),
     cell("s2", "echo of a u64, 64 in flight, TCP, one thread", Link::Tcp, false, MANY),
+    cell("s2-persist", "as s2, and as calls whose outcomes are kept in memory", Link::Tcp, false, MANY),
     cell("s2-two", "echo of a u64, 64 in flight, TCP, two processes", Link::Tcp, true, MANY),
     cell("s2-256", "echo of a u64, 256 in flight, TCP, one thread", Link::Tcp, false, CROWD),
     cell("s3", "echo of 1 MiB, TCP, one thread", Link::Tcp, false, BLOB),

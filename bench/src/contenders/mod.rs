@@ -11,7 +11,12 @@ use crate::contender::{Contender, Fault, Link};
 
 /// Everything that is compared. The first is what the others are measured in.
 pub(crate) fn all() -> Vec<Box<dyn Contender>> {
-    vec![Box::new(raw::Raw), Box::new(rawmux::RawMux), Box::new(vox::Vox)]
+    vec![
+        Box::new(raw::Raw),
+        Box::new(rawmux::RawMux),
+        Box::new(vox::Vox { keeps: false }),
+        Box::new(vox::Vox { keeps: true }),
+    ]
 }
 
 /// As much as a memory link of vox holds each way.

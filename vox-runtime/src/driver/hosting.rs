@@ -67,15 +67,24 @@ struct MethodPace {
 impl Hosting {
     /// Starts the handler of one request. `clock` says when the one before it was done, and then when this one is.
     pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, clock: &mut Instant, cx: &mut Context<'_>) {
+        if !request.as_operation {
+            return self.run(shared, request, None, clock, cx);
+        }
+        // Where another attempt's handler runs, or none does, the operation answers for it.
+        if let Some(Granting { request, granted, .. }) = shared.start_operation(request) {
+            self.run(shared, request, Some(granted), clock, cx);
+        }
+    }
+
+    fn run(
+        &mut self,
+        shared: &Arc<Shared>,
+        request: Request,
+        granted: Option<Arc<Granted>>,
+        clock: &mut Instant,
+        cx: &mut Context<'_>,
+    ) {
         let method = (request.service, request.method);
-        let (shared, request, granted) = match request.as_operation {
-            false => (shared, request, None),
-            // Where another attempt's handler runs, or none does, the operation answers for it.
-            true => match shared.start_operation(request) {
-                Some(Granting { shared: _, request, granted }) => (shared, request, Some(granted)),
-                None => return,
-            },
-        };
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
         let span = server_span(shared, &request);

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
+use self::asking::Told;
 use super::after::Notice;
 use super::hosting::run_elsewhere;
 use super::shared::{Shared, State};
@@ -20,6 +21,7 @@ use crate::descriptor::MethodDescriptor;
 use crate::ids::{ConnectionId, RequestId};
 use crate::operation::{Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
 use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
+use crate::schema::SchemaHash;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::Failure;
 
@@ -44,7 +46,7 @@ pub(crate) struct Operating {
 
 #[derive(Default)]
 struct Desk {
-    operations: Operations<Start>,
+    operations: Operations<Box<Start>>,
     /// The attempts without an answer, and those whose handlers run on.
     attempts: BTreeMap<Attempt, Place>,
     /// Those that are over, oldest first, where only so many are remembered.
@@ -63,9 +65,20 @@ struct Place {
     key: OperationKey,
 }
 
+/// What there is to do next, and what belongs to it.
+struct Next {
+    step: Option<Step<Box<Start>>>,
+    /// The session of the attempt that the step is about.
+    place: Option<Arc<Shared>>,
+    /// An operation that is remembered no longer.
+    forgotten: Option<OperationKey>,
+    more: bool,
+}
+
 /// An operation that was admitted, as its handler has it.
 pub(crate) struct Granted {
     pub(crate) operation: Operation,
+    schema: SchemaHash,
     operating: Arc<Operating>,
 }
 
@@ -119,19 +132,20 @@ impl Operating {
         {
             let mut desk = self.lock();
             desk.attempts.insert(attempt, Place { shared: Arc::clone(shared), key });
-            desk.operations.attempt(attempt, operation, Start { shared: Arc::clone(shared), request });
+            let start = Start { shared: Arc::clone(shared), request };
+            desk.operations.attempt(attempt, operation, Box::new(start));
         }
         // Its caller may have left before there was an attempt to take leave from.
         if !shared.lock().session.awaits(attempt.connection, attempt.request) {
             self.leave(attempt, Failure::Cancelled);
         }
-        self.drain(Some(attempt))
+        self.drain(Some(attempt), None)
     }
 
     /// The caller of an attempt waits no more.
     pub(super) fn withdraw(self: &Arc<Self>, attempt: Attempt, why: Failure) {
         self.leave(attempt, why);
-        self.drain(None);
+        self.drain(None, None);
     }
 
     fn leave(&self, attempt: Attempt, why: Failure) {
@@ -151,70 +165,81 @@ impl Operating {
             self.acknowledging.fetch_sub(1, Ordering::Relaxed);
             return;
         }
-        let store = Arc::clone(&self.store);
-        self.ask(async move { store.acknowledge(&key).await }, |this, result| {
-            this.acknowledging.fetch_sub(1, Ordering::Relaxed);
-            if let Err(error) = result {
-                tracing::debug!(%error, "an acknowledgement was not taken");
-            }
-        });
+        self.tell_store(key);
     }
 
-    /// An operation is over, and the store knows.
-    fn remember(self: &Arc<Self>, key: &OperationKey) {
-        if self.remembered == usize::MAX {
-            return;
-        }
-        let forgotten = {
-            let mut desk = self.lock();
-            desk.over.push_back(key.clone());
-            if desk.over.len() > self.remembered { desk.over.pop_front() } else { None }
-        };
-        if let Some(oldest) = forgotten {
-            self.acknowledge(oldest);
-        }
-    }
-
-    /// Does every step there is. The start of the handler that came with `own` is given back.
-    fn drain(self: &Arc<Self>, own: Option<Attempt>) -> Option<Granting> {
+    /// Does every step there is, and first hears what the store has said. The start of the handler that came with `own` is
+    /// given back.
+    fn drain(self: &Arc<Self>, own: Option<Attempt>, mut told: Option<Told>) -> Option<Granting> {
         let mut mine = None;
         loop {
-            let Some(step) = self.lock().operations.poll_step() else { return mine };
-            match step {
-                Step::Run { operation, fence, attempt, runnable: Start { shared, request }, detached } => {
-                    let key = operation.key;
+            let Next { step, place, forgotten, more } = self.next(told.take());
+            if let Some(key) = forgotten {
+                self.acknowledge(key);
+            }
+            let Some(step) = step else { return mine };
+            match (step, place) {
+                (Step::Run { operation, fence, attempt, runnable, detached }, _) => {
+                    let Start { shared, request } = *runnable;
                     if detached {
-                        let place = Place { shared: Arc::clone(&shared), key: key.clone() };
+                        let place = Place { shared: Arc::clone(&shared), key: operation.key.clone() };
                         self.lock().attempts.insert(attempt, place);
                         shared.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
                     }
-                    let Some(granting) = self.grant(key, fence, shared, request) else { continue };
-                    if own == Some(attempt) {
-                        mine = Some(granting);
-                    } else {
-                        run_elsewhere(granting, self.runtime());
+                    match self.grant(&operation, fence, shared, request) {
+                        Some(granting) if own == Some(attempt) => mine = Some(granting),
+                        Some(granting) => run_elsewhere(granting, self.runtime()),
+                        None => {}
                     }
                 }
-                Step::Answer { attempt, answer, runs_on } => self.answer(attempt, answer, runs_on),
-                Step::Over(attempt) => {
-                    if let Some(place) = self.take_place(attempt) {
-                        place.shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Aborted);
-                    }
+                (Step::Answer { attempt, answer, runs_on }, Some(shared)) => {
+                    shared.answer(attempt.connection, attempt.request, answer, runs_on);
                 }
-                Step::Abort(attempt) => {
-                    let shared = self.lock().attempts.get(&attempt).map(|place| Arc::clone(&place.shared));
-                    if let Some(shared) = shared {
-                        shared.change(|state| state.abort_operation(attempt.connection, attempt.request));
-                    }
+                (Step::Over(attempt), Some(shared)) => {
+                    shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Aborted);
                 }
-                step => self.ask_store(step),
+                (Step::Abort(attempt), Some(shared)) => {
+                    shared.change(|state| state.abort_operation(attempt.connection, attempt.request));
+                }
+                (Step::Answer { .. } | Step::Over(_) | Step::Abort(_), None) => {}
+                (Step::Wait { key, round, times }, _) => self.wait(key, round, times),
+                (step, _) => told = self.ask_store(step),
+            }
+            if told.is_none() && !more {
+                return mine;
             }
         }
+    }
+
+    /// Takes in what the store said, and takes out what is to be done next: all under one lock.
+    fn next(&self, told: Option<Told>) -> Next {
+        let mut desk = self.lock();
+        let Desk { operations, attempts, over } = &mut *desk;
+        let mut forgotten = None;
+        if let Some(told) = told {
+            let is_over = told.tell(operations);
+            if let Some(key) = is_over.filter(|_| self.remembered < usize::MAX) {
+                over.push_back(key);
+                forgotten = if over.len() > self.remembered { over.pop_front() } else { None };
+            }
+        }
+        let step = operations.poll_step();
+        let place = match &step {
+            // Where its handler runs on, the end of that is still to be told.
+            Some(Step::Answer { attempt, runs_on: true, .. } | Step::Abort(attempt)) => {
+                attempts.get(attempt).map(|place| Arc::clone(&place.shared))
+            }
+            Some(Step::Answer { attempt, .. } | Step::Over(attempt)) => {
+                attempts.remove(attempt).map(|place| place.shared)
+            }
+            _ => None,
+        };
+        Next { step, place, forgotten, more: operations.has_steps() }
     }
 
     fn grant(
         self: &Arc<Self>,
-        key: OperationKey,
+        new: &NewOperation,
         fence: Fence,
         shared: Arc<Shared>,
         mut request: Request,
@@ -222,35 +247,9 @@ impl Operating {
         let method = method(&shared, &request)?;
         // What runs to its end is not told when its caller would have liked that to be.
         request.deadline = request.deadline.filter(|_| !method.policy.persist);
-        let operation = Operation { key, fence, method };
-        Some(Granting { shared, request, granted: Arc::new(Granted { operation, operating: Arc::clone(self) }) })
-    }
-
-    fn answer(&self, attempt: Attempt, answer: Answer, runs_on: bool) {
-        let place = match runs_on {
-            // Its handler's end is still to be told.
-            true => self.lock().attempts.get(&attempt).map(|place| Arc::clone(&place.shared)),
-            false => self.take_place(attempt).map(|place| place.shared),
-        };
-        let Some(shared) = place else { return };
-        let (connection, request) = (attempt.connection, attempt.request);
-        let reply = |end: HandlerEnd<'_>| match runs_on {
-            true => shared.detach(connection, request, end),
-            false => shared.handler_ended(connection, request, end),
-        };
-        match answer {
-            Answer::Failure(failure) => reply(HandlerEnd::Failed(failure)),
-            Answer::Outcome(bytes) => {
-                let mut payload = super::take_buffer();
-                payload.extend_from_slice(&bytes);
-                reply(HandlerEnd::Returned(&mut payload));
-                super::give_buffer(payload);
-            }
-        }
-    }
-
-    fn take_place(&self, attempt: Attempt) -> Option<Place> {
-        self.lock().attempts.remove(&attempt)
+        let operation = Operation { key: new.key.clone(), fence, method };
+        let granted = Granted { operation, schema: new.schema.hash(), operating: Arc::clone(self) };
+        Some(Granting { shared, request, granted: Arc::new(granted) })
     }
 
     fn runtime(&self) -> &Handle {
@@ -272,7 +271,7 @@ impl Granted {
     /// The handler has ended. The first end counts.
     pub(crate) fn handler_ended(&self, end: HandlerEnd<'_>) {
         let Operation { key, fence, method } = &self.operation;
-        let returned = |bytes: Bytes| OperationEnd::Returned(Outcome { bytes, schema: method.schema().hash() });
+        let returned = |bytes: Bytes| OperationEnd::Returned(Outcome { bytes, schema: self.schema });
         let end = match end {
             HandlerEnd::Returned(payload) => returned(Bytes::copy_from_slice(payload)),
             // It ran, and no other attempt would have a better answer.
@@ -287,7 +286,7 @@ impl Granted {
             HandlerEnd::Aborted => OperationEnd::Broken(Failure::Cancelled),
         };
         self.operating.lock().operations.handler_ended(key, *fence, end);
-        self.operating.drain(None);
+        self.operating.drain(None, None);
     }
 }
 
@@ -323,6 +322,23 @@ impl Shared {
                 for operating in self.router.operating().into_iter().chain(self.operations.get()) {
                     operating.acknowledge(key.clone());
                 }
+            }
+        }
+    }
+
+    /// Replies to an attempt.
+    fn answer(&self, connection: ConnectionId, request: RequestId, answer: Answer, runs_on: bool) {
+        let reply = |end: HandlerEnd<'_>| match runs_on {
+            true => self.detach(connection, request, end),
+            false => self.handler_ended(connection, request, end),
+        };
+        match answer {
+            Answer::Failure(failure) => reply(HandlerEnd::Failed(failure)),
+            Answer::Outcome(bytes) => {
+                let mut payload = super::take_buffer();
+                payload.extend_from_slice(&bytes);
+                reply(HandlerEnd::Returned(&mut payload));
+                super::give_buffer(payload);
             }
         }
     }

@@ -15,6 +15,7 @@ mod model;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -62,11 +63,11 @@ pub(crate) enum OperationEnd {
 #[derive(Debug)]
 pub(crate) enum Step<R> {
     /// Ask the store to admit it; `admitted` says what came of it.
-    Admit(NewOperation),
+    Admit(Arc<NewOperation>),
     /// Another process runs it. After a while, longer each time, call `ask_again`.
     Wait { key: OperationKey, round: Round, times: u32 },
     /// Run its handler; `handler_ended` says how it ended. `detached`: the attempt that it came with is gone.
-    Run { operation: NewOperation, fence: Fence, attempt: Attempt, runnable: R, detached: bool },
+    Run { operation: Arc<NewOperation>, fence: Fence, attempt: Attempt, runnable: R, detached: bool },
     /// End the handler that came with this attempt.
     Abort(Attempt),
     /// Ask the store to make this outcome final; `sealed` says what is.
@@ -91,7 +92,7 @@ pub(crate) struct Operations<R> {
 
 #[derive(Debug)]
 struct Live<R> {
-    operation: NewOperation,
+    operation: Arc<NewOperation>,
     /// Whose handler it is that runs, or will.
     origin: Attempt,
     /// `None` once it runs.
@@ -132,6 +133,11 @@ impl<R> Operations<R> {
         self.steps.pop_front()
     }
 
+    /// Whether there is anything to do.
+    pub(crate) fn has_steps(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
     /// How many operations are live.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -154,7 +160,8 @@ impl<R> Operations<R> {
             }
             return;
         }
-        self.steps.push_back(Step::Admit(operation.clone()));
+        let operation = Arc::new(operation);
+        self.steps.push_back(Step::Admit(Arc::clone(&operation)));
         let live = Live {
             origin: attempt,
             runnable: Some(runnable),
@@ -200,7 +207,7 @@ impl<R> Operations<R> {
         let Some(runnable) = live.runnable.take() else { return };
         live.phase = Phase::Running(fence);
         self.steps.push_back(Step::Run {
-            operation: live.operation.clone(),
+            operation: Arc::clone(&live.operation),
             fence,
             attempt: live.origin,
             runnable,
@@ -215,7 +222,7 @@ impl<R> Operations<R> {
             && round == over
         {
             live.phase = Phase::Admitting { times };
-            self.steps.push_back(Step::Admit(live.operation.clone()));
+            self.steps.push_back(Step::Admit(Arc::clone(&live.operation)));
         }
     }
 

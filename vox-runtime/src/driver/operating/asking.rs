@@ -4,101 +4,154 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::super::hosting::quietly;
 use super::{Operating, Start};
-use crate::operation::OperationKey;
-use crate::proto::{Round, Step, StoreFailed};
+use crate::operation::{Admission, OperationKey, Outcome};
+use crate::proto::{Operations, Round, Step, StoreFailed};
 use crate::store::StoreError;
 
 /// How long to wait before another process is asked again whether it is done: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-type Question<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+/// What the store said.
+pub(super) enum Told {
+    Admitted(OperationKey, Result<Admission, StoreFailed>),
+    Sealed(OperationKey, Result<Outcome, StoreFailed>),
+    LetGo(OperationKey, Option<Outcome>),
+}
+
+impl Told {
+    /// Tells the operations. Gives the one that is over with it.
+    pub(super) fn tell<R>(self, operations: &mut Operations<R>) -> Option<OperationKey> {
+        match self {
+            Self::Admitted(key, admission) => {
+                operations.admitted(&key, admission);
+                None
+            }
+            Self::Sealed(key, sealed) => {
+                operations.sealed(&key, sealed);
+                Some(key)
+            }
+            Self::LetGo(key, sealed) => {
+                operations.let_go(&key, sealed);
+                Some(key)
+            }
+        }
+    }
+}
 
 impl Operating {
-    /// Does one of the steps that are the store's.
-    pub(super) fn ask_store(self: &Arc<Self>, step: Step<Start>) {
+    /// Does one of the steps that are the store's. Gives what it says, if it says so at once.
+    pub(super) fn ask_store(self: &Arc<Self>, step: Step<Box<Start>>) -> Option<Told> {
         let store = Arc::clone(&self.store);
         match step {
             Step::Admit(operation) => {
                 let key = operation.key.clone();
-                self.ask(async move { store.admit(&operation).await }, move |this, admission| {
-                    let admission = admission.map_err(|error| failed("admit", &key, &error));
-                    this.lock().operations.admitted(&key, admission);
-                });
+                self.ask("admit", key, async move { store.admit(&operation).await }, Told::Admitted)
             }
             Step::Seal { key, fence, outcome } => {
                 let about = key.clone();
-                self.ask(async move { store.seal(&about, fence, outcome).await }, move |this, sealed| {
-                    let sealed = sealed.map_err(|error| failed("seal", &key, &error));
-                    this.lock().operations.sealed(&key, sealed);
-                    this.remember(&key);
-                });
+                self.ask("seal", key, async move { store.seal(&about, fence, outcome).await }, Told::Sealed)
             }
             Step::Release { key, fence } => {
                 let about = key.clone();
-                self.ask(async move { store.release(&about, fence).await }, move |this, released| {
-                    let _ = released.map_err(|error| failed("release", &key, &error));
-                    this.lock().operations.let_go(&key, None);
-                });
+                let release = async move { store.release(&about, fence).await };
+                self.ask("release", key, release, |key, _| Told::LetGo(key, None))
             }
             Step::GiveUp { key, fence } => {
                 let about = key.clone();
-                self.ask(async move { store.give_up(&about, fence).await }, move |this, sealed| {
-                    let sealed = sealed.map_err(|error| failed("give up", &key, &error));
-                    this.lock().operations.let_go(&key, sealed.ok().flatten());
-                    this.remember(&key);
-                });
+                let give_up = async move { store.give_up(&about, fence).await };
+                self.ask("give up", key, give_up, |key, sealed| Told::LetGo(key, sealed.ok().flatten()))
             }
-            Step::Wait { key, round, times } => self.wait(key, round, times),
-            Step::Run { .. } | Step::Abort(_) | Step::Answer { .. } | Step::Over(_) => {}
+            Step::Run { .. } | Step::Wait { .. } | Step::Abort(_) | Step::Answer { .. } | Step::Over(_) => None,
         }
     }
 
-    /// Asks; what comes of it is told to `then`, here and now if it is there at once.
-    pub(super) fn ask<T: Send + 'static>(
+    /// Asks. What is not said at once is told to the operations when it is.
+    fn ask<T: Send + 'static>(
         self: &Arc<Self>,
+        what: &'static str,
+        key: OperationKey,
         question: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-        then: impl FnOnce(&Arc<Self>, Result<T, StoreError>) + Send + 'static,
-    ) {
-        let mut question: Question<T> = Box::pin(question);
-        match poll(&mut question, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => then(self, result),
-            Poll::Pending => {
+        told: impl FnOnce(OperationKey, Result<T, StoreFailed>) -> Told + Send + 'static,
+    ) -> Option<Told> {
+        let told = move |result: Result<T, StoreError>| {
+            let failed = |error| {
+                tracing::warn!(%error, operation = %key.id, "the store failed to {what} an operation");
+                StoreFailed
+            };
+            let result = result.map_err(failed);
+            told(key, result)
+        };
+        match self.at_once(question) {
+            Ok(result) => Some(told(result)),
+            Err(mut question) => {
                 let this = Arc::clone(self);
                 self.runtime().spawn(async move {
                     let result = poll_fn(|cx| poll(&mut question, cx)).await;
-                    then(&this, result);
-                    this.drain(None);
+                    this.drain(None, Some(told(result)));
+                });
+                None
+            }
+        }
+    }
+
+    /// Tells the store that a caller has an outcome.
+    pub(super) fn tell_store(self: &Arc<Self>, key: OperationKey) {
+        let store = Arc::clone(&self.store);
+        let done = |this: &Self, result: Result<(), StoreError>| {
+            this.acknowledging.fetch_sub(1, Ordering::Relaxed);
+            if let Err(error) = result {
+                tracing::debug!(%error, "an acknowledgement was not taken");
+            }
+        };
+        match self.at_once(async move { store.acknowledge(&key).await }) {
+            Ok(result) => done(self, result),
+            Err(mut question) => {
+                let this = Arc::clone(self);
+                self.runtime().spawn(async move {
+                    let result = poll_fn(|cx| poll(&mut question, cx)).await;
+                    done(&this, result);
                 });
             }
+        }
+    }
+
+    /// The answer, if it is there at once; else the question, to go on with.
+    fn at_once<T>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<Result<T, StoreError>, Question<T>> {
+        let mut question: Question<T> = Box::pin(question);
+        match poll(&mut question, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Ok(result),
+            Poll::Pending => Err(question),
         }
     }
 
     /// Another process runs the operation: looks again after a while.
-    fn wait(self: &Arc<Self>, key: OperationKey, round: Round, times: u32) {
+    pub(super) fn wait(self: &Arc<Self>, key: OperationKey, round: Round, times: u32) {
         let this = Arc::clone(self);
         let wait = FIRST_WAIT.saturating_mul(1 << times.min(10)).min(LONGEST_WAIT);
         self.runtime().spawn(async move {
             tokio::time::sleep(wait).await;
             this.lock().operations.ask_again(&key, round);
-            this.drain(None);
+            this.drain(None, None);
         });
     }
 }
 
+type Question<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
 /// A store that panics is one that fails.
 fn poll<T>(question: &mut Question<T>, cx: &mut Context<'_>) -> Poll<Result<T, StoreError>> {
     catch_unwind(AssertUnwindSafe(|| question.as_mut().poll(cx))).unwrap_or_else(|payload| {
-        super::super::hosting::quietly(move || drop(payload));
+        quietly(move || drop(payload));
         Poll::Ready(Err(StoreError::Unavailable("it panicked".to_owned())))
     })
-}
-
-fn failed(what: &str, key: &OperationKey, error: &StoreError) -> StoreFailed {
-    tracing::warn!(%error, operation = %key.id, "the store failed to {what} an operation");
-    StoreFailed
 }

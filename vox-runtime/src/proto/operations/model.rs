@@ -287,7 +287,7 @@ impl World {
         let reply = match step {
             Step::Admit(operation) => {
                 let admission = if before { Err(StoreFailed) } else { Ok(self.admit(&operation)) };
-                Reply::Admitted(operation.key, admission)
+                Reply::Admitted(operation.key.clone(), admission)
             }
             Step::Seal { key, fence, outcome } => {
                 let sealed = if before { Err(StoreFailed) } else { self.seal(&key, fence, &outcome) };
@@ -385,7 +385,7 @@ impl World {
             match step {
                 Step::Run { operation, fence, attempt, runnable, detached } => {
                     assert_eq!(runnable, attempt, "a handler is started by what came with its attempt");
-                    self.started(operation, fence, attempt, detached);
+                    self.started(&operation, fence, attempt, detached);
                 }
                 Step::Abort(attempt) => {
                     let handler = self.handlers.iter_mut().find(|handler| handler.attempt == attempt);
@@ -403,9 +403,9 @@ impl World {
         }
     }
 
-    fn started(&mut self, operation: NewOperation, fence: Fence, attempt: Attempt, detached: bool) {
+    fn started(&mut self, operation: &NewOperation, fence: Fence, attempt: Attempt, detached: bool) {
         self.note(("runs", attempt, fence));
-        let key = operation.key;
+        let key = operation.key.clone();
         let others = self.handlers.iter().filter(|handler| handler.key == key).count();
         assert_eq!(others, 0, "two handlers of one operation run at once");
         let ran = self.ran.entry(key.clone()).or_default();

@@ -1,6 +1,6 @@
 //! The records, and what keeps them within bounds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use crate::store::{StoreError, StoreLimits};
 pub(super) struct Table {
     live: BTreeMap<OperationKey, Record>,
     tombstones: BTreeSet<OperationKey>,
-    usage: HashMap<Principal, Usage>,
+    usage: BTreeMap<Principal, Usage>,
     bytes: usize,
     floors: Floors,
     fences: u64,
@@ -164,7 +164,12 @@ impl Table {
 
     fn find(&self, key: &OperationKey) -> Option<Found> {
         let live = self.live.get(key).map(Record::found);
-        live.or_else(|| self.tombstones.contains(key).then_some(Found::Acknowledged))
+        live.or_else(|| self.is_acknowledged(key).then_some(Found::Acknowledged))
+    }
+
+    fn is_acknowledged(&self, key: &OperationKey) -> bool {
+        // Most that ask are newer than all that is over.
+        self.tombstones.last().is_some_and(|newest| key <= newest) && self.tombstones.contains(key)
     }
 
     /// The record of this admission.
