@@ -3,12 +3,14 @@
 //! ```text
 //! cargo run --release -p vox-bench -- s1              one cell, and s1-two and so on with it
 //! cargo run --release -p vox-bench -- all             everything
+//! cargo run --release -p vox-bench -- resume          from a cut link to the next reply
 //! cargo run --release -p vox-bench -- s1 --rounds 21 --only raw,vox --out figures.jsonl
 //! ```
 
 mod contender;
 mod contenders;
 mod measure;
+mod resume;
 mod runner;
 mod scenario;
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let done = match arguments.first().map(String::as_str) {
         // What the other process is started with.
         Some("serve") => serve(&arguments[1..]),
+        Some("resume") => resume::run(),
         _ => Options::read(&arguments).and_then(measure),
     };
     match done {

@@ -97,3 +97,27 @@ async fn a_link_cut_at_any_byte_loses_and_doubles_nothing() {
         }
     }
 }
+
+#[vox::service]
+trait Whereabouts {
+    async fn address(&self, cx: &vox::Context) -> String;
+}
+
+struct Doorman;
+
+impl Whereabouts for Doorman {
+    async fn address(&self, cx: &vox::Context) -> String {
+        cx.peer().address().to_owned()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_23_a_peer_is_where_the_link_leads_whatever_it_says() {
+    let server = Server::builder().service(WhereaboutsDispatcher::new(Doorman)).start().expect("a server");
+    let cable = Cable::to(server);
+    let connecting = vox::connect(cable.connector()).metadata("address", "tcp://10.0.0.1:1").metadata("peer", "me");
+    let client: WhereaboutsClient = connecting.await.expect("a session");
+    assert_eq!(client.address().await.as_deref(), Ok("cable"));
+    cable.cut();
+    assert_eq!(client.address().await.as_deref(), Ok("cable"), "over the next link as well");
+}
