@@ -61,7 +61,7 @@ struct Handlers {
 impl Mixed for Handlers {
     async fn echo(&self, n: u64, bytes: &[u8]) -> Vec<u8> {
         self.ran.add();
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             tokio::time::sleep(Duration::from_millis(n % 7)).await;
         }
         bytes.to_vec()
