@@ -99,6 +99,9 @@ struct Live<R> {
     runnable: Option<R>,
     /// Who gets the answer.
     waiting: Vec<Attempt>,
+    /// Attempts that are made anew when this is over: to do something else, while nobody knows yet what the id belongs to, or
+    /// such that came when there was nothing to share any more.
+    later: Vec<(Attempt, NewOperation, R)>,
     phase: Phase,
 }
 
@@ -152,11 +155,16 @@ impl<R> Operations<R> {
     /// An attempt arrived.
     pub(crate) fn attempt(&mut self, attempt: Attempt, operation: NewOperation, runnable: R) {
         if let Some(live) = self.live.get_mut(&operation.key) {
-            if live.operation.method == operation.method && live.operation.digest == operation.digest {
-                live.waiting.push(attempt);
-            } else {
-                let answer = Answer::Failure(Failure::OperationConflict);
-                self.steps.push_back(Step::Answer { attempt, answer, runs_on: false });
+            let is_same = live.operation.method == operation.method && live.operation.digest == operation.digest;
+            match live.phase {
+                // What the store says when this is over holds for it, and not what those hear who are in it now.
+                Phase::Aborting(..) | Phase::LettingGo(_) => live.later.push((attempt, operation, runnable)),
+                _ if is_same => live.waiting.push(attempt),
+                Phase::Admitting { .. } => live.later.push((attempt, operation, runnable)),
+                Phase::Elsewhere { .. } | Phase::Running(_) | Phase::Sealing(_) => {
+                    let answer = Answer::Failure(Failure::OperationConflict);
+                    self.steps.push_back(Step::Answer { attempt, answer, runs_on: false });
+                }
             }
             return;
         }
@@ -166,6 +174,7 @@ impl<R> Operations<R> {
             origin: attempt,
             runnable: Some(runnable),
             waiting: vec![attempt],
+            later: Vec::new(),
             phase: Phase::Admitting { times: 0 },
             operation,
         };
@@ -179,10 +188,12 @@ impl<R> Operations<R> {
         let answer = match admission {
             Ok(Admission::Granted(fence)) => return self.granted(key, fence),
             Ok(Admission::Running) if live.waiting.is_empty() => {
+                live.refuse_rivals(&mut self.steps);
                 self.live.remove(key);
                 return;
             }
             Ok(Admission::Running) => {
+                live.refuse_rivals(&mut self.steps);
                 self.rounds += 1;
                 let round = Round(self.rounds);
                 live.phase = Phase::Elsewhere { round, times: times + 1 };
@@ -205,6 +216,7 @@ impl<R> Operations<R> {
             return self.steps.push_back(Step::Release { key: key.clone(), fence });
         }
         let Some(runnable) = live.runnable.take() else { return };
+        live.refuse_rivals(&mut self.steps);
         live.phase = Phase::Running(fence);
         self.steps.push_back(Step::Run {
             operation: Arc::clone(&live.operation),
@@ -279,6 +291,10 @@ impl<R> Operations<R> {
     /// An attempt's caller cancelled it, ran out of time, or is gone. It alone is answered so.
     pub(crate) fn attempt_gone(&mut self, key: &OperationKey, attempt: Attempt, why: Failure) {
         let Some(live) = self.live.get_mut(key) else { return };
+        if let Some(place) = live.later.iter().position(|(later, ..)| *later == attempt) {
+            live.later.remove(place);
+            return self.steps.push_back(Step::Answer { attempt, answer: Answer::Failure(why), runs_on: false });
+        }
         let Some(place) = live.waiting.iter().position(|waiting| *waiting == attempt) else { return };
         if let Phase::Running(fence) = live.phase
             && live.waiting.len() == 1
@@ -309,10 +325,21 @@ impl<R> Operations<R> {
         for attempt in live.waiting {
             self.steps.push_back(Step::Answer { attempt, answer: answer.clone(), runs_on: false });
         }
+        for (attempt, operation, runnable) in live.later {
+            self.attempt(attempt, operation, runnable);
+        }
     }
 }
 
 impl<R> Live<R> {
+    /// The id belongs to this operation, and not to those that wait to know.
+    fn refuse_rivals(&mut self, steps: &mut VecDeque<Step<R>>) {
+        let answer = Answer::Failure(Failure::OperationConflict);
+        for (attempt, ..) in self.later.drain(..) {
+            steps.push_back(Step::Answer { attempt, answer: answer.clone(), runs_on: false });
+        }
+    }
+
     /// Whether the handler goes on when nobody waits for it.
     fn runs_on_alone(&self) -> bool {
         self.operation.policy.persist

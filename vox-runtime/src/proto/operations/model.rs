@@ -432,7 +432,7 @@ impl World {
                 assert_eq!(record.digest, asked.digest, "another call's outcome");
             }
             Answer::Failure(Failure::Cancelled | Failure::DeadlineExceeded) => {
-                assert!(asked.gone || !policy_of(&asked.key).persist, "{attempt:?} was not cancelled");
+                assert!(asked.gone, "{attempt:?} was not cancelled");
             }
             Answer::Failure(Failure::StoreUnavailable(Ran::Unknown)) => {
                 assert!(self.ran.contains_key(&asked.key), "nothing ran that could be unknown");

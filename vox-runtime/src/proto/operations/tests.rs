@@ -215,3 +215,30 @@ fn the_end_of_an_older_run_ends_nothing() {
     operations.let_go(&key, None);
     assert_eq!(steps(&mut operations), ["release", "answer 1 Busy"]);
 }
+
+#[test]
+fn the_id_of_an_operation_that_is_not_admitted_may_be_that_of_another_attempt() {
+    let mut operations = Operations::default();
+    let other = NewOperation { digest: Digest([2; 32]), ..operation(RetryPolicy::PERSIST) };
+    let key = other.key.clone();
+    operations.attempt(attempt(1), other, 1);
+    operations.attempt(attempt(2), operation(RetryPolicy::PERSIST), 2);
+    assert_eq!(steps(&mut operations), ["admit"]);
+    operations.admitted(&key, Ok(Admission::Conflict));
+    assert_eq!(steps(&mut operations), ["answer 1 OperationConflict", "admit"]);
+    operations.admitted(&key, Ok(Admission::Replay(outcome(b"first"))));
+    assert_eq!(steps(&mut operations), ["answer 2 first"]);
+}
+
+#[test]
+fn who_comes_when_a_handler_is_being_aborted_is_not_answered_that_it_cancelled() {
+    let (mut operations, key) = running(RetryPolicy::VOLATILE);
+    operations.attempt_gone(&key, attempt(1), Failure::Cancelled);
+    operations.attempt(attempt(2), operation(RetryPolicy::VOLATILE), 2);
+    assert_eq!(steps(&mut operations), ["abort 1"]);
+    operations.handler_ended(&key, FENCE, OperationEnd::Broken(Failure::Cancelled));
+    operations.let_go(&key, None);
+    assert_eq!(steps(&mut operations), ["give up", "answer 1 Cancelled", "admit"]);
+    operations.admitted(&key, Ok(Admission::Indeterminate));
+    assert_eq!(steps(&mut operations), ["answer 2 Indeterminate"]);
+}
