@@ -55,7 +55,8 @@ pub trait OperationStore: Send + Sync + 'static {
     /// the record is as it was, so that a shorter outcome can be sealed in its place.
     fn seal<'a>(&'a self, key: &'a OperationKey, fence: Fence, outcome: Outcome) -> StoreFuture<'a, Outcome>;
 
-    /// Takes an admission back: the handler never started. The id is as if it had not been seen.
+    /// Takes an admission back: the handler never started. The id is as if it had not been seen; or, where it was granted
+    /// anew, its record is one that was given up: an earlier handler may have run.
     ///
     /// [`StoreError::Fenced`] if there is no granted record of this fence.
     fn release<'a>(&'a self, key: &'a OperationKey, fence: Fence) -> StoreFuture<'a, ()>;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::subject::{Checked, Subject, idem_operation, operation, outcome, same};
 use crate::descriptor::RetryPolicy;
-use crate::operation::{Admission, Fence, NewOperation, Outcome};
+use crate::operation::{Admission, Digest, Fence, NewOperation, Outcome};
 use crate::schema::Schema;
 use crate::store::{OperationStore, StoreError};
 
@@ -74,6 +74,22 @@ pub(super) async fn a_released_id_is_free<S: OperationStore>(subject: &Subject<S
     subject.seal(&operation, second, &outcome(b"second")).await?;
     same("releasing what is sealed", subject.store.release(&operation.key, second).await, Err(StoreError::Fenced))?;
     subject.expect(&operation, Admission::Replay(outcome(b"second"))).await
+}
+
+pub(super) async fn what_was_granted_anew_and_released_is_given_up<S: OperationStore>(subject: &Subject<S>) -> Checked {
+    let operation = idem_operation();
+    let first = subject.grant(&operation).await?;
+    same("giving up", subject.store.give_up(&operation.key, first).await, Ok(None))?;
+    for _ in 0..2 {
+        let anew = subject.grant(&operation).await?;
+        subject.store.release(&operation.key, anew).await.map_err(|error| error.to_string())?;
+        // It may have run, under the first admission: the id is not another's, and it must not run where once is too often.
+        let other = NewOperation { digest: Digest::of(operation.method, b"other arguments"), ..operation.clone() };
+        subject.expect(&other, Admission::Conflict).await?;
+        let persist = NewOperation { policy: RetryPolicy::PERSIST, ..operation.clone() };
+        subject.expect(&persist, Admission::Indeterminate).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn what_was_given_up_is_not_run_again_unless_it_may<S: OperationStore>(

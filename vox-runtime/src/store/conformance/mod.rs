@@ -52,6 +52,7 @@ async fn violations<S: OperationStore>(make: impl AsyncFn() -> S) -> Vec<Violati
         ending::an_outcome_that_is_too_long_is_refused;
         ending::an_outcome_of_another_schema_is_not_replayed;
         ending::a_released_id_is_free;
+        ending::what_was_granted_anew_and_released_is_given_up;
         ending::what_was_given_up_is_not_run_again_unless_it_may;
         ending::giving_up_what_is_sealed_gives_the_outcome;
         ending::every_end_asks_for_the_fence;

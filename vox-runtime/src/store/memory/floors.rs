@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::operation::{OperationId, OperationKey, Principal};
 
 /// The newest id that was forgotten, of all principals and of each.
+#[derive(Clone)]
 pub(super) struct Floors {
     all: OperationId,
     each: HashMap<Principal, OperationId>,

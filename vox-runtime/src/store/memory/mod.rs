@@ -55,6 +55,13 @@ impl MemoryStore {
         Self { limits, clock: Box::new(clock), table: Mutex::default() }
     }
 
+    /// A store that holds what this one does now.
+    #[cfg(test)]
+    pub(crate) fn copy(&self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        let table = Mutex::new(self.table().clone());
+        Self { limits: self.limits.clone(), clock: Box::new(clock), table }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         // Nothing of a user's runs under the lock, so a panic there is a fault of this file, and the table is whole.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)

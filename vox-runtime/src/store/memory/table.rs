@@ -11,7 +11,7 @@ use crate::store::rules::{self, Decision, Found};
 use crate::store::{StoreError, StoreLimits};
 
 /// All that a store knows. An operation is in `live` or in `tombstones` or in neither.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Table {
     live: BTreeMap<OperationKey, Record>,
     tombstones: BTreeSet<OperationKey>,
@@ -23,13 +23,17 @@ pub(super) struct Table {
     swept: Option<OperationKey>,
 }
 
+#[derive(Clone)]
 struct Record {
     method: MethodId,
     digest: Digest,
     fence: Fence,
+    /// It was granted before, and may have run.
+    again: bool,
     state: State,
 }
 
+#[derive(Clone)]
 enum State {
     Granted,
     Sealed(Outcome),
@@ -37,7 +41,7 @@ enum State {
 }
 
 /// What one principal takes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Usage {
     records: usize,
     bytes: usize,
@@ -108,8 +112,9 @@ impl Table {
             None => {}
         }
         self.fences += 1;
-        let fence = Fence(self.fences);
-        let record = Record { method: operation.method, digest: operation.digest, fence, state: State::Granted };
+        let (fence, again) = (Fence(self.fences), self.live.contains_key(key));
+        let (method, digest) = (operation.method, operation.digest);
+        let record = Record { method, digest, fence, again, state: State::Granted };
         self.insert(key.clone(), record);
         Ok(Admission::Granted(fence))
     }
@@ -128,13 +133,13 @@ impl Table {
     }
 
     pub(super) fn release(&mut self, key: &OperationKey, fence: Fence) -> Result<(), StoreError> {
-        match self.of_fence(key, fence)?.state {
-            State::Granted => {
-                self.remove(key);
-                Ok(())
-            }
-            State::Sealed(_) | State::GivenUp => Err(StoreError::Fenced),
+        let record = self.of_fence(key, fence)?;
+        match record.state {
+            State::Granted if record.again => record.state = State::GivenUp,
+            State::Granted => self.remove(key),
+            State::Sealed(_) | State::GivenUp => return Err(StoreError::Fenced),
         }
+        Ok(())
     }
 
     pub(super) fn give_up(&mut self, key: &OperationKey, fence: Fence) -> Result<Option<Outcome>, StoreError> {

@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS vox_operations (
     outcome BLOB,
     -- 16 bytes of BLAKE3 over what the outcome is of and the outcome.
     seal BLOB,
-    -- Milliseconds since 1970.
+    -- Milliseconds since 1970. Of what was granted anew both are when: an earlier admission has ended then.
     admitted INTEGER NOT NULL,
     ended INTEGER
 ) STRICT;

@@ -18,6 +18,8 @@ pub(super) const ACKNOWLEDGED: i64 = 3;
 pub(super) struct Record {
     pub(super) number: i64,
     pub(super) fence: Option<Fence>,
+    /// An admission of it has ended: it may have run.
+    pub(super) ended: bool,
     pub(super) content: Content,
     /// The outcome's length; of what is no tombstone.
     pub(super) outcome_bytes: i64,
@@ -46,6 +48,7 @@ impl Record {
         Ok(Self {
             number: row.get(0)?,
             fence: column(row, 2).map(fence_of),
+            ended: column(row, 9).unwrap_or(true),
             content: content(key, row).unwrap_or(Content::Unreadable),
             outcome_bytes,
         })

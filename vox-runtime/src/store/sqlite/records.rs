@@ -84,6 +84,12 @@ impl Records<'_, '_> {
 
     pub(super) fn release(&mut self, key: &OperationKey, fence: Fence) -> Step<()> {
         Ok(match self.of_fence(key, fence)? {
+            Some(Record {
+                number, ended: true, content: Content::Readable { state: State::Granted(_), .. }, ..
+            }) => {
+                self.statements.give_up.execute((number, self.millis()))?;
+                Ok(())
+            }
             Some(Record { number, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
                 self.statements.delete.execute((number,))?;
                 self.group.charge(&key.principal, -1, -RECORD_BYTES, self.statements)?;

@@ -34,14 +34,14 @@ statements! {
     merge_floors = "UPDATE vox_principals SET floor = NULL WHERE floor <= ?1";
     forget_principals = "DELETE FROM vox_principals WHERE floor IS NULL AND records = 0";
 
-    find = "SELECT number, state, fence, owner, method, digest, schema, outcome, seal
+    find = "SELECT number, state, fence, owner, method, digest, schema, outcome, seal, ended IS NOT NULL
         FROM vox_operations WHERE id = ?1 AND principal = ?2";
     insert = "INSERT INTO vox_operations
         (id, principal, service, method, digest, idem, state, fence, owner, schema, admitted)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)";
     grant_anew = "UPDATE vox_operations
         SET service = ?2, method = ?3, digest = ?4, idem = ?5, state = 0, fence = ?6, owner = ?7, schema = ?8,
-            outcome = NULL, seal = NULL, admitted = ?9, ended = NULL
+            outcome = NULL, seal = NULL, admitted = ?9, ended = ?9
         WHERE number = ?1";
     seal = "UPDATE vox_operations SET state = 1, schema = ?2, outcome = ?3, seal = ?4, ended = ?5 WHERE number = ?1";
     give_up = "UPDATE vox_operations SET state = 2, ended = ?2 WHERE number = ?1";
