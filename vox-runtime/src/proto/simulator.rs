@@ -34,6 +34,7 @@
 //! buffer; whoever opens not told of the end. What only a hostile peer does (wrong parity, reuse, items without
 //! credit, unread replies) is in the table of violations.
 
+mod cluster;
 mod end;
 mod link;
 mod model;
