@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::Waker;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -210,7 +209,7 @@ fn start(
     redial: Option<Redial>,
 ) -> Arc<Shared> {
     let Link { read, write, address: _ } = link;
-    let writer = Writer { io: write, waker: Waker::noop().clone(), link: 0 };
+    let writer = Writer::new(write);
     let shared = Shared::new(session, writer, router, limits, peer, redial);
     tokio::spawn(Driver::new(Arc::clone(&shared), read));
     shared

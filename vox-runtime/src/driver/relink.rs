@@ -59,8 +59,7 @@ impl Shared {
     /// Lets go of the writing half that there is, for this one. `link` is its number.
     pub(super) fn write_to(&self, io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.link = link;
-        let old = std::mem::replace(&mut writer.io, io);
+        let old = writer.change(io, link);
         drop(writer);
         drop(old);
     }

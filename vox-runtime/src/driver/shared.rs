@@ -181,8 +181,8 @@ impl Shared {
         let mut state = self.lock();
         let result = change(&mut state);
         state.settle(&self.router);
-        let batch = match state.may_write() && flush(&state) == Flush::Here {
-            true => Some(state.begin_write()),
+        let writer = match state.may_write() && flush(&state) == Flush::Here {
+            true => Some(state.begin_write(&self.writer)),
             false => {
                 state.poke_driver();
                 None
@@ -190,11 +190,12 @@ impl Shared {
         };
         let after = state.after.take();
         drop(state);
+        // First, so that nothing else is done while the writer is locked.
+        if let Some(writer) = writer {
+            self.write(writer, Flush::Here);
+        }
         if let Some(after) = after {
             after.run(self);
-        }
-        if let Some(batch) = batch {
-            self.write(batch, Flush::Here);
         }
         result
     }

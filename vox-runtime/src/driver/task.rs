@@ -289,7 +289,7 @@ impl Driver {
         if now() >= lingering {
             return Poll::Ready(());
         }
-        let written = matches!(self.shared.lock().writing, Writing::Idle(_) | Writing::Broken);
+        let written = matches!(self.shared.lock().writing, Writing::Idle | Writing::Broken);
         if written && !self.shut_down {
             let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
             self.shut_down = Pin::new(&mut *writer.io).poll_shutdown(cx).is_ready();
@@ -340,14 +340,14 @@ fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
     let mut state = shared.lock();
     // Whatever others ask for from here on is seen to before the turn ends.
     state.driver_awake = true;
-    if !state.may_write() && !matches!(state.writing, Writing::Blocked(_)) {
+    if !state.may_write() && state.writing != Writing::Blocked {
         return (state, false);
     }
-    let batch = state.begin_write();
+    let writer = state.begin_write(&shared.writer);
     drop(state);
-    shared.write(batch, Flush::Driver);
+    shared.write(writer, Flush::Driver);
     let state = shared.lock();
-    let wrote = !matches!(state.writing, Writing::Blocked(_));
+    let wrote = state.writing != Writing::Blocked;
     (state, wrote)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -20,50 +20,65 @@ pub(super) struct Writer {
     pub(super) waker: Waker,
     /// Which of the session's links this is.
     pub(super) link: u64,
+    /// What was taken and is not written. Empty, it keeps a buffer.
+    batch: Batch,
 }
 
 /// Where the writing stands.
-#[derive(Debug)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writing {
-    /// Nobody writes. The batch is empty and keeps a buffer.
-    Idle(Batch),
+    /// Nobody writes, and nothing that was taken is left.
+    #[default]
+    Idle,
     /// Somebody does, and will look again before it stops.
     Busy,
     /// The link takes no more for now. The driver goes on once it does.
-    Blocked(Batch),
+    Blocked,
     /// The link is broken, or there is none.
     Broken,
 }
 
-impl Default for Writing {
-    fn default() -> Self {
-        Self::Idle(Batch::default())
+impl Writer {
+    /// The writing half of a session's first link.
+    pub(super) fn new(io: Box<dyn AsyncWrite + Send + Unpin>) -> Self {
+        Self { io, waker: Waker::noop().clone(), link: 0, batch: Batch::default() }
+    }
+
+    /// Writes to another link, or to none, and gives back the one before. What was taken for that one the session keeps.
+    pub(super) fn change(
+        &mut self,
+        io: Box<dyn AsyncWrite + Send + Unpin>,
+        link: u64,
+    ) -> Box<dyn AsyncWrite + Send + Unpin> {
+        self.link = link;
+        self.batch = Batch::default();
+        std::mem::replace(&mut self.io, io)
     }
 }
 
 impl State {
     /// Whether there is something to write and nobody who writes.
     pub(super) fn may_write(&mut self) -> bool {
-        matches!(self.writing, Writing::Idle(_)) && self.session.has_output()
+        self.writing == Writing::Idle && self.session.has_output()
     }
 
-    /// Takes the outbox and the duty to write it to the link of this number.
-    pub(super) fn begin_write(&mut self) -> (Batch, u64) {
+    /// Takes the outbox and the duty to write it. The writer is locked under the state, never the other way round.
+    pub(super) fn begin_write<'a>(&mut self, writer: &'a Mutex<Writer>) -> MutexGuard<'a, Writer> {
         self.unwatched = false;
-        let mut batch = match std::mem::replace(&mut self.writing, Writing::Busy) {
-            Writing::Idle(batch) | Writing::Blocked(batch) => batch,
-            Writing::Busy | Writing::Broken => Batch::default(),
-        };
-        self.session.take(&mut batch);
-        (batch, self.link.number)
+        self.writing = Writing::Busy;
+        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.session.take(&mut writer.batch);
+        writer
     }
 }
 
 impl Shared {
-    /// Writes a batch; the driver goes on until the outbox is empty. Only for whoever set [`Writing::Busy`].
-    pub(super) fn write(&self, (mut batch, link): (Batch, u64), by: Flush) {
+    /// Writes what was taken; the driver goes on until the outbox is empty. Only for whoever began to write.
+    pub(super) fn write<'a>(&'a self, mut writer: MutexGuard<'a, Writer>, by: Flush) {
         loop {
-            let (written, outcome) = self.write_batch(&mut batch, link);
+            let link = writer.link;
+            let (written, outcome) = writer.write_batch();
+            drop(writer);
             let again = self.change(|state| {
                 if state.link.number != link {
                     // That link is gone. What was on its way the session keeps.
@@ -76,15 +91,12 @@ impl Shared {
                 match outcome {
                     // What others have put in meanwhile is the driver's, who is woken for it: a caller is not kept.
                     Poll::Ready(Ok(())) if by == Flush::Here || !state.session.has_output() => {
-                        state.writing = Writing::Idle(std::mem::take(&mut batch));
+                        state.writing = Writing::Idle;
                         false
                     }
-                    Poll::Ready(Ok(())) => {
-                        state.session.take(&mut batch);
-                        true
-                    }
+                    Poll::Ready(Ok(())) => true,
                     Poll::Pending => {
-                        state.writing = Writing::Blocked(std::mem::take(&mut batch));
+                        state.writing = Writing::Blocked;
                         state.stalled.get_or_insert_with(now);
                         state.unwatched = by == Flush::Here;
                         false
@@ -99,16 +111,19 @@ impl Shared {
             if !again {
                 return;
             }
+            let mut state = self.lock();
+            if state.writing != Writing::Busy || state.link.number != link {
+                return;
+            }
+            writer = state.begin_write(&self.writer);
         }
     }
+}
 
+impl Writer {
     /// Writes what it can of the batch, and flushes once all of it is written.
-    fn write_batch(&self, batch: &mut Batch, link: u64) -> (usize, Poll<io::Result<()>>) {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if writer.link != link {
-            return (0, Poll::Pending);
-        }
-        let Writer { io, waker, .. } = &mut *writer;
+    fn write_batch(&mut self) -> (usize, Poll<io::Result<()>>) {
+        let Self { io, waker, batch, .. } = self;
         let mut cx = Context::from_waker(waker);
         let mut total = 0;
         while !batch.is_empty() {
