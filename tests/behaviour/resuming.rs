@@ -98,6 +98,93 @@ async fn a_link_cut_at_any_byte_loses_and_doubles_nothing() {
     }
 }
 
+/// Nobody hears that the link is gone: the client misses the answer to its probe, the server has a link that is half open.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_falls_silent_is_given_up_and_replaced() {
+    let (cable, probe, lab) = cable().await;
+    let call = tokio::spawn(lab.gate(7).timeout(Duration::from_secs(1000)).into_future());
+    settle().await;
+    cable.stall();
+    let before = tokio::time::Instant::now();
+    probe.gate.add_permits(1);
+    assert_eq!(call.await.expect("no panic"), Ok(7));
+    let limits = Limits::default();
+    // The last word was heard a moment before.
+    let waited = before.elapsed() + Duration::from_millis(5);
+    assert_eq!(waited.as_secs(), (limits.keepalive + limits.keepalive_timeout).as_secs());
+    assert_eq!((probe.started.get(), cable.links()), (1, 2));
+}
+
+/// Waits grow, are random, and are not waited while the session has a link.
+#[tokio::test(start_paused = true)]
+async fn links_are_asked_for_less_and_less_often() {
+    let (cable, _, lab) = cable_with(Limits { resume_window: Duration::from_secs(1000), ..Limits::default() }).await;
+    let server = cable.unplug();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let attempts = cable.attempts();
+    // Each waits up to a second, half of one on average.
+    assert!((100..400).contains(&attempts), "{attempts} attempts in 100 seconds");
+    cable.plug(server);
+    assert_eq!(lab.echo(1).await, Ok(1));
+    let attempts = cable.attempts();
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    assert_eq!(cable.attempts(), attempts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_told_to_connect_once_does_so() {
+    let server = Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server");
+    let cable = Cable::to(server);
+    let lab: LabClient = vox::connect(cable.connector()).no_reconnect().await.expect("a session");
+    let call = tokio::spawn(lab.hang().into_future());
+    settle().await;
+    cable.cut();
+    assert_eq!(call.await.expect("no panic"), Err(vox::VoxError::Indeterminate));
+    assert!(matches!(lab.echo(1).await, Err(vox::VoxError::NotSent(vox::NotSent::Closed(_)))));
+    assert_eq!(cable.links(), 1);
+}
+
+/// Without resume the session is lost with its link, and the next one takes its place.
+#[tokio::test(start_paused = true)]
+async fn a_client_without_resume_goes_on_in_the_next_session() {
+    let server = Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server");
+    let cable = Cable::to(server);
+    let lab: LabClient = vox::connect(cable.connector()).no_resume().await.expect("a session");
+    let second: LabClient = lab.caller().session().open().await.expect("a connection");
+    for round in 0..5 {
+        let call = tokio::spawn(lab.hang().into_future());
+        settle().await;
+        cable.cut();
+        assert_eq!(call.await.expect("no panic"), Err(vox::VoxError::Indeterminate));
+        assert_eq!((lab.echo(round).await, second.echo(round).await), (Ok(round), Ok(round)));
+        settle().await;
+        assert_eq!((cable.links() as u64, cable.server().sessions()), (round + 2, 1), "both share one");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_its_user_closed_is_followed_by_none() {
+    let (cable, _, lab) = cable().await;
+    let session = lab.caller().session();
+    session.close("enough");
+    assert!(matches!(lab.echo(1).await, Err(vox::VoxError::NotSent(vox::NotSent::Closed(_)))));
+    assert!(session.open::<LabClient>().await.is_err());
+    assert_eq!(cable.links(), 1);
+}
+
+/// A client that goes away while it has no link leaves nothing running.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_dropped_without_a_link_asks_for_no_more() {
+    let (cable, _, lab) = cable().await;
+    let server = cable.unplug();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    drop(lab);
+    settle().await;
+    let attempts = cable.attempts();
+    tokio::time::sleep(Duration::from_secs(500)).await;
+    assert_eq!((cable.attempts(), server.sessions()), (attempts, 0));
+}
+
 #[vox::service]
 trait Whereabouts {
     async fn address(&self, cx: &vox::Context) -> String;

@@ -23,6 +23,7 @@ struct Inside {
     /// How long the next links are; after them, whole ones.
     lengths: Mutex<Vec<Lengths>>,
     cut: Notify,
+    stall: Notify,
     links: AtomicUsize,
     attempts: AtomicUsize,
     carried: [AtomicUsize; 2],
@@ -39,6 +40,7 @@ impl Cable {
             server: Mutex::new(Some(Arc::new(server))),
             lengths: Mutex::default(),
             cut: Notify::new(),
+            stall: Notify::new(),
             links: AtomicUsize::new(0),
             attempts: AtomicUsize::new(0),
             carried: [AtomicUsize::new(0), AtomicUsize::new(0)],
@@ -72,6 +74,11 @@ impl Cable {
     /// Cuts the link that there is.
     pub fn cut(&self) {
         self.0.cut.notify_waiters();
+    }
+
+    /// From now on the link that there is carries nothing, and nobody is told.
+    pub fn stall(&self) {
+        self.0.stall.notify_waiters();
     }
 
     /// The next links are so long, in this order.
@@ -116,11 +123,14 @@ impl Inside {
     async fn carry(&self, near: DuplexStream, far: DuplexStream, lengths: Lengths) {
         let (from_client, to_client) = tokio::io::split(near);
         let (from_server, to_server) = tokio::io::split(far);
-        let cut = self.cut.notified();
+        let up = copy(from_client, to_server, lengths.0, &self.carried[0]);
+        let down = copy(from_server, to_client, lengths.1, &self.carried[1]);
+        tokio::pin!(up, down);
         tokio::select! {
-            () = copy(from_client, to_server, lengths.0, &self.carried[0]) => {}
-            () = copy(from_server, to_client, lengths.1, &self.carried[1]) => {}
-            () = cut => {}
+            () = &mut up => {}
+            () = &mut down => {}
+            () = self.cut.notified() => {}
+            () = self.stall.notified() => self.cut.notified().await,
         }
     }
 }

@@ -123,6 +123,8 @@ pub struct Connect<C> {
     services: Vec<Arc<dyn Dispatcher>>,
     metadata: Metadata,
     timeout: Option<Duration>,
+    /// `Some`: instead of what the limits say.
+    window: Option<Duration>,
     resumes: bool,
     reconnects: bool,
     backoff: Backoff,
@@ -137,6 +139,7 @@ impl<C: Connected> Connect<C> {
             services: Vec::new(),
             metadata: Metadata::new(),
             timeout: None,
+            window: None,
             resumes: true,
             reconnects: true,
             backoff: Backoff::default(),
@@ -162,10 +165,9 @@ impl<C: Connected> Connect<C> {
         self
     }
 
-    /// How long the session may be without a link until it is lost: `Limits::resume_window` by another name.
+    /// How long the session may be without a link until it is lost, whatever `Limits::resume_window` says.
     pub fn resume(mut self, window: Duration) -> Self {
-        self.resumes = true;
-        self.limits.resume_window = window;
+        (self.resumes, self.window) = (true, Some(window));
         self
     }
 
@@ -199,7 +201,8 @@ impl<C: Connected> Connect<C> {
         }
         self.metadata.check().map_err(ConnectError::Metadata)?;
         let (link, reach) = self.target.link().await?;
-        let (limits, router, metadata) = (self.limits, Router::new(self.services), self.metadata);
+        let (mut limits, router, metadata) = (self.limits, Router::new(self.services), self.metadata);
+        limits.resume_window = self.window.unwrap_or(limits.resume_window);
         let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
         let (established, remote) = match reach.filter(|_| self.reconnects) {
             None => {

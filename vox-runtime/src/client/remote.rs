@@ -92,7 +92,7 @@ impl Remote {
                 Some(reason) if !self.may_follow(&reason) => return Err(reason.to_string()),
                 Some(_) => {}
             }
-            tokio::time::sleep(self.way.backoff.delay(current.failures)).await;
+            self.way.backoff.wait(current.failures).await;
             let Err(error) = self.connect(&mut current).await else { continue };
             let since = *current.since.get_or_insert_with(now);
             current.failures = current.failures.saturating_add(1);

@@ -31,6 +31,14 @@ impl Backoff {
         Duration::try_from_secs_f64(grown).unwrap_or(self.most).min(self.most)
     }
 
+    /// Waits before the next attempt. Not at all before the first: a timer of no length takes a millisecond.
+    pub(crate) async fn wait(&self, failures: u32) {
+        let delay = self.delay(failures);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+    }
+
     /// A random part of the bound.
     pub(crate) fn delay(&self, failures: u32) -> Duration {
         let bound = self.bound(failures);

@@ -34,7 +34,7 @@ pub(super) async fn redial(shared: Arc<Shared>) {
     let over = observe(&shared, |state| (!state.waits_for_link()).then_some(()));
     let trying = async {
         for failures in 0.. {
-            tokio::time::sleep(redial.backoff.delay(failures)).await;
+            redial.backoff.wait(failures).await;
             match tokio::time::timeout(shared.limits.handshake_timeout, redial.attempt(&shared)).await {
                 Ok(Attempt::Resumed | Attempt::Over) => return,
                 Ok(Attempt::Failed) | Err(_) => {}
