@@ -123,13 +123,12 @@ impl<T> Wire<T> {
         self
     }
 
-    /// Stops the compilation if `T` does not cross the wire and this part of it, spelt `ty`, is to blame.
+    /// Stops the compilation if `whole`, of which `T` is a part that is spelt `ty`, does not cross the wire and `T` is to blame.
     #[track_caller]
-    pub const fn blame(self, innocent: bool, place: &str, method: &str, ty: &str) -> Self {
-        if self.shape.is_none() && !innocent {
+    pub const fn blame<W>(self, whole: Wire<W>, place: &str, method: &str, ty: &str) {
+        if self.shape.is_none() && whole.shape.is_none() {
             complain(&[place, " of `", method, STRANDED, ty, NOT_FACET]);
         }
-        self
     }
 }
 

@@ -5,7 +5,7 @@
 //! under `#![no_implicit_prelude]`. So the evidence is questioned once, where a plan is made of it: by a constant function that
 //! panics, with the argument and the method in its words, at the token to blame.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -34,12 +34,19 @@ impl Subject<'_> {
         if parts.is_empty() {
             return quote_spanned!(ty.span()=> __vox::Wire::<#ty>::CROSSES.#check(#arguments #method, #spelling));
         }
-        let evidence = parts.into_iter().fold(quote!(__vox::Wire::<#ty>::CROSSES), |evidence, part| {
+        // Each statement stands where the part does, for the compiler to point at.
+        let whole = Ident::new("whole", Span::mixed_site());
+        let blames = parts.into_iter().map(|part| {
             let spelling = spelt(part);
-            let innocent = quote!(__vox::Wire::<#part>::CROSSES.crosses());
-            quote_spanned!(part.span()=> __vox::Wire::blame(#evidence, #innocent, #place, #method, #spelling))
+            quote_spanned!(part.span()=> __vox::Wire::<#part>::CROSSES.blame(#whole, #place, #method, #spelling);)
         });
-        quote_spanned!(ty.span()=> __vox::Wire::#check(#evidence, #arguments #method, #spelling))
+        let here = Ident::new("whole", Span::mixed_site().located_at(ty.span()));
+        let checked = quote_spanned!(ty.span()=> #here.#check(#arguments #method, #spelling));
+        quote! {{
+            let #whole = __vox::Wire::<#ty>::CROSSES;
+            #(#blames)*
+            #checked
+        }}
     }
 
     /// The evidence for the argument `name`, which a handler may take to another thread.

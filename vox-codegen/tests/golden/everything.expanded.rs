@@ -55,25 +55,20 @@ const _: () = {
     >::CROSSES
         .argument("bytes", "Everything::do_it", "::std::vec::Vec<u8>");
     #[cfg(feature = "extra")]
-    static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = __vox::Wire::sent(
-        __vox::Wire::blame(
-            __vox::Wire::blame(
-                __vox::Wire::<Vec<Option<Kind>>>::CROSSES,
-                __vox::Wire::<Kind>::CROSSES.crosses(),
-                "argument `type`",
+    static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = {
+        let whole = __vox::Wire::<Vec<Option<Kind>>>::CROSSES;
+        __vox::Wire::<Kind>::CROSSES
+            .blame(whole, "argument `type`", "Everything::do_it", "Kind");
+        __vox::Wire::<Option<Kind>>::CROSSES
+            .blame(whole, "argument `type`", "Everything::do_it", "Option<Kind>");
+        whole
+            .sent(
+                __vox::IsSend::<Vec<Option<Kind>>>::VALUE,
+                "type",
                 "Everything::do_it",
-                "Kind",
-            ),
-            __vox::Wire::<Option<Kind>>::CROSSES.crosses(),
-            "argument `type`",
-            "Everything::do_it",
-            "Option<Kind>",
-        ),
-        __vox::IsSend::<Vec<Option<Kind>>>::VALUE,
-        "type",
-        "Everything::do_it",
-        "Vec<Option<Kind>>",
-    );
+                "Vec<Option<Kind>>",
+            )
+    };
     #[cfg(feature = "extra")]
     type __VoxOutcome0 = __vox::Outcome<
         io::Result<u64>,
@@ -110,19 +105,18 @@ const _: () = {
     };
     static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Wire::<u64>::CROSSES
         .argument("args", "Everything::watch_all", "u64");
-    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = __vox::Wire::sent(
-        __vox::Wire::blame(
-            __vox::Wire::<Tx<Event>>::CROSSES,
-            __vox::Wire::<Event>::CROSSES.crosses(),
-            "argument `handler`",
-            "Everything::watch_all",
-            "Event",
-        ),
-        __vox::IsSend::<Tx<Event>>::VALUE,
-        "handler",
-        "Everything::watch_all",
-        "Tx<Event>",
-    );
+    static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = {
+        let whole = __vox::Wire::<Tx<Event>>::CROSSES;
+        __vox::Wire::<Event>::CROSSES
+            .blame(whole, "argument `handler`", "Everything::watch_all", "Event");
+        whole
+            .sent(
+                __vox::IsSend::<Tx<Event>>::VALUE,
+                "handler",
+                "Everything::watch_all",
+                "Tx<Event>",
+            )
+    };
     static __VOX_PLAN_1_2: __vox::Plan<[u8; 4]> = __vox::Wire::<[u8; 4]>::CROSSES
         .sent(
             __vox::IsSend::<[u8; 4]>::VALUE,
