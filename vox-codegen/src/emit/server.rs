@@ -132,6 +132,8 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, 
     let ident = &method.ident;
     let Items { method: descriptor, reply, outcome } = Items::of(index);
     let args = local("args", method);
+    let last = on_the_wire(method).last().filter(|(_, param)| param.kind == ParamKind::Owned).map(|(last, _)| last);
+    let finish = last.is_none().then(|| quote!(#args.finish()?;));
     let reads = on_the_wire(method).map(|(position, param)| {
         let name = &param.ident;
         match param.kind {
@@ -139,7 +141,8 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, 
             ParamKind::Bytes => quote!(let #name = #args.read_bytes()?;),
             ParamKind::Owned | ParamKind::Context => {
                 let plan = plan(index, position);
-                quote!(let #name = #args.read(&#plan)?;)
+                let read = if last == Some(position) { quote!(last) } else { quote!(read) };
+                quote!(let #name = #args.#read(&#plan)?;)
             }
         }
     });
@@ -174,7 +177,7 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, 
         __vox::MethodId(#id) => slot.#host(async move {
             let mut #args = call.args(&#descriptor);
             #(#reads)*
-            #args.finish()?;
+            #finish
             let answer = <#parameter as #the_trait>::#ident(&#handler, #(#passed),*).await;
             #args.#answer(&#reply, #result)
         }),

@@ -256,8 +256,7 @@ const _: () = {
                         let mut args = call.args(&__VOX_METHOD_0);
                         let name = args.read_str()?;
                         let bytes = args.read_bytes()?;
-                        let r#type = args.read(&__VOX_PLAN_0_2)?;
-                        args.finish()?;
+                        let r#type = args.last(&__VOX_PLAN_0_2)?;
                         let answer = <H as Everything>::do_it(
                                 &__vox_handler,
                                 args.context(),
@@ -277,8 +276,7 @@ const _: () = {
                         let mut args_ = call.args(&__VOX_METHOD_1);
                         let args = args_.read(&__VOX_PLAN_1_0)?;
                         let handler = args_.read(&__VOX_PLAN_1_1)?;
-                        let call = args_.read(&__VOX_PLAN_1_2)?;
-                        args_.finish()?;
+                        let call = args_.last(&__VOX_PLAN_1_2)?;
                         let answer = <H as Everything>::watch_all(
                                 &__vox_handler,
                                 args,

@@ -121,8 +121,7 @@ const _: () = {
                 __vox::MethodId(0xe3b5bca871d7b8c9) => {
                     slot.host(async move {
                         let mut args = call.args(&__VOX_METHOD_0);
-                        let account = args.read(&__VOX_PLAN_0_0)?;
-                        args.finish()?;
+                        let account = args.last(&__VOX_PLAN_0_0)?;
                         let answer = <H as Bank>::balance(&__vox_handler, account).await;
                         args.answer(&__VOX_REPLY_0, answer)
                     })

@@ -70,6 +70,13 @@ impl Args {
         self.with_decoder(|decoder| plan.plan().decode(decoder))
     }
 
+    /// Reads the last argument. There must be no bytes left after it.
+    pub fn last<T>(&mut self, plan: &'static ArgPlan<T>) -> Result<T, InvalidArgs> {
+        let value = self.read(plan)?;
+        self.finish()?;
+        Ok(value)
+    }
+
     /// Reads the next argument, a `&str`: where it stands.
     pub fn read_str(&mut self) -> Result<Span, InvalidArgs> {
         self.with_decoder(|decoder| decoder.str()).map(Span::from)
