@@ -18,10 +18,10 @@ use super::after::Notice;
 use super::hosting::run_elsewhere;
 use super::shared::{Shared, State};
 use crate::descriptor::MethodDescriptor;
-use crate::ids::{ConnectionId, RequestId};
+use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::operation::{Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
 use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
-use crate::schema::SchemaHash;
+use crate::schema::{Schema, SchemaHash};
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::Failure;
 
@@ -49,6 +49,8 @@ struct Desk {
     operations: Operations<Box<Start>>,
     /// The attempts without an answer, and those whose handlers run on.
     attempts: BTreeMap<Attempt, Place>,
+    /// The schemas of responses, which take a while to find.
+    schemas: BTreeMap<MethodId, Schema>,
     /// Those that are over, oldest first, where only so many are remembered.
     over: VecDeque<OperationKey>,
 }
@@ -119,21 +121,18 @@ impl Operating {
         let method = method(shared, &request)?;
         self.runtime.get_or_init(Handle::current);
         let id = request.operation.unwrap_or_else(OperationId::new);
-        let operation = NewOperation {
-            key: OperationKey { id, principal: shared.peer.principal().clone() },
-            service: method.service,
-            method: method.id,
-            policy: method.policy,
-            digest: Digest::of(method.id, &request.payload),
-            schema: method.schema(),
-        };
+        let key = OperationKey { id, principal: shared.peer.principal().clone() };
+        let digest = Digest::of(method.id, &request.payload);
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
-        let key = operation.key.clone();
+        let place = Place { shared: Arc::clone(shared), key: key.clone() };
+        let start = Box::new(Start { shared: Arc::clone(shared), request });
         {
             let mut desk = self.lock();
-            desk.attempts.insert(attempt, Place { shared: Arc::clone(shared), key });
-            let start = Start { shared: Arc::clone(shared), request };
-            desk.operations.attempt(attempt, operation, Box::new(start));
+            let schema = desk.schemas.entry(method.id).or_insert_with(|| method.schema()).clone();
+            let MethodDescriptor { service, id, policy, .. } = *method;
+            let operation = NewOperation { key, service, method: id, policy, digest, schema };
+            desk.attempts.insert(attempt, place);
+            desk.operations.attempt(attempt, operation, start);
         }
         // Its caller may have left before there was an attempt to take leave from.
         if !shared.lock().session.awaits(attempt.connection, attempt.request) {
@@ -160,6 +159,9 @@ impl Operating {
     pub(super) fn acknowledge(self: &Arc<Self>, key: OperationKey) {
         if self.lock().operations.is_live(&key) {
             return;
+        }
+        if let Some(memory) = self.store.in_memory() {
+            return memory.acknowledge_at_once(&key);
         }
         if self.acknowledging.fetch_add(1, Ordering::Relaxed) >= MAX_ACKNOWLEDGEMENTS {
             self.acknowledging.fetch_sub(1, Ordering::Relaxed);
@@ -214,7 +216,7 @@ impl Operating {
     /// Takes in what the store said, and takes out what is to be done next: all under one lock.
     fn next(&self, told: Option<Told>) -> Next {
         let mut desk = self.lock();
-        let Desk { operations, attempts, over } = &mut *desk;
+        let Desk { operations, attempts, over, .. } = &mut *desk;
         let mut forgotten = None;
         if let Some(told) = told {
             let is_over = told.tell(operations);

@@ -78,6 +78,12 @@ pub trait OperationStore: Send + Sync + 'static {
     fn max_outcome_bytes(&self) -> usize {
         1 << 20
     }
+
+    /// The store in memory, which can be asked without futures.
+    #[doc(hidden)]
+    fn in_memory(&self) -> Option<&MemoryStore> {
+        None
+    }
 }
 
 /// Why a store could not do what it was asked.

@@ -2,6 +2,7 @@
 
 mod floors;
 mod table;
+mod tombstones;
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -62,6 +63,30 @@ impl MemoryStore {
         Self { limits: self.limits.clone(), clock: Box::new(clock), table }
     }
 
+    /// As [`admit`](OperationStore::admit), without a future.
+    pub(crate) fn admit_at_once(&self, operation: &NewOperation) -> Result<Admission, StoreError> {
+        self.table().admit(operation, (self.clock)(), &self.limits)
+    }
+
+    /// As [`seal`](OperationStore::seal), without a future.
+    pub(crate) fn seal_at_once(
+        &self,
+        key: &OperationKey,
+        fence: Fence,
+        outcome: Outcome,
+    ) -> Result<Outcome, StoreError> {
+        let (len, limit) = (outcome.bytes.len(), self.limits.max_outcome_bytes);
+        match len <= limit {
+            true => self.table().seal(key, fence, outcome),
+            false => Err(StoreError::OutcomeTooLarge { len, limit }),
+        }
+    }
+
+    /// As [`acknowledge`](OperationStore::acknowledge), without a future.
+    pub(crate) fn acknowledge_at_once(&self, key: &OperationKey) {
+        self.table().acknowledge(key, &self.limits);
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         // Nothing of a user's runs under the lock, so a panic there is a fault of this file, and the table is whole.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -87,17 +112,11 @@ impl fmt::Debug for MemoryStore {
 
 impl OperationStore for MemoryStore {
     fn admit<'a>(&'a self, operation: &'a NewOperation) -> StoreFuture<'a, Admission> {
-        Box::pin(async move { self.table().admit(operation, (self.clock)(), &self.limits) })
+        Box::pin(async move { self.admit_at_once(operation) })
     }
 
     fn seal<'a>(&'a self, key: &'a OperationKey, fence: Fence, outcome: Outcome) -> StoreFuture<'a, Outcome> {
-        Box::pin(async move {
-            let (len, limit) = (outcome.bytes.len(), self.limits.max_outcome_bytes);
-            match len <= limit {
-                true => self.table().seal(key, fence, outcome),
-                false => Err(StoreError::OutcomeTooLarge { len, limit }),
-            }
-        })
+        Box::pin(async move { self.seal_at_once(key, fence, outcome) })
     }
 
     fn release<'a>(&'a self, key: &'a OperationKey, fence: Fence) -> StoreFuture<'a, ()> {
@@ -110,13 +129,17 @@ impl OperationStore for MemoryStore {
 
     fn acknowledge<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            self.table().acknowledge(key, &self.limits);
+            self.acknowledge_at_once(key);
             Ok(())
         })
     }
 
     fn max_outcome_bytes(&self) -> usize {
         self.limits.max_outcome_bytes
+    }
+
+    fn in_memory(&self) -> Option<&MemoryStore> {
+        Some(self)
     }
 }
 

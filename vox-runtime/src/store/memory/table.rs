@@ -1,10 +1,11 @@
 //! The records, and what keeps them within bounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::SystemTime;
 
 use super::floors::Floors;
+use super::tombstones::Tombstones;
 use crate::ids::MethodId;
 use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
 use crate::store::rules::{self, Decision, Found};
@@ -14,7 +15,7 @@ use crate::store::{StoreError, StoreLimits};
 #[derive(Clone, Default)]
 pub(super) struct Table {
     live: BTreeMap<OperationKey, Record>,
-    tombstones: BTreeSet<OperationKey>,
+    tombstones: Tombstones,
     usage: BTreeMap<Principal, Usage>,
     bytes: usize,
     floors: Floors,
@@ -169,12 +170,7 @@ impl Table {
 
     fn find(&self, key: &OperationKey) -> Option<Found> {
         let live = self.live.get(key).map(Record::found);
-        live.or_else(|| self.is_acknowledged(key).then_some(Found::Acknowledged))
-    }
-
-    fn is_acknowledged(&self, key: &OperationKey) -> bool {
-        // Most that ask are newer than all that is over.
-        self.tombstones.last().is_some_and(|newest| key <= newest) && self.tombstones.contains(key)
+        live.or_else(|| self.tombstones.contains(key).then_some(Found::Acknowledged))
     }
 
     /// The record of this admission.
