@@ -1,7 +1,7 @@
 //! Operations: the intention that attempts share. What names one, what binds it to a method and its arguments, and what
 //! a store is told and answers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use crate::schema::{Schema, SchemaHash};
 
 /// Names an operation: what a caller wants done once, however many attempts that takes.
 ///
-/// 128 bits in the layout of a UUID of version 7: 48 bits of time, then 74 random ones. So ids are in the order of the time
-/// they were made, to the millisecond, and a server can tell one that is too old to know anything of.
+/// 128 bits in the layout of a UUID of version 7: 48 bits of time, 12 that count within the millisecond, then 62 random ones.
+/// So ids are in the order in which a thread made them, and across threads in that of the time to the millisecond, and a
+/// server can tell one that is too old to know anything of.
 ///
 /// ```
 /// use vox_runtime::OperationId;
@@ -37,7 +38,18 @@ impl OperationId {
     /// If the operating system has no random numbers to give.
     #[expect(clippy::new_without_default, reason = "every one is another")]
     pub fn new() -> Self {
-        Self::at(SystemTime::now())
+        thread_local! {
+            static LAST: Cell<u128> = const { Cell::new(0) };
+        }
+        // Time and count as one number, which only grows: a store finds its newest operations at the end.
+        let now = Self::first_at(SystemTime::now()).0 >> 80 << COUNT_BITS;
+        let next = LAST.with(|last| {
+            let next = now.max(last.get() + 1);
+            last.set(next);
+            next
+        });
+        let (millis, count) = (next >> COUNT_BITS, next & HIGH_BITS);
+        Self(millis << 80 | VERSION | count << 64 | VARIANT | (random_bits() & LOW_BITS))
     }
 
     /// A new id that says it was made at `time`. Times that do not fit count as the first or the last that does.
@@ -78,6 +90,7 @@ impl OperationId {
     }
 }
 
+const COUNT_BITS: u32 = 12;
 const LAST_MILLIS: u128 = (1 << 48) - 1;
 const VERSION: u128 = 7 << 76;
 const VARIANT: u128 = 0b10 << 62;
@@ -358,6 +371,18 @@ mod tests {
         assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"), "{text}");
         assert_eq!(text.parse(), Ok(id));
         assert_eq!(text.to_uppercase().parse(), Ok(id));
+    }
+
+    #[test]
+    fn a_threads_ids_only_grow_and_no_two_threads_make_the_same() {
+        let make = || (0..10_000).map(|_| OperationId::new()).collect::<Vec<_>>();
+        let threads = [(); 4].map(|()| std::thread::spawn(make));
+        let made = threads.map(|thread| thread.join().expect("no panic"));
+        assert!(made.iter().all(|ids| ids.is_sorted_by(|one, next| one < next)));
+        let latest = SystemTime::now() + Duration::from_millis(10);
+        assert!(made.iter().flatten().all(|id| id.time() <= latest), "the count does not run ahead of the time");
+        let all: std::collections::BTreeSet<_> = made.into_iter().flatten().collect();
+        assert_eq!(all.len(), 40_000);
     }
 
     #[test]
