@@ -7,6 +7,7 @@ use blake3::Hash;
 
 use super::shared::Shared;
 use crate::operation::Principal;
+use crate::proto::{ClaimRound, Secrets};
 use crate::wire::{Secret, SessionId, Ticket};
 
 /// The sessions of one server that can be resumed. As many as the server has sessions.
@@ -17,12 +18,8 @@ pub(crate) struct Registry {
 
 struct Entry {
     shared: Arc<Shared>,
-    /// Of the secret that the peer holds.
-    secret: Hash,
-    /// Of the one that it was sent and has not confirmed: it may hold either.
-    next: Option<Hash>,
-    /// Counts the links that were confirmed.
-    links: u64,
+    /// Hashes of what the peer may hold. They compare in constant time.
+    secrets: Secrets<Hash>,
 }
 
 /// A session whose peer has shown that it is its own, and is told how to go on.
@@ -31,7 +28,7 @@ pub(super) struct Claim {
     pub(super) secret: Secret,
     session: SessionId,
     /// Another link may be confirmed in between.
-    links: u64,
+    round: ClaimRound,
 }
 
 impl Registry {
@@ -41,7 +38,7 @@ impl Registry {
 
     /// Remembers a session under the ticket that its peer was given.
     pub(super) fn insert(&self, ticket: &Ticket, shared: &Arc<Shared>) {
-        let entry = Entry { shared: Arc::clone(shared), secret: ticket.secret.hash(), next: None, links: 0 };
+        let entry = Entry { shared: Arc::clone(shared), secrets: Secrets::new(ticket.secret.hash()) };
         self.lock().insert(ticket.session, entry);
     }
 
@@ -53,33 +50,22 @@ impl Registry {
     /// Claims a session. `None`, whatever is wrong with the ticket or with who shows it.
     pub(super) fn claim(&self, ticket: &Ticket, principal: &Principal) -> Option<Claim> {
         let secret = new_secret()?;
-        // Hashed in any case, and hashes compare in constant time.
+        // Hashed in any case.
         let shown = ticket.secret.hash();
         let mut entries = self.lock();
         let entry = entries.get_mut(&ticket.session)?;
-        let known = (shown == entry.secret) | entry.next.is_some_and(|next| shown == next);
-        if !known || entry.shared.peer.principal() != principal {
+        if entry.shared.peer.principal() != principal {
             return None;
         }
-        if entry.next.is_some_and(|next| shown == next) {
-            // It holds that one: the one before is spent.
-            entry.secret = shown;
-        }
-        entry.next = Some(secret.hash());
-        Some(Claim { shared: Arc::clone(&entry.shared), secret, session: ticket.session, links: entry.links })
+        let round = entry.secrets.claim(shown, secret.hash())?;
+        Some(Claim { shared: Arc::clone(&entry.shared), secret, session: ticket.session, round })
     }
 
-    /// The peer has the next secret, so all before are spent. `false`: another link was confirmed first.
+    /// The peer has the next secret, so all before are spent. `false`: another link was confirmed first, or is asked for.
     pub(super) fn confirm(&self, claim: &Claim) -> bool {
         let mut entries = self.lock();
         let Some(entry) = entries.get_mut(&claim.session) else { return false };
-        if entry.links != claim.links {
-            return false;
-        }
-        entry.links += 1;
-        entry.secret = claim.secret.hash();
-        entry.next = None;
-        true
+        entry.secrets.confirm(claim.secret.hash(), claim.round)
     }
 }
 

@@ -26,6 +26,7 @@ mod kept;
 mod operations;
 mod outbox;
 mod policy;
+mod secrets;
 mod serving;
 mod session;
 mod table;
@@ -47,6 +48,7 @@ pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, St
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]
 pub(crate) use policy::{Attempts, Verdict};
+pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};
 pub(crate) use session::{Discontinuity, Gate, HEAD_ROOM, Session, earlier};
 

@@ -65,8 +65,7 @@ impl World {
         }
         let connection = session.opened_in_handshake();
         served.accepted_in_handshake(0, &SERVICE);
-        let mut served = Served::new(served, self.clients[c].principal.clone(), &self.wall);
-        served.ticket.secret = number;
+        let mut served = Served::new(served, self.clients[c].principal.clone(), number, &self.wall);
         served.link = Some(id);
         self.processes[p].sessions.insert(number, served);
         let mut link = Link::new(c, p, number, Shake::Done);

@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::server::Ticket;
 use super::world::World;
 use crate::error::EndReason;
-use crate::proto::Batch;
+use crate::proto::{Batch, ClaimRound};
 
 /// One link, from a client to a process.
 #[derive(Debug)]
@@ -33,8 +32,8 @@ pub(super) struct Pipe {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shake {
     Resume { received: u64, secret: u64 },
-    Resumed { asked: u64, received: u64, secret: u64, links: u64 },
-    Confirm { asked: u64, secret: u64, links: u64 },
+    Resumed { asked: u64, received: u64, secret: u64, round: ClaimRound },
+    Confirm { asked: u64, secret: u64, round: ClaimRound },
     Refused,
     Done,
 }
@@ -65,29 +64,6 @@ impl Link {
     }
 }
 
-impl Ticket {
-    /// Whether this is a secret that the peer may hold. If so, what it is sent to come back with.
-    fn claim(&mut self, shown: u64, next: u64) -> bool {
-        if shown != self.secret && self.next != Some(shown) {
-            return false;
-        }
-        if self.next == Some(shown) {
-            self.secret = shown;
-        }
-        self.next = Some(next);
-        true
-    }
-
-    /// The peer has the secret that it was sent. `false`: another link was confirmed first.
-    fn confirm(&mut self, secret: u64, links: u64) -> bool {
-        if self.links != links {
-            return false;
-        }
-        *self = Self { secret, next: None, links: links + 1 };
-        true
-    }
-}
-
 impl World {
     pub(super) fn lost() -> EndReason {
         EndReason::LinkLost("cut".into())
@@ -102,6 +78,21 @@ impl World {
             pipe.way.truncate(left);
         }
         self.note("cut", &[id], &());
+    }
+
+    /// A client loses its link, and its server does not know yet: all that is on its way still arrives.
+    pub(super) fn half_open(&mut self, c: usize) {
+        let Some(id) = self.clients[c].session.as_ref().and_then(|own| own.link) else { return };
+        if self.links.get(&id).is_none_or(|link| link.cut || !matches!(link.shake, Shake::Done)) {
+            return;
+        }
+        self.note("half open", &[id], &());
+        self.write(id, true);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.cut = true;
+        }
+        self.notice(id, true);
+        self.ask_to_resume(c);
     }
 
     /// One end writes a part of what it has, or all.
@@ -151,7 +142,7 @@ impl World {
         let (p, number) = (link.process, link.session);
         match link.shake {
             Shake::Resume { received, secret } => return self.on_resume(id, received, secret),
-            Shake::Confirm { asked, secret, links } => return self.on_confirm(id, asked, secret, links),
+            Shake::Confirm { asked, secret, round } => return self.on_confirm(id, asked, secret, round),
             Shake::Resumed { .. } | Shake::Refused => return,
             Shake::Done => {}
         }
@@ -188,8 +179,8 @@ impl World {
             return;
         }
         match link.shake {
-            Shake::Resumed { asked, received, secret, links } => {
-                link.shake = Shake::Confirm { asked, secret, links };
+            Shake::Resumed { asked, received, secret, round } => {
+                link.shake = Shake::Confirm { asked, secret, round };
                 return self.on_resumed(c, received, secret);
             }
             Shake::Refused => {
@@ -277,14 +268,14 @@ impl World {
         let link = &self.links[&id];
         let (p, number) = (link.process, link.session);
         let served = self.processes[p].sessions.get_mut(&number).filter(|served| served.session.end_reason().is_none());
-        let claimed = served.and_then(|served| served.ticket.claim(secret, next).then_some(served));
+        let claimed = served.and_then(|served| Some((served.secrets.claim(secret, next)?, served)));
         let answer = match claimed {
-            Some(served) => {
-                if !served.session.is_detached() {
-                    served.session.link_lost(now, Self::lost());
+            Some((round, served)) => {
+                served.session.link_lost(now, Self::lost());
+                match served.session.continues_from(asked) {
+                    true => Shake::Resumed { asked, received: served.session.received(), secret: next, round },
+                    false => Shake::Refused,
                 }
-                let (received, links) = (served.session.received(), served.ticket.links);
-                Shake::Resumed { asked, received, secret: next, links }
             }
             None => Shake::Refused,
         };
@@ -308,18 +299,21 @@ impl World {
         self.note("is refused", &[c as u64], &());
         self.model.event("resume refused");
         let own = self.clients[c].session.as_mut().expect("a session");
+        let served = self.processes[own.process].sessions.get(&own.number);
+        let is_there = served.is_some_and(|served| served.session.end_reason().is_none());
+        assert!(!is_there, "session {} is refused to its own client", own.number);
         own.link = None;
         own.session.lost("the server does not know it");
         self.drain_client(c);
     }
 
-    fn on_confirm(&mut self, id: u64, asked: u64, secret: u64, links: u64) {
+    fn on_confirm(&mut self, id: u64, asked: u64, secret: u64, round: ClaimRound) {
         let now = self.now;
         let link = self.links.get_mut(&id).expect("a link");
         let (p, number) = (link.process, link.session);
         let served = self.processes[p].sessions.get_mut(&number);
         let served = served.filter(|s| s.session.end_reason().is_none() && s.session.is_detached());
-        let Some(served) = served.and_then(|served| served.ticket.confirm(secret, links).then_some(served)) else {
+        let Some(served) = served.and_then(|served| served.secrets.confirm(secret, round).then_some(served)) else {
             link.cut = true;
             link.shake = Shake::Done;
             link.up = Pipe::default();

@@ -9,7 +9,7 @@ use super::world::World;
 use crate::descriptor::MethodDescriptor;
 use crate::ids::{ConnectionId, RequestId};
 use crate::operation::{Digest, Fence, NewOperation, OperationId, OperationKey, Principal};
-use crate::proto::{Answer, Attempt, Batch, HandlerEnd, Operations, Request, Session, Step, StoreFailed};
+use crate::proto::{Answer, Attempt, Batch, HandlerEnd, Operations, Request, Secrets, Session, Step, StoreFailed};
 use crate::schema::Schema;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::Failure;
@@ -47,7 +47,7 @@ pub(super) struct Served {
     /// The link that it has.
     pub(super) link: Option<u64>,
     pub(super) batch: Batch,
-    pub(super) ticket: Ticket,
+    pub(super) secrets: Secrets<u64>,
     /// Taken in, not yet taken up.
     pub(super) requests: VecDeque<Request>,
     /// Operations that are known here only.
@@ -56,16 +56,6 @@ pub(super) struct Served {
     pub(super) over: VecDeque<OperationKey>,
     /// What the operations are told, once the session's outputs are drained.
     pub(super) notices: Vec<Notice>,
-}
-
-/// What its peer must show to resume a session.
-#[derive(Debug, Default)]
-pub(super) struct Ticket {
-    pub(super) secret: u64,
-    /// One that the peer was sent and may have.
-    pub(super) next: Option<u64>,
-    /// Counts the links that were confirmed.
-    pub(super) links: u64,
 }
 
 #[derive(Debug)]
@@ -86,14 +76,14 @@ pub(super) enum Where {
 const REMEMBERED: usize = 2;
 
 impl Served {
-    pub(super) fn new(session: Session, principal: Principal, wall: &super::store::Wall) -> Self {
+    pub(super) fn new(session: Session, principal: Principal, secret: u64, wall: &super::store::Wall) -> Self {
         let limits = StoreLimits { max_tombstones: 2, ..StoreLimits::default() };
         Self {
             session,
             principal,
             link: None,
             batch: Batch::default(),
-            ticket: Ticket::default(),
+            secrets: Secrets::new(secret),
             requests: VecDeque::new(),
             desk: Desk::default(),
             memory: MemoryStore::with_clock(limits, clock(wall)),
@@ -223,6 +213,9 @@ impl World {
     fn answer(&mut self, p: usize, place: Where, attempt: Attempt, answer: Answer, runs_on: bool) {
         let attempts = &mut self.desk(p, place).attempts;
         let known = if runs_on { attempts.contains_key(&attempt) } else { attempts.remove(&attempt).is_some() };
+        if let (Answer::Outcome(bytes), Where::Process) = (&answer, place) {
+            self.model.answered(attempt.session, attempt.request, bytes);
+        }
         if !known {
             return;
         }
