@@ -374,6 +374,13 @@ impl Model {
         }
     }
 
+    /// An attempt is about to be answered with an outcome that a store remembers.
+    pub(super) fn answered(&mut self, session: u64, request: RequestId, payload: &Bytes) {
+        let key = self.intentions[self.intention_of(session, request)].key().expect("an operation");
+        let sealed = self.operations.get(&key).and_then(|operation| operation.sealed.as_ref());
+        assert_eq!(sealed, Some(payload), "{key:?} is answered before it is sealed");
+    }
+
     // ---- the store ----
 
     pub(super) fn granted(&mut self, key: &OperationKey) {

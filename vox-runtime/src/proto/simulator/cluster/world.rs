@@ -54,7 +54,7 @@ impl World {
         let mut world = Self {
             prompt: rng.percent(20),
             store_failures: *rng.pick(&[0, 2, 10]),
-            commit_failures: *rng.pick(&[0, 0, 8]),
+            commit_failures: *rng.pick(&[0, 0, 10, 40]),
             cuts: *rng.pick(&[0, 100, 400, 1_500]),
             kills: *rng.pick(&[0, 30, 150]),
             rng,
@@ -130,10 +130,11 @@ impl World {
             62..70 => self.host_some(p),
             70..77 => self.handler_step(p),
             77..85 => self.store_step(p),
-            85 if self.kills > 0 && self.rng.percent(15) => self.kill_in_a_write(p),
+            85 if self.kills > 0 => self.kill_in_a_write(),
             86..92 => self.hear(p),
             92..96 => self.pass_time(),
             96 if self.rng.percent(10) => self.jump(),
+            96 => self.half_open(c),
             97 if self.rng.percent(20) => self.goodbye(p),
             98 | 99 => self.restart(p),
             _ => {}
@@ -202,7 +203,16 @@ impl World {
     }
 
     /// A process dies between a write and its sync.
-    fn kill_in_a_write(&mut self, p: usize) {
+    fn kill_in_a_write(&mut self) {
+        let writes = |p: &usize| {
+            let writer = &self.processes[*p].writer;
+            !writer.queue.is_empty() || writer.group.is_some()
+        };
+        let writing: Vec<usize> = (0..self.processes.len()).filter(writes).collect();
+        if writing.is_empty() {
+            return;
+        }
+        let p = *self.rng.pick(&writing);
         if self.processes[p].writer.group.is_none() {
             self.store_step(p);
         }
