@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rusqlite::types::ValueRef;
+
 use super::group::{Group, RECORD_BYTES, blob_of, count, id_of};
 use super::owner::OwnerId;
 use super::record::{ACKNOWLEDGED, Content, GRANTED, Record, State, check};
 use super::statements::Statements;
-use crate::operation::{Admission, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
+use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome, Principal};
 use crate::schema::SchemaHash;
 use crate::store::rules::{self, Decision, Found};
 use crate::store::{StoreError, StoreLimits};
@@ -125,12 +127,11 @@ impl Records<'_, '_> {
         self.group.charge(&key.principal, -1, -RECORD_BYTES - record.outcome_bytes, self.statements)?;
         self.group.tombstones += 1;
         while self.group.tombstones > count(self.context.limits.max_tombstones) {
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-            let (number, id, principal): (i64, [u8; 16], String) =
-                self.statements.oldest_tombstone.query_row((), row)?;
+            let oldest = self.statements.oldest_tombstone.query_row((), |row| Ok((row.get(0)?, key_of(row)?)));
+            let (number, key): (i64, OperationKey) = oldest?;
             self.statements.delete.execute((number,))?;
             self.group.tombstones -= 1;
-            self.group.raise_floor(&Principal::new(principal), id_of(id), self.statements)?;
+            self.group.raise_floor(&key.principal, key.id, self.statements)?;
         }
         Ok(())
     }
@@ -139,8 +140,10 @@ impl Records<'_, '_> {
     /// stays: its end is to be recorded.
     pub(super) fn sweep(&mut self, swept: Option<OperationKey>) -> rusqlite::Result<Option<OperationKey>> {
         let horizon = self.context.limits.horizon(self.now);
-        let from = swept.unwrap_or(OperationKey { id: OperationId::from_u128(0), principal: Principal::anonymous() });
-        let range = (blob_of(from.id), from.principal.as_str(), blob_of(horizon), count(SWEEP));
+        // Nothing is before an empty id, be it spoilt.
+        let (id, principal) =
+            swept.map_or((Vec::new(), Principal::anonymous()), |key| (blob_of(key.id).to_vec(), key.principal));
+        let range = (id, principal.as_str(), blob_of(horizon), count(SWEEP));
         let rows = self.statements.oldest.query_map(range, Old::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
         let mut last = None;
         for old in &rows {
@@ -262,15 +265,23 @@ impl Old {
         // What cannot be read goes with the rest.
         let state: i64 = row.get(3)?;
         let owner = row.get(4).ok().map(OwnerId);
-        let id: [u8; 16] = row.get(1).unwrap_or_default();
         Ok(Self {
             number: row.get(0)?,
-            key: OperationKey { id: id_of(id), principal: Principal::new(row.get::<_, String>(2)?) },
+            key: key_of(row)?,
             is_tombstone: state == ACKNOWLEDGED,
             owner: owner.filter(|_| state == GRANTED),
             outcome_bytes: row.get(5)?,
         })
     }
+}
+
+/// The key in the second and third column, as far as it can be read: the row goes in any case.
+fn key_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<OperationKey> {
+    let principal = match row.get_ref(2)? {
+        ValueRef::Text(name) | ValueRef::Blob(name) => Principal::new(String::from_utf8_lossy(name)),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Principal::anonymous(),
+    };
+    Ok(OperationKey { id: id_of(row.get(1).unwrap_or_default()), principal })
 }
 
 fn unreadable() -> StoreError {

@@ -504,6 +504,22 @@ async fn pitfall_12_a_record_that_cannot_be_read_is_never_run_again() {
 }
 
 #[tokio::test]
+async fn a_row_whose_key_cannot_be_read_harms_no_other_and_goes() {
+    let directory = Directory::new();
+    let store = directory.open().await;
+    for spoilt in ["id = x'00', principal = CAST(x'ff' AS TEXT)", "id = x'01', state = 3", "id = x'0101', owner = x''"]
+    {
+        run(&store, &operation()).await;
+        let sql = format!("UPDATE vox_operations SET {spoilt} WHERE length(id) = 16");
+        assert_eq!(store.transaction(move |tx| tx.execute(&sql, ())).await, Ok(1));
+    }
+    run(&store, &operation()).await;
+    let left =
+        store.transaction(|tx| tx.query_row("SELECT count(*) FROM vox_operations", (), |row| row.get::<_, i64>(0)));
+    assert_eq!(left.await, Ok(1));
+}
+
+#[tokio::test]
 async fn a_table_that_is_gone_fails_closed() {
     let directory = Directory::new();
     let store = directory.open().await;
