@@ -7,6 +7,7 @@
 mod support;
 
 mod attempts;
+mod document;
 mod keeping;
 mod lab;
 mod principals;
