@@ -302,7 +302,7 @@ impl<T> Returned for Outcome<T, false> {
 /// What a method of a service returns: a future that may move between threads.
 #[diagnostic::on_unimplemented(
     message = "this method does not return a future that is `Send`, so no server can run it",
-    label = "a value that is not `Send` lives across an `.await` of this method",
+    label = "`async` is missing here, or a value that is not `Send` lives across an `.await`",
     note = "end its life before the `.await`, or write `Arc` for `Rc`, or a lock of `tokio::sync` for one of `std::sync`",
     note = "to be told which value it is, return `impl Future<Output = …> + Send` and write the body as `async move {{ … }}`"
 )]

@@ -271,6 +271,7 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
             _ if is_bytes => format!("write `bytes::Bytes` or `Vec<u8>`; `&[u8]`{whole}"),
             Type::Slice(_) => "write a `Vec<T>`".to_owned(),
             Type::TraitObject(_) | Type::ImplTrait(_) => "write a concrete type that is owned".to_owned(),
+            _ if reference.mutability.is_some() => "write the type without `&mut`".to_owned(),
             _ => "write the type without `&`".to_owned(),
         };
         self.refuse(reference, "contains a reference, but the two ends share no memory", &cure);

@@ -1,0 +1,20 @@
+//! An `impl` whose method is not `async`.
+
+#[vox::service]
+pub trait Files {
+    async fn open(&self, name: String) -> u64;
+    async fn size(&self, name: String) -> u64;
+}
+
+struct Disk;
+
+impl Files for Disk {
+    fn open(&self, name: String) -> u64 {
+        name.len() as u64
+    }
+    async fn size(&self, name: String) -> u64 {
+        name.len() as u64
+    }
+}
+
+fn main() {}
