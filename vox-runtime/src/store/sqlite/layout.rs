@@ -11,9 +11,6 @@ use crate::store::StoreError;
 /// The oldest SQLite whose write-ahead log can be relied upon: older ones could lose what another connection wrote.
 const OLDEST: i32 = 3_051_003;
 
-/// How long another process may hold the database before a request fails.
-const BUSY: Duration = Duration::from_secs(5);
-
 /// How the tables look. Another number is another version's.
 const FORMAT: i64 = 1;
 
@@ -69,22 +66,22 @@ CREATE TABLE IF NOT EXISTS vox_schemas (
 ";
 
 /// Opens the database, and makes this process one of its owners.
-pub(super) fn open(path: &Path, vfs: Option<&str>) -> Result<(Connection, Owner), StoreError> {
+pub(super) fn open(path: &Path, busy: Duration, vfs: Option<&str>) -> Result<(Connection, Owner), StoreError> {
     if rusqlite::version_number() < OLDEST {
         return Err(refuse("SQLite is older than 3.51.3, whose write-ahead log can lose what was written"));
     }
-    let mut connection = connect(path, vfs).map_err(|error| refuse(error.to_string()))?;
+    let mut connection = connect(path, busy, vfs).map_err(|error| refuse(error.to_string()))?;
     let owner = prepare(&mut connection, path)?;
     Ok((connection, owner))
 }
 
-fn connect(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, busy: Duration, vfs: Option<&str>) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
         None => Connection::open_with_flags(path, flags)?,
     };
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(busy)?;
     Ok(connection)
 }
 

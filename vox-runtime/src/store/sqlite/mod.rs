@@ -21,7 +21,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,10 +68,14 @@ pub struct OpenSqlite {
     path: PathBuf,
     limits: StoreLimits,
     clock: Clock,
+    busy: Duration,
     vfs: Option<String>,
 }
 
 type Clock = Box<dyn Fn() -> SystemTime + Send>;
+
+/// How long other processes may hold the database, unless it is said.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// How many requests wait for the writing thread; those that come then wait for their turn.
 const QUEUE: usize = 1024;
@@ -80,7 +84,13 @@ impl SqliteStore {
     /// Opens the database at `path`, or makes one there. It is on this host's disk: a database on a network's disk loses
     /// what it promised.
     pub fn open(path: impl Into<PathBuf>) -> OpenSqlite {
-        OpenSqlite { path: path.into(), limits: StoreLimits::on_disk(), clock: Box::new(SystemTime::now), vfs: None }
+        OpenSqlite {
+            path: path.into(),
+            limits: StoreLimits::on_disk(),
+            clock: Box::new(SystemTime::now),
+            busy: BUSY,
+            vfs: None,
+        }
     }
 
     /// Runs `work` on the store's thread, in a transaction that it shares with others that wait, each of which can fail
@@ -198,6 +208,12 @@ impl OpenSqlite {
         self
     }
 
+    /// How long another process may hold the database before what waits for it fails. 5 s unless it is said.
+    pub fn busy_timeout(mut self, limit: Duration) -> Self {
+        self.busy = limit;
+        self
+    }
+
     /// The name of the SQLite file system to use, which was registered with SQLite: to test a disk that fails.
     pub fn vfs(mut self, name: impl Into<String>) -> Self {
         self.vfs = Some(name.into());
@@ -211,7 +227,7 @@ impl IntoFuture for OpenSqlite {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { path, limits, clock, vfs } = self;
+            let Self { path, limits, clock, busy, vfs } = self;
             let (queue, jobs) = mpsc::channel(QUEUE);
             let failure = Arc::new(OnceLock::new());
             let (opened, opening) = oneshot::channel();
@@ -219,7 +235,7 @@ impl IntoFuture for OpenSqlite {
             let of_writer = path.clone();
             let thread = std::thread::Builder::new().name("vox-store".to_owned());
             // It ends when its queue does, and nobody waits for that but `close`.
-            let spawned = thread.spawn(move || writer.run(&of_writer, vfs.as_deref(), jobs, opened));
+            let spawned = thread.spawn(move || writer.run(&of_writer, busy, vfs.as_deref(), jobs, opened));
             spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?;
             let ended = || StoreError::Unavailable("its thread has ended".to_owned());
             opening.await.map_err(|_| ended())??;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::testing::{
     Clock, Directory, at, grant, handle, idem, of, operation, outcome, run, run_and_acknowledge, totals,
@@ -140,6 +141,41 @@ async fn many_at_once_through_two_stores_are_granted_once() {
         }
         assert_eq!(granted, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_another_holds_for_long_fails_and_works_again() {
+    let directory = Directory::new();
+    let other = Arc::new(directory.open().await);
+    let store = SqliteStore::open(directory.path("a.db")).busy_timeout(Duration::from_millis(20)).await;
+    let store = store.expect("it opens");
+    let (acknowledged, operation) = (operation(), super::testing::operation());
+    run(&store, &acknowledged).await;
+    store.acknowledge(&acknowledged.key).await.expect("acknowledged");
+
+    let (holding, held) = tokio::sync::oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holder = Arc::clone(&other);
+    let holder = tokio::spawn(async move {
+        let held = holder.transaction(move |_| {
+            holding.send(()).expect("somebody waits");
+            released.recv()
+        });
+        held.await
+    });
+    held.await.expect("held");
+    for _ in 0..2 {
+        let refused = store.admit(&operation).await;
+        assert_eq!(refused, Err(StoreError::Unavailable("database is locked".to_owned())));
+    }
+    let refused = store.transaction(|_| Ok::<_, ()>(())).await;
+    assert_eq!(refused, Err(TransactionError::Store(StoreError::Unavailable("database is locked".to_owned()))));
+    release.send(()).expect("it is held");
+    holder.await.expect("no panic").expect("nothing failed");
+    // Nothing was done, and what was to be done with the next transaction still is.
+    grant(&store, &operation).await;
+    assert_eq!(other.admit(&acknowledged).await, Ok(Admission::Expired));
+    assert_eq!(store.failure(), None);
 }
 
 #[tokio::test]

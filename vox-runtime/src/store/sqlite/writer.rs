@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -61,13 +62,14 @@ impl Writer {
     pub(super) fn run(
         self,
         path: &Path,
+        busy: Duration,
         vfs: Option<&str>,
         mut jobs: mpsc::Receiver<Job>,
         opened: oneshot::Sender<Result<(), StoreError>>,
     ) {
         // Files that this process makes beside the database are found by the same path when it changes its directory.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let (connection, owner) = match layout::open(&path, vfs) {
+        let (connection, owner) = match layout::open(&path, busy, vfs) {
             Ok(open) => open,
             Err(error) => return drop(opened.send(Err(error))),
         };
