@@ -170,7 +170,8 @@ async fn refusal(bank: &BankClient) -> Result<(), Box<dyn Error>> {
 async fn power_cut() -> Result<(), Box<dyn Error>> {
     heading("A power cut");
     let server = ServerProcess::start()?;
-    let bank: BankClient = vox::connect(server.address()).await?;
+    // Otherwise it would wait for the server to come back, and so would every call, up to its deadline.
+    let bank: BankClient = vox::connect(server.address()).no_reconnect().await?;
     let mut feed = Feed::open(&bank).await?;
     let auditing = tokio::spawn(bank.audit(7).into_future());
     feed.until(|event| matches!(event, Event::AuditStarted { .. })).await?;
