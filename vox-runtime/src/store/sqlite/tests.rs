@@ -149,7 +149,7 @@ async fn a_database_that_another_holds_for_long_fails_and_works_again() {
     let other = Arc::new(directory.open().await);
     let store = SqliteStore::open(directory.path("a.db")).busy_timeout(Duration::from_millis(20)).await;
     let store = store.expect("it opens");
-    let (acknowledged, operation) = (operation(), super::testing::operation());
+    let [acknowledged, operation] = [(); 2].map(|()| operation());
     run(&store, &acknowledged).await;
     store.acknowledge(&acknowledged.key).await.expect("acknowledged");
 
