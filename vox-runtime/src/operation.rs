@@ -251,8 +251,16 @@ pub struct Digest(pub [u8; 32]);
 impl Digest {
     /// The digest of a call.
     pub fn of(method: MethodId, arguments: &[u8]) -> Self {
+        let method = method.0.to_le_bytes();
+        // Mostly they are few, and a hasher is two kilobytes.
+        let mut few = [0; 136];
+        if let Some(rest) = few[method.len()..].get_mut(..arguments.len()) {
+            rest.copy_from_slice(arguments);
+            few[..method.len()].copy_from_slice(&method);
+            return Self(*blake3::hash(&few[..method.len() + arguments.len()]).as_bytes());
+        }
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&method.0.to_le_bytes());
+        hasher.update(&method);
         hasher.update(arguments);
         Self(*hasher.finalize().as_bytes())
     }
@@ -418,5 +426,10 @@ mod tests {
         // BLAKE3 of eight zero bytes and of one, a zero and "a": the same on every machine and in every version.
         assert_eq!(Digest::of(MethodId(0), b"").0, *blake3::hash(&[0; 8]).as_bytes());
         assert_eq!(Digest::of(MethodId(1), b"a").0, *blake3::hash(b"\x01\0\0\0\0\0\0\0a").as_bytes());
+        for len in [0, 1, 127, 128, 129, 5000] {
+            let arguments = vec![7; len];
+            let together = [&9_u64.to_le_bytes()[..], &arguments].concat();
+            assert_eq!(Digest::of(MethodId(9), &arguments).0, *blake3::hash(&together).as_bytes(), "{len} bytes");
+        }
     }
 }

@@ -89,7 +89,7 @@ impl Table {
 
     #[cfg(test)]
     pub(super) fn principals(&self) -> usize {
-        self.usage.len()
+        self.usage.values().filter(|usage| usage.records > 0).count()
     }
 
     pub(super) fn admit(
@@ -201,7 +201,8 @@ impl Table {
         if let Some(usage) = self.usage.get_mut(&key.principal) {
             usage.records -= 1;
             usage.bytes -= record.bytes();
-            if usage.records == 0 {
+            // The anonymous one comes and goes with every call where nobody is asked who they are.
+            if usage.records == 0 && !key.principal.is_anonymous() {
                 self.usage.remove(&key.principal);
             }
         }
