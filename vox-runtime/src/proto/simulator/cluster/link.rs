@@ -271,6 +271,8 @@ impl World {
         let claimed = served.and_then(|served| Some((served.secrets.claim(secret, next)?, served)));
         let answer = match claimed {
             Some((round, served)) => {
+                assert!(!served.spent.contains(&secret), "session {number} is resumed with a secret that is spent");
+                served.sent.push(next);
                 served.session.link_lost(now, Self::lost());
                 match served.session.continues_from(asked) {
                     true => Shake::Resumed { asked, received: served.session.received(), secret: next, round },
@@ -321,6 +323,7 @@ impl World {
         };
         link.shake = Shake::Done;
         served.link = Some(id);
+        served.spent = served.sent.iter().copied().filter(|sent| *sent != secret).collect();
         served.session.resume(now, asked).expect("the client says what it has");
         self.model.event("resumed");
         self.note("is confirmed", &[id], &());

@@ -48,6 +48,9 @@ pub(super) struct Served {
     pub(super) link: Option<u64>,
     pub(super) batch: Batch,
     pub(super) secrets: Secrets<u64>,
+    /// Every secret that its peer was sent, and those that are spent.
+    pub(super) sent: Vec<u64>,
+    pub(super) spent: Vec<u64>,
     /// Taken in, not yet taken up.
     pub(super) requests: VecDeque<Request>,
     /// Operations that are known here only.
@@ -84,6 +87,8 @@ impl Served {
             link: None,
             batch: Batch::default(),
             secrets: Secrets::new(secret),
+            sent: vec![secret],
+            spent: Vec::new(),
             requests: VecDeque::new(),
             desk: Desk::default(),
             memory: MemoryStore::with_clock(limits, clock(wall)),
