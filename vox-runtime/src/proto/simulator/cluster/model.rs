@@ -119,8 +119,8 @@ pub(super) struct OperationModel {
     granted: bool,
     sealed: Option<Bytes>,
     panicked: bool,
-    /// The store was not told that its handler has ended: it counts as running while that process lives.
-    pub(super) stuck: bool,
+    /// The store was not told that its handler has ended: it counts as running while this process lives.
+    pub(super) stuck: Option<usize>,
 }
 
 #[derive(Debug, Default)]

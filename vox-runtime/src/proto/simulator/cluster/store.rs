@@ -244,7 +244,7 @@ impl World {
         self.note("writes a group", &[p as u64, count as u64], &());
         if self.processes[p].writer.poisoned {
             for job in jobs {
-                self.stuck(job.leaves_stuck());
+                self.stuck(p, job.leaves_stuck());
                 self.processes[p].writer.heard.push(job.fails());
             }
             return;
@@ -270,9 +270,9 @@ impl World {
         self.processes[p].writer.group = Some(group);
     }
 
-    fn stuck(&mut self, key: Option<OperationKey>) {
+    fn stuck(&mut self, p: usize, key: Option<OperationKey>) {
         if let Some(key) = key {
-            self.model.operations.entry(key).or_default().stuck = true;
+            self.model.operations.entry(key).or_default().stuck = Some(p);
         }
     }
 
@@ -307,7 +307,7 @@ impl World {
                     self.processes[p].grants.push((key, fence));
                 }
                 Fact::Sealed(key, payload) => self.model.sealed(&key, &payload),
-                Fact::Stuck(key) => self.stuck(Some(key)),
+                Fact::Stuck(key) => self.stuck(p, Some(key)),
                 Fact::Acknowledged => self.model.event("acknowledged"),
                 Fact::Failed => self.model.store_failed = true,
                 Fact::SealedInTransaction => self.model.event("sealed in a transaction"),

@@ -11,7 +11,7 @@ use super::super::Rng;
 use super::client::Client;
 use super::link::Link;
 use super::model::Model;
-use super::server::{Process, Where};
+use super::server::{Process, Served, Where};
 use super::store::{Disk, Wall};
 use crate::operation::Principal;
 
@@ -193,7 +193,7 @@ impl World {
             }
         }
         for operation in self.model.operations.values_mut() {
-            operation.stuck = false;
+            operation.stuck = operation.stuck.filter(|process| *process != p);
         }
         self.processes[p] = Process::default();
         let links: Vec<u64> = self.links.iter().filter(|(_, link)| link.process == p).map(|(id, _)| *id).collect();
@@ -358,7 +358,7 @@ impl World {
     fn lose_patience(&mut self) {
         for call in 0..self.model.calls.len() {
             let key = self.model.intentions[self.model.calls[call].intention].key();
-            if key.and_then(|key| self.model.operations.get(&key)).is_some_and(|operation| operation.stuck) {
+            if key.and_then(|key| self.model.operations.get(&key)).is_some_and(|operation| operation.stuck.is_some()) {
                 self.abandon(call);
             }
         }
@@ -380,12 +380,13 @@ impl World {
     }
 
     fn is_settled(&self) -> bool {
+        // Without a link a full outbox stays so, and until the session has ended nothing is taken up.
+        let waits = |served: &Served| served.session.outbox_is_full() && served.session.end_reason().is_none();
+        let is_quiet = |served: &Served| (served.requests.is_empty() || waits(served)) && !served.session.has_output();
         let quiet = |process: &Process| {
             let writer = &process.writer;
             let store = writer.queue.is_empty() && writer.group.is_none() && writer.heard.is_empty();
-            store
-                && process.handlers.is_empty()
-                && process.sessions.values().all(|served| served.requests.is_empty() && !served.session.has_output())
+            store && process.handlers.is_empty() && process.sessions.values().all(is_quiet)
         };
         self.unsettled().is_empty() && self.processes.iter().all(quiet)
     }
