@@ -81,16 +81,16 @@ fn is_lost(reason: &EndReason) -> bool {
     }
 }
 
-/// Whether a response is a refusal that says nothing of earlier attempts. A conflict does: had one of them been admitted,
-/// the id would belong to this call.
+/// Whether a response is a refusal: it says nothing of earlier attempts, one of which may yet be taken up. That is so of a
+/// conflict too, for the operation that an id belongs to may never start, and then the id is free again.
 fn says_it_did_not_run(payload: &[u8]) -> bool {
     let [ERR, code, ..] = payload else { return false };
     if *code == USER {
         return false;
     }
     match Failure::read(&payload[1..]) {
-        Ok(Failure::OperationConflict) | Err(_) => false,
         Ok(failure) => VoxError::<()>::from(failure).ran() == Ran::No,
+        Err(_) => false,
     }
 }
 
@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn nothing_that_a_later_attempt_is_told_makes_an_earlier_one_not_have_run() {
-        for end in [never_left(), reply(&Failure::Busy), reply(&Failure::StoreUnavailable(Ran::No))] {
+        let refusals = [Failure::Busy, Failure::OperationConflict, Failure::StoreUnavailable(Ran::No)];
+        for end in refusals.iter().map(reply).chain([never_left()]) {
             let mut attempts = Attempts::new(PERSIST);
             assert_eq!(attempts.outcome(end.clone()), end);
             let _ = attempts.ended(CallEnd::Indeterminate, false);
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn what_a_later_attempt_is_told_of_the_operation_is_the_outcome() {
         let replay = CallEnd::Reply(Bytes::from_static(&[0, 7]));
-        for end in [replay, reply(&Failure::OperationConflict), reply(&Failure::Panicked), CallEnd::DeadlineExceeded] {
+        for end in [replay, reply(&Failure::Panicked), CallEnd::DeadlineExceeded] {
             let mut attempts = Attempts::new(PERSIST);
             let _ = attempts.ended(CallEnd::Indeterminate, false);
             assert_eq!(attempts.ended(end.clone(), false), Verdict::End(end));
