@@ -44,7 +44,7 @@ impl World {
     /// A session with some server, if the handshake comes through.
     pub(super) fn connect(&mut self, c: usize) {
         let alive: Vec<usize> = (0..self.processes.len()).filter(|p| self.processes[*p].alive).collect();
-        if self.clients[c].session.is_some() || alive.is_empty() {
+        if self.clients[c].session.is_some() || alive.is_empty() || self.closing {
             return;
         }
         let p = *self.rng.pick(&alive);
@@ -105,7 +105,7 @@ impl World {
         let again = !known.is_empty() && self.rng.percent(40);
         let (intention, minted) = if again {
             let intention = *self.rng.pick(&known);
-            match self.rng.percent(15) {
+            match self.rng.percent(25) {
                 true => (self.new_intention(c, self.model.intentions[intention].id), false),
                 false => (intention, false),
             }

@@ -49,7 +49,7 @@ impl World {
         operation: Option<(Where, OperationKey, Fence)>,
     ) {
         self.check_request(&request);
-        let refuses = self.rng.percent(4);
+        let refuses = self.rng.percent(8);
         let known = operation.as_ref().map(|(place, key, _)| (key, *place == Where::Process));
         let execution = match refuses {
             true => None,

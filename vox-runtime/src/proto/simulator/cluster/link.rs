@@ -83,7 +83,8 @@ impl World {
     /// A client loses its link, and its server does not know yet: all that is on its way still arrives.
     pub(super) fn half_open(&mut self, c: usize) {
         let Some(id) = self.clients[c].session.as_ref().and_then(|own| own.link) else { return };
-        if self.links.get(&id).is_none_or(|link| link.cut || !matches!(link.shake, Shake::Done)) {
+        if self.links.get(&id).is_none_or(|link| link.cut || !matches!(link.shake, Shake::Confirm { .. } | Shake::Done))
+        {
             return;
         }
         self.note("half open", &[id], &());

@@ -171,7 +171,15 @@ impl Group {
             Job::Admit(operation) => {
                 let admission = at_once(records.admit(&operation)).map_err(|_| StoreFailed);
                 match &admission {
-                    Ok(Admission::Granted(fence)) => facts.push(Fact::Granted(operation.key.clone(), *fence)),
+                    Ok(Admission::Granted(fence)) => {
+                        let (made, now) = (operation.key.id.time(), clock(&disk.wall)());
+                        let is_old = made + StoreLimits::default().retention + Duration::from_millis(1) < now;
+                        assert!(
+                            !is_old && made <= now + StoreLimits::default().clock_slack,
+                            "an expired id is admitted"
+                        );
+                        facts.push(Fact::Granted(operation.key.clone(), *fence));
+                    }
                     Ok(_) => {}
                     // There is no room.
                     Err(StoreFailed) => facts.push(Fact::Failed),

@@ -29,6 +29,8 @@ pub(super) struct World {
     pub(super) commit_failures: u64,
     /// Things go wrong.
     pub(super) chaos: bool,
+    /// Nobody connects any more.
+    pub(super) closing: bool,
     pub(super) processes: Vec<Process>,
     pub(super) clients: Vec<Client>,
     pub(super) links: BTreeMap<u64, Link>,
@@ -38,6 +40,8 @@ pub(super) struct World {
     /// How likely cuts and kills are, in ten thousand steps.
     cuts: u64,
     kills: u64,
+    /// How likely it is that the clock is set, where it may be, in a hundred.
+    jumps: u64,
     trace: u64,
     log: bool,
 }
@@ -57,12 +61,14 @@ impl World {
             commit_failures: *rng.pick(&[0, 0, 10, 40]),
             cuts: *rng.pick(&[0, 100, 400, 1_500]),
             kills: *rng.pick(&[0, 30, 150]),
+            jumps: *rng.pick(&[0, 5, 70]),
             rng,
             now: epoch(),
             wall,
             epoch_millis,
             disk,
             chaos: true,
+            closing: false,
             processes,
             clients: Vec::new(),
             links: BTreeMap::new(),
@@ -132,9 +138,9 @@ impl World {
             77..85 => self.store_step(p),
             85 if self.kills > 0 => self.kill_in_a_write(),
             86..92 => self.hear(p),
-            92..96 => self.pass_time(),
-            96 if self.rng.percent(10) => self.jump(),
-            96 => self.half_open(c),
+            92..95 => self.pass_time(),
+            95 => self.half_open(c),
+            96 if self.rng.percent(self.jumps) => self.jump(),
             97 if self.rng.percent(20) => self.goodbye(p),
             98 | 99 => self.restart(p),
             _ => {}
@@ -288,12 +294,11 @@ impl World {
     /// Somebody sets the clock.
     fn jump(&mut self) {
         self.model.event("clock jumps");
-        let wall = self.wall_millis();
-        let to = match self.rng.below(4) {
-            0 => wall + DAY + 1,
-            1 => wall + DAY / 2,
-            2 => wall - DAY / 4,
-            _ => wall - 2 * DAY,
+        let to = match self.rng.below(6) {
+            0 | 1 => self.epoch_millis + DAY + DAY / 24,
+            2 => self.epoch_millis + DAY / 2,
+            3 => self.epoch_millis - DAY / 4,
+            _ => self.epoch_millis + 1_000,
         };
         self.note("jump", &[to], &());
         self.wall.store(to, Ordering::Relaxed);
@@ -393,6 +398,7 @@ impl World {
 
     /// All sessions end. Nothing is left of anything.
     fn tear_down(&mut self) {
+        self.closing = true;
         for c in 0..self.clients.len() {
             self.kill_client(c);
         }
