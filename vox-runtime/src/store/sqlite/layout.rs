@@ -1,6 +1,6 @@
 //! The database: its settings, its tables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -66,13 +66,15 @@ CREATE TABLE IF NOT EXISTS vox_schemas (
 ";
 
 /// Opens the database, and makes this process one of its owners.
-pub(super) fn open(path: &Path, busy: Duration, vfs: Option<&str>) -> Result<(Connection, Owner), StoreError> {
+pub(super) fn open(path: &Path, busy: Duration, vfs: Option<&str>) -> Result<(Connection, Owner, PathBuf), StoreError> {
     if rusqlite::version_number() < OLDEST {
         return Err(refuse("SQLite is older than 3.51.3, whose write-ahead log can lose what was written"));
     }
     let mut connection = connect(path, busy, vfs).map_err(|error| refuse(error.to_string()))?;
-    let owner = prepare(&mut connection, path)?;
-    Ok((connection, owner))
+    // SQLite follows links to the database, so its owners meet beside the file itself, by whatever name each opened it.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let owner = prepare(&mut connection, &path)?;
+    Ok((connection, owner, path))
 }
 
 fn connect(path: &Path, busy: Duration, vfs: Option<&str>) -> rusqlite::Result<Connection> {

@@ -263,7 +263,7 @@ struct Old {
 impl Old {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         // What cannot be read goes with the rest.
-        let state: i64 = row.get(3)?;
+        let state = row.get(3).unwrap_or(-1);
         let owner = row.get(4).ok().map(OwnerId);
         Ok(Self {
             number: row.get(0)?,

@@ -569,3 +569,38 @@ async fn a_table_that_is_gone_fails_closed() {
     store.transaction(|tx| tx.execute_batch("ALTER TABLE gone RENAME TO vox_operations")).await.unwrap_or_default();
     store.close().await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn two_stores_share_a_database_by_whatever_name() {
+    let directory = Directory::new();
+    let real = directory.open().await;
+    std::fs::create_dir(directory.path("release")).expect("made");
+    let link = directory.path("release/bank.db");
+    std::os::unix::fs::symlink(directory.path("a.db"), &link).expect("linked");
+    let linked = SqliteStore::open(&link).await.expect("it opens");
+    let operation = operation();
+    grant(&real, &operation).await;
+    assert_eq!(linked.admit(&idem(&operation)).await, Ok(Admission::Running), "its owner lives");
+}
+
+#[tokio::test]
+async fn an_outcome_is_not_sealed_in_a_transaction_that_an_error_has_undone() {
+    let directory = Directory::new();
+    let store = directory.open().await;
+    accounts(&store).await;
+    let operation = operation();
+    let fence = grant(&store, &operation).await;
+    let handle = handle(&operation, fence);
+    let undone = store.transaction(move |tx| {
+        take(tx, 30).expect("taken");
+        tx.execute("INSERT OR ROLLBACK INTO account VALUES (1, 5)", ()).expect_err("there is one");
+        SqliteStore::seal_in(tx, &handle, &Ok::<u64, String>(30)).expect_err("nothing of the transaction is left");
+        Ok::<_, String>(())
+    });
+    undone.await.expect_err("it was undone");
+    store.close().await;
+    let store = directory.open().await;
+    assert_eq!(cents(&store).await, 100);
+    assert_eq!(store.admit(&operation).await, Ok(Admission::Indeterminate), "without its effect there is no outcome");
+}

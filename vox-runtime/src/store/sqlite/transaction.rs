@@ -49,6 +49,10 @@ impl<'a> Transaction<'a> {
         E: facet::Facet<'static>,
     {
         let sealed = match operation.outcome(result, self.max_outcome_bytes) {
+            // An error in it undid all of it, the effect too: sealed now, the outcome would stand alone.
+            _ if self.connection.is_autocommit() => {
+                Err(StoreError::Unavailable("the transaction has been undone".to_owned()))
+            }
             Ok(outcome) => match self.records.seal_once(operation.key(), operation.fence(), &outcome) {
                 Ok(sealed) => sealed,
                 Err(error) => Err(StoreError::Unavailable(error.to_string())),

@@ -69,7 +69,7 @@ impl Writer {
     ) {
         // Files that this process makes beside the database are found by the same path when it changes its directory.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let (connection, owner) = match layout::open(&path, busy, vfs) {
+        let (connection, owner, path) = match layout::open(&path, busy, vfs) {
             Ok(open) => open,
             Err(error) => return drop(opened.send(Err(error))),
         };
@@ -225,6 +225,10 @@ impl<'c> Thread<'c> {
 
     fn poison(&self, failure: String) -> StoreError {
         tracing::error!(database = %self.context.database.display(), failure, "the store has stopped");
+        // What it may still hold others wait for. What was not committed is nobody's word.
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
         // The first failure is the one that counts.
         drop(self.writer.failure.set(failure.clone()));
         StoreError::Unavailable(failure)
