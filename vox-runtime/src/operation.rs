@@ -44,7 +44,8 @@ impl OperationId {
         // Time and count as one number, which only grows: a store finds its newest operations at the end.
         let now = Self::first_at(SystemTime::now()).0 >> 80 << COUNT_BITS;
         let next = LAST.with(|last| {
-            let next = now.max(last.get() + 1);
+            // A clock that was far ahead, and is set right, is not followed: its ids would be of a time to come.
+            let next = if last.get() > now + CLOCK_SET { now } else { now.max(last.get() + 1) };
             last.set(next);
             next
         });
@@ -93,6 +94,8 @@ impl OperationId {
 const COUNT_BITS: u32 = 12;
 const LAST_MILLIS: u128 = (1 << 48) - 1;
 const VERSION: u128 = 7 << 76;
+/// How far ids may run ahead of the clock: a second, in their unit.
+const CLOCK_SET: u128 = 1000 << COUNT_BITS;
 const VARIANT: u128 = 0b10 << 62;
 /// The random bits beside the variant.
 const LOW_BITS: u128 = (1 << 62) - 1;
