@@ -159,6 +159,10 @@ impl Door {
         let Some((registry, claim)) = claim else { return reject(link, session_lost()).await };
         let shared = Arc::clone(&claim.shared);
         let received = shared.change(|state| {
+            // Another may have been confirmed since the claim was looked at: that one is not to be lost for this.
+            if !registry.stands(&claim) {
+                return None;
+            }
             // A link that there still is leads nowhere: its other end has given it up.
             state.session.link_lost(now(), EndReason::LinkLost("the peer has made another".into()));
             state.session.continues_from(resume.received).then(|| state.session.received())
@@ -177,10 +181,8 @@ impl Door {
             }
         }
         let gone = || ConnectError::Handshake("the session has another link, or has ended".to_owned());
-        if !registry.confirm(&claim) {
-            return Err(gone());
-        }
-        shared.attach(link, resume.received).map_err(|_| gone())?;
+        // Under the session's lock, so that no later claim is answered in between.
+        shared.attach(link, resume.received, || registry.confirm(&claim)).map_err(|_| gone())?;
         Ok(Visitor::Resumed)
     }
 }

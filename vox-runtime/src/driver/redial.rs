@@ -86,7 +86,7 @@ impl Redial {
         if say(&mut link, &Greeting::Confirm).await.is_err() {
             return Attempt::Failed;
         }
-        match shared.attach(link, resumed.received) {
+        match shared.attach(link, resumed.received, || true) {
             Ok(()) => Attempt::Resumed,
             Err(_) => Attempt::Over,
         }

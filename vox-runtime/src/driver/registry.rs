@@ -61,6 +61,11 @@ impl Registry {
         Some(Claim { shared: Arc::clone(&entry.shared), secret, session: ticket.session, round })
     }
 
+    /// Whether the link of this claim may still become the session's.
+    pub(super) fn stands(&self, claim: &Claim) -> bool {
+        self.lock().get(&claim.session).is_some_and(|entry| entry.secrets.stands(claim.round))
+    }
+
     /// The peer has the next secret, so all before are spent. `false`: another link was confirmed first, or is asked for.
     pub(super) fn confirm(&self, claim: &Claim) -> bool {
         let mut entries = self.lock();

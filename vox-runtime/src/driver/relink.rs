@@ -44,9 +44,17 @@ impl State {
 }
 
 impl Shared {
-    /// Gives a session that waits for one a new link, whose other end has received this much.
-    pub(super) fn attach(&self, link: Link, peer_received: u64) -> Result<(), Discontinuity> {
+    /// Gives a session that waits for one a new link, whose other end has received this much, if that is still `wanted`.
+    pub(super) fn attach(
+        &self,
+        link: Link,
+        peer_received: u64,
+        wanted: impl FnOnce() -> bool,
+    ) -> Result<(), Discontinuity> {
         self.change(|state| {
+            if !state.waits_for_link() || !wanted() {
+                return Err(Discontinuity);
+            }
             state.session.resume(now(), peer_received)?;
             state.link.number += 1;
             state.link.next = Some(link);

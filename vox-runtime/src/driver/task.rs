@@ -129,7 +129,12 @@ impl Driver {
                 Read::Nothing => return false,
                 Read::Lost(reason) => {
                     self.deaf = true;
-                    self.shared.change(|state| state.session.link_lost(now(), reason));
+                    let link = self.link;
+                    self.shared.change(|state| {
+                        if state.link.number == link {
+                            state.session.link_lost(now(), reason);
+                        }
+                    });
                     return false;
                 }
             }

@@ -48,10 +48,15 @@ impl<S: PartialEq> Secrets<S> {
         Some(self.round)
     }
 
+    /// Whether a link that was asked for in this round may still be the peer's next: none was confirmed since, or given up.
+    pub(crate) fn stands(&self, round: Round) -> bool {
+        self.round == round
+    }
+
     /// The peer has the secret that it was sent with the answer of this round. `false`: it has given that link up, or another
     /// was confirmed.
     pub(crate) fn confirm(&mut self, secret: S, round: Round) -> bool {
-        if self.round != round {
+        if !self.stands(round) {
             return false;
         }
         *self = Self { held: secret, sent: VecDeque::new(), round: Round(round.0 + 1) };
@@ -90,7 +95,9 @@ mod tests {
     fn of_two_links_one_is_confirmed_and_none_that_was_given_up() {
         let mut secrets = Secrets::new(1);
         let (first, second) = (secrets.claim(1, 2).expect("known"), secrets.claim(1, 3).expect("known"));
+        assert!(secrets.stands(first));
         assert!(secrets.confirm(3, second));
+        assert!(!secrets.stands(first));
         assert!(!secrets.confirm(2, first));
 
         let given_up = secrets.claim(3, 4).expect("known");

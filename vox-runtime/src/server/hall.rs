@@ -94,7 +94,12 @@ impl Hall {
                 longest.and_then(|key| table.open.get(&key).cloned())
             };
             if let Some(longest) = longest {
-                longest.change(|state| state.session.lost("too many sessions wait for a link"));
+                longest.change(|state| {
+                    // It may have found one meanwhile.
+                    if state.waits_for_link() {
+                        state.session.lost("too many sessions wait for a link");
+                    }
+                });
             }
             let over = detached(false).await;
             self.lock().detached.retain(|detached| *detached != key);
