@@ -107,7 +107,13 @@ pub(crate) enum Output {
 pub(crate) struct Effects {
     pub(crate) outbox: Outbox,
     pub(crate) outputs: VecDeque<Output>,
+    /// Where in the stream the answers end that this end made by itself and the peer has not acknowledged.
+    kept_answers: VecDeque<u64>,
 }
+
+/// Answers of this end's own that a peer may leave unacknowledged. An honest one acknowledges every 16 KiB, which the shortest
+/// answers, of six bytes, fill 2,731 times; as much again may be on its way.
+const MAX_KEPT_ANSWERS: usize = 8 << 10;
 
 impl Effects {
     fn emit(&mut self, output: Output) {
@@ -116,5 +122,24 @@ impl Effects {
 
     fn send(&mut self, frame: &crate::wire::Frame) {
         self.outbox.put(|out| frame.put(out));
+    }
+
+    /// What was put last answers the peer without anybody's doing.
+    fn note_answer(&mut self) {
+        self.forget_answers();
+        self.kept_answers.push_back(self.outbox.end());
+    }
+
+    /// Whether the peer reads such answers, asks for more, and acknowledges none.
+    fn keeps_too_many_answers(&mut self) -> bool {
+        self.forget_answers();
+        self.kept_answers.len() >= MAX_KEPT_ANSWERS
+    }
+
+    fn forget_answers(&mut self) {
+        let acknowledged = self.outbox.acknowledged();
+        while self.kept_answers.front().is_some_and(|end| *end <= acknowledged) {
+            self.kept_answers.pop_front();
+        }
     }
 }

@@ -61,6 +61,11 @@ impl Outbox {
         self.kept.as_ref().map_or(0, Kept::len)
     }
 
+    /// The stream offset after everything that the peer has acknowledged; after what was written, where nothing is kept.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.kept.as_ref().map_or(self.written, Kept::start)
+    }
+
     /// The peer has received everything before this offset; what was not taken it cannot have.
     pub(crate) fn trim(&mut self, received: u64) {
         if let Some(kept) = &mut self.kept {

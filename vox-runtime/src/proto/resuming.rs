@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::testing::{Bench, OURS, THEIRS, VOLATILE, call, two_of_each};
-use super::{CallEnd, Gate, NewCall, Output, Sent, Token};
-use crate::error::EndReason;
+use super::{CallEnd, Gate, HandlerEnd, NewCall, Output, Sent, Token};
+use crate::error::{EndReason, Rule};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -209,4 +209,42 @@ fn frames_of_a_link_that_was_given_up_count_for_nothing() {
     bench.accept(call(ConnectionId(1), 1, &[]));
     assert_eq!(bench.session.received(), before);
     assert!(!bench.outputs.iter().any(|output| matches!(output, Output::Dispatch(_))));
+}
+
+/// A peer that asks this end for answers, again and again, and reads them.
+fn flood(acknowledges: bool) -> (usize, Option<Rule>) {
+    let mut bench = Bench::resumable(two_of_each());
+    let mut most = 0;
+    for request in 0..20_000 {
+        let frames = match request % 4 {
+            0 => Frame::Ping { nonce: request },
+            1 => Frame::Open {
+                connection: ConnectionId(2 * request + 1),
+                open: crate::wire::Open { service: "none".into(), metadata: Metadata::new() },
+            },
+            2 => call(THEIRS, 2 * request + 1, &[]),
+            _ => Frame::Cancel { connection: THEIRS, request: RequestId(2 * request - 1) },
+        };
+        if let Err(violation) = bench.receive(&frames) {
+            return (most, Some(violation.rule));
+        }
+        if request % 4 == 3 {
+            bench.change(|session| session.handler_ended(THEIRS, RequestId(2 * request - 1), HandlerEnd::Aborted));
+        }
+        bench.write();
+        most = most.max(bench.session.outbox().kept());
+        if acknowledges && most >= 16 << 10 {
+            let received = bench.taken();
+            bench.accept(Frame::Ack { received });
+        }
+    }
+    (most, None)
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_cannot_have_answers_kept_without_end() {
+    let (most, rule) = flood(false);
+    assert_eq!(rule, Some(Rule::Flood));
+    assert!(most < 256 << 10, "{most} bytes");
+    assert_eq!(flood(true).1, None);
 }

@@ -248,6 +248,7 @@ impl Serving {
         let mut payload = Vec::new();
         failure.put(&mut payload);
         self.reply(request, &mut payload, fx);
+        fx.note_answer();
     }
 
     fn reply(&mut self, request: RequestId, payload: &mut Vec<u8>, fx: &mut Effects) {

@@ -1,9 +1,13 @@
 //! The session: which connections there are, whose turn a frame is, and what time it is.
 
 mod addressing;
+mod answering;
 mod clock;
 mod observing;
 mod resuming;
+
+#[cfg(test)]
+pub(super) use answering::MAX_UNREAD_ANSWERS;
 
 use std::time::Instant;
 
@@ -24,8 +28,6 @@ use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::wire::{Failure, Frame, Open};
 
-/// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
-pub(super) const MAX_UNREAD_ANSWERS: usize = 1024;
 /// What a frame's head may take at most beside its payload, metadata and channels.
 pub(crate) const HEAD_ROOM: usize = 64;
 
@@ -177,6 +179,7 @@ impl Session {
         self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
         self.fx.send(&Frame::Accept { connection: id });
         self.unread_answers.push_back(self.fx.outbox.end());
+        self.fx.note_answer();
     }
 
     /// Refuses an offered connection.
@@ -187,6 +190,7 @@ impl Session {
         }
         self.fx.send(&Frame::Refuse { connection, refusal });
         self.unread_answers.push_back(self.fx.outbox.end());
+        self.fx.note_answer();
     }
 
     /// Closes a connection of this end: its last holder is gone.
@@ -345,6 +349,7 @@ impl Session {
     }
 
     fn on_call(&mut self, now: Instant, head: crate::wire::CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
+        self.acknowledges()?;
         let (connection, request, method) = (head.connection, head.request, head.method);
         let limits = (self.limits.max_calls, self.limits.max_channels);
         let Some(serving) = self.serving.get_mut(connection.0) else {
@@ -375,7 +380,8 @@ impl Session {
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a cancel", self.role.peer());
         };
-        serving.on_cancel(request, &mut self.fx)
+        serving.on_cancel(request, &mut self.fx)?;
+        self.acknowledges()
     }
 
     fn on_acknowledge(&mut self, connection: ConnectionId, operation: OperationId) -> Result<(), ProtocolViolation> {
@@ -383,24 +389,6 @@ impl Session {
             return self.stray(connection, "an acknowledgement", self.role.peer());
         }
         self.fx.emit(Output::Acknowledged { operation });
-        Ok(())
-    }
-
-    fn on_ping(&mut self, nonce: u64) -> Result<(), ProtocolViolation> {
-        self.answer_allowed()?;
-        self.fx.send(&Frame::Pong { nonce });
-        self.unread_answers.push_back(self.fx.outbox.end());
-        Ok(())
-    }
-
-    fn answer_allowed(&mut self) -> Result<(), ProtocolViolation> {
-        while self.unread_answers.front().is_some_and(|end| *end <= self.fx.outbox.written()) {
-            self.unread_answers.pop_front();
-        }
-        if self.unread_answers.len() >= MAX_UNREAD_ANSWERS {
-            let why = format!("{MAX_UNREAD_ANSWERS} answers to pings and opens wait unread");
-            return Err(ProtocolViolation::new(Rule::Flood, why));
-        }
         Ok(())
     }
 
