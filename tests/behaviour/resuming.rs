@@ -1,11 +1,14 @@
 //! Sessions that lose their link and get another: calls and channels go on as if nothing had been.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use vox::{Backoff, Client, Limits, Server};
+use vox::transport::{Connector, Link};
+use vox::{Backoff, Client, Limits, NotSent, Server, Session, VoxError};
 
 use crate::lab::{Bench, LabClient, LabDispatcher, Probe};
 use crate::support::cable::{Cable, WHOLE};
+use crate::support::raw::{self, Raw};
 use crate::support::settle;
 
 async fn cable() -> (Cable, Probe, LabClient) {
@@ -139,8 +142,8 @@ async fn a_client_that_is_told_to_connect_once_does_so() {
     let call = tokio::spawn(lab.hang().into_future());
     settle().await;
     cable.cut();
-    assert_eq!(call.await.expect("no panic"), Err(vox::VoxError::Indeterminate));
-    assert!(matches!(lab.echo(1).await, Err(vox::VoxError::NotSent(vox::NotSent::Closed(_)))));
+    assert_eq!(call.await.expect("no panic"), Err(VoxError::Indeterminate));
+    assert!(matches!(lab.echo(1).await, Err(VoxError::NotSent(NotSent::Closed(_)))));
     assert_eq!(cable.links(), 1);
 }
 
@@ -155,7 +158,7 @@ async fn a_client_without_resume_goes_on_in_the_next_session() {
         let call = tokio::spawn(lab.hang().into_future());
         settle().await;
         cable.cut();
-        assert_eq!(call.await.expect("no panic"), Err(vox::VoxError::Indeterminate));
+        assert_eq!(call.await.expect("no panic"), Err(VoxError::Indeterminate));
         assert_eq!((lab.echo(round).await, second.echo(round).await), (Ok(round), Ok(round)));
         settle().await;
         assert_eq!((cable.links() as u64, cable.server().sessions()), (round + 2, 1), "both share one");
@@ -167,9 +170,85 @@ async fn a_session_that_its_user_closed_is_followed_by_none() {
     let (cable, _, lab) = cable().await;
     let session = lab.caller().session();
     session.close("enough");
-    assert!(matches!(lab.echo(1).await, Err(vox::VoxError::NotSent(vox::NotSent::Closed(_)))));
+    assert!(matches!(lab.echo(1).await, Err(VoxError::NotSent(NotSent::Closed(_)))));
     assert!(session.open::<LabClient>().await.is_err());
     assert_eq!(cable.links(), 1);
+}
+
+/// The handle is of the first session, and the peer is by now in another one that somebody else has made.
+#[tokio::test(start_paused = true)]
+async fn a_close_ends_the_session_that_followed_as_well() {
+    let server = Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server");
+    let cable = Cable::to(server);
+    let lab: LabClient = vox::connect(cable.connector()).no_resume().await.expect("a session");
+    let (first, second) = (lab.caller().session(), lab.caller().session().open::<LabClient>().await.expect("open"));
+    cable.cut();
+    settle().await;
+    assert_eq!((second.echo(1).await, cable.links()), (Ok(1), 2), "the next session");
+    let call = tokio::spawn(second.hang().into_future());
+    settle().await;
+    first.close("enough");
+    assert_eq!(call.await.expect("no panic"), Err(VoxError::Indeterminate));
+    settle().await;
+    assert_eq!(cable.server().sessions(), 0);
+    for client in [&lab, &second] {
+        assert!(matches!(client.echo(2).await, Err(VoxError::NotSent(NotSent::Closed(_)))));
+    }
+    assert!(first.open::<LabClient>().await.is_err());
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    assert_eq!((cable.links(), cable.attempts()), (2, 2), "nobody asks for a link any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_next_session_is_told_when_it_is_closed() {
+    let server = Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server");
+    let cable = Cable::to(server);
+    let lab: LabClient = vox::connect(cable.connector()).no_resume().await.expect("a session");
+    let session = lab.caller().session();
+    let _server = cable.unplug();
+    settle().await;
+    let long = Duration::from_secs(3600);
+    let calls: Vec<_> = (0..3).map(|n| tokio::spawn(lab.echo(n).timeout(long).into_future())).collect();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(calls.iter().all(|call| !call.is_finished()));
+    let (before, attempts) = (tokio::time::Instant::now(), cable.attempts());
+    session.close("enough");
+    for call in calls {
+        assert!(matches!(call.await.expect("no panic"), Err(VoxError::NotSent(NotSent::Closed(_)))));
+    }
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    assert_eq!(cable.attempts(), attempts);
+}
+
+/// The link is made, and its handshake answered, in the very step in which the user has had enough.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_comes_up_while_it_is_closed_is_closed_too() {
+    let far = Arc::new(Mutex::new(Vec::new()));
+    let session: Arc<Mutex<Option<Session>>> = Arc::default();
+    let (ends, closing) = (Arc::clone(&far), Arc::clone(&session));
+    let connector = Connector::new("raw", move || {
+        if let Some(session) = &*closing.lock().expect("no panic") {
+            session.close("enough");
+        }
+        let ends = Arc::clone(&ends);
+        async move {
+            let (ours, theirs) = tokio::io::duplex(4096);
+            let mut peer = Raw::new(theirs);
+            peer.send(&raw::welcome(raw::LIMITS)).await;
+            ends.lock().expect("no panic").push(peer);
+            Ok(Link::new(ours, "raw"))
+        }
+    });
+    let held = Session::connect(connector).await.expect("a session");
+    *session.lock().expect("no panic") = Some(held.clone());
+    drop(far.lock().expect("no panic").pop());
+    settle().await;
+    let opening = tokio::time::timeout(Duration::from_secs(10), held.open::<LabClient>());
+    assert!(opening.await.expect("it is told").is_err());
+    let mut peer = far.lock().expect("no panic").pop().expect("the second link");
+    assert_eq!(peer.read_kind(raw::HELLO).await.kind, raw::HELLO);
+    assert_eq!(peer.read().await.map(|frame| frame.kind), Some(raw::GOODBYE));
 }
 
 /// A client that goes away while it has no link leaves nothing running.

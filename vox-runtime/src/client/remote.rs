@@ -1,13 +1,13 @@
 //! A peer that can be reached again: the session with it, and the next one when that is lost.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Mutex as TurnMutex;
+use tokio_util::sync::CancellationToken;
 
 use super::connect::ConnectError;
-use crate::driver::{Asking, Backoff, Router, Shared, initiate, now};
+use crate::driver::{Asking, Backoff, Established, Router, Shared, initiate, now};
 use crate::error::{EndReason, RefusalCode};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -20,11 +20,13 @@ const BUDGET: u32 = 2048;
 /// A peer, whichever session there is with it.
 pub(crate) struct Remote {
     way: Way,
+    /// The session there is, or was last.
+    session: Mutex<Arc<Shared>>,
     /// Whoever needs a session while there is none makes it, and the others wait for that.
-    current: TurnMutex<Current>,
+    making: TurnMutex<Making>,
     budget: Mutex<u32>,
     /// Its user has closed it: there will be no other session.
-    closed: AtomicBool,
+    closed: CancellationToken,
 }
 
 /// How a session is made.
@@ -37,9 +39,9 @@ pub(super) struct Way {
     pub(super) backoff: Backoff,
 }
 
-struct Current {
-    shared: Arc<Shared>,
-    /// Attempts in a row that failed, and since when.
+/// Attempts in a row that failed, and since when.
+#[derive(Default)]
+struct Making {
     failures: u32,
     since: Option<Instant>,
 }
@@ -60,17 +62,28 @@ impl Way {
 impl Remote {
     /// The peer that there is this session with.
     pub(super) fn new(way: Way, shared: Arc<Shared>) -> Arc<Self> {
-        let current = TurnMutex::new(Current { shared, failures: 0, since: None });
-        Arc::new(Self { way, current, budget: Mutex::new(BUDGET), closed: AtomicBool::new(false) })
+        Arc::new(Self {
+            way,
+            session: Mutex::new(shared),
+            making: TurnMutex::default(),
+            budget: Mutex::new(BUDGET),
+            closed: CancellationToken::new(),
+        })
     }
 
-    /// No session follows the one there is.
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+    /// Ends the session there is, whoever uses it and since when. None follows it, and whoever waits for one is told.
+    pub(super) fn close(&self, reason: &str) {
+        self.closed.cancel();
+        self.current().change(|state| state.session.goodbye(reason));
+    }
+
+    /// The session there is, or was last.
+    fn current(&self) -> Arc<Shared> {
+        Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a session that ended like this may be followed by another.
-    pub(super) fn may_follow(&self, reason: &EndReason) -> bool {
+    fn may_follow(&self, reason: &EndReason) -> bool {
         match reason {
             EndReason::PeerViolation(_) | EndReason::AccusedByPeer(_) => false,
             EndReason::ClosedHere
@@ -78,41 +91,61 @@ impl Remote {
             | EndReason::LinkLost(_)
             | EndReason::Lost(_)
             | EndReason::KeepaliveTimeout
-            | EndReason::WriteStalled => !self.closed.load(Ordering::Relaxed),
+            | EndReason::WriteStalled => !self.closed.is_cancelled(),
         }
     }
 
     /// The session there is, or the next one. Waits until there is one; `Err` says why there will be none, or not for long.
     pub(super) async fn session(&self) -> Result<Arc<Shared>, String> {
-        let mut current = self.current.lock().await;
+        tokio::select! {
+            biased;
+            next = self.next() => next,
+            () = self.closed.cancelled() => Err(EndReason::ClosedHere.to_string()),
+        }
+    }
+
+    async fn next(&self) -> Result<Arc<Shared>, String> {
+        let mut making = self.making.lock().await;
         loop {
-            let ended = current.shared.lock().session.end_reason().cloned();
+            let current = self.current();
+            let ended = current.lock().session.end_reason().cloned();
             match ended {
-                None => return Ok(Arc::clone(&current.shared)),
+                None => return Ok(current),
                 Some(reason) if !self.may_follow(&reason) => return Err(reason.to_string()),
                 Some(_) => {}
             }
-            self.way.backoff.wait(current.failures).await;
-            let Err(error) = self.connect(&mut current).await else { continue };
-            let since = *current.since.get_or_insert_with(now);
-            current.failures = current.failures.saturating_add(1);
+            self.way.backoff.wait(making.failures).await;
+            let error = match self.connect().await {
+                Ok(()) => {
+                    *making = Making::default();
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let since = *making.since.get_or_insert_with(now);
+            making.failures = making.failures.saturating_add(1);
             let for_good = !passes(&error);
             if for_good || now().saturating_duration_since(since) > self.way.limits.resume_window {
-                (current.failures, current.since) = (0, None);
+                *making = Making::default();
                 return Err(error.to_string());
             }
             tracing::debug!(%error, "no new session yet");
         }
     }
 
-    async fn connect(&self, current: &mut Current) -> Result<(), ConnectError> {
+    async fn connect(&self) -> Result<(), ConnectError> {
         let connecting = async {
             let link = self.way.reach.link().await?;
             initiate(link, self.way.asking(None)).await
         };
         let timeout = self.way.limits.handshake_timeout;
-        let established = tokio::time::timeout(timeout, connecting).await.map_err(|_| ConnectError::Timeout)??;
-        *current = Current { shared: established.shared, failures: 0, since: None };
+        let Established { shared, .. } =
+            tokio::time::timeout(timeout, connecting).await.map_err(|_| ConnectError::Timeout)??;
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&shared);
+        // Whoever closed it before that has found only the last one.
+        if self.closed.is_cancelled() {
+            shared.change(|state| state.session.goodbye("closed meanwhile"));
+        }
         Ok(())
     }
 

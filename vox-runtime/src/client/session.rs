@@ -76,10 +76,11 @@ impl Session {
         self.caller.closed().await
     }
 
-    /// Ends the session and everything in it, on both sides. None follows it.
+    /// Ends the session and everything in it, on both sides. None follows it: where it was lost and another took its place,
+    /// that one ends as well, and so does every wait for the next.
     pub fn close(&self, reason: &str) {
         if let Some(remote) = self.station().remote() {
-            remote.close();
+            remote.close(reason);
         }
         self.station().line().shared().change(|state| state.session.goodbye(reason));
     }

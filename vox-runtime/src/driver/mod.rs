@@ -28,7 +28,7 @@ mod writer;
 
 pub use backoff::Backoff;
 pub(crate) use buffers::{give_buffer, take_buffer};
-pub(crate) use connect::{Asking, Door, Visitor, accept, initiate};
+pub(crate) use connect::{Asking, Door, Established, Visitor, accept, initiate};
 pub(crate) use endpoint::Endpoint;
 pub use hosting::Hosted;
 pub(crate) use observe::observe;
