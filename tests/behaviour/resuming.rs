@@ -134,6 +134,72 @@ async fn links_are_asked_for_less_and_less_often() {
     assert_eq!(cable.attempts(), attempts);
 }
 
+/// The peer answers the handshake, and that is all: a link made again is no link that works.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_cuts_after_the_resume_is_asked_less_and_less_often() {
+    let (cable, _, lab) = cable_with(Limits::default()).await;
+    let before = cable.carried().0;
+    cable.cut();
+    settle().await;
+    let handshake = cable.carried().0 - before;
+    cable.lengths(vec![(handshake, usize::MAX); 5000]);
+    let (before, began) = (cable.attempts(), tokio::time::Instant::now());
+    cable.cut();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let attempts = cable.attempts() - before;
+    assert!((100..400).contains(&attempts), "{attempts} attempts in {:?}", began.elapsed());
+    assert_eq!(cable.server().sessions(), 1, "each resumed it");
+    cable.lengths(Vec::new());
+    assert_eq!(lab.echo(1).await, Ok(1));
+    for n in 0..10 {
+        let before = tokio::time::Instant::now();
+        cable.cut();
+        assert_eq!(
+            (lab.echo(n).await, before.elapsed()),
+            (Ok(n), Duration::ZERO),
+            "a link that worked is replaced at once"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_cuts_after_the_handshake_is_asked_less_and_less_often() {
+    let server = Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server");
+    let cable = Cable::to(server);
+    let backoff = Backoff { most: Duration::from_secs(1), ..Backoff::default() };
+    let connecting = vox::connect(cable.connector()).no_resume().reconnect(backoff);
+    let lab: LabClient = connecting.await.expect("a session");
+    let handshake = cable.carried().1;
+    cable.lengths(vec![(usize::MAX, handshake); 5000]);
+    cable.cut();
+    settle().await;
+    let call = tokio::spawn(lab.echo(1).timeout(Duration::from_secs(1000)).into_future());
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let attempts = cable.attempts();
+    assert!((100..400).contains(&attempts), "{attempts} attempts in 100 seconds");
+    cable.lengths(Vec::new());
+    assert_eq!(call.await.expect("no panic"), Ok(1));
+    for n in 0..10 {
+        let before = tokio::time::Instant::now();
+        cable.cut();
+        settle().await;
+        assert_eq!(lab.echo(n).await, Ok(n), "a session that worked is replaced at once");
+        assert!(before.elapsed() < Duration::from_millis(5), "{:?}", before.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_stood_for_long_is_replaced_at_once_though_nobody_needed_it() {
+    let (cable, _, lab) = cable().await;
+    for round in 0..20 {
+        cable.cut();
+        settle().await;
+        assert_eq!(cable.links(), round + 2);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    drop(lab);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_told_to_connect_once_does_so() {
     let server = Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server");

@@ -7,7 +7,7 @@ use tokio::sync::Mutex as TurnMutex;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::ConnectError;
-use crate::driver::{Asking, Backoff, Established, Router, Shared, initiate, now};
+use crate::driver::{Asking, Backoff, Established, Router, Shared, Trials, initiate, now};
 use crate::error::{EndReason, RefusalCode};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -39,10 +39,10 @@ pub(super) struct Way {
     pub(super) backoff: Backoff,
 }
 
-/// Attempts in a row that failed, and since when.
+/// Attempts in a row that came to nothing, and since when.
 #[derive(Default)]
 struct Making {
-    failures: u32,
+    trials: Trials,
     since: Option<Instant>,
 }
 
@@ -106,24 +106,31 @@ impl Remote {
 
     async fn next(&self) -> Result<Arc<Shared>, String> {
         let mut making = self.making.lock().await;
+        let backoff = &self.way.backoff;
         loop {
             let current = self.current();
-            let ended = current.lock().session.end_reason().cloned();
+            let (ended, carried) = {
+                let state = current.lock();
+                (state.session.end_reason().cloned(), state.session.carried())
+            };
             match ended {
                 None => return Ok(current),
                 Some(reason) if !self.may_follow(&reason) => return Err(reason.to_string()),
                 Some(_) => {}
             }
-            self.way.backoff.wait(making.failures).await;
+            if making.trials.lost(backoff, carried) {
+                making.since = None;
+            }
+            making.trials.turn(backoff).await;
             let error = match self.connect().await {
                 Ok(()) => {
-                    *making = Making::default();
+                    making.trials.made(0);
                     continue;
                 }
                 Err(error) => error,
             };
+            making.trials.failed(backoff);
             let since = *making.since.get_or_insert_with(now);
-            making.failures = making.failures.saturating_add(1);
             let for_good = !passes(&error);
             if for_good || now().saturating_duration_since(since) > self.way.limits.resume_window {
                 *making = Making::default();

@@ -1,9 +1,12 @@
 //! How long to wait before trying again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use super::writer::now;
 
 /// Waits between attempts to reach a peer: they grow by a factor up to a bound, and each is a random part of that ("full
-/// jitter"), so that many clients do not come back at once. The first attempt is made at once.
+/// jitter"), so that many clients do not come back at once. The first attempt is made at once. A link that is lost before it has
+/// carried anything counts as a failure, unless it stood for `most`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(clippy::exhaustive_structs, reason = "users write it with ..Default::default()")]
 pub struct Backoff {
@@ -31,14 +34,6 @@ impl Backoff {
         Duration::try_from_secs_f64(grown).unwrap_or(self.most).min(self.most)
     }
 
-    /// Waits before the next attempt. Not at all before the first: a timer of no length takes a millisecond.
-    pub(crate) async fn wait(&self, failures: u32) {
-        let delay = self.delay(failures);
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
-    }
-
     /// A random part of the bound.
     pub(crate) fn delay(&self, failures: u32) -> Duration {
         let bound = self.bound(failures);
@@ -48,6 +43,51 @@ impl Backoff {
         // Where the system has no random numbers, a plain wait is better than none.
         let random = getrandom::u32().unwrap_or(u32::MAX);
         bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+/// The attempts in a row that came to nothing: to no link, or to one that was lost before it had carried anything. So a peer
+/// that takes links only to cut them is asked no more often than one that takes none.
+#[derive(Debug, Default)]
+pub(crate) struct Trials {
+    failures: u32,
+    /// Before this no further one is made.
+    not_before: Option<Instant>,
+    /// What the last one came to: since when it is there, and what had been carried before it.
+    standing: Option<(Instant, u64)>,
+}
+
+impl Trials {
+    /// Waits until the next attempt may be made. It counts as failed until it is known to be otherwise.
+    pub(crate) async fn turn(&mut self, backoff: &Backoff) {
+        // Not at all before the first: a timer of no length takes a millisecond.
+        if let Some(at) = self.not_before.filter(|at| *at > now()) {
+            tokio::time::sleep_until(at.into()).await;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.failed(backoff);
+    }
+
+    /// The attempt has failed only now: the wait for the next begins.
+    pub(crate) fn failed(&mut self, backoff: &Backoff) {
+        self.not_before = now().checked_add(backoff.delay(self.failures));
+    }
+
+    /// The attempt came to a link, or a session. Until now so much was carried.
+    pub(crate) fn made(&mut self, carried: u64) {
+        self.standing = Some((now(), carried));
+    }
+
+    /// What the last attempt came to is lost; so much was carried until now. `true`: it was good for something, so that what
+    /// follows starts anew.
+    pub(crate) fn lost(&mut self, backoff: &Backoff, carried: u64) -> bool {
+        let Some((since, before)) = self.standing.take() else { return false };
+        // A link that nobody needed is no failure either, if it would have been made anew as rarely as any.
+        let useful = carried > before || now().saturating_duration_since(since) >= backoff.most;
+        if useful {
+            *self = Self::default();
+        }
+        useful
     }
 }
 
@@ -74,5 +114,27 @@ mod tests {
             let backoff = Backoff { factor, ..Backoff::default() };
             assert!(backoff.delay(7) <= backoff.most);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_came_to_something_starts_the_waits_anew() {
+        let backoff = Backoff::default();
+        let mut trials = Trials::default();
+        let began = now();
+        trials.turn(&backoff).await;
+        assert_eq!(now(), began, "the first is made at once");
+        for failures in 1..5 {
+            trials.made(7);
+            assert!(!trials.lost(&backoff, 7), "nothing was carried");
+            assert_eq!(trials.failures, failures);
+            trials.turn(&backoff).await;
+        }
+        trials.made(7);
+        assert!(trials.lost(&backoff, 8));
+        assert_eq!((trials.failures, trials.not_before), (0, None));
+        trials.turn(&backoff).await;
+        trials.made(8);
+        tokio::time::advance(backoff.most).await;
+        assert!(trials.lost(&backoff, 8), "it stood for long");
     }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn initiate(mut link: Link, asking: Asking) -> Result<Establish
     let mut session = Session::new(Role::Initiator, limits.clone(), welcome.limits, now());
     let redial = redial.zip(welcome.ticket).map(|((reach, backoff), ticket)| {
         session.resumes(limits.resume_window);
-        Redial { reach, backoff, metadata, ticket: ticket.into() }
+        Redial { reach, backoff, trials: Default::default(), metadata, ticket: ticket.into() }
     });
     let connection = asks.then(|| session.opened_in_handshake());
     let peer = Peer::new(link.address().to_owned(), Metadata::new());

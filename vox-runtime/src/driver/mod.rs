@@ -27,6 +27,7 @@ mod task;
 mod writer;
 
 pub use backoff::Backoff;
+pub(crate) use backoff::Trials;
 pub(crate) use buffers::{give_buffer, take_buffer};
 pub(crate) use connect::{Asking, Door, Established, Visitor, accept, initiate};
 pub(crate) use endpoint::Endpoint;

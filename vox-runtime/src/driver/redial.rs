@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::backoff::Backoff;
+use tokio::sync::Mutex as TurnMutex;
+
+use super::backoff::{Backoff, Trials};
 use super::connect::{hear, say};
 use super::observe::observe;
 use super::shared::Shared;
@@ -15,6 +17,8 @@ use crate::wire::{Greeting, Resume, Resumed, Ticket, VERSION};
 pub(crate) struct Redial {
     pub(super) reach: Arc<dyn Reach>,
     pub(super) backoff: Backoff,
+    /// Held by whoever makes links.
+    pub(super) trials: TurnMutex<Trials>,
     pub(super) metadata: Metadata,
     pub(super) ticket: Mutex<Ticket>,
 }
@@ -33,11 +37,16 @@ pub(super) async fn redial(shared: Arc<Shared>) {
     let Some(redial) = &shared.redial else { return };
     let over = observe(&shared, |state| (!state.waits_for_link()).then_some(()));
     let trying = async {
-        for failures in 0.. {
-            redial.backoff.wait(failures).await;
+        let mut trials = redial.trials.lock().await;
+        // Without a link nothing is carried: the number stays what it is.
+        let carried = shared.lock().session.carried();
+        trials.lost(&redial.backoff, carried);
+        loop {
+            trials.turn(&redial.backoff).await;
             match tokio::time::timeout(shared.limits.handshake_timeout, redial.attempt(&shared)).await {
-                Ok(Attempt::Resumed | Attempt::Over) => return,
-                Ok(Attempt::Failed) | Err(_) => {}
+                Ok(Attempt::Resumed) => return trials.made(carried),
+                Ok(Attempt::Over) => return,
+                Ok(Attempt::Failed) | Err(_) => trials.failed(&redial.backoff),
             }
         }
     };

@@ -54,6 +54,8 @@ pub(crate) struct Session {
     /// No later than the earliest deadline; may be of a call that has ended.
     deadline: Option<Instant>,
     last_heard: Instant,
+    /// How many frames arrived that were more than the upkeep of a link.
+    carried: u64,
     probed: Option<Instant>,
     resuming: Option<Resuming>,
     ended: Option<EndReason>,
@@ -92,6 +94,7 @@ impl Session {
             unread_answers: std::collections::VecDeque::new(),
             deadline: None,
             last_heard: now,
+            carried: 0,
             probed: None,
             resuming: None,
             ended: None,
@@ -288,7 +291,10 @@ impl Session {
         self.last_heard = now;
         self.probed = None;
         self.count_received(body.len());
-        let result = Frame::parse(body, &self.limits).and_then(|frame| self.on_frame(now, frame));
+        let result = Frame::parse(body, &self.limits).and_then(|frame| {
+            self.carried += u64::from(frame.is_work());
+            self.on_frame(now, frame)
+        });
         if let Err(violation) = &result {
             self.on_violation(violation);
         }

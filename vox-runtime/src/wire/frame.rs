@@ -382,6 +382,11 @@ impl Frame {
         reader.end()?;
         Ok(frame)
     }
+
+    /// Whether it does something for a call or a channel, and is more than the upkeep of links, sessions and connections.
+    pub(crate) fn is_work(&self) -> bool {
+        matches!(self, Self::Call { .. } | Self::Reply { .. } | Self::Items { .. } | Self::Credit { .. })
+    }
 }
 
 impl CallHead {

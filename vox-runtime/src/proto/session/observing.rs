@@ -33,6 +33,12 @@ impl Session {
         self.limits.replay_bytes.max(MIN_REPLAY)
     }
 
+    /// How much the session's links have carried from the peer: calls, replies, items and credit. A peer that only opens and closes
+    /// links, sessions or connections carries nothing.
+    pub(crate) fn carried(&self) -> u64 {
+        self.carried
+    }
+
     /// Whether calls or channels are under way.
     pub(crate) fn is_live(&self) -> bool {
         self.calling.iter().any(|(_, c)| c.is_live()) || self.serving.iter().any(|(_, s)| s.is_live())
