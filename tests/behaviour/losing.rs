@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use vox::{Backoff, Limits, NotSent, Ran, Server, VoxError};
+use vox::{Backoff, Client, Limits, NotSent, Ran, Server, VoxError};
 
 use crate::support::cable::Cable;
 use crate::support::{Count, settle};
@@ -261,6 +261,36 @@ async fn a_call_waits_for_the_next_session_to_its_deadline_and_no_longer() {
     tokio::time::sleep(Duration::from_secs(200)).await;
     let error = bench.client.volatile(1).timeout(Duration::from_secs(5)).await.expect_err("nobody is there");
     assert_eq!(error, VoxError::NotSent(NotSent::DeadlineExceeded));
+}
+
+/// As many as wait, on several connections, and however long each would wait for itself.
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_for_a_peer_that_stays_away_are_told_together() {
+    let bench = Bench::new().await;
+    let second: PoliciesClient = bench.client.caller().session().open().await.expect("a connection");
+    let _server = bench.cable.unplug();
+    // The session is lost, and nobody has asked for the next yet.
+    let window = Limits::default().resume_window;
+    tokio::time::sleep(window + Duration::from_secs(1)).await;
+    let began = tokio::time::Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let client = if n % 2 == 0 { bench.client.clone() } else { second.clone() };
+        calls.spawn(async move {
+            tokio::time::sleep(Duration::from_secs(n)).await;
+            let result = client.volatile(n).timeout(100 * window).await;
+            (result, began.elapsed())
+        });
+    }
+    while let Some(told) = calls.join_next().await {
+        let (result, waited) = told.expect("no panic");
+        assert!(matches!(result, Err(VoxError::NotSent(NotSent::Closed(_)))), "{result:?}");
+        assert!((window..window + Duration::from_secs(1)).contains(&waited), "told after {waited:?}");
+    }
+    // Who comes later waits as long as they did.
+    let began = tokio::time::Instant::now();
+    assert!(bench.client.volatile(1).timeout(100 * window).await.is_err());
+    assert!((window..window + Duration::from_secs(1)).contains(&began.elapsed()));
 }
 
 /// One link cut, with nothing set by hand: an earlier design ran a plain call twice.

@@ -1,6 +1,6 @@
 //! A peer that can be reached again: the session with it, and the next one when that is lost.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Mutex as TurnMutex;
@@ -23,7 +23,8 @@ pub(crate) struct Remote {
     /// The session there is, or was last.
     session: Mutex<Arc<Shared>>,
     /// Whoever needs a session while there is none makes it, and the others wait for that.
-    making: TurnMutex<Making>,
+    making: TurnMutex<Trials>,
+    round: Mutex<Round>,
     budget: Mutex<u32>,
     /// Its user has closed it: there will be no other session.
     closed: CancellationToken,
@@ -39,11 +40,22 @@ pub(super) struct Way {
     pub(super) backoff: Backoff,
 }
 
-/// Attempts in a row that came to nothing, and since when.
+/// Those who wait for the next session. They wait together, and are told together when it has taken too long.
 #[derive(Default)]
-struct Making {
-    trials: Trials,
+struct Round {
+    waiting: usize,
+    /// Since when somebody has waited without a break.
     since: Option<Instant>,
+    /// How often the wait was given up, and why it was last.
+    given_up: u64,
+    why: String,
+}
+
+/// Somebody's wait for a session.
+pub(super) struct Wait<'a> {
+    remote: &'a Remote,
+    /// How often the wait was given up before.
+    given_up: u64,
 }
 
 impl Way {
@@ -66,6 +78,7 @@ impl Remote {
             way,
             session: Mutex::new(shared),
             making: TurnMutex::default(),
+            round: Mutex::default(),
             budget: Mutex::new(BUDGET),
             closed: CancellationToken::new(),
         })
@@ -95,49 +108,27 @@ impl Remote {
         }
     }
 
-    /// The session there is, or the next one. Waits until there is one; `Err` says why there will be none, or not for long.
-    pub(super) async fn session(&self) -> Result<Arc<Shared>, String> {
-        tokio::select! {
-            biased;
-            next = self.next() => next,
-            () = self.closed.cancelled() => Err(EndReason::ClosedHere.to_string()),
-        }
+    fn round(&self) -> MutexGuard<'_, Round> {
+        self.round.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn next(&self) -> Result<Arc<Shared>, String> {
-        let mut making = self.making.lock().await;
-        let backoff = &self.way.backoff;
-        loop {
-            let current = self.current();
-            let (ended, carried) = {
-                let state = current.lock();
-                (state.session.end_reason().cloned(), state.session.carried())
-            };
-            match ended {
-                None => return Ok(current),
-                Some(reason) if !self.may_follow(&reason) => return Err(reason.to_string()),
-                Some(_) => {}
-            }
-            if making.trials.lost(backoff, carried) {
-                making.since = None;
-            }
-            making.trials.turn(backoff).await;
-            let error = match self.connect().await {
-                Ok(()) => {
-                    making.trials.made(0);
-                    continue;
-                }
-                Err(error) => error,
-            };
-            making.trials.failed(backoff);
-            let since = *making.since.get_or_insert_with(now);
-            let for_good = !passes(&error);
-            if for_good || now().saturating_duration_since(since) > self.way.limits.resume_window {
-                *making = Making::default();
-                return Err(error.to_string());
-            }
-            tracing::debug!(%error, "no new session yet");
+    /// Begins to wait for a session.
+    pub(super) fn wait(&self) -> Wait<'_> {
+        let mut round = self.round();
+        if round.waiting == 0 {
+            round.since = Some(now());
         }
+        round.waiting += 1;
+        Wait { remote: self, given_up: round.given_up }
+    }
+
+    /// Tells all who wait that there will be no session, or not for long.
+    fn give_up(&self, why: &str) {
+        let mut round = self.round();
+        round.given_up += 1;
+        round.why = why.to_owned();
+        // For those who come while others are still being told.
+        round.since = Some(now());
     }
 
     async fn connect(&self) -> Result<(), ConnectError> {
@@ -168,6 +159,79 @@ impl Remote {
     pub(super) fn refund(&self) {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         *budget = (*budget + 1).min(BUDGET);
+    }
+}
+
+impl Wait<'_> {
+    /// The session there is, or the next one. Waits until there is one; `Err` says why there will be none, or not for long.
+    pub(super) async fn session(&self) -> Result<Arc<Shared>, String> {
+        tokio::select! {
+            biased;
+            next = self.next() => next,
+            () = self.remote.closed.cancelled() => Err(EndReason::ClosedHere.to_string()),
+        }
+    }
+
+    async fn next(&self) -> Result<Arc<Shared>, String> {
+        let Self { remote, .. } = *self;
+        let mut trials = remote.making.lock().await;
+        let (backoff, mut why) = (&remote.way.backoff, "the peer was not reached in time".to_owned());
+        loop {
+            let current = remote.current();
+            let (ended, carried) = {
+                let state = current.lock();
+                (state.session.end_reason().cloned(), state.session.carried())
+            };
+            match ended {
+                None => return Ok(current),
+                Some(reason) if !remote.may_follow(&reason) => return Err(reason.to_string()),
+                Some(_) => {}
+            }
+            self.is_given_up()?;
+            if trials.lost(backoff, carried) {
+                remote.round().since = Some(now());
+            }
+            if !self.in_time(trials.turn(backoff)).await {
+                remote.give_up(&why);
+                continue;
+            }
+            match remote.connect().await {
+                Ok(()) => trials.made(0),
+                Err(error) => {
+                    tracing::debug!(%error, "no new session yet");
+                    trials.failed(backoff);
+                    why = error.to_string();
+                    if !passes(&error) {
+                        remote.give_up(&why);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the wait was given up since it began, by whoever was making the session then.
+    fn is_given_up(&self) -> Result<(), String> {
+        let round = self.remote.round();
+        if round.given_up == self.given_up { Ok(()) } else { Err(round.why.clone()) }
+    }
+
+    /// Waits for the next turn, unless it comes too late.
+    async fn in_time(&self, turn: impl Future<Output = ()>) -> bool {
+        let since = self.remote.round().since;
+        match since.and_then(|since| since.checked_add(self.remote.way.limits.resume_window)) {
+            // A turn that has come is taken in any case: there is one attempt at least.
+            Some(until) => tokio::time::timeout_at(until.into(), turn).await.is_ok(),
+            None => {
+                turn.await;
+                true
+            }
+        }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.remote.round().waiting -= 1;
     }
 }
 

@@ -68,13 +68,14 @@ impl Station {
 
     async fn relocate(&self, dead: &Arc<CallerHandle>) -> Result<Arc<CallerHandle>, String> {
         let Some(remote) = &self.remote else { return Err("its session has ended".to_owned()) };
+        let wait = remote.wait();
         let _moving = self.moving.lock().await;
         let line = self.line();
         if !Arc::ptr_eq(&line, dead) {
             return Ok(line);
         }
         loop {
-            let shared = remote.session().await?;
+            let shared = wait.session().await?;
             // Until there is a connection, so that the session does not end for lack of one.
             let held = CallerHandle::holding(Arc::clone(&shared));
             let handle = match &self.service {
