@@ -82,9 +82,13 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    async fn with(limits: Limits) -> Self {
         let handlers =
             Handlers { started: Count::default(), stopped: Count::default(), gate: Arc::new(Semaphore::new(0)) };
-        let limits = Limits { resume_window: WINDOW, ..Limits::default() };
+        let limits = Limits { resume_window: WINDOW, ..limits };
         let server = Server::builder().service(PoliciesDispatcher::new(handlers.clone())).limits(limits);
         let cable = Cable::to(server.start().expect("a server"));
         let backoff = Backoff { most: Duration::from_millis(200), ..Backoff::default() };
@@ -235,6 +239,41 @@ async fn a_call_is_made_five_times_at_most() {
     }
     assert_eq!(outcome(call).await, Err(VoxError::Indeterminate));
     assert_eq!(bench.handlers.started.get(), 5);
+}
+
+/// So many calls are made again, and no more while none succeeds: a peer that is well earns it that more may be.
+#[tokio::test(start_paused = true)]
+async fn calls_that_succeed_make_room_for_others_to_be_made_again() {
+    let bench = Bench::with(Limits { max_calls: 4096, ..Limits::default() }).await;
+    let lose = async |count: usize| {
+        let calls: Vec<_> = (0..count)
+            .map(|_| tokio::spawn(bench.client.idem(7).timeout(Duration::from_secs(3600)).into_future()))
+            .collect();
+        settle().await;
+        bench.lose_session(|| {}).await;
+        calls
+    };
+    let ended = |calls: &[JoinHandle<_>]| calls.iter().filter(|call| call.is_finished()).count();
+    let calls = lose(2148).await;
+    assert_eq!((ended(&calls), bench.handlers.started.get()), (100, 2148 + 2048));
+    bench.lose_session(|| {}).await;
+    assert_eq!(ended(&calls), 2148, "none of them is made a third time");
+    for call in calls {
+        assert_eq!(outcome(call).await, Err(VoxError::Indeterminate));
+    }
+    assert_eq!(ended(&lose(1).await), 1, "nothing comes back by itself");
+    bench.handlers.gate.add_permits(25);
+    for _ in 0..25 {
+        assert_eq!(bench.client.volatile(7).await, Ok(7));
+    }
+    let calls = lose(5).await;
+    assert_eq!(ended(&calls), 3, "25 successes are good for two");
+    bench.release();
+    let mut results = Vec::new();
+    for call in calls {
+        results.push(outcome(call).await);
+    }
+    assert_eq!(results.iter().filter(|result| **result == Ok(7)).count(), 2, "{results:?}");
 }
 
 #[tokio::test(start_paused = true)]

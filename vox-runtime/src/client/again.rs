@@ -16,6 +16,7 @@ use crate::descriptor::RetryPolicy;
 use crate::driver::now;
 use crate::error::{NotSent, VoxError};
 use crate::proto::{Attempts, CallEnd, Verdict};
+use crate::wire;
 
 type Moving = Pin<Box<dyn Future<Output = Result<Arc<CallerHandle>, NoPlace>> + Send>>;
 
@@ -59,13 +60,16 @@ impl<T, E> CallFuture<T, E> {
         let or = match self.again.attempts.ended(end, self.again.channels) {
             Verdict::Again { or } => or,
             Verdict::End(end) => {
-                if self.again.or.is_some() && matches!(end, CallEnd::Reply(_)) {
-                    remote.refund();
+                if let CallEnd::Reply(payload) = &end {
+                    match self.again.or {
+                        Some(CallEnd::Indeterminate) => remote.budget.refund(),
+                        _ => remote.budget.refill(|| wire::is_outcome(payload)),
+                    }
                 }
                 return Ok(end);
             }
         };
-        if or == CallEnd::Indeterminate && !remote.spend() {
+        if or == CallEnd::Indeterminate && !remote.budget.spend() {
             return Ok(or);
         }
         self.again.or = Some(or);

@@ -1,6 +1,7 @@
 //! Calling: clients, the builders of calls and connections, sessions.
 
 mod again;
+mod budget;
 mod call;
 mod caller;
 mod connect;

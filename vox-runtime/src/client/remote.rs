@@ -6,16 +6,13 @@ use std::time::Instant;
 use tokio::sync::Mutex as TurnMutex;
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Budget;
 use super::connect::ConnectError;
 use crate::driver::{Asking, Backoff, Established, Router, Shared, Trials, initiate, now};
 use crate::error::{EndReason, RefusalCode};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::transport::Reach;
-
-/// How many calls whose sessions were lost may be made again, beyond those that were and succeeded: so a call that makes its
-/// server fail does not come back for ever. All calls that a session can have in flight, by default.
-const BUDGET: u32 = 2048;
 
 /// A peer, whichever session there is with it.
 pub(crate) struct Remote {
@@ -25,7 +22,7 @@ pub(crate) struct Remote {
     /// Whoever needs a session while there is none makes it, and the others wait for that.
     making: TurnMutex<Trials>,
     round: Mutex<Round>,
-    budget: Mutex<u32>,
+    pub(super) budget: Budget,
     /// Its user has closed it: there will be no other session.
     closed: CancellationToken,
 }
@@ -79,7 +76,7 @@ impl Remote {
             session: Mutex::new(shared),
             making: TurnMutex::default(),
             round: Mutex::default(),
-            budget: Mutex::new(BUDGET),
+            budget: Budget::default(),
             closed: CancellationToken::new(),
         })
     }
@@ -145,20 +142,6 @@ impl Remote {
             shared.change(|state| state.session.goodbye("closed meanwhile"));
         }
         Ok(())
-    }
-
-    /// Takes leave to make a call again that may have run. `false`: too many were.
-    pub(super) fn spend(&self) -> bool {
-        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = budget.checked_sub(1);
-        *budget = left.unwrap_or(0);
-        left.is_some()
-    }
-
-    /// A call that was made again has been answered.
-    pub(super) fn refund(&self) {
-        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        *budget = (*budget + 1).min(BUDGET);
     }
 }
 
