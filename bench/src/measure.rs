@@ -12,6 +12,12 @@ pub(crate) struct Sample {
     pub(crate) cpu: f64,
 }
 
+/// The value below which that part of a hundred lies; 0 of none. Sorts them.
+pub(crate) fn percentile(times: &mut [u32], percent: usize) -> u32 {
+    times.sort_unstable();
+    times.get((times.len().max(1) - 1) * percent / 100).copied().unwrap_or(0)
+}
+
 /// A measurement under way.
 pub(crate) struct Stopwatch {
     clocks: Vec<libc::clockid_t>,
@@ -87,6 +93,13 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentile_is_a_value_that_was_measured() {
+        let mut times: Vec<u32> = (0..=100).rev().collect();
+        assert_eq!((percentile(&mut times, 50), percentile(&mut times, 99)), (50, 99));
+        assert_eq!((percentile(&mut [], 50), percentile(&mut [3], 99)), (0, 3));
+    }
 
     #[test]
     fn a_summary_is_the_median_and_the_quartiles() {

@@ -1,4 +1,4 @@
-//! The contenders, least first.
+//! The contenders of this package, least first, and what those of others may share.
 
 mod raw;
 mod rawmux;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use crate::contender::{Contender, Fault, Link};
 
 /// Everything that is compared. The first is what the others are measured in.
-pub(crate) fn all() -> Vec<Box<dyn Contender>> {
+pub fn all() -> Vec<Box<dyn Contender>> {
     vec![
         Box::new(raw::Raw),
         Box::new(rawmux::RawMux),
@@ -20,10 +20,10 @@ pub(crate) fn all() -> Vec<Box<dyn Contender>> {
 }
 
 /// As much as a memory link of vox holds each way.
-const MEMORY: usize = 64 << 10;
+pub const MEMORY: usize = 64 << 10;
 
 /// A stream whose halves are as cheap as its kind allows.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// The two halves.
     fn halves(self) -> (impl AsyncRead + Send + Unpin + 'static, impl AsyncWrite + Send + Unpin + 'static);
 }
@@ -47,7 +47,7 @@ impl Stream for tokio::io::DuplexStream {
 }
 
 /// Where nothing listens yet.
-pub(crate) fn free_address(link: Link) -> Result<String, Fault> {
+pub fn free_address(link: Link) -> Result<String, Fault> {
     match link {
         Link::Tcp => Ok("tcp://127.0.0.1:0".to_owned()),
         Link::Unix => {
@@ -61,7 +61,7 @@ pub(crate) fn free_address(link: Link) -> Result<String, Fault> {
 }
 
 /// Hands every stream that comes in to `tcp` or `unix`. Gives the address.
-async fn listen(
+pub async fn listen(
     link: Link,
     tcp: impl Fn(TcpStream) + Send + 'static,
     unix: impl Fn(UnixStream) + Send + 'static,
@@ -88,7 +88,8 @@ async fn listen(
     Ok(address)
 }
 
-async fn connect_tcp(address: &str) -> Result<TcpStream, Fault> {
+/// A stream to there, without delays.
+pub async fn connect_tcp(address: &str) -> Result<TcpStream, Fault> {
     let stream = TcpStream::connect(address.strip_prefix("tcp://").unwrap_or(address)).await?;
     stream.set_nodelay(true)?;
     Ok(stream)

@@ -5,14 +5,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::{MEMORY, Stream, connect_tcp, listen};
-use crate::contender::{Client, Contender, Fault, Link, Pending, Work, expect};
+use crate::calls::{Clock, Hundred, Record};
+use crate::contender::{Client, Contender, Fault, Item, Pending, Setting, Times, Work, expect};
 
 /// The contender.
 pub(crate) struct Raw;
 
 /// What a connection is for is its first byte.
 const ECHO: u8 = 0;
-const STREAM: u8 = 1;
+const NUMBERS: u8 = 1;
+const STRUCTS: u8 = 2;
 /// A stream is written in pieces of this size.
 const PIECE: usize = 64 << 10;
 
@@ -21,24 +23,28 @@ impl Contender for Raw {
         "raw"
     }
 
-    fn serve(&self, link: Link) -> Pending<'static, String> {
-        Box::pin(listen(link, |tcp| drop(tokio::spawn(serve(tcp))), |unix| drop(tokio::spawn(serve(unix)))))
+    fn takes_part(&self, setting: Setting) -> bool {
+        !matches!(setting.work, Work::Hold { .. })
     }
 
-    fn connect(&self, address: String, work: Work) -> Pending<'static, Box<dyn Client>> {
+    fn serve(&self, setting: Setting) -> Pending<'static, String> {
+        Box::pin(listen(setting.link, |tcp| drop(tokio::spawn(serve(tcp))), |unix| drop(tokio::spawn(serve(unix)))))
+    }
+
+    fn connect(&self, address: String, setting: Setting) -> Pending<'static, Box<dyn Client>> {
         Box::pin(async move {
             match address.strip_prefix("unix://") {
-                Some(path) => client(UnixStream::connect(path).await?, work).await,
-                None => client(connect_tcp(&address).await?, work).await,
+                Some(path) => client(UnixStream::connect(path).await?, setting.work).await,
+                None => client(connect_tcp(&address).await?, setting.work).await,
             }
         })
     }
 
-    fn in_memory(&self, work: Work) -> Pending<'static, Box<dyn Client>> {
+    fn in_memory(&self, setting: Setting) -> Pending<'static, Box<dyn Client>> {
         Box::pin(async move {
             let (ours, theirs) = tokio::io::duplex(MEMORY);
             tokio::spawn(serve(theirs));
-            client(ours, work).await
+            client(ours, setting.work).await
         })
     }
 }
@@ -51,12 +57,15 @@ async fn serve(stream: impl Stream) {
 async fn try_serve(mut stream: impl Stream) -> Result<(), Fault> {
     let mut incoming = BytesMut::new();
     match stream.read_u8().await? {
-        STREAM => loop {
+        kind @ (NUMBERS | STRUCTS) => loop {
             let frame = frame(&mut stream, &mut incoming).await?;
             let items = u64::from_le_bytes(frame[..8].try_into()?);
-            let mut outgoing = Vec::with_capacity(PIECE + 12);
+            let mut outgoing = Vec::with_capacity(PIECE + 104);
             for item in 0..items {
-                put(&mut outgoing, &item.to_le_bytes());
+                match kind {
+                    NUMBERS => put(&mut outgoing, &item.to_le_bytes()),
+                    _ => put(&mut outgoing, &bytes_of(&Hundred::of(item))),
+                }
                 if outgoing.len() >= PIECE {
                     stream.write_all(&outgoing).await?;
                     outgoing.clear();
@@ -79,7 +88,12 @@ async fn try_serve(mut stream: impl Stream) -> Result<(), Fault> {
 }
 
 async fn client(mut stream: impl Stream, work: Work) -> Result<Box<dyn Client>, Fault> {
-    stream.write_u8(if matches!(work, Work::Stream { .. }) { STREAM } else { ECHO }).await?;
+    let kind = match work {
+        Work::Stream { item: Item::Number, .. } => NUMBERS,
+        Work::Stream { item: Item::Struct, .. } => STRUCTS,
+        _ => ECHO,
+    };
+    stream.write_u8(kind).await?;
     Ok(Box::new(RawClient { stream, incoming: BytesMut::new() }))
 }
 
@@ -89,48 +103,85 @@ struct RawClient<S> {
 }
 
 impl<S: Stream> Client for RawClient<S> {
-    fn run(&mut self, work: Work) -> Pending<'_, ()> {
+    fn run<'a>(&'a mut self, work: Work, times: Option<&'a mut Times>) -> Pending<'a, ()> {
         Box::pin(async move {
-            let Self { stream, incoming } = self;
-            let mut outgoing = Vec::new();
+            let mut clock = Clock { times };
             match work {
-                Work::Echo { calls, in_flight } => {
-                    let mut call = 0;
-                    while call < calls {
-                        let batch = call..calls.min(call + in_flight);
-                        outgoing.clear();
-                        for number in batch.clone() {
-                            put(&mut outgoing, &number.to_le_bytes());
-                        }
-                        stream.write_all(&outgoing).await?;
-                        for number in batch.clone() {
-                            let frame = frame(stream, incoming).await?;
-                            expect(&frame[..], &number.to_le_bytes())?;
-                        }
-                        call = batch.end;
-                    }
+                Work::Echo { calls, in_flight } => self.echo(calls, in_flight, &mut clock).await,
+                Work::Blob { calls, bytes } => self.blobs(calls, &vec![7; bytes], &mut clock).await,
+                Work::Records { calls, records } => {
+                    let list: Vec<Record> = (0..records).map(Record::of).collect();
+                    self.blobs(calls, &postcard::to_allocvec(&list)?, &mut clock).await
                 }
-                Work::Blob { calls, bytes } => {
-                    let blob = vec![7; bytes];
-                    for _ in 0..calls {
-                        stream.write_all(&(bytes as u32).to_le_bytes()).await?;
-                        stream.write_all(&blob).await?;
-                        let frame = frame(stream, incoming).await?;
-                        expect(frame.len(), bytes)?;
-                    }
-                }
-                Work::Stream { items } => {
-                    put(&mut outgoing, &items.to_le_bytes());
-                    stream.write_all(&outgoing).await?;
-                    for item in 0..items {
-                        let frame = frame(stream, incoming).await?;
-                        expect(&frame[..], &item.to_le_bytes())?;
-                    }
-                }
+                Work::Stream { items, item } => self.stream(items, item).await,
+                Work::Hold { .. } => Err("there are no calls that could wait".into()),
             }
-            Ok(())
         })
     }
+}
+
+impl<S: Stream> RawClient<S> {
+    /// All that may be in flight is written at once.
+    async fn echo(&mut self, calls: u64, in_flight: u64, clock: &mut Clock<'_>) -> Result<(), Fault> {
+        let Self { stream, incoming } = self;
+        let mut outgoing = Vec::new();
+        let mut call = 0;
+        while call < calls {
+            let batch = call..calls.min(call + in_flight);
+            outgoing.clear();
+            for number in batch.clone() {
+                put(&mut outgoing, &number.to_le_bytes());
+            }
+            let began = clock.start();
+            stream.write_all(&outgoing).await?;
+            for number in batch.clone() {
+                let frame = frame(stream, incoming).await?;
+                expect(&frame[..], &number.to_le_bytes())?;
+                clock.stop(began);
+            }
+            call = batch.end;
+        }
+        Ok(())
+    }
+
+    async fn blobs(&mut self, calls: u64, blob: &[u8], clock: &mut Clock<'_>) -> Result<(), Fault> {
+        let Self { stream, incoming } = self;
+        for _ in 0..calls {
+            let began = clock.start();
+            stream.write_all(&(blob.len() as u32).to_le_bytes()).await?;
+            stream.write_all(blob).await?;
+            expect(frame(stream, incoming).await?.len(), blob.len())?;
+            clock.stop(began);
+        }
+        Ok(())
+    }
+
+    async fn stream(&mut self, items: u64, item: Item) -> Result<(), Fault> {
+        let Self { stream, incoming } = self;
+        let mut outgoing = Vec::new();
+        put(&mut outgoing, &items.to_le_bytes());
+        stream.write_all(&outgoing).await?;
+        for id in 0..items {
+            let frame = frame(stream, incoming).await?;
+            match item {
+                Item::Number => expect(&frame[..], &id.to_le_bytes())?,
+                Item::Struct => expect(&frame[..8], &id.to_le_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A struct as it lies in memory.
+fn bytes_of(item: &Hundred) -> [u8; 100] {
+    let mut bytes = [0; 100];
+    bytes[..8].copy_from_slice(&item.id.to_le_bytes());
+    bytes[8..16].copy_from_slice(&item.at.to_le_bytes());
+    bytes[16..20].copy_from_slice(&item.kind.to_le_bytes());
+    for (place, value) in bytes[20..].chunks_exact_mut(4).zip(item.values) {
+        place.copy_from_slice(&value.to_le_bytes());
+    }
+    bytes
 }
 
 fn put(out: &mut Vec<u8>, body: &[u8]) {

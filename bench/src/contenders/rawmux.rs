@@ -2,6 +2,7 @@
 //! serde-postcard. No deadlines, no cancelling, no limits, no credit, no metadata, no checks of the peer.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -11,15 +12,20 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{MEMORY, Stream, connect_tcp, listen};
-use crate::contender::{Client, Contender, Fault, Link, Pending, Work, expect};
+use crate::calls::{Calls, Driven, Hundred, Record};
+use crate::contender::{Client, Contender, Fault, Pending, Setting, expect};
 
 /// The contender.
 pub(crate) struct RawMux;
 
 const ECHO: u8 = 0;
 const BLOB: u8 = 1;
-const STREAM: u8 = 2;
+const NUMBERS: u8 = 2;
 const ITEM: u8 = 3;
+const RECORDS: u8 = 4;
+const STRUCTS: u8 = 5;
+const HOLD: u8 = 6;
+const HELD: u8 = 7;
 /// What a reader and its consumer may be apart, in items.
 const WINDOW: usize = 256;
 /// What may wait to be written before a stream waits.
@@ -30,11 +36,11 @@ impl Contender for RawMux {
         "rawmux"
     }
 
-    fn serve(&self, link: Link) -> Pending<'static, String> {
-        Box::pin(listen(link, |tcp| drop(tokio::spawn(serve(tcp))), |unix| drop(tokio::spawn(serve(unix)))))
+    fn serve(&self, setting: Setting) -> Pending<'static, String> {
+        Box::pin(listen(setting.link, |tcp| drop(tokio::spawn(serve(tcp))), |unix| drop(tokio::spawn(serve(unix)))))
     }
 
-    fn connect(&self, address: String, _: Work) -> Pending<'static, Box<dyn Client>> {
+    fn connect(&self, address: String, _: Setting) -> Pending<'static, Box<dyn Client>> {
         Box::pin(async move {
             Ok(match address.strip_prefix("unix://") {
                 Some(path) => client(UnixStream::connect(path).await?),
@@ -43,7 +49,7 @@ impl Contender for RawMux {
         })
     }
 
-    fn in_memory(&self, _: Work) -> Pending<'static, Box<dyn Client>> {
+    fn in_memory(&self, _: Setting) -> Pending<'static, Box<dyn Client>> {
         Box::pin(async move {
             let (ours, theirs) = tokio::io::duplex(MEMORY);
             tokio::spawn(serve(theirs));
@@ -153,16 +159,28 @@ async fn answer(mut messages: Messages<impl AsyncRead + Unpin>, outgoing: &Arc<O
                 let blob: ByteBuf = postcard::from_bytes(&payload)?;
                 outgoing.put(id, BLOB, |out| postcard::to_extend(&blob, out));
             }
-            STREAM => {
+            RECORDS => {
+                let records: Vec<Record> = postcard::from_bytes(&payload)?;
+                outgoing.put(id, RECORDS, |out| postcard::to_extend(&records, out));
+            }
+            NUMBERS | STRUCTS => {
                 let items: u64 = postcard::from_bytes(&payload)?;
                 let outgoing = Arc::clone(outgoing);
                 tokio::spawn(async move {
                     for item in 0..items {
                         outgoing.room().await;
-                        outgoing.put(id, ITEM, |out| postcard::to_extend(&item, out));
+                        outgoing.put(id, ITEM, |out| match kind {
+                            NUMBERS => postcard::to_extend(&item, out),
+                            _ => postcard::to_extend(&Hundred::of(item), out),
+                        });
                     }
                 });
             }
+            HOLD => {
+                HELD_CALLS.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(std::future::pending::<()>());
+            }
+            HELD => outgoing.put(id, HELD, |out| postcard::to_extend(&HELD_CALLS.load(Ordering::Relaxed), out)),
             _ => {
                 let number: u64 = postcard::from_bytes(&payload)?;
                 outgoing.put(id, ECHO, |out| postcard::to_extend(&number, out));
@@ -172,12 +190,15 @@ async fn answer(mut messages: Messages<impl AsyncRead + Unpin>, outgoing: &Arc<O
     Ok(())
 }
 
+/// The calls that no handler will ever answer.
+static HELD_CALLS: AtomicU64 = AtomicU64::new(0);
+
 /// Who waits for what.
 #[derive(Default)]
 struct Waiting {
     next: u64,
     calls: HashMap<u64, oneshot::Sender<Bytes>>,
-    streams: HashMap<u64, mpsc::Sender<u64>>,
+    streams: HashMap<u64, mpsc::Sender<Bytes>>,
 }
 
 #[derive(Clone)]
@@ -196,15 +217,15 @@ fn client(stream: impl Stream) -> Box<dyn Client> {
         while let Some(Message { id, kind, payload }) = messages.next().await {
             if kind == ITEM {
                 let stream = waiting.lock().unwrap_or_else(PoisonError::into_inner).streams.get(&id).cloned();
-                if let (Some(stream), Ok(item)) = (stream, postcard::from_bytes(&payload)) {
-                    let _ = stream.send(item).await;
+                if let Some(stream) = stream {
+                    let _ = stream.send(payload).await;
                 }
             } else if let Some(call) = waiting.lock().unwrap_or_else(PoisonError::into_inner).calls.remove(&id) {
                 let _ = call.send(payload);
             }
         }
     });
-    Box::new(client)
+    Box::new(Driven(client))
 }
 
 impl MuxClient {
@@ -221,59 +242,63 @@ impl MuxClient {
         Ok(answered.await?)
     }
 
-    async fn echo(&self, number: u64) -> Result<(), Fault> {
-        expect(postcard::from_bytes(&self.call(ECHO, &number).await?)?, number)
+    /// Takes a stream of that kind, and hands each item to `take`.
+    async fn stream(&self, kind: u8, items: u64, take: impl Fn(u64, &Bytes) -> Result<(), Fault>) -> Result<(), Fault> {
+        let (sender, mut receiver) = mpsc::channel(WINDOW);
+        let id = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.next += 1;
+            let id = waiting.next;
+            waiting.streams.insert(id, sender);
+            id
+        };
+        self.outgoing.put(id, kind, |out| postcard::to_extend(&items, out));
+        for item in 0..items {
+            take(item, &receiver.recv().await.ok_or("the stream ended early")?)?;
+        }
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).streams.remove(&id);
+        Ok(())
     }
 }
 
-impl Client for MuxClient {
-    fn run(&mut self, work: Work) -> Pending<'_, ()> {
-        Box::pin(async move {
-            match work {
-                Work::Echo { calls, in_flight: 1 } => {
-                    for number in 0..calls {
-                        self.echo(number).await?;
-                    }
-                }
-                Work::Echo { calls, in_flight } => {
-                    let callers = (0..in_flight).map(|caller| {
-                        let client = self.clone();
-                        tokio::spawn(async move {
-                            for number in (caller..calls).step_by(in_flight as usize) {
-                                client.echo(number).await?;
-                            }
-                            Ok::<(), Fault>(())
-                        })
-                    });
-                    for caller in callers.collect::<Vec<_>>() {
-                        caller.await??;
-                    }
-                }
-                Work::Blob { calls, bytes } => {
-                    for _ in 0..calls {
-                        // Every call has bytes of its own, as a user's would.
-                        let blob = ByteBuf::from(vec![7; bytes]);
-                        let answer: ByteBuf = postcard::from_bytes(&self.call(BLOB, &blob).await?)?;
-                        expect(answer.len(), bytes)?;
-                    }
-                }
-                Work::Stream { items } => {
-                    let (sender, mut receiver) = mpsc::channel(WINDOW);
-                    let id = {
-                        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                        waiting.next += 1;
-                        let id = waiting.next;
-                        waiting.streams.insert(id, sender);
-                        id
-                    };
-                    self.outgoing.put(id, STREAM, |out| postcard::to_extend(&items, out));
-                    for item in 0..items {
-                        expect(receiver.recv().await, Some(item))?;
-                    }
-                    self.waiting.lock().unwrap_or_else(PoisonError::into_inner).streams.remove(&id);
-                }
-            }
-            Ok(())
-        })
+impl Calls for MuxClient {
+    type Record = Record;
+
+    fn record(id: u64) -> Record {
+        Record::of(id)
+    }
+
+    fn sum(record: &Record) -> u64 {
+        record.sum()
+    }
+
+    async fn echo(&mut self, number: u64) -> Result<u64, Fault> {
+        Ok(postcard::from_bytes(&self.call(ECHO, &number).await?)?)
+    }
+
+    async fn blob(&mut self, bytes: Vec<u8>) -> Result<usize, Fault> {
+        let answer: ByteBuf = postcard::from_bytes(&self.call(BLOB, &ByteBuf::from(bytes)).await?)?;
+        Ok(answer.len())
+    }
+
+    async fn records(&mut self, records: Vec<Record>) -> Result<Vec<Record>, Fault> {
+        Ok(postcard::from_bytes(&self.call(RECORDS, &records).await?)?)
+    }
+
+    async fn numbers(&mut self, items: u64) -> Result<(), Fault> {
+        self.stream(NUMBERS, items, |item, bytes| expect(postcard::from_bytes(bytes)?, item)).await
+    }
+
+    async fn structs(&mut self, items: u64) -> Result<(), Fault> {
+        let take = |item, bytes: &Bytes| expect(postcard::from_bytes::<Hundred>(bytes)?.id, item);
+        self.stream(STRUCTS, items, take).await
+    }
+
+    async fn hold(&mut self) -> Result<(), Fault> {
+        self.call(HOLD, &()).await.map(drop)
+    }
+
+    async fn held(&mut self) -> Result<u64, Fault> {
+        Ok(postcard::from_bytes(&self.call(HELD, &()).await?)?)
     }
 }

@@ -1,10 +1,12 @@
 //! vox, as a user has it: the macro, the public API, every default.
 
-use vox::{Rx, Server, Tx};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vox::{Limits, Rx, Server, Tx};
 
 use super::free_address;
-use crate::contender::{Client, Contender, Fault, Link, Pending, Work, expect};
-use crate::scenario::Scenario;
+use crate::calls::{Calls, Driven, Hundred, Record};
+use crate::contender::{Client, Contender, Fault, Pending, Setting, Work, expect};
 
 /// The contender.
 pub(crate) struct Vox {
@@ -18,10 +20,16 @@ trait Bench {
     #[vox(persist)]
     async fn kept(&self, number: u64) -> u64;
     async fn blob(&self, bytes: Vec<u8>) -> Vec<u8>;
-    async fn stream(&self, items: u64, numbers: Tx<u64>);
+    async fn records(&self, records: Vec<Record>) -> Vec<Record>;
+    async fn numbers(&self, items: u64, numbers: Tx<u64>);
+    async fn structs(&self, items: u64, structs: Tx<Hundred>);
+    async fn hold(&self);
+    async fn held(&self) -> u64;
 }
 
-struct Bencher;
+/// How many calls are held.
+#[derive(Default)]
+struct Bencher(AtomicU64);
 
 impl Bench for Bencher {
     async fn echo(&self, number: u64) -> u64 {
@@ -36,12 +44,33 @@ impl Bench for Bencher {
         bytes
     }
 
-    async fn stream(&self, items: u64, numbers: Tx<u64>) {
+    async fn records(&self, records: Vec<Record>) -> Vec<Record> {
+        records
+    }
+
+    async fn numbers(&self, items: u64, numbers: Tx<u64>) {
         for item in 0..items {
             if numbers.send(item).await.is_err() {
                 return;
             }
         }
+    }
+
+    async fn structs(&self, items: u64, structs: Tx<Hundred>) {
+        for item in 0..items {
+            if structs.send(Hundred::of(item)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn hold(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+
+    async fn held(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -50,13 +79,20 @@ impl Contender for Vox {
         if self.keeps { "vox-persist" } else { "vox" }
     }
 
-    fn takes_part(&self, scenario: &Scenario) -> bool {
-        !self.keeps || scenario.name.ends_with("-persist")
+    fn takes_part(&self, setting: Setting) -> bool {
+        !self.keeps || setting.kept
     }
 
-    fn serve(&self, link: Link) -> Pending<'static, String> {
+    fn calls_per_connection(&self) -> usize {
+        // One less than the limit, so that there is room for asking how many wait.
+        Limits::default().max_calls - 1
+    }
+
+    fn serve(&self, setting: Setting) -> Pending<'static, String> {
         Box::pin(async move {
-            let server = Server::builder().service(BenchDispatcher::new(Bencher)).bind(free_address(link)?).await?;
+            let service = BenchDispatcher::new(Bencher::default());
+            let server = Server::builder().limits(limits(setting)).service(service);
+            let server = server.bind(free_address(setting.link)?).await?;
             let address = server.address();
             tokio::spawn(async move {
                 let _serving = server;
@@ -66,94 +102,95 @@ impl Contender for Vox {
         })
     }
 
-    fn connect(&self, address: String, _: Work) -> Pending<'static, Box<dyn Client>> {
+    fn connect(&self, address: String, setting: Setting) -> Pending<'static, Box<dyn Client>> {
         let keeps = self.keeps;
         Box::pin(async move {
-            let client: BenchClient = vox::connect(address).await?;
-            Ok(Box::new(VoxClient { client, keeps }) as Box<dyn Client>)
+            let client: BenchClient = vox::connect(address).limits(limits(setting)).await?;
+            Ok(driven(client, keeps))
         })
     }
 
-    fn in_memory(&self, _: Work) -> Pending<'static, Box<dyn Client>> {
+    fn in_memory(&self, _: Setting) -> Pending<'static, Box<dyn Client>> {
         let keeps = self.keeps;
         Box::pin(async move {
             let (ours, theirs) = vox::transport::memory_pair();
-            tokio::spawn(vox::serve(theirs, BenchDispatcher::new(Bencher)));
+            tokio::spawn(vox::serve(theirs, BenchDispatcher::new(Bencher::default())));
             let client: BenchClient = vox::connect(ours).await?;
-            Ok(Box::new(VoxClient { client, keeps }) as Box<dyn Client>)
+            Ok(driven(client, keeps))
         })
     }
 }
 
+/// The defaults, but for messages that are longer than they allow.
+fn limits(setting: Setting) -> Limits {
+    let mut limits = Limits::default();
+    if matches!(setting.work, Work::Blob { .. }) && setting.largest_message() > limits.max_message_bytes {
+        limits.max_message_bytes = setting.largest_message();
+    }
+    limits
+}
+
+fn driven(client: BenchClient, keeps: bool) -> Box<dyn Client> {
+    Box::new(Driven(VoxClient { client, keeps }))
+}
+
+#[derive(Clone)]
 struct VoxClient {
     client: BenchClient,
     keeps: bool,
 }
 
-impl Client for VoxClient {
-    fn run(&mut self, work: Work) -> Pending<'_, ()> {
-        Box::pin(async move {
-            let client = &self.client;
-            match work {
-                Work::Echo { calls, in_flight } if self.keeps => return keep(client, calls, in_flight).await,
-                Work::Echo { calls, in_flight: 1 } => {
-                    for number in 0..calls {
-                        expect(client.echo(number).await?, number)?;
-                    }
-                }
-                Work::Echo { calls, in_flight } => {
-                    let callers = (0..in_flight).map(|caller| {
-                        let client = client.clone();
-                        tokio::spawn(async move {
-                            for number in (caller..calls).step_by(in_flight as usize) {
-                                expect(client.echo(number).await?, number)?;
-                            }
-                            Ok::<(), Fault>(())
-                        })
-                    });
-                    for caller in callers.collect::<Vec<_>>() {
-                        caller.await??;
-                    }
-                }
-                Work::Blob { calls, bytes } => {
-                    for _ in 0..calls {
-                        expect(client.blob(vec![7; bytes]).await?.len(), bytes)?;
-                    }
-                }
-                Work::Stream { items } => {
-                    let (numbers, mut received): (_, Rx<u64>) = vox::channel();
-                    let call = tokio::spawn(client.stream(items, numbers).into_future());
-                    for item in 0..items {
-                        expect(received.recv().await?, Some(item))?;
-                    }
-                    expect(received.recv().await?, None)?;
-                    call.await??;
-                }
-            }
-            Ok(())
-        })
-    }
-}
+impl Calls for VoxClient {
+    type Record = Record;
 
-/// The same echoes of a method whose outcomes are kept.
-async fn keep(client: &BenchClient, calls: u64, in_flight: u64) -> Result<(), Fault> {
-    if in_flight == 1 {
-        for number in 0..calls {
-            expect(client.kept(number).await?, number)?;
+    fn record(id: u64) -> Record {
+        Record::of(id)
+    }
+
+    fn sum(record: &Record) -> u64 {
+        record.sum()
+    }
+
+    async fn echo(&mut self, number: u64) -> Result<u64, Fault> {
+        match self.keeps {
+            false => Ok(self.client.echo(number).await?),
+            true => Ok(self.client.kept(number).await?),
         }
-        return Ok(());
     }
-    let callers = (0..in_flight).map(|caller| {
-        let client = client.clone();
-        tokio::spawn(async move {
-            for number in (caller..calls).step_by(in_flight as usize) {
-                expect(client.kept(number).await?, number)?;
-            }
-            Ok::<(), Fault>(())
-        })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        caller.await??;
+
+    async fn blob(&mut self, bytes: Vec<u8>) -> Result<usize, Fault> {
+        Ok(self.client.blob(bytes).await?.len())
     }
-    Ok(())
+
+    async fn records(&mut self, records: Vec<Record>) -> Result<Vec<Record>, Fault> {
+        Ok(self.client.records(records).await?)
+    }
+
+    async fn numbers(&mut self, items: u64) -> Result<(), Fault> {
+        let (numbers, mut received): (_, Rx<u64>) = vox::channel();
+        let call = tokio::spawn(self.client.numbers(items, numbers).into_future());
+        for item in 0..items {
+            expect(received.recv().await?, Some(item))?;
+        }
+        expect(received.recv().await?, None)?;
+        Ok(call.await??)
+    }
+
+    async fn structs(&mut self, items: u64) -> Result<(), Fault> {
+        let (structs, mut received): (_, Rx<Hundred>) = vox::channel();
+        let call = tokio::spawn(self.client.structs(items, structs).into_future());
+        for item in 0..items {
+            expect(received.recv().await?.map(|item| item.id), Some(item))?;
+        }
+        expect(received.recv().await?.map(|item| item.id), None)?;
+        Ok(call.await??)
+    }
+
+    async fn hold(&mut self) -> Result<(), Fault> {
+        Ok(self.client.hold().await?)
+    }
+
+    async fn held(&mut self) -> Result<u64, Fault> {
+        Ok(self.client.held().await?)
+    }
 }
