@@ -342,6 +342,45 @@ async fn a_transaction_that_fails_does_not_harm_others_in_its_group() {
     assert_eq!(totals(&store).await.0, 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_key_that_is_broken_at_the_end_fails_alone() {
+    let directory = Directory::new();
+    let store = Arc::new(directory.open().await);
+    accounts(&store).await;
+    let entry = "CREATE TABLE entry (account INTEGER NOT NULL REFERENCES account DEFERRABLE INITIALLY DEFERRED)";
+    store.transaction(|tx| tx.execute_batch(entry)).await.expect("made");
+    let calls: Vec<_> = (0..100)
+        .map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let operation = operation();
+                let fence = grant(&store, &operation).await;
+                let handle = handle(&operation, fence);
+                let is_broken = number % 3 == 0;
+                let paid = store.transaction(move |tx| {
+                    tx.execute("INSERT INTO entry VALUES (?1)", (if is_broken { 2 } else { 1 },))?;
+                    SqliteStore::seal_in(tx, &handle, &Ok::<u64, String>(1)).expect("sealed");
+                    Ok::<_, rusqlite::Error>(())
+                });
+                assert_eq!(paid.await, if is_broken { Err(TransactionError::ForeignKey) } else { Ok(()) });
+                let replay = Admission::Replay(outcome(&[0, 1]));
+                assert_eq!(store.admit(&operation).await, Ok(if is_broken { Admission::Running } else { replay }));
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.expect("no panic");
+    }
+    // One whose reference is there before it ends breaks nothing.
+    let later = store.transaction(|tx| {
+        tx.execute("INSERT INTO entry VALUES (3)", ())?;
+        tx.execute("INSERT INTO account VALUES (3, 0)", ())
+    });
+    assert_eq!(later.await, Ok(1));
+    let entries = store.transaction(|tx| tx.query_row("SELECT count(*) FROM entry", (), |row| row.get::<_, i64>(0)));
+    assert_eq!((entries.await, store.failure()), (Ok(67), None));
+}
+
 #[tokio::test]
 async fn a_closure_that_ends_the_transaction_stops_the_store() {
     for sql in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "RELEASE vox_work"] {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
 use super::records::{Records, Step};
@@ -39,8 +39,10 @@ impl<'a> Transaction<'a> {
         Self { connection, records, max_outcome_bytes, refusal: RefCell::new(None) }
     }
 
-    pub(super) fn refusal(self) -> Option<StoreError> {
-        self.refusal.into_inner()
+    /// Why it must not be committed, though its closure has nothing against that.
+    pub(super) fn refusal(self) -> Option<Unkept> {
+        let broken = owes_a_foreign_key(self.connection).then_some(Unkept::ForeignKey);
+        self.refusal.into_inner().map(Unkept::Store).or(broken)
     }
 
     pub(super) fn seal<T, E>(&self, operation: &Operation, result: &Result<T, E>) -> Result<(), StoreError>
@@ -64,6 +66,16 @@ impl<'a> Transaction<'a> {
         }
         sealed
     }
+}
+
+/// Whether a foreign key is broken whose check waits for the commit, which would fail for all who share it.
+fn owes_a_foreign_key(connection: &Connection) -> bool {
+    let (mut owed, mut unused) = (0, 0);
+    // SAFETY: the connection is open as long as it is borrowed, on this thread; both numbers live longer than the call.
+    let asked = unsafe {
+        ffi::sqlite3_db_status(connection.handle(), ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &mut owed, &mut unused, 0)
+    };
+    asked != ffi::SQLITE_OK || owed != 0
 }
 
 impl Deref for Transaction<'_> {
@@ -94,7 +106,13 @@ pub(super) trait Worked {
     fn is_ok(&self) -> bool;
 
     /// Tells whoever waits, by what became of the transaction.
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+    fn answer(self: Box<Self>, kept: Result<(), Unkept>);
+}
+
+/// Why a closure that returned is not on the disk.
+pub(super) enum Unkept {
+    Store(StoreError),
+    ForeignKey,
 }
 
 /// A closure, and who waits for what it returns.
@@ -135,9 +153,13 @@ impl<R, E> Worked for Returned<R, E> {
         self.result.is_ok()
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+    fn answer(self: Box<Self>, kept: Result<(), Unkept>) {
+        let unkept = |unkept| match unkept {
+            Unkept::Store(error) => TransactionError::Store(error),
+            Unkept::ForeignKey => TransactionError::ForeignKey,
+        };
         // What it says itself comes first: then nothing of it is there, whatever became of the others.
-        let result = self.result.and_then(|value| committed.map(|()| value).map_err(TransactionError::Store));
+        let result = self.result.and_then(|value| kept.map(|()| value).map_err(unkept));
         // Whoever asked may be gone.
         drop(self.answer.send(result));
     }
@@ -151,6 +173,8 @@ pub enum TransactionError<E> {
     Aborted(E),
     /// Its closure panicked. Nothing of it is there.
     Panicked,
+    /// It would have broken a foreign key whose check is deferred to the transaction's end. Nothing of it is there.
+    ForeignKey,
     /// The store could not do it. [`StoreError::Unavailable`] and [`StoreError::Poisoned`]: whether it is there is not known.
     Store(StoreError),
 }
@@ -160,6 +184,7 @@ impl<E: fmt::Display> fmt::Display for TransactionError<E> {
         match self {
             Self::Aborted(error) => error.fmt(f),
             Self::Panicked => f.write_str("the transaction panicked"),
+            Self::ForeignKey => f.write_str("the transaction leaves a foreign key that refers to nothing"),
             Self::Store(error) => error.fmt(f),
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::group::Group;
 use super::records::{Context, Records, Step};
 use super::statements::Statements;
-use super::transaction::{Transaction, Work};
+use super::transaction::{Transaction, Unkept, Work};
 use super::{Clock, layout};
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 use crate::schema::SchemaHash;
@@ -307,7 +307,7 @@ fn run(work: Box<dyn Work>, connection: &Connection, records: &mut Records<'_, '
     let kept = undone.and_then(|_| records.statements.keep.execute(()));
     let stop = if kept.is_err() || connection.is_autocommit() { Err(Stop::Ended) } else { Ok(()) };
     let after = move |committed: &Result<(), StoreError>| {
-        worked.answer(refusal.map_or_else(|| committed.clone(), Err));
+        worked.answer(refusal.map_or_else(|| committed.clone().map_err(Unkept::Store), Err));
         None
     };
     (stop, Box::new(after))
