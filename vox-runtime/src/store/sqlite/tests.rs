@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::testing::{
     Clock, Directory, at, grant, handle, idem, of, operation, outcome, run, run_and_acknowledge, totals,
 };
@@ -153,17 +155,7 @@ async fn a_database_that_another_holds_for_long_fails_and_works_again() {
     run(&store, &acknowledged).await;
     store.acknowledge(&acknowledged.key).await.expect("acknowledged");
 
-    let (holding, held) = tokio::sync::oneshot::channel();
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let holder = Arc::clone(&other);
-    let holder = tokio::spawn(async move {
-        let held = holder.transaction(move |_| {
-            holding.send(()).expect("somebody waits");
-            released.recv()
-        });
-        held.await
-    });
-    held.await.expect("held");
+    let (release, holder) = hold(&other).await;
     for _ in 0..2 {
         let refused = store.admit(&operation).await;
         assert_eq!(refused, Err(StoreError::Unavailable("database is locked".to_owned())));
@@ -176,6 +168,56 @@ async fn a_database_that_another_holds_for_long_fails_and_works_again() {
     grant(&store, &operation).await;
     assert_eq!(other.admit(&acknowledged).await, Ok(Admission::Expired));
     assert_eq!(store.failure(), None);
+}
+
+/// Holds the database until it is told otherwise, as another process would.
+async fn hold(store: &Arc<SqliteStore>) -> (std::sync::mpsc::Sender<()>, JoinHandle<Result<(), Aborted>>) {
+    let (holding, held) = tokio::sync::oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let store = Arc::clone(store);
+    let holder = tokio::spawn(async move {
+        let held = store.transaction(move |_| {
+            holding.send(()).expect("somebody waits");
+            released.recv()
+        });
+        held.await
+    });
+    held.await.expect("held");
+    (release, holder)
+}
+
+type Aborted = TransactionError<std::sync::mpsc::RecvError>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_could_not_be_recorded_is_recorded_later() {
+    let directory = Directory::new();
+    let other = Arc::new(directory.open().await);
+    let store = SqliteStore::open(directory.path("a.db")).busy_timeout(Duration::ZERO).await;
+    let store = store.expect("it opens");
+    let operations = [(); 3].map(|()| operation());
+    let mut fences = Vec::new();
+    for operation in &operations {
+        fences.push(grant(&store, operation).await);
+    }
+    let [given_up, released, sealed] = &operations;
+    let (release, holder) = hold(&other).await;
+    // However many acknowledgements wait before.
+    for _ in 0..3000 {
+        store.acknowledge(&operation().key).await.expect("it can wait");
+    }
+    store.give_up(&given_up.key, fences[0]).await.expect_err("the database is held");
+    store.release(&released.key, fences[1]).await.expect_err("the database is held");
+    store.give_up(&sealed.key, fences[2]).await.expect_err("the database is held");
+    store.admit(&operation()).await.expect_err("the database is held");
+    release.send(()).expect("it is held");
+    holder.await.expect("no panic").expect("nothing failed");
+
+    assert_eq!(store.admit(given_up).await, Ok(Admission::Indeterminate));
+    grant(&store, &idem(given_up)).await;
+    grant(&store, released).await;
+    // Its end is recorded by now, and cannot be another one.
+    assert_eq!(store.seal(&sealed.key, fences[2], outcome(b"late")).await, Err(StoreError::Fenced));
+    totals(&store).await;
 }
 
 #[tokio::test]

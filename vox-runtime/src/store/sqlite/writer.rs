@@ -37,8 +37,10 @@ type Done = Box<dyn FnOnce(&Result<(), StoreError>) -> Option<Deferred>>;
 /// What is done with the next transaction, and asks for none of its own.
 enum Deferred {
     Acknowledge(OperationKey),
-    /// An admission that nobody heard of.
+    /// An admission that nobody heard of, or one that could not be taken back when that was asked.
     Release(OperationKey, Fence),
+    /// An end that could not be recorded. Until it is, the operation seems to run.
+    GiveUp(OperationKey, Fence),
 }
 
 pub(super) struct Writer {
@@ -149,18 +151,30 @@ impl<'c> Thread<'c> {
         if let Some(failure) = self.writer.failure.get() {
             let error = StoreError::Poisoned(failure.clone());
             self.deferred.clear();
-            return group.into_iter().for_each(|job| job.fail(&error));
+            return group.into_iter().for_each(|job| drop(job.fail(&error)));
         }
         let mut group = VecDeque::from(group);
         let mut done = Vec::with_capacity(group.len());
         let committed = self.transact(&mut group, &mut done);
+        self.deferred.extend(done.into_iter().filter_map(|done| done(&committed)));
         if let Err(error) = &committed {
             // Those that the transaction did not come to.
-            group.into_iter().for_each(|job| job.fail(error));
+            self.deferred.extend(group.into_iter().filter_map(|job| job.fail(error)));
         }
-        self.deferred.extend(done.into_iter().filter_map(|done| done(&committed)));
-        // Where the database is held by others for long, acknowledgements can be lost.
-        self.deferred.truncate(2 * MAX_DEFERRED);
+        self.bound_deferred();
+    }
+
+    /// Where the database is held by others for long, acknowledgements can be lost. The rest stays: there is one at most for
+    /// each operation that was granted, and until it is done that one seems to run.
+    fn bound_deferred(&mut self) {
+        let mut room = 2 * MAX_DEFERRED;
+        if self.deferred.len() > room {
+            self.deferred.retain(|deferred| {
+                let is_kept = room > 0 || !matches!(deferred, Deferred::Acknowledge(_));
+                room = room.saturating_sub(1);
+                is_kept
+            });
+        }
     }
 
     fn transact(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<(), StoreError> {
@@ -204,14 +218,19 @@ impl<'c> Thread<'c> {
                 Deferred::Acknowledge(key) => records.acknowledge(key)?,
                 // If it has ended otherwise, that is as well.
                 Deferred::Release(key, fence) => drop(records.release(key, *fence)?),
+                Deferred::GiveUp(key, fence) => drop(records.give_up(key, *fence)?),
             }
         }
         while let Some(job) = group.pop_front() {
             let (worked, after) = match job {
                 Job::Admit(operation, answer) => admitted(records.admit(&operation), operation.key, answer),
-                Job::Seal(key, fence, outcome, answer) => answered(records.seal(&key, fence, outcome), answer),
-                Job::Release(key, fence, answer) => answered(records.release(&key, fence), answer),
-                Job::GiveUp(key, fence, answer) => answered(records.give_up(&key, fence), answer),
+                Job::Seal(key, fence, outcome, answer) => answered(records.seal(&key, fence, outcome), answer, None),
+                Job::Release(key, fence, answer) => {
+                    answered(records.release(&key, fence), answer, Some(Deferred::Release(key, fence)))
+                }
+                Job::GiveUp(key, fence, answer) => {
+                    answered(records.give_up(&key, fence), answer, Some(Deferred::GiveUp(key, fence)))
+                }
                 Job::Work(work) => run(work, self.connection, &mut records),
                 // These have been taken out.
                 Job::Acknowledge(_) | Job::Close(_) => continue,
@@ -248,12 +267,13 @@ impl From<rusqlite::Error> for Stop {
     }
 }
 
-fn answered<T: 'static>(step: Step<T>, answer: Answer<T>) -> (Result<(), Stop>, Done) {
+/// `again`: what is done with the next transaction where this one fails.
+fn answered<T: 'static>(step: Step<T>, answer: Answer<T>, again: Option<Deferred>) -> (Result<(), Stop>, Done) {
     let (worked, result) = split(step);
     let after = move |committed: &Result<(), StoreError>| {
         // Whoever asked may be gone.
         drop(answer.send(committed.clone().and(result)));
-        None
+        again.filter(|_| committed.is_err())
     };
     (worked, Box::new(after))
 }
@@ -314,17 +334,25 @@ fn run(work: Box<dyn Work>, connection: &Connection, records: &mut Records<'_, '
 }
 
 impl Job {
-    fn fail(self, error: &StoreError) {
+    /// It is not done. Gives back what is done with the next transaction all the same.
+    fn fail(self, error: &StoreError) -> Option<Deferred> {
         let error = error.clone();
         // Whoever asked may be gone.
         match self {
             Self::Admit(_, answer) => drop(answer.send(Err(error))),
             Self::Seal(.., answer) => drop(answer.send(Err(error))),
-            Self::Release(.., answer) => drop(answer.send(Err(error))),
-            Self::GiveUp(.., answer) => drop(answer.send(Err(error))),
+            Self::Release(key, fence, answer) => {
+                drop(answer.send(Err(error)));
+                return Some(Deferred::Release(key, fence));
+            }
+            Self::GiveUp(key, fence, answer) => {
+                drop(answer.send(Err(error)));
+                return Some(Deferred::GiveUp(key, fence));
+            }
             Self::Work(work) => work.fail(error),
             Self::Acknowledge(_) | Self::Close(_) => {}
         }
+        None
     }
 }
 
