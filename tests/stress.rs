@@ -214,6 +214,38 @@ async fn mixed_work_on_four_threads_ends_and_leaves_nothing() {
     }
 }
 
+/// Few at a time, so that the calls lead, are overtaken, given up while they lead, and called back meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_that_read_for_themselves_come_and_go() {
+    in_time(async {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let server = Server::builder().service(MillDispatcher::new(Miller::default()));
+        tokio::spawn(server.serve_link(Link::new(theirs, "mill")));
+        let connect = vox::connect(Link::new(ours, "mill")).serving(MillDispatcher::new(Miller::default()));
+        let mill: MillClient = connect.await.expect("a session");
+        for round in 0..40 {
+            let mut set = JoinSet::new();
+            for worker in 0..2 {
+                let (mill, mut dice) = (mill.clone(), Dice(round * 2 + worker));
+                set.spawn(async move {
+                    for n in 0..200 {
+                        match dice.roll(8) {
+                            0 => drop(tokio::time::timeout(Duration::ZERO, mill.turn(3).into_future()).await),
+                            1 => assert_eq!(mill.back(n).await, Ok(n)),
+                            2 => yields(dice.roll(4)).await,
+                            _ => assert_eq!(mill.echo(n).await, Ok(n)),
+                        }
+                    }
+                });
+            }
+            while let Some(done) = set.join_next().await {
+                done.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            }
+        }
+    })
+    .await;
+}
+
 /// The link is full most of the time, so that writes end half way, in callers, in handlers and in the driver.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn mixed_work_over_a_narrow_link_ends_and_leaves_nothing() {

@@ -8,6 +8,7 @@ mod support;
 mod cancelling;
 mod channels;
 mod lab;
+mod leading;
 mod limits;
 mod links;
 mod losing;

@@ -209,7 +209,7 @@ impl<T, E> IntoFuture for Call<T, E> {
         self.inherit_trace();
         let span = self.span();
         let again = Again::new(self.method.policy);
-        CallFuture { call: self, span, deadline: None, state: CallState::New, again }
+        CallFuture { call: self, span, deadline: None, state: CallState::New, again, leads: false }
     }
 }
 
@@ -238,6 +238,8 @@ pub struct CallFuture<T: 'static, E: 'static> {
     pub(super) deadline: Option<Instant>,
     pub(super) state: CallState,
     pub(super) again: Again,
+    /// It may read the link itself.
+    leads: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -362,7 +364,7 @@ impl<T, E> CallFuture<T, E> {
 
     fn try_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Send {
         let Call { station, line, method, payload, channels, metadata, operation, .. } = &mut self.call;
-        let (line, again) = (line.as_ref().unwrap_or(station.first()), &mut self.again);
+        let (line, again, leads) = (line.as_ref().unwrap_or(station.first()), &mut self.again, &mut self.leads);
         let connection = line.connection();
         let deadline = self.deadline;
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
@@ -392,6 +394,7 @@ impl<T, E> CallFuture<T, E> {
                 state.waiters.remove(token);
                 return Send::Closed("the connection is closed".to_owned());
             };
+            *leads = state.may_lead(now, token, cx.waker());
             again.payload = made.payload.filter(|_| may_follow);
             if let Some(ticket) = ticket {
                 state.dequeue(connection, ticket);
@@ -406,7 +409,10 @@ impl<T, E> CallFuture<T, E> {
 
     fn poll_reply(&mut self, cx: &mut Context<'_>, token: Token) -> Poll<Result<T, VoxError<E>>> {
         let shared = self.call.line().shared();
-        let end = {
+        if self.leads {
+            shared.read_for(token, cx.waker());
+        }
+        let (end, driver) = {
             let mut state = shared.lock();
             match state.waiters.get_mut(token) {
                 Some(Waiter::Waiting(Some(waker))) if waker.will_wake(cx.waker()) => return Poll::Pending,
@@ -416,15 +422,19 @@ impl<T, E> CallFuture<T, E> {
                 }
                 Some(Waiter::Done(_)) | None => {
                     let end = state.waiters.remove(token);
+                    let driver = state.end_lead(token);
                     if let Some(Named { id, minted: true }) = self.call.operation
                         && matches!(&end, Some(Waiter::Done(CallEnd::Reply(payload))) if wire::is_outcome(payload))
                     {
                         state.session.acknowledge_operation(self.call.line().connection(), id);
                     }
-                    end
+                    (end, driver)
                 }
             }
         };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
         // The token is free, and another's before long.
         self.state = CallState::Done;
         let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
@@ -459,6 +469,7 @@ impl<T, E> Drop for CallFuture<T, E> {
             CallState::InFlight(token, request) => {
                 let connection = self.call.line().connection();
                 self.call.line().shared().change(|state| {
+                    state.call_over(token);
                     if let Some(Waiter::Waiting(_)) = state.waiters.remove(token) {
                         state.session.abandon(connection, request);
                     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::backoff::Backoff;
+use super::reading::Reader;
 use super::redial::Redial;
 use super::registry::{Registry, new_ticket};
 use super::router::Router;
@@ -212,8 +213,8 @@ fn start(
 ) -> Arc<Shared> {
     let Link { read, write, address: _ } = link;
     let writer = Writer::new(write);
-    let shared = Shared::new(session, writer, router, limits, peer, redial);
-    tokio::spawn(Driver::new(Arc::clone(&shared), read));
+    let shared = Shared::new(session, writer, Reader::new(read), router, limits, peer, redial);
+    tokio::spawn(Driver::new(Arc::clone(&shared)));
     shared
 }
 

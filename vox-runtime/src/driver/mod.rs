@@ -3,7 +3,8 @@
 //! Session state has one owner: a mutex around [`State`], which holds the protocol's `Session` and, under the
 //! tokens it was given, whoever waits. A caller encodes in its own task, takes the lock to append its frame, and
 //! writes to the link itself when no other call is in flight; otherwise the session's task writes, so that many
-//! calls share one write. That task reads frames, hosts handlers and keeps the time.
+//! calls share one write. That task reads frames, hosts handlers and keeps the time. A lone call of many in a row reads
+//! its reply itself ([`lead`]). Whoever reads holds the reader, and handlers run when nobody does.
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
@@ -13,9 +14,11 @@ mod buffers;
 mod connect;
 mod endpoint;
 mod hosting;
+mod lead;
 mod observe;
 mod operating;
 mod queue;
+mod reading;
 mod redial;
 mod registry;
 mod relink;

@@ -33,6 +33,7 @@ impl State {
         self.stalled = None;
         self.link_error = None;
         self.unwatched = false;
+        self.stop_leading();
         self.after.notes.push(Note::LinkDown(reason));
         self.wake_observers();
     }

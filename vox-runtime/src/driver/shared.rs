@@ -11,7 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
+use super::lead::{Lead, Watch};
 use super::operating::Operating;
+use super::reading::Reader;
 use super::redial::Redial;
 use super::relink::LinkState;
 use super::router::Router;
@@ -20,7 +22,7 @@ use super::writer::{Writer, Writing};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
-use crate::proto::{CallEnd, HandlerEnd, Output, Request, Session, Token};
+use crate::proto::{CallEnd, HandlerEnd, Output, Request, Session, Token, earlier};
 use crate::server::Peer;
 use crate::wire::Failure;
 
@@ -31,6 +33,10 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Shared {
     state: Mutex<State>,
     pub(super) writer: Mutex<Writer>,
+    pub(super) reader: Mutex<Reader>,
+    /// What the link wakes when there is something to read.
+    pub(super) watch_waker: Waker,
+    pub(super) watch: Arc<Watch>,
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) peer: Peer,
@@ -73,6 +79,9 @@ pub(crate) struct State {
     /// The link's own failure, for the driver to take up.
     pub(super) link_error: Option<io::Error>,
     pub(super) driver: Waker,
+    /// Which call reads the link itself.
+    pub(super) lead: Lead,
+    pub(super) watch: Arc<Watch>,
     /// The driver is being polled and will look at everything before it sleeps.
     pub(super) driver_awake: bool,
     /// When the driver's timer is set to.
@@ -94,6 +103,16 @@ pub(crate) struct State {
 pub(crate) enum Waiter {
     Waiting(Option<Waker>),
     Done(CallEnd),
+}
+
+impl Waiter {
+    /// Its waker, for a while in which it is not to be woken.
+    pub(super) fn take_waker(&mut self) -> Option<Waker> {
+        match self {
+            Self::Waiting(waker) => waker.take(),
+            Self::Done(_) => None,
+        }
+    }
 }
 
 /// An `open` that waits for its answer.
@@ -125,12 +144,14 @@ impl Shared {
     pub(super) fn new(
         session: Session,
         writer: Writer,
+        reader: Reader,
         router: Router,
         limits: Limits,
         peer: Peer,
         redial: Option<Redial>,
     ) -> Arc<Self> {
         let (max_payload, max_channels) = (session.max_payload(), session.max_channels());
+        let watch = Watch::new();
         let state = State {
             session,
             waiters: Slab::default(),
@@ -149,6 +170,8 @@ impl Shared {
             outbox_full: false,
             link_error: None,
             driver: Waker::noop().clone(),
+            lead: Lead::default(),
+            watch: Arc::clone(&watch),
             driver_awake: false,
             armed: None,
             holders: 0,
@@ -160,6 +183,9 @@ impl Shared {
         Arc::new(Self {
             state: Mutex::new(state),
             writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            watch_waker: Waker::from(Arc::clone(&watch)),
+            watch,
             router,
             limits,
             peer,
@@ -352,13 +378,13 @@ impl State {
 
     /// When the driver has to look at the time next.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        crate::proto::earlier(self.session.poll_timeout(), self.queue_deadline)
+        earlier(earlier(self.session.poll_timeout(), self.queue_deadline), self.lead.due)
     }
 
     /// Whether the driver's timer fires no later than [`next_timeout`](Self::next_timeout). Says no where that is not
     /// plain at a glance.
     pub(super) fn is_armed_in_time(&self) -> bool {
-        let soonest = crate::proto::earlier(self.session.no_timeout_before(), self.queue_deadline);
+        let soonest = earlier(earlier(self.session.no_timeout_before(), self.queue_deadline), self.lead.due);
         soonest.is_none_or(|soonest| self.armed.is_some_and(|armed| armed <= soonest))
     }
 

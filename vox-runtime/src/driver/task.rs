@@ -6,36 +6,24 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
+use super::reading::{READS_PER_TURN, Read};
 use super::redial::redial;
 use super::shared::{Flush, Next, Shared, State};
 use super::writer::{Writing, now};
-use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::error::EndReason;
 use crate::proto::earlier;
 use crate::transport::Link;
-use crate::wire::LENGTH_BYTES;
 
-/// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
-const READS_PER_TURN: usize = 16;
-/// Frames that are handled under one lock.
-const FRAMES_PER_LOCK: usize = 64;
-/// The read buffer's first capacity, and the most it grows to for small frames.
-const READ_MIN: usize = 4 << 10;
-const READ_MAX: usize = 64 << 10;
 /// How long an ended session waits for its last words to be read.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The task of one session. Ends when the session has ended and its last words are written.
 pub(super) struct Driver {
     shared: Arc<Shared>,
-    io: Box<dyn AsyncRead + Send + Unpin>,
-    buffer: BytesMut,
-    /// How much the next read asks for.
-    appetite: usize,
     hosting: Hosting,
     sleep: Pin<Box<Sleep>>,
     /// The task's own, as everybody else knows it.
@@ -47,26 +35,14 @@ pub(super) struct Driver {
     /// Until when its last words may take.
     lingering: Option<Instant>,
     shut_down: bool,
-    /// The link gives nothing more.
-    deaf: bool,
     /// The number of the link that this reads.
     link: u64,
 }
 
-/// How a read went.
-enum Read {
-    Some,
-    Nothing,
-    Lost(EndReason),
-}
-
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, io: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
-            io,
-            buffer: BytesMut::new(),
-            appetite: READ_MIN,
             hosting: Hosting::default(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             waker: Waker::noop().clone(),
@@ -74,7 +50,6 @@ impl Driver {
             over: false,
             lingering: None,
             shut_down: false,
-            deaf: false,
             link: 0,
         }
     }
@@ -87,6 +62,7 @@ impl Driver {
         self.waker = waker.clone();
         self.waker_is_new = true;
         self.shared.lock().driver = waker.clone();
+        self.shared.watch.set_driver(waker);
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).waker = waker.clone();
     }
 
@@ -98,18 +74,15 @@ impl Driver {
             state.known_link = self.link;
             (state.link.next.take(), state.waits_for_link())
         };
-        self.buffer = BytesMut::new();
-        self.appetite = READ_MIN;
-        self.deaf = next.is_none();
         let Some(Link { read, write, .. }) = next else {
-            self.io = Box::new(tokio::io::empty());
+            self.shared.reader().change(None, self.link);
             self.shared.write_nowhere(self.link);
             if waits && self.shared.redial.is_some() {
                 tokio::spawn(redial(Arc::clone(&self.shared)));
             }
             return;
         };
-        self.io = read;
+        self.shared.reader().change(Some(read), self.link);
         self.shared.write_to(write, self.link);
         self.shared.change(|state| {
             if state.link.number == self.link {
@@ -121,20 +94,17 @@ impl Driver {
     /// Reads and serves. `true`: there may be more, and the turn is over all the same.
     fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
         for turn in 0..READS_PER_TURN {
-            // By the first read of a turn what came before is mostly dropped, and its memory is had again for
-            // nothing; later ones make do with less.
-            let least = if turn == 0 { READ_MIN / 2 } else { READ_MIN / 4 };
-            match self.read(least, cx) {
-                Read::Some => self.serve_buffer(cx),
+            let mut reader = self.shared.reader();
+            match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
+                Read::Some => {
+                    drop(reader);
+                    self.serve(cx);
+                }
                 Read::Nothing => return false,
                 Read::Lost(reason) => {
-                    self.deaf = true;
-                    let link = self.link;
-                    self.shared.change(|state| {
-                        if state.link.number == link {
-                            state.session.link_lost(now(), reason);
-                        }
-                    });
+                    let link = reader.link();
+                    drop(reader);
+                    self.shared.link_ended(link, reason);
                     return false;
                 }
             }
@@ -142,59 +112,20 @@ impl Driver {
         true
     }
 
-    fn read(&mut self, least: usize, cx: &mut Context<'_>) -> Read {
-        if self.deaf {
-            return Read::Nothing;
-        }
-        // Room for READ_MIN at least, once there is less than `least`; a frame under way is read into as much as has come in already, so a
-        // buffer grows by what was received and never by what was claimed.
-        let want = self.appetite.max(self.missing().min(self.buffer.len()));
-        if self.buffer.capacity() - self.buffer.len() < least.min(want) {
-            self.buffer.reserve(want);
-        }
-        let room = self.buffer.capacity() - self.buffer.len();
-        let read = {
-            let read = pin!(self.io.read_buf(&mut self.buffer));
-            read.poll(cx)
-        };
-        match read {
-            Poll::Pending => Read::Nothing,
-            Poll::Ready(Ok(0)) => Read::Lost(EndReason::LinkLost("the peer closed the link".into())),
-            Poll::Ready(Ok(n)) => {
-                if n == room {
-                    self.appetite = (self.appetite * 2).min(READ_MAX);
-                }
-                Read::Some
-            }
-            Poll::Ready(Err(error)) => Read::Lost(EndReason::LinkLost(error.to_string().into())),
-        }
-    }
-
-    /// How many bytes the frame under way still lacks, as far as its length is known.
-    fn missing(&self) -> usize {
-        match self.buffer.first_chunk::<LENGTH_BYTES>() {
-            Some(length) => (u32::from_le_bytes(*length) as usize + LENGTH_BYTES).saturating_sub(self.buffer.len()),
-            None => 0,
-        }
-    }
-
-    /// Handles every whole frame in the buffer.
-    fn serve_buffer(&mut self, cx: &mut Context<'_>) {
+    /// Handles every whole frame that was read.
+    fn serve(&mut self, cx: &mut Context<'_>) {
         loop {
-            let Self { shared, buffer, .. } = self;
+            let shared = &self.shared;
+            let mut reader = shared.reader();
             let clock = now();
-            let link = self.link;
             let (more, first) = shared.change(|state| {
                 // Whatever this asks for is seen to at the end of the turn.
                 state.driver_awake = true;
-                if state.link.number != link {
-                    buffer.clear();
-                    return (false, None);
-                }
-                let more = handle_frames(&mut state.session, clock, buffer, shared.limits.max_message_bytes);
+                let more = reader.handle_frames(state, clock, shared.limits.max_message_bytes);
                 state.settle(&shared.router);
                 (more, state.next_request())
             });
+            drop(reader);
             self.host(first, clock, cx);
             if !more {
                 return;
@@ -284,6 +215,7 @@ impl Driver {
                 state.session.handle_timeout(now);
                 state.expire_queue(now);
             }
+            state.look_in(now);
         });
     }
 
@@ -299,10 +231,10 @@ impl Driver {
             let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
             self.shut_down = Pin::new(&mut *writer.io).poll_shutdown(cx).is_ready();
         }
-        if self.shut_down && self.deaf {
+        if self.shut_down && self.shared.reader().is_deaf() {
             return Poll::Ready(());
         }
-        self.buffer.clear();
+        self.shared.reader().clear();
         Poll::Pending
     }
 }
@@ -336,6 +268,7 @@ impl Drop for Driver {
         });
         // Handles may be kept for long after; the link, which the peer watches, is not.
         let io: Box<dyn AsyncWrite + Send + Unpin> = Box::new(tokio::io::sink());
+        self.shared.reader().change(None, self.link);
         let _link = std::mem::replace(&mut self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).io, io);
     }
 }
@@ -354,28 +287,4 @@ fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
     let state = shared.lock();
     let wrote = state.writing != Writing::Blocked;
     (state, wrote)
-}
-
-/// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
-fn handle_frames(session: &mut crate::proto::Session, now: Instant, buffer: &mut BytesMut, max_len: usize) -> bool {
-    for _ in 0..FRAMES_PER_LOCK {
-        let Some(length) = buffer.first_chunk::<LENGTH_BYTES>() else { return false };
-        let length = u32::from_le_bytes(*length) as usize;
-        if length > max_len {
-            let why = format!("a frame of {length} bytes, over the limit of {max_len}");
-            session.on_violation(&ProtocolViolation::new(Rule::FrameTooLarge, why));
-            buffer.clear();
-            return false;
-        }
-        if buffer.len() < LENGTH_BYTES + length {
-            return false;
-        }
-        buffer.advance(LENGTH_BYTES);
-        let body = buffer.split_to(length).freeze();
-        if session.handle(now, body).is_err() || session.end_reason().is_some() {
-            buffer.clear();
-            return false;
-        }
-    }
-    true
 }

@@ -1,0 +1,170 @@
+//! The link's reading half, and the frames in what it gave.
+
+use std::pin::pin;
+use std::sync::{MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::shared::{Shared, State};
+use super::writer::now;
+use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::proto::Session;
+use crate::wire::LENGTH_BYTES;
+
+/// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
+pub(super) const READS_PER_TURN: usize = 16;
+/// Frames that are handled under one lock.
+const FRAMES_PER_LOCK: usize = 64;
+/// The read buffer's first capacity, and the most it grows to for small frames.
+const READ_MIN: usize = 4 << 10;
+const READ_MAX: usize = 64 << 10;
+
+/// What reads the link, one at a time: the session's task, or the lone call that [leads](super::lead).
+pub(super) struct Reader {
+    io: Box<dyn AsyncRead + Send + Unpin>,
+    buffer: BytesMut,
+    /// How much the next read asks for.
+    appetite: usize,
+    /// The link gives nothing more.
+    deaf: bool,
+    /// The number of the link that this reads.
+    link: u64,
+}
+
+/// How a read went.
+pub(super) enum Read {
+    Some,
+    Nothing,
+    Lost(EndReason),
+}
+
+impl Reader {
+    pub(super) fn new(io: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+        Self { io, buffer: BytesMut::new(), appetite: READ_MIN, deaf: false, link: 0 }
+    }
+
+    /// Reads another link, or none.
+    pub(super) fn change(&mut self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) {
+        let deaf = io.is_none();
+        let io = io.unwrap_or_else(|| Box::new(tokio::io::empty()));
+        *self = Self { deaf, link, ..Self::new(io) };
+    }
+
+    /// The number of the link that this reads.
+    pub(super) fn link(&self) -> u64 {
+        self.link
+    }
+
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
+    /// Forgets what was read and not handled.
+    pub(super) fn clear(&mut self) {
+        self.buffer.clear();
+    }
+
+    /// The `turn`th read of a turn.
+    pub(super) fn read(&mut self, turn: usize, cx: &mut Context<'_>) -> Read {
+        if self.deaf {
+            return Read::Nothing;
+        }
+        // By the first read of a turn what came before is mostly dropped, and its memory is had again for nothing; later
+        // ones make do with less.
+        let least = if turn == 0 { READ_MIN / 2 } else { READ_MIN / 4 };
+        // Room for READ_MIN at least, once there is less than `least`; a frame under way is read into as much as has come in already, so a
+        // buffer grows by what was received and never by what was claimed.
+        let want = self.appetite.max(self.missing().min(self.buffer.len()));
+        if self.buffer.capacity() - self.buffer.len() < least.min(want) {
+            self.buffer.reserve(want);
+        }
+        let room = self.buffer.capacity() - self.buffer.len();
+        let read = {
+            let read = pin!(self.io.read_buf(&mut self.buffer));
+            read.poll(cx)
+        };
+        match read {
+            Poll::Pending => Read::Nothing,
+            Poll::Ready(Ok(0)) => self.lost("the peer closed the link".to_owned()),
+            Poll::Ready(Ok(n)) => {
+                if n == room {
+                    self.appetite = (self.appetite * 2).min(READ_MAX);
+                }
+                Read::Some
+            }
+            Poll::Ready(Err(error)) => self.lost(error.to_string()),
+        }
+    }
+
+    fn lost(&mut self, why: String) -> Read {
+        self.deaf = true;
+        Read::Lost(EndReason::LinkLost(why.into()))
+    }
+
+    /// How many bytes the frame under way still lacks, as far as its length is known.
+    fn missing(&self) -> usize {
+        match self.buffer.first_chunk::<LENGTH_BYTES>() {
+            Some(length) => (u32::from_le_bytes(*length) as usize + LENGTH_BYTES).saturating_sub(self.buffer.len()),
+            None => 0,
+        }
+    }
+
+    /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
+    pub(super) fn handle_frames(&mut self, state: &mut State, now: Instant, max_len: usize) -> bool {
+        if state.link.number != self.link {
+            self.buffer.clear();
+            return false;
+        }
+        handle_frames(&mut state.session, now, &mut self.buffer, max_len)
+    }
+}
+
+fn handle_frames(session: &mut Session, now: Instant, buffer: &mut BytesMut, max_len: usize) -> bool {
+    for _ in 0..FRAMES_PER_LOCK {
+        let Some(length) = buffer.first_chunk::<LENGTH_BYTES>() else { return false };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > max_len {
+            let why = format!("a frame of {length} bytes, over the limit of {max_len}");
+            session.on_violation(&ProtocolViolation::new(Rule::FrameTooLarge, why));
+            buffer.clear();
+            return false;
+        }
+        if buffer.len() < LENGTH_BYTES + length {
+            return false;
+        }
+        buffer.advance(LENGTH_BYTES);
+        let body = buffer.split_to(length).freeze();
+        if session.handle(now, body).is_err() || session.end_reason().is_some() {
+            buffer.clear();
+            return false;
+        }
+    }
+    true
+}
+
+impl Shared {
+    pub(super) fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reader, unless it is in use.
+    pub(super) fn try_reader(&self) -> Option<MutexGuard<'_, Reader>> {
+        match self.reader.try_lock() {
+            Ok(reader) => Some(reader),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The link numbered `link` gave its last.
+    pub(super) fn link_ended(&self, link: u64, reason: EndReason) {
+        self.change(|state| {
+            if state.link.number == link {
+                state.session.link_lost(now(), reason);
+            }
+        });
+    }
+}
