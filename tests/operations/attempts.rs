@@ -180,3 +180,64 @@ async fn handlers_without_callers_are_bounded() {
     settle().await;
     assert_eq!(client.transfer(2).operation(id).await, Ok(3), "a refusal leaves the id free");
 }
+
+/// The sessions of all of them are gone: the bound of each session says nothing of them.
+#[tokio::test(start_paused = true)]
+async fn handlers_whose_sessions_are_gone_are_bounded_for_the_whole_server() {
+    let limits = vox::Limits { max_server_detached: 3, ..vox::Limits::default() };
+    let lab = Lab::with(|builder| builder.limits(limits)).await;
+    let id = id();
+    for _ in 0..3 {
+        let client = lab.client().await;
+        let call = tokio::spawn(client.transfer(2).operation(id).into_future());
+        let other = tokio::spawn(client.transfer(2).into_future());
+        settle().await;
+        call.abort();
+        other.abort();
+        settle().await;
+        client.caller().session().close("gone");
+        settle().await;
+    }
+    // One is of the first client and was joined by the others, who had one of their own as long as there was room.
+    assert_eq!((lab.server.sessions(), lab.bench.started.get()), (0, 3));
+    let client = lab.client().await;
+    let busy = client.transfer(2).await.expect_err("there are too many");
+    assert_eq!((&busy, busy.ran(), busy.is_retryable()), (&VoxError::Busy, Ran::No, true));
+    assert_eq!(lab.bench.started.get(), 3);
+    assert_eq!(client.again(1).await, Ok(5), "calls of other methods go on");
+    let joined = tokio::spawn(client.transfer(2).operation(id).into_future());
+    settle().await;
+    lab.bench.gate.add_permits(3);
+    assert_eq!(joined.await.expect("no panic"), Ok(1), "what runs already is joined");
+    settle().await;
+    lab.bench.gate.add_permits(1);
+    assert_eq!(client.transfer(2).await, Ok(5), "there is room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_handlers_whose_sessions_are_gone() {
+    // Before the shutdown begins, or meanwhile.
+    for (permits, cut, open) in [(1, 0, 0), (0, 1, 0), (1, 0, 1), (0, 1, 1)] {
+        let (lab, client) = lab().await;
+        let call = tokio::spawn(client.transfer(2).into_future());
+        settle().await;
+        call.abort();
+        let session = client.caller().session();
+        if open == 0 {
+            session.close("gone");
+        }
+        settle().await;
+        let Lab { server, bench } = lab;
+        assert_eq!(server.sessions(), open);
+        let began = tokio::time::Instant::now();
+        let down = tokio::spawn(server.shutdown(Duration::from_secs(5)));
+        settle().await;
+        session.close("gone");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(!down.is_finished());
+        bench.gate.add_permits(permits);
+        let report = down.await.expect("no panic");
+        assert_eq!((report.sessions, report.cut_calls), (open, cut));
+        assert_eq!((bench.finished.get(), began.elapsed().as_secs()), (permits, if cut == 0 { 2 } else { 5 }));
+    }
+}

@@ -29,6 +29,7 @@ use std::time::Duration;
 /// | `replay_bytes` | 16 MiB | no | new calls and items wait until the peer acknowledges more. At least 64 KiB |
 /// | `max_detached_sessions` | 1,024 | no | the session that has waited longest for a link is lost |
 /// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
+/// | `max_server_detached` | 16,384 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already |
 ///
 /// Metadata has limits of its own, which the protocol fixes: see [`Metadata`](crate::Metadata).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub struct Limits {
     pub max_detached_sessions: usize,
     /// How many `persist` handlers may run on after their callers went away, per session.
     pub max_detached: usize,
+    /// How many of them may run on in one server, those included whose sessions have ended.
+    pub max_server_detached: usize,
 }
 
 impl Default for Limits {
@@ -109,6 +112,7 @@ impl Default for Limits {
             replay_bytes: 16 << 20,
             max_detached_sessions: 1024,
             max_detached: 1024,
+            max_server_detached: 16_384,
         }
     }
 }

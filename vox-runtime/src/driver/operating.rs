@@ -40,6 +40,8 @@ pub(crate) struct Operating {
     remembered: usize,
     /// Acknowledgements under way.
     acknowledging: AtomicUsize,
+    /// Handlers that run on without the caller that they came with.
+    detached: AtomicUsize,
     /// Where tasks are spawned from outside of any.
     runtime: OnceLock<Handle>,
 }
@@ -102,6 +104,7 @@ impl Operating {
             store,
             remembered,
             acknowledging: AtomicUsize::new(0),
+            detached: AtomicUsize::new(0),
             runtime: OnceLock::new(),
         })
     }
@@ -126,8 +129,16 @@ impl Operating {
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
         let place = Place { shared: Arc::clone(shared), key: key.clone() };
         let start = Box::new(Start { shared: Arc::clone(shared), request });
+        let crowded =
+            method.policy.persist && self.detached.load(Ordering::Relaxed) >= shared.limits.max_server_detached;
         {
             let mut desk = self.lock();
+            // What runs already may be joined all the same.
+            if crowded && !desk.operations.is_live(&key) {
+                drop(desk);
+                shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Failed(Failure::Busy));
+                return None;
+            }
             let schema = desk.schemas.entry(method.id).or_insert_with(|| method.schema()).clone();
             let MethodDescriptor { service, id, policy, .. } = *method;
             let operation = NewOperation { key, service, method: id, policy, digest, schema };
@@ -186,6 +197,7 @@ impl Operating {
                     if detached {
                         let place = Place { shared: Arc::clone(&shared), key: operation.key.clone() };
                         self.lock().attempts.insert(attempt, place);
+                        self.detached.fetch_add(1, Ordering::Relaxed);
                         shared.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
                     }
                     match self.grant(&operation, fence, shared, request) {
@@ -195,9 +207,13 @@ impl Operating {
                     }
                 }
                 (Step::Answer { attempt, answer, runs_on }, Some(shared)) => {
+                    if runs_on {
+                        self.detached.fetch_add(1, Ordering::Relaxed);
+                    }
                     shared.answer(attempt.connection, attempt.request, answer, runs_on);
                 }
                 (Step::Over(attempt), Some(shared)) => {
+                    self.detached.fetch_sub(1, Ordering::Relaxed);
                     shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Aborted);
                 }
                 (Step::Abort(attempt), Some(shared)) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::listen::{Builder, ended};
+use super::listen::{Builder, ended, idle};
 use crate::client::ConnectError;
 use crate::driver::{Door, Registry, Shared, Visitor, accept, observe};
 use crate::transport::Link;
@@ -21,6 +21,8 @@ pub(super) struct Hall {
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) open: BTreeMap<u64, Arc<Shared>>,
+    /// Those that have ended while handlers of theirs run on.
+    pub(super) leaving: BTreeMap<u64, Arc<Shared>>,
     /// Those without a link, the one that has waited longest first.
     pub(super) detached: VecDeque<u64>,
     next: u64,
@@ -71,7 +73,13 @@ impl Hall {
                 self.registry.remove(ticket);
             }
         }
-        self.lock().open.remove(&key);
+        {
+            let mut table = self.lock();
+            table.open.remove(&key);
+            table.leaving.insert(key, Arc::clone(&shared));
+        }
+        idle(&shared).await;
+        self.lock().leaving.remove(&key);
     }
 
     /// Follows a session as it loses links and gets others.

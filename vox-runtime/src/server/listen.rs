@@ -1,5 +1,6 @@
 //! The server: accepts links, keeps their sessions, shuts down in good order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -63,7 +64,8 @@ pub struct Builder {
 pub struct ShutdownReport {
     /// The sessions that were open.
     pub sessions: usize,
-    /// The handlers that had not ended when time was up, and were aborted.
+    /// The handlers that had not ended when time was up, those included whose sessions had ended before. They were aborted, except
+    /// those of `persist` methods, which run on while the process does.
     pub cut_calls: usize,
 }
 
@@ -117,18 +119,22 @@ impl Server {
     pub async fn shutdown(mut self, grace: Duration) -> ShutdownReport {
         self.stop_accepting().await;
         self.hall.lock().stopped = true;
-        let open: Vec<Arc<Shared>> = self.hall.lock().open.values().cloned().collect();
+        let (open, leaving) = {
+            let table = self.hall.lock();
+            let all = |sessions: &BTreeMap<u64, Arc<Shared>>| sessions.values().cloned().collect::<Vec<_>>();
+            (all(&table.open), all(&table.leaving))
+        };
         for shared in &open {
             shared.change(|state| state.drain());
         }
         let _ = tokio::time::timeout(grace, async {
-            for shared in &open {
+            for shared in open.iter().chain(&leaving) {
                 idle(shared).await;
             }
         })
         .await;
         let mut report = ShutdownReport { sessions: open.len(), cut_calls: 0 };
-        for shared in &open {
+        for shared in open.iter().chain(&leaving) {
             report.cut_calls += shared.change(|state| {
                 let running = state.session.handlers_running();
                 state.session.goodbye("the server is shutting down");
@@ -283,10 +289,11 @@ pub(super) async fn ended(shared: &Shared) {
     observe(shared, |state| state.session.end_reason().map(|_| ())).await;
 }
 
-/// Waits until no handler runs.
-async fn idle(shared: &Shared) {
-    let idle = |state: &State| state.session.end_reason().is_some() || state.session.handlers_running() == 0;
-    observe(shared, |state| idle(state).then_some(())).await;
+/// Waits until no handler runs, in a session that takes no more calls: one that drains, or that has ended.
+pub(super) async fn idle(shared: &Shared) {
+    // So that it is told of every handler that ends.
+    shared.change(State::drain);
+    observe(shared, |state| (state.session.handlers_running() == 0).then_some(())).await;
 }
 
 /// Ends a session whose server is dropped.
