@@ -37,6 +37,7 @@ pub trait Ledger {
     /// Waits for a permit.
     async fn plain(&self, n: u64) -> u64;
     async fn plain_explode(&self);
+    async fn plain_text(&self, len: u64) -> String;
     #[vox(idem)]
     async fn again(&self, n: u64) -> u64;
     #[vox(idem)]
@@ -115,6 +116,10 @@ impl Ledger for Bench {
     async fn plain_explode(&self) {
         self.run();
         panic!("on purpose")
+    }
+    async fn plain_text(&self, len: u64) -> String {
+        self.run();
+        "x".repeat(len as usize)
     }
     async fn again(&self, n: u64) -> u64 {
         n + self.run()

@@ -104,6 +104,28 @@ async fn what_is_remembered_is_bounded_and_forgetting_runs_nothing_again() {
     assert_eq!(lab.bench.started.get(), CALLS as usize);
 }
 
+/// Few, but long: room is made by forgetting, and never by refusing what is new.
+#[tokio::test(start_paused = true)]
+async fn outcomes_that_take_too_much_room_are_forgotten_and_nothing_new_is_refused() {
+    let (lab, client) = lab().await;
+    const LEN: u64 = 1_000_000;
+    let ids: Vec<_> = (0..100).map(|_| id()).collect();
+    for id in &ids {
+        let text = client.plain_text(LEN).operation(*id).await.expect("there is room");
+        assert_eq!(text.len() as u64, LEN);
+    }
+    let mut known = 0;
+    for id in ids.iter().rev() {
+        match client.plain_text(LEN).operation(*id).await {
+            Ok(_) => known += 1,
+            Err(error) => assert_eq!(error, VoxError::OperationExpired),
+        }
+    }
+    assert_eq!(known, 34, "the newest are known: 32 MiB of them, and the one that went past it");
+    assert_eq!(client.plain_text(LEN).operation(ids[99]).await.map(|text| text.len()), Ok(LEN as usize));
+    assert_eq!(lab.bench.started.get(), 100, "and none ran twice");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_may_run_again_does() {
     let (_lab, client) = lab().await;

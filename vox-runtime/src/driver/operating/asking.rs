@@ -9,10 +9,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::super::hosting::quietly;
-use super::{Operating, Start};
+use super::{Desk, Operating, Start};
 use crate::operation::{Admission, OperationKey, Outcome};
 use crate::proto::{Operations, Round, Step, StoreFailed};
-use crate::store::StoreError;
+use crate::store::{MemoryStore, StoreError};
 
 /// How long to wait before another process is asked again whether it is done: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -52,7 +52,11 @@ impl Operating {
         let step = match (step, self.store.in_memory()) {
             (Step::Admit(operation), Some(memory)) => {
                 let key = operation.key.clone();
-                let admission = memory.admit_at_once(&operation).map_err(|error| failed("admit", &key, &error));
+                let mut admission = memory.admit_at_once(&operation);
+                while admission == Err(StoreError::Full) && self.forget_oldest(memory) {
+                    admission = memory.admit_at_once(&operation);
+                }
+                let admission = admission.map_err(|error| failed("admit", &key, &error));
                 return Some(Told::Admitted(key, admission));
             }
             (Step::Seal { key, fence, outcome }, Some(memory)) => {
@@ -84,6 +88,21 @@ impl Operating {
             }
             Step::Run { .. } | Step::Wait { .. } | Step::Abort(_) | Step::Answer { .. } | Step::Over(_) => None,
         }
+    }
+
+    /// Makes room where only so many are remembered: of the one that has been over for longest the outcome goes, and so it is not run
+    /// again. `false`: there is none.
+    fn forget_oldest(&self, memory: &MemoryStore) -> bool {
+        let oldest = {
+            let mut desk = self.lock();
+            let Desk { operations, over, .. } = &mut *desk;
+            let oldest = over.iter().position(|key| !operations.is_live(key));
+            oldest.and_then(|place| over.remove(place))
+        };
+        if let Some(key) = &oldest {
+            memory.acknowledge_at_once(key);
+        }
+        oldest.is_some()
     }
 
     /// Asks. What is not said at once is told to the operations when it is.
