@@ -15,7 +15,7 @@ use super::station::Station;
 use crate::channel::{Given, Giving};
 use crate::codec::{EncodeError, Encoder};
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
-use crate::driver::{Flush, Scope, Waiter, give_buffer, now, take_buffer};
+use crate::driver::{Flush, Scope, Sent, Waiter, give_buffer, now, take_buffer};
 use crate::error::{NotSent, VoxError};
 use crate::evidence::ArgPlan;
 use crate::ids::RequestId;
@@ -408,36 +408,13 @@ impl<T, E> CallFuture<T, E> {
     }
 
     fn poll_reply(&mut self, cx: &mut Context<'_>, token: Token) -> Poll<Result<T, VoxError<E>>> {
-        let shared = self.call.line().shared();
-        if self.leads {
-            shared.read_for(token, cx.waker());
-        }
-        let (end, driver) = {
-            let mut state = shared.lock();
-            match state.waiters.get_mut(token) {
-                Some(Waiter::Waiting(Some(waker))) if waker.will_wake(cx.waker()) => return Poll::Pending,
-                Some(Waiter::Waiting(waker)) => {
-                    *waker = Some(cx.waker().clone());
-                    return Poll::Pending;
-                }
-                Some(Waiter::Done(_)) | None => {
-                    let end = state.waiters.remove(token);
-                    let driver = state.end_lead(token);
-                    if let Some(Named { id, minted: true }) = self.call.operation
-                        && matches!(&end, Some(Waiter::Done(CallEnd::Reply(payload))) if wire::is_outcome(payload))
-                    {
-                        state.session.acknowledge_operation(self.call.line().connection(), id);
-                    }
-                    (end, driver)
-                }
-            }
-        };
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        let line = self.call.line();
+        let minted = self.call.operation.filter(|named| named.minted).map(|named| named.id);
+        let sent = Sent { connection: line.connection(), token, minted, leads: self.leads };
+        let end = std::task::ready!(line.shared().poll_end(&sent, cx.waker()));
         // The token is free, and another's before long.
         self.state = CallState::Done;
-        let Some(Waiter::Done(end)) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
+        let Some(end) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
         let end = match self.take_up(cx, end) {
             Ok(end) => end,
             Err(again) => return again,

@@ -8,11 +8,12 @@
 //! the session's task looks in every [`LEAD_WATCH`]: a call that still leads by then no longer does. Whatever the peer sent
 //! waits for that long at most.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::reading::{READS_PER_TURN, Read};
+use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Shared, State, Waiter};
 use super::writer::now;
 use crate::proto::Token;
@@ -26,22 +27,29 @@ const LEAD_PENALTY: u32 = 1024;
 
 /// Who is woken when the link has something to read.
 pub(super) struct Watch {
+    /// [`DRIVER`], [`LEADING`] or [`OWED`].
+    mode: AtomicU8,
     slot: Mutex<Slot>,
 }
 
+/// The session's task is woken.
+const DRIVER: u8 = 0;
+/// The leader is.
+const LEADING: u8 = 1;
+/// The leader was, and nobody has read since.
+const OWED: u8 = 2;
+
 struct Slot {
     driver: Waker,
-    /// The call that reads.
-    leader: Option<(Token, Waker)>,
-    /// The leader was woken, and nobody has read since.
-    owed: bool,
+    leader: Waker,
 }
 
 /// Whether calls lead just now. Guarded with the rest of the state.
-#[derive(Default)]
 pub(super) struct Lead {
     /// The call that does.
     by: Option<Token>,
+    /// The waker that [`Watch`] has for it.
+    waker: Waker,
     /// When the last call was made.
     last: Option<Instant>,
     /// When the session's task looks in next.
@@ -52,9 +60,16 @@ pub(super) struct Lead {
     penalty: u32,
 }
 
+impl Default for Lead {
+    fn default() -> Self {
+        Self { by: None, waker: Waker::noop().clone(), last: None, due: None, led: 0, penalty: 0 }
+    }
+}
+
 impl Watch {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { slot: Mutex::new(Slot { driver: Waker::noop().clone(), leader: None, owed: false }) })
+        let slot = Slot { driver: Waker::noop().clone(), leader: Waker::noop().clone() };
+        Arc::new(Self { mode: AtomicU8::new(DRIVER), slot: Mutex::new(slot) })
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
@@ -66,26 +81,14 @@ impl Watch {
         self.slot().driver = waker.clone();
     }
 
-    fn begin(&self, token: Token, waker: &Waker) {
-        self.slot().leader = Some((token, waker.clone()));
+    /// Nobody leads any more. `true`: the session's task has to read, for the leader has not.
+    fn end(&self) -> bool {
+        self.mode.swap(DRIVER, Ordering::AcqRel) == OWED
     }
 
-    /// Nobody leads any more. The session's task, if it has to read what the leader has not.
-    fn end(&self) -> Option<Waker> {
-        let mut slot = self.slot();
-        slot.leader = None;
-        std::mem::take(&mut slot.owed).then(|| slot.driver.clone())
-    }
-
-    /// Whether the call has to read. From now on `waker` is woken for it.
-    fn take_owed(&self, token: Token, waker: &Waker) -> bool {
-        let mut slot = self.slot();
-        let Slot { leader: Some((leader, known)), owed, .. } = &mut *slot else { return false };
-        if *leader != token {
-            return false;
-        }
-        known.clone_from(waker);
-        std::mem::take(owed)
+    /// Whether somebody has to read. If so, it is now the one who asks.
+    pub(super) fn take_owed(&self) -> bool {
+        self.mode.compare_exchange(OWED, LEADING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -95,11 +98,10 @@ impl Wake for Watch {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        let owed = self.mode.fetch_update(Ordering::AcqRel, Ordering::Acquire, |mode| (mode != DRIVER).then_some(OWED));
         let waker = {
-            let mut slot = self.slot();
-            let Slot { driver, leader, owed } = &mut *slot;
-            *owed |= leader.is_some();
-            leader.as_ref().map_or(&*driver, |(_, waker)| waker).clone()
+            let slot = self.slot();
+            if owed.is_ok() { &slot.leader } else { &slot.driver }.clone()
         };
         waker.wake();
     }
@@ -124,8 +126,17 @@ impl State {
         if self.lead.due.is_none() {
             self.lead.due = now.checked_add(LEAD_WATCH);
         }
-        self.watch.begin(token, waker);
+        self.lead_wakes(waker);
+        self.watch.mode.store(LEADING, Ordering::Release);
         true
+    }
+
+    /// The call that leads is woken by this one.
+    fn lead_wakes(&mut self, waker: &Waker) {
+        if !self.lead.waker.will_wake(waker) {
+            self.lead.waker = waker.clone();
+            self.watch.slot().leader = waker.clone();
+        }
     }
 
     /// Whether nothing goes on but one call.
@@ -138,24 +149,25 @@ impl State {
 
     /// The call no longer leads, if one does: the session's task reads.
     pub(crate) fn stop_leading(&mut self) {
-        if self.lead.by.take().is_some() {
-            self.after.wakes.extend(self.watch.end());
+        if self.lead.by.take().is_some() && self.watch.end() {
+            self.after.wakes.push(self.driver.clone());
         }
     }
 
-    /// The call is over. The session's task, if it is to be woken for that.
-    pub(crate) fn end_lead(&mut self, token: Token) -> Option<Waker> {
-        if self.lead.by != Some(token) {
-            return None;
-        }
-        self.lead.by = None;
-        self.watch.end()
-    }
-
-    /// The call is let go of.
+    /// The call is over, or let go of.
     pub(crate) fn call_over(&mut self, token: Token) {
-        let wake = self.end_lead(token);
-        self.after.wakes.extend(wake);
+        if self.lead.by == Some(token) {
+            self.stop_leading();
+        }
+    }
+
+    /// The call has moved to another task. `true`: that one has to read, for the one before was woken to.
+    pub(super) fn lead_moved(&mut self, token: Token, waker: &Waker) -> bool {
+        if self.lead.by != Some(token) {
+            return false;
+        }
+        self.lead_wakes(waker);
+        self.watch.mode.load(Ordering::Acquire) == OWED
     }
 
     /// The session's task looks in on who leads, when that is due.
@@ -165,52 +177,70 @@ impl State {
         }
         let led = std::mem::take(&mut self.lead.led);
         self.lead.due = if led > 0 { now.checked_add(LEAD_WATCH) } else { None };
-        if led == 0 && self.lead.by.is_some() {
-            // It has led all the while.
-            let wakes = self.after.wakes.len();
-            self.stop_leading();
-            if self.after.wakes.len() > wakes {
-                self.lead.penalty = LEAD_PENALTY;
-            }
+        if led > 0 {
+            return;
         }
+        // One that leads has done so all the while.
+        let wakes = self.after.wakes.len();
+        self.stop_leading();
+        if self.after.wakes.len() > wakes {
+            self.lead.penalty = LEAD_PENALTY;
+        }
+        // The task of a call that is long over is not kept.
+        self.lead_wakes(Waker::noop());
     }
 }
 
 impl Shared {
-    /// Reads the link for the call that leads, if it was woken to.
-    pub(crate) fn read_for(&self, token: Token, waker: &Waker) {
-        if !self.watch.take_owed(token, waker) {
-            return;
-        }
+    /// Reads the link for the call that leads, and hands out what `take` finds of its end.
+    pub(super) fn read_for<R>(&self, token: Token, mut take: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
         let Some(mut reader) = self.try_reader() else {
             // The session's task reads, and may be past its last look.
-            let driver = self.lock().driver.clone();
-            return driver.wake();
+            self.wake_driver();
+            return None;
         };
         let mut cx = Context::from_waker(&self.watch_waker);
+        let mut taken = None;
         for turn in 0..READS_PER_TURN {
             match reader.read(turn, &mut cx) {
-                Read::Some => {
-                    let mut more = true;
-                    while more {
-                        let clock = now();
-                        more = self.change(|state| {
-                            // Not woken for its own reply.
-                            let own = state.waiters.get_mut(token).and_then(Waiter::take_waker);
-                            let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
-                            state.settle(&self.router);
-                            if let (Some(Waiter::Waiting(waker)), Some(own)) = (state.waiters.get_mut(token), own) {
-                                *waker = Some(own);
-                            }
-                            more
-                        });
-                    }
+                Read::Some => while self.handle_for(token, &mut reader, &mut taken, &mut take) {},
+                Read::Nothing => return taken,
+                Read::Lost(reason) => {
+                    self.link_ended(reader.link(), reason);
+                    return taken;
                 }
-                Read::Nothing => return,
-                Read::Lost(reason) => return self.link_ended(reader.link(), reason),
             }
         }
         drop(reader);
+        self.wake_driver();
+        taken
+    }
+
+    /// Handles frames that were read. `true`: there may be more.
+    fn handle_for<R>(
+        &self,
+        token: Token,
+        reader: &mut Reader,
+        taken: &mut Option<R>,
+        take: &mut impl FnMut(&mut State) -> Option<R>,
+    ) -> bool {
+        let clock = now();
+        self.change(|state| {
+            // It is not woken for its own end.
+            let own = state.waiters.get_mut(token).and_then(Waiter::take_waker);
+            let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
+            state.settle(&self.router);
+            if let (Some(Waiter::Waiting(waker)), Some(own)) = (state.waiters.get_mut(token), own) {
+                *waker = Some(own);
+            }
+            if taken.is_none() {
+                *taken = take(state);
+            }
+            more
+        })
+    }
+
+    fn wake_driver(&self) {
         let driver = self.lock().driver.clone();
         driver.wake();
     }

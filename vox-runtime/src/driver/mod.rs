@@ -27,6 +27,7 @@ mod scope;
 mod shared;
 mod slab;
 mod task;
+mod waiting;
 mod writer;
 
 pub use backoff::Backoff;
@@ -41,4 +42,5 @@ pub(crate) use registry::Registry;
 pub(crate) use router::{Authenticate, Router};
 pub(crate) use scope::{Scope, is_cut};
 pub(crate) use shared::{Flush, OpenWaiter, Shared, State, Waiter};
+pub(crate) use waiting::Sent;
 pub(crate) use writer::now;

@@ -10,7 +10,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
-use super::reading::{READS_PER_TURN, Read};
+use super::reading::{READS_PER_TURN, Read, Reader};
 use super::redial::redial;
 use super::shared::{Flush, Next, Shared, State};
 use super::writer::{Writing, now};
@@ -97,8 +97,15 @@ impl Driver {
             let mut reader = self.shared.reader();
             match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
                 Read::Some => {
+                    let (mut more, mut first, mut clock) = self.shared.handle_some(&mut reader);
                     drop(reader);
-                    self.serve(cx);
+                    loop {
+                        self.host(first, clock, cx);
+                        if !more {
+                            break;
+                        }
+                        (more, first, clock) = self.shared.handle_some(&mut self.shared.reader());
+                    }
                 }
                 Read::Nothing => return false,
                 Read::Lost(reason) => {
@@ -110,27 +117,6 @@ impl Driver {
             }
         }
         true
-    }
-
-    /// Handles every whole frame that was read.
-    fn serve(&mut self, cx: &mut Context<'_>) {
-        loop {
-            let shared = &self.shared;
-            let mut reader = shared.reader();
-            let clock = now();
-            let (more, first) = shared.change(|state| {
-                // Whatever this asks for is seen to at the end of the turn.
-                state.driver_awake = true;
-                let more = reader.handle_frames(state, clock, shared.limits.max_message_bytes);
-                state.settle(&shared.router);
-                (more, state.next_request())
-            });
-            drop(reader);
-            self.host(first, clock, cx);
-            if !more {
-                return;
-            }
-        }
     }
 
     /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room.
@@ -270,6 +256,21 @@ impl Drop for Driver {
         let io: Box<dyn AsyncWrite + Send + Unpin> = Box::new(tokio::io::sink());
         self.shared.reader().change(None, self.link);
         let _link = std::mem::replace(&mut self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).io, io);
+    }
+}
+
+impl Shared {
+    /// Handles whole frames that were read, for the session's task: whether there may be more, what to host first, and the time.
+    fn handle_some(&self, reader: &mut Reader) -> (bool, Option<Next>, Instant) {
+        let clock = now();
+        let (more, first) = self.change(|state| {
+            // Whatever this asks for is seen to at the end of the turn.
+            state.driver_awake = true;
+            let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
+            state.settle(&self.router);
+            (more, state.next_request())
+        });
+        (more, first, clock)
     }
 }
 

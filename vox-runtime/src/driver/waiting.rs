@@ -1,0 +1,71 @@
+//! Waiting for the end of a call.
+
+use std::task::{Poll, Waker};
+
+use super::shared::{Shared, State, Waiter};
+use crate::ids::ConnectionId;
+use crate::operation::OperationId;
+use crate::proto::{CallEnd, Token};
+use crate::wire;
+
+/// A call that was sent and not yet taken up again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) connection: ConnectionId,
+    pub(crate) token: Token,
+    /// The operation that is acknowledged with the outcome, since nobody else knows its id.
+    pub(crate) minted: Option<OperationId>,
+    /// It was made alone, and may read the link itself.
+    pub(crate) leads: bool,
+}
+
+impl Shared {
+    /// The end of the call, if it has come. `None`: it was taken before, or never will be.
+    pub(crate) fn poll_end(&self, sent: &Sent, waker: &Waker) -> Poll<Option<CallEnd>> {
+        if sent.leads
+            && self.watch.take_owed()
+            && let Some(end) = self.read_for(sent.token, |state| state.take_end(sent))
+        {
+            return Poll::Ready(end);
+        }
+        let mut state = self.lock();
+        match state.waiters.get_mut(sent.token) {
+            Some(Waiter::Waiting(Some(known))) if known.will_wake(waker) => return Poll::Pending,
+            Some(Waiter::Waiting(known)) => {
+                *known = Some(waker.clone());
+                let reads = sent.leads && state.lead_moved(sent.token, waker);
+                drop(state);
+                if reads {
+                    waker.wake_by_ref();
+                }
+                return Poll::Pending;
+            }
+            Some(Waiter::Done(_)) | None => {}
+        }
+        let end = state.take_end(sent).flatten();
+        let after = state.after.take();
+        drop(state);
+        if let Some(after) = after {
+            after.run(self);
+        }
+        Poll::Ready(end)
+    }
+}
+
+impl State {
+    /// The end of the call, unless it is yet to come.
+    fn take_end(&mut self, sent: &Sent) -> Option<Option<CallEnd>> {
+        if let Some(Waiter::Waiting(_)) = self.waiters.get_mut(sent.token) {
+            return None;
+        }
+        let end = self.waiters.remove(sent.token);
+        self.call_over(sent.token);
+        let Some(Waiter::Done(end)) = end else { return Some(None) };
+        if let (Some(id), CallEnd::Reply(payload)) = (sent.minted, &end)
+            && wire::is_outcome(payload)
+        {
+            self.session.acknowledge_operation(sent.connection, id);
+        }
+        Some(Some(end))
+    }
+}
