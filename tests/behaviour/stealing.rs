@@ -180,6 +180,40 @@ async fn of_two_resumes_at_once_the_one_that_is_confirmed_has_the_session() {
     works(&mut raw, 5).await;
 }
 
+/// It was sent before its peer gave the link up, and arrives while the session waits for the one that was asked for since.
+#[tokio::test(start_paused = true)]
+async fn a_confirmation_on_a_link_that_was_given_up_counts_for_nothing() {
+    let den = Den::new(Limits::default());
+    let (_, ticket) = den.client().await;
+    let (mut given_up, second) = den.resume(&ticket).await.expect("good");
+    let (mut raw, _) = den.resume(&second).await.expect("it was sent");
+    confirm(&mut given_up).await;
+    assert_eq!(given_up.read().await, None, "the link is closed");
+    settle().await;
+    assert_eq!(den.server.detached_sessions(), 1, "it still waits");
+    confirm(&mut raw).await;
+    works(&mut raw, 1).await;
+}
+
+/// The session has its next link before anybody has read that the old one is at its end.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_old_link_does_not_end_the_next() {
+    let den = Den::new(Limits::default());
+    let (old, ticket) = den.client().await;
+    let mut raw = den.link();
+    settle().await;
+    raw.write(&resume_at_once(&ticket)).await;
+    drop(old);
+    assert_eq!(raw.read().await.map(|read| read.kind), Some(RESUMED));
+    works(&mut raw, 1).await;
+    assert_eq!(den.server.detached_sessions(), 0);
+}
+
+/// A resume and, without waiting for the answer, its confirmation: both are taken up in one step.
+fn resume_at_once(ticket: &Ticket) -> Vec<u8> {
+    [ticket.resume().wire(), frame(CONFIRM).bytes(raw::MAGIC).wire()].concat()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_resume_takes_the_session_from_a_link_that_is_half_open() {
     let den = Den::new(Limits::default());
@@ -295,6 +329,24 @@ async fn of_too_many_sessions_without_a_link_the_one_that_waited_longest_is_lost
         confirm(&mut raw).await;
         works(&mut raw, 1).await;
     }
+}
+
+/// It has found a link in the very moment in which another came to wait, and nobody has noted that yet.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_has_found_a_link_is_not_lost_for_others_that_wait() {
+    let den = Den::new(Limits { max_detached_sessions: 1, ..Limits::default() });
+    let (raw, ticket) = den.client().await;
+    drop(raw);
+    let (other, _) = den.client().await;
+    let mut raw = den.link();
+    settle().await;
+    assert_eq!((den.server.sessions(), den.server.detached_sessions()), (2, 1));
+    drop(other);
+    raw.write(&resume_at_once(&ticket)).await;
+    assert_eq!(raw.read().await.map(|read| read.kind), Some(RESUMED));
+    works(&mut raw, 1).await;
+    settle().await;
+    assert_eq!((den.server.sessions(), den.server.detached_sessions()), (2, 1), "nobody is one too many");
 }
 
 #[tokio::test(start_paused = true)]
