@@ -41,14 +41,16 @@ impl OperationId {
         thread_local! {
             static LAST: Cell<u128> = const { Cell::new(0) };
         }
+        LAST.with(|last| Self::next(last, SystemTime::now()))
+    }
+
+    /// The id after `last`, which becomes it, by a clock that says it is `time`.
+    fn next(last: &Cell<u128>, time: SystemTime) -> Self {
         // Time and count as one number, which only grows: a store finds its newest operations at the end.
-        let now = Self::first_at(SystemTime::now()).0 >> 80 << COUNT_BITS;
-        let next = LAST.with(|last| {
-            // A clock that was far ahead, and is set right, is not followed: its ids would be of a time to come.
-            let next = if last.get() > now + CLOCK_SET { now } else { now.max(last.get() + 1) };
-            last.set(next);
-            next
-        });
+        let now = Self::first_at(time).0 >> 80 << COUNT_BITS;
+        // A clock that was far ahead, and is set right, is not followed: its ids would be of a time to come.
+        let next = if last.get() > now + CLOCK_SET { now } else { now.max(last.get() + 1) };
+        last.set(next);
         let (millis, count) = (next >> COUNT_BITS, next & HIGH_BITS);
         Self(millis << 80 | VERSION | count << 64 | VARIANT | (random_bits() & LOW_BITS))
     }
@@ -394,6 +396,25 @@ mod tests {
         assert!(made.iter().flatten().all(|id| id.time() <= latest), "the count does not run ahead of the time");
         let all: std::collections::BTreeSet<_> = made.into_iter().flatten().collect();
         assert_eq!(all.len(), 40_000);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_little_is_waited_for_and_by_much_is_followed() {
+        let (last, start) = (Cell::new(0), UNIX_EPOCH + Duration::from_millis(1_700_000_000_000));
+        let slack = Duration::from_secs(1);
+        // By how many milliseconds it is set back, and whether ids go on growing.
+        for (back, grows) in [(1, true), (500, true), (990, true), (1_500, false), (3_600_000, false)] {
+            last.set(0);
+            let before: Vec<_> = (0..10).map(|_| OperationId::next(&last, start)).collect();
+            let set = start - Duration::from_millis(back);
+            let after: Vec<_> = (0..10_000).map(|_| OperationId::next(&last, set)).collect();
+            assert!(after.is_sorted_by(|one, next| one < next), "set back by {back} ms");
+            assert_eq!(before[9] < after[0], grows, "set back by {back} ms");
+            let latest = after.iter().map(|id| id.time()).max().expect("some");
+            assert!(latest <= set + slack + Duration::from_millis(10), "ids of a time to come: {back} ms");
+            let unique: std::collections::BTreeSet<_> = before.iter().chain(&after).collect();
+            assert_eq!(unique.len(), 10_010);
+        }
     }
 
     #[test]
