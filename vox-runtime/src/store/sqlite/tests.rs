@@ -436,6 +436,20 @@ async fn a_closure_that_ends_the_transaction_stops_the_store() {
     }
 }
 
+/// The closure has left a transaction of its own behind, which would keep all others from writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_has_stopped_holds_nothing_that_others_wait_for() {
+    let directory = Directory::new();
+    let store = directory.open().await;
+    let other = SqliteStore::open(directory.path("a.db")).busy_timeout(Duration::ZERO).await.expect("it opens");
+    let stray = "COMMIT; BEGIN IMMEDIATE; CREATE TABLE stray (id INTEGER)";
+    store.transaction(move |tx| tx.execute_batch(stray)).await.expect_err("it stops the store");
+    assert!(store.failure().is_some());
+    grant(&other, &operation()).await;
+    let strays = other.transaction(|tx| tx.query_row("SELECT count(*) FROM stray", (), |row| row.get::<_, i64>(0)));
+    strays.await.expect_err("it was not committed");
+}
+
 // What is bounded.
 
 const START: u64 = 1_000_000_000;
@@ -634,6 +648,32 @@ async fn a_row_whose_key_cannot_be_read_harms_no_other_and_goes() {
     let left =
         store.transaction(|tx| tx.query_row("SELECT count(*) FROM vox_operations", (), |row| row.get::<_, i64>(0)));
     assert_eq!(left.await, Ok(1));
+}
+
+/// The column's kind keeps other values out, but not what a disk does. An old record is looked at by whatever comes next.
+#[tokio::test]
+async fn a_record_whose_state_cannot_be_read_goes_at_the_horizon_and_harms_no_other() {
+    let directory = Directory::new();
+    let clock = Clock::new(START);
+    let store = open_at(&directory, &clock, StoreLimits::default()).await;
+    let old = at(START, "a");
+    run(&store, &old).await;
+    store.close().await;
+    let spoil = |sql: &str| rusqlite::Connection::open(directory.path("a.db")).expect("it opens").execute_batch(sql);
+    spoil(
+        "PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'vox_operations'",
+    )
+    .expect("as if it had never been strict");
+    spoil("UPDATE vox_operations SET state = 'spoilt'").expect("spoilt");
+
+    let store = open_at(&directory, &clock, StoreLimits::default()).await;
+    assert_eq!(store.admit(&old).await, Ok(Admission::Indeterminate));
+    let later = START + StoreLimits::default().retention.as_secs() + 10;
+    clock.set(later);
+    run(&store, &at(later, "a")).await;
+    assert_eq!(totals(&store).await, (1, 256 + 6, 0));
+    assert_eq!(store.admit(&old).await, Ok(Admission::Expired));
 }
 
 #[tokio::test]
