@@ -21,6 +21,7 @@ mod proto;
 mod reply;
 mod schema;
 mod server;
+mod sorted;
 mod wire;
 
 pub use channel::{RecvError, Rx, SendError, TrySendError, Tx, channel};

@@ -76,6 +76,11 @@ impl OperationId {
         Self(since.as_millis().min(LAST_MILLIS) << 80)
     }
 
+    /// Whether it was made in a millisecond after that of `time`, by the clock of whoever made it.
+    pub(crate) fn is_later_than(self, time: SystemTime) -> bool {
+        self.0 >> 80 > Self::first_at(time).0 >> 80
+    }
+
     /// The id with this number. Any number is one, but only those in the layout of UUIDv7 say a time that means anything.
     pub const fn from_u128(id: u128) -> Self {
         Self(id)

@@ -75,9 +75,14 @@ impl StoreLimits {
         OperationId::first_at(now.checked_sub(self.retention).unwrap_or(UNIX_EPOCH))
     }
 
+    /// Whether an id is too far in the future at `now`.
+    pub(super) fn is_ahead(&self, id: OperationId, now: SystemTime) -> bool {
+        now.checked_add(self.clock_slack).is_some_and(|latest| id.is_later_than(latest))
+    }
+
     /// Whether an id is neither too old nor too far in the future at `now`.
+    #[cfg(feature = "sqlite")]
     pub(super) fn is_timely(&self, id: OperationId, now: SystemTime) -> bool {
-        let latest = now.checked_add(self.clock_slack);
-        id >= self.horizon(now) && latest.is_none_or(|latest| id.time() <= latest)
+        id >= self.horizon(now) && !self.is_ahead(id, now)
     }
 }

@@ -52,15 +52,16 @@ impl Operating {
         let step = match (step, self.store.in_memory()) {
             (Step::Admit(operation), Some(memory)) => {
                 let key = operation.key.clone();
-                let mut admission = memory.admit_at_once(&operation);
+                let mut admission = memory.admit_at_once(&operation, memory.now());
                 while admission == Err(StoreError::Full) && self.forget_oldest(memory) {
-                    admission = memory.admit_at_once(&operation);
+                    admission = memory.admit_at_once(&operation, memory.now());
                 }
                 let admission = admission.map_err(|error| failed("admit", &key, &error));
                 return Some(Told::Admitted(key, admission));
             }
             (Step::Seal { key, fence, outcome }, Some(memory)) => {
-                let sealed = memory.seal_at_once(&key, fence, outcome);
+                let sealed = memory.seal_at_once(&key, fence, outcome.bytes.clone(), outcome.schema);
+                let sealed = sealed.map(|before| before.unwrap_or(outcome));
                 let sealed = sealed.map_err(|error| failed("seal", &key, &error));
                 return Some(Told::Sealed(key, sealed));
             }

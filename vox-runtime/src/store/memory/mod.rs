@@ -1,16 +1,18 @@
 //! The store in memory: it forgets all when the process ends, and costs next to nothing until then.
 
 mod floors;
+mod short;
 mod table;
-mod tombstones;
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use self::short::ShortBytes;
 use self::table::Table;
 use super::{OperationStore, StoreError, StoreFuture, StoreLimits};
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
+use crate::schema::SchemaHash;
 
 /// Keeps operations in memory, within [`StoreLimits`].
 ///
@@ -63,21 +65,27 @@ impl MemoryStore {
         Self { limits: self.limits.clone(), clock: Box::new(clock), table }
     }
 
-    /// As [`admit`](OperationStore::admit), without a future.
-    pub(crate) fn admit_at_once(&self, operation: &NewOperation) -> Result<Admission, StoreError> {
-        self.table().admit(operation, (self.clock)(), &self.limits)
+    /// What time it is.
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
     }
 
-    /// As [`seal`](OperationStore::seal), without a future.
+    /// As [`admit`](OperationStore::admit), without a future.
+    pub(crate) fn admit_at_once(&self, operation: &NewOperation, now: SystemTime) -> Result<Admission, StoreError> {
+        self.table().admit(operation, now, &self.limits)
+    }
+
+    /// As [`seal`](OperationStore::seal), without a future, and gives back only what was sealed before.
     pub(crate) fn seal_at_once(
         &self,
         key: &OperationKey,
         fence: Fence,
-        outcome: Outcome,
-    ) -> Result<Outcome, StoreError> {
-        let (len, limit) = (outcome.bytes.len(), self.limits.max_outcome_bytes);
+        bytes: impl Into<ShortBytes> + AsRef<[u8]>,
+        schema: SchemaHash,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let (len, limit) = (bytes.as_ref().len(), self.limits.max_outcome_bytes);
         match len <= limit {
-            true => self.table().seal(key, fence, outcome),
+            true => self.table().seal(key, fence, bytes, schema),
             false => Err(StoreError::OutcomeTooLarge { len, limit }),
         }
     }
@@ -112,11 +120,14 @@ impl fmt::Debug for MemoryStore {
 
 impl OperationStore for MemoryStore {
     fn admit<'a>(&'a self, operation: &'a NewOperation) -> StoreFuture<'a, Admission> {
-        Box::pin(async move { self.admit_at_once(operation) })
+        Box::pin(async move { self.admit_at_once(operation, self.now()) })
     }
 
     fn seal<'a>(&'a self, key: &'a OperationKey, fence: Fence, outcome: Outcome) -> StoreFuture<'a, Outcome> {
-        Box::pin(async move { self.seal_at_once(key, fence, outcome) })
+        Box::pin(async move {
+            let before = self.seal_at_once(key, fence, outcome.bytes.clone(), outcome.schema)?;
+            Ok(before.unwrap_or(outcome))
+        })
     }
 
     fn release<'a>(&'a self, key: &'a OperationKey, fence: Fence) -> StoreFuture<'a, ()> {

@@ -1,22 +1,25 @@
 //! The records, and what keeps them within bounds.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::time::SystemTime;
 
 use super::floors::Floors;
-use super::tombstones::Tombstones;
+use super::short::ShortBytes;
 use crate::ids::MethodId;
 use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
+use crate::schema::SchemaHash;
+use crate::sorted::Sorted;
 use crate::store::rules::{self, Decision, Found};
 use crate::store::{StoreError, StoreLimits};
 
 /// All that a store knows. An operation is in `live` or in `tombstones` or in neither.
 #[derive(Clone, Default)]
 pub(super) struct Table {
-    live: BTreeMap<OperationKey, Record>,
-    tombstones: Tombstones,
+    live: Sorted<OperationKey, Record, 128>,
+    tombstones: Sorted<OperationKey, (), 512>,
     usage: BTreeMap<Principal, Usage>,
+    /// That of the anonymous principal, who is all that call where nobody is asked who they are.
+    anonymous: Usage,
     bytes: usize,
     floors: Floors,
     fences: u64,
@@ -37,12 +40,19 @@ struct Record {
 #[derive(Clone)]
 enum State {
     Granted,
-    Sealed(Outcome),
+    Sealed(Sealed),
     GivenUp,
 }
 
+/// An outcome, as it is kept.
+#[derive(Clone)]
+struct Sealed {
+    bytes: ShortBytes,
+    schema: SchemaHash,
+}
+
 /// What one principal takes.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 struct Usage {
     records: usize,
     bytes: usize,
@@ -55,10 +65,16 @@ const RECORD_BYTES: usize = 256;
 /// come.
 const SWEEP: usize = 4;
 
+impl Sealed {
+    fn outcome(&self) -> Outcome {
+        Outcome { bytes: self.bytes.to_bytes(), schema: self.schema }
+    }
+}
+
 impl Record {
     fn bytes(&self) -> usize {
         match &self.state {
-            State::Sealed(outcome) => RECORD_BYTES + outcome.bytes.len(),
+            State::Sealed(sealed) => RECORD_BYTES + sealed.bytes.len(),
             State::Granted | State::GivenUp => RECORD_BYTES,
         }
     }
@@ -67,7 +83,7 @@ impl Record {
         let state = match &self.state {
             // The owner is this process.
             State::Granted => rules::State::Granted { owner_lives: true },
-            State::Sealed(outcome) => rules::State::Sealed(Some(outcome.clone())),
+            State::Sealed(sealed) => rules::State::Sealed(Some(sealed.outcome())),
             State::GivenUp => rules::State::GivenUp,
         };
         Found::Record { method: self.method, digest: self.digest, state }
@@ -89,7 +105,7 @@ impl Table {
 
     #[cfg(test)]
     pub(super) fn principals(&self) -> usize {
-        self.usage.values().filter(|usage| usage.records > 0).count()
+        self.usage.len() + usize::from(self.anonymous.records > 0)
     }
 
     pub(super) fn admit(
@@ -99,36 +115,47 @@ impl Table {
         limits: &StoreLimits,
     ) -> Result<Admission, StoreError> {
         let key = &operation.key;
-        self.sweep(limits.horizon(now));
-        if !limits.is_timely(key.id, now) {
+        let horizon = limits.horizon(now);
+        self.sweep(horizon);
+        if key.id < horizon || limits.is_ahead(key.id, now) {
             return Ok(Admission::Expired);
         }
-        match self.find(key) {
+        let found = match self.find(key) {
             Some(found) => match rules::decide(operation, found) {
                 Decision::Answer(admission) => return Ok(admission),
-                Decision::GrantAnew => {}
+                Decision::GrantAnew => true,
             },
             None if self.floors.cover(key) => return Ok(Admission::Expired),
             None if self.is_full(&key.principal, limits) => return Err(StoreError::Full),
-            None => {}
-        }
+            None => false,
+        };
         self.fences += 1;
-        let (fence, again) = (Fence(self.fences), self.live.contains_key(key));
+        let (fence, again) = (Fence(self.fences), found);
         let (method, digest) = (operation.method, operation.digest);
         let record = Record { method, digest, fence, again, state: State::Granted };
         self.insert(key.clone(), record);
         Ok(Admission::Granted(fence))
     }
 
-    pub(super) fn seal(&mut self, key: &OperationKey, fence: Fence, outcome: Outcome) -> Result<Outcome, StoreError> {
+    /// Makes an outcome final. Gives the one that was so before, if there is one.
+    pub(super) fn seal(
+        &mut self,
+        key: &OperationKey,
+        fence: Fence,
+        bytes: impl Into<ShortBytes>,
+        schema: SchemaHash,
+    ) -> Result<Option<Outcome>, StoreError> {
         let record = self.of_fence(key, fence)?;
         match &record.state {
-            State::Sealed(first) => Ok(first.clone()),
+            State::Sealed(first) => Ok(Some(first.outcome())),
             State::GivenUp => Err(StoreError::Fenced),
             State::Granted => {
-                record.state = State::Sealed(outcome.clone());
-                self.charge(key, outcome.bytes.len());
-                Ok(outcome)
+                let bytes = bytes.into();
+                let len = bytes.len();
+                record.state = State::Sealed(Sealed { bytes, schema });
+                self.bytes += len;
+                self.usage(&key.principal).bytes += len;
+                Ok(None)
             }
         }
     }
@@ -146,7 +173,7 @@ impl Table {
     pub(super) fn give_up(&mut self, key: &OperationKey, fence: Fence) -> Result<Option<Outcome>, StoreError> {
         let record = self.of_fence(key, fence)?;
         match &record.state {
-            State::Sealed(outcome) => Ok(Some(outcome.clone())),
+            State::Sealed(sealed) => Ok(Some(sealed.outcome())),
             State::Granted | State::GivenUp => {
                 record.state = State::GivenUp;
                 Ok(None)
@@ -160,9 +187,9 @@ impl Table {
             Some(State::Sealed(_) | State::GivenUp) => {}
         }
         self.remove(key);
-        self.tombstones.insert(key.clone());
+        self.tombstones.insert(key.clone(), ());
         while self.tombstones.len() > limits.max_tombstones
-            && let Some(oldest) = self.tombstones.pop_first()
+            && let Some((oldest, ())) = self.tombstones.pop_first()
         {
             self.floors.forget(oldest, limits.max_floors);
         }
@@ -170,7 +197,7 @@ impl Table {
 
     fn find(&self, key: &OperationKey) -> Option<Found> {
         let live = self.live.get(key).map(Record::found);
-        live.or_else(|| self.tombstones.contains(key).then_some(Found::Acknowledged))
+        live.or_else(|| self.tombstones.contains_key(key).then_some(Found::Acknowledged))
     }
 
     /// The record of this admission.
@@ -179,39 +206,50 @@ impl Table {
     }
 
     fn is_full(&self, principal: &Principal, limits: &StoreLimits) -> bool {
-        let usage = self.usage.get(principal).unwrap_or(&Usage { records: 0, bytes: 0 });
+        let usage = match principal.is_anonymous() {
+            true => self.anonymous,
+            false => self.usage.get(principal).copied().unwrap_or_default(),
+        };
         self.live.len() >= limits.max_records
             || self.bytes.saturating_add(RECORD_BYTES) > limits.max_bytes
             || usage.records >= limits.max_principal_records
             || usage.bytes.saturating_add(RECORD_BYTES) > limits.max_principal_bytes
     }
 
-    fn insert(&mut self, key: OperationKey, record: Record) {
-        self.remove(&key);
-        self.bytes += record.bytes();
-        let usage = self.usage.entry(key.principal.clone()).or_default();
-        usage.records += 1;
-        usage.bytes += record.bytes();
-        self.live.insert(key, record);
+    /// What this principal takes, to be changed.
+    fn usage(&mut self, principal: &Principal) -> &mut Usage {
+        if principal.is_anonymous() {
+            return &mut self.anonymous;
+        }
+        self.usage.entry(principal.clone()).or_default()
     }
 
-    fn remove(&mut self, key: &OperationKey) {
-        let Some(record) = self.live.remove(key) else { return };
-        self.bytes -= record.bytes();
-        if let Some(usage) = self.usage.get_mut(&key.principal) {
-            usage.records -= 1;
-            usage.bytes -= record.bytes();
-            // The anonymous one comes and goes with every call where nobody is asked who they are.
-            if usage.records == 0 && !key.principal.is_anonymous() {
-                self.usage.remove(&key.principal);
-            }
+    fn insert(&mut self, key: OperationKey, record: Record) {
+        let bytes = record.bytes();
+        self.bytes += bytes;
+        let usage = self.usage(&key.principal);
+        usage.records += 1;
+        usage.bytes += bytes;
+        if let Some(before) = self.live.insert(key.clone(), record) {
+            self.discharge(&key, &before);
         }
     }
 
-    fn charge(&mut self, key: &OperationKey, bytes: usize) {
-        self.bytes += bytes;
-        if let Some(usage) = self.usage.get_mut(&key.principal) {
-            usage.bytes += bytes;
+    fn remove(&mut self, key: &OperationKey) {
+        if let Some(record) = self.live.remove(key) {
+            self.discharge(key, &record);
+        }
+    }
+
+    /// A record is there no longer.
+    fn discharge(&mut self, key: &OperationKey, record: &Record) {
+        let bytes = record.bytes();
+        self.bytes -= bytes;
+        let usage = self.usage(&key.principal);
+        usage.records -= 1;
+        usage.bytes -= bytes;
+        if usage.records == 0 && !key.principal.is_anonymous() {
+            self.usage.remove(&key.principal);
         }
     }
 
@@ -219,7 +257,7 @@ impl Table {
     fn sweep(&mut self, horizon: OperationId) {
         for _ in 0..SWEEP {
             match self.tombstones.first() {
-                Some(oldest) if oldest.id < horizon => {
+                Some((oldest, ())) if oldest.id < horizon => {
                     self.floors.forget_expired(oldest.id);
                     self.tombstones.pop_first();
                 }
@@ -227,8 +265,7 @@ impl Table {
             }
         }
         for _ in 0..SWEEP {
-            let from = self.swept.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-            let next = self.live.range((from, Bound::Unbounded)).next();
+            let next = self.live.above(self.swept.as_ref());
             let Some((key, record)) = next.filter(|(key, _)| key.id < horizon) else {
                 self.swept = None;
                 break;
