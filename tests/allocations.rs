@@ -51,6 +51,8 @@ static ALLOCATOR: Counting = Counting;
 #[vox::service]
 trait Meter {
     async fn echo(&self, number: u64) -> u64;
+    #[vox(persist)]
+    async fn keep(&self, number: u64) -> u64;
     async fn later(&self, number: u64) -> u64;
     async fn drain(&self, numbers: Rx<u64>) -> u64;
     async fn fill(&self, items: u64, numbers: Tx<u64>);
@@ -60,6 +62,10 @@ struct Bench;
 
 impl Meter for Bench {
     async fn echo(&self, number: u64) -> u64 {
+        number
+    }
+
+    async fn keep(&self, number: u64) -> u64 {
         number
     }
 
@@ -136,6 +142,12 @@ async fn calls(client: &MeterClient, calls: u64) {
     }
 }
 
+async fn kept_calls(client: &MeterClient, calls: u64) {
+    for number in 0..calls {
+        assert_eq!(client.keep(number).await, Ok(number));
+    }
+}
+
 async fn slow_calls(client: &MeterClient, calls: u64) {
     for number in 0..calls {
         assert_eq!(client.later(number).await, Ok(number));
@@ -184,6 +196,11 @@ fn a_lone_call_allocates_nothing_over_memory() {
 #[test]
 fn a_lone_call_allocates_nothing_over_tcp() {
     check(Over::Tcp, 0.01, 400, calls);
+}
+
+#[test]
+fn a_call_that_is_kept_allocates_what_its_handler_knows_it_by() {
+    check(Over::Tcp, 1.1, 4_000, kept_calls);
 }
 
 #[test]

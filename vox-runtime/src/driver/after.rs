@@ -37,8 +37,9 @@ pub(super) enum Note {
 }
 
 thread_local! {
-    /// A list that this thread used before, so that waking a call allocates nothing.
+    /// Lists that this thread used before, so that waking a call or acknowledging one allocates nothing.
     static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
+    static NOTICES: Cell<Vec<Notice>> = const { Cell::new(Vec::new()) };
 }
 
 impl After {
@@ -49,7 +50,11 @@ impl After {
             return None;
         }
         let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
-        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new(), operations: Vec::new() };
+        let operations = match self.operations.is_empty() {
+            true => Vec::new(),
+            false => NOTICES.try_with(Cell::take).unwrap_or_default(),
+        };
+        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new(), operations };
         Some(std::mem::replace(self, next))
     }
 
@@ -64,8 +69,11 @@ impl After {
         for note in self.notes {
             note.log();
         }
-        for notice in self.operations {
-            shared.notice(notice);
+        if !self.operations.is_empty() {
+            for notice in self.operations.drain(..) {
+                shared.notice(notice);
+            }
+            let _ = NOTICES.try_with(|stock| stock.set(self.operations));
         }
         let _ = WAKES.try_with(|stock| stock.set(self.wakes));
     }

@@ -71,7 +71,7 @@ impl Hosting {
             return self.run(shared, request, None, clock, cx);
         }
         // Where another attempt's handler runs, or none does, the operation answers for it.
-        if let Some(Granting { request, granted, .. }) = shared.start_operation(request) {
+        if let Some(Granting { request, granted }) = shared.start_operation(request) {
             self.run(shared, request, Some(granted), clock, cx);
         }
     }
@@ -145,8 +145,8 @@ impl MethodPace {
 }
 
 /// Starts the handler of an operation in a task of its own: who may start it is not its session's own task.
-pub(super) fn run_elsewhere(granting: Granting, runtime: &Handle) {
-    let Granting { shared, request, granted } = granting;
+pub(super) fn run_elsewhere(shared: Arc<Shared>, granting: Granting, runtime: &Handle) {
+    let Granting { request, granted } = granting;
     let (connection, id) = (request.connection, request.request);
     let scope = Scope::of_call(request.deadline, &request.metadata);
     let span = server_span(&shared, &request);

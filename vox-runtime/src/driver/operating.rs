@@ -19,9 +19,10 @@ use super::hosting::run_elsewhere;
 use super::shared::{Shared, State};
 use crate::descriptor::MethodDescriptor;
 use crate::ids::{ConnectionId, MethodId, RequestId};
-use crate::operation::{Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
+use crate::operation::{Admission, Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
 use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
 use crate::schema::{Schema, SchemaHash};
+use crate::sorted::Sorted;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::Failure;
 
@@ -50,7 +51,7 @@ pub(crate) struct Operating {
 struct Desk {
     operations: Operations<Box<Start>>,
     /// The attempts without an answer, and those whose handlers run on.
-    attempts: BTreeMap<Attempt, Place>,
+    attempts: Sorted<Attempt, Place, 64>,
     /// The schemas of responses, which take a while to find.
     schemas: BTreeMap<MethodId, Schema>,
     /// Those that are over, oldest first, where only so many are remembered.
@@ -88,7 +89,6 @@ pub(crate) struct Granted {
 
 /// A handler that may start.
 pub(super) struct Granting {
-    pub(super) shared: Arc<Shared>,
     pub(super) request: Request,
     pub(super) granted: Arc<Granted>,
 }
@@ -120,36 +120,58 @@ impl Operating {
     }
 
     /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.
-    pub(super) fn attempt(self: &Arc<Self>, shared: &Arc<Shared>, request: Request) -> Option<Granting> {
-        let method = method(shared, &request)?;
+    fn attempt(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        method: &'static MethodDescriptor,
+        mut request: Request,
+    ) -> Option<Granting> {
         self.runtime.get_or_init(Handle::current);
         let id = request.operation.unwrap_or_else(OperationId::new);
         let key = OperationKey { id, principal: shared.peer.principal().clone() };
         let digest = Digest::of(method.id, &request.payload);
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
         let place = Place { shared: Arc::clone(shared), key: key.clone() };
-        let start = Box::new(Start { shared: Arc::clone(shared), request });
         let crowded =
             method.policy.persist && self.detached.load(Ordering::Relaxed) >= shared.limits.max_server_detached;
-        {
-            let mut desk = self.lock();
-            // What runs already may be joined all the same.
-            if crowded && !desk.operations.is_live(&key) {
-                drop(desk);
-                shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Failed(Failure::Busy));
+        let MethodDescriptor { service, id, policy, .. } = *method;
+        let memory = self.store.in_memory().map(|memory| (memory, memory.now()));
+        let mut desk = self.lock();
+        let is_live = desk.operations.is_live(&key);
+        // What runs already may be joined all the same.
+        if crowded && !is_live {
+            drop(desk);
+            shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Failed(Failure::Busy));
+            return None;
+        }
+        desk.attempts.insert(attempt, place);
+        let schema = desk.schemas.entry(id).or_insert_with(|| method.schema()).clone();
+        let operation = NewOperation { key, service, method: id, policy, digest, schema };
+        // Asked under the lock, where a store can be: nothing of a user's runs in it, and it takes no time.
+        let admission = memory.filter(|_| !is_live).map(|(memory, now)| memory.admit_at_once(&operation, now));
+        let Some(Ok(Admission::Granted(fence))) = admission else {
+            // Whatever else it said, it will say again.
+            let start = Box::new(Start { shared: Arc::clone(shared), request });
+            desk.operations.attempt(attempt, operation, start);
+            drop(desk);
+            // Its caller may have left before there was an attempt to take leave from.
+            if !shared.awaits(attempt) {
+                self.leave(attempt, Failure::Cancelled);
+            }
+            return self.drain(Some(attempt), None);
+        };
+        desk.operations.attempt_granted(attempt, &operation, fence);
+        drop(desk);
+        let NewOperation { key, schema, .. } = operation;
+        let granted = self.grant(method, key, fence, &schema, &mut request);
+        if !shared.awaits(attempt) {
+            self.withdraw(attempt, Failure::Cancelled);
+            if !policy.persist {
+                granted.handler_ended(HandlerEnd::Failed(Failure::Cancelled));
                 return None;
             }
-            let schema = desk.schemas.entry(method.id).or_insert_with(|| method.schema()).clone();
-            let MethodDescriptor { service, id, policy, .. } = *method;
-            let operation = NewOperation { key, service, method: id, policy, digest, schema };
-            desk.attempts.insert(attempt, place);
-            desk.operations.attempt(attempt, operation, start);
         }
-        // Its caller may have left before there was an attempt to take leave from.
-        if !shared.lock().session.awaits(attempt.connection, attempt.request) {
-            self.leave(attempt, Failure::Cancelled);
-        }
-        self.drain(Some(attempt), None)
+        Some(Granting { request, granted })
     }
 
     /// The caller of an attempt waits no more.
@@ -193,17 +215,20 @@ impl Operating {
             let Some(step) = step else { return mine };
             match (step, place) {
                 (Step::Run { operation, fence, attempt, runnable, detached }, _) => {
-                    let Start { shared, request } = *runnable;
+                    let Start { shared, mut request } = *runnable;
                     if detached {
                         let place = Place { shared: Arc::clone(&shared), key: operation.key.clone() };
                         self.lock().attempts.insert(attempt, place);
                         self.detached.fetch_add(1, Ordering::Relaxed);
                         shared.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
                     }
-                    match self.grant(&operation, fence, shared, request) {
-                        Some(granting) if own == Some(attempt) => mine = Some(granting),
-                        Some(granting) => run_elsewhere(granting, self.runtime()),
-                        None => {}
+                    if let Some(method) = method(&shared, &request) {
+                        let key = operation.key.clone();
+                        let granted = self.grant(method, key, fence, &operation.schema, &mut request);
+                        match own == Some(attempt) {
+                            true => mine = Some(Granting { request, granted }),
+                            false => run_elsewhere(shared, Granting { request, granted }, self.runtime()),
+                        }
                     }
                 }
                 (Step::Answer { attempt, answer, runs_on }, Some(shared)) => {
@@ -235,11 +260,7 @@ impl Operating {
         let Desk { operations, attempts, over, .. } = &mut *desk;
         let mut forgotten = None;
         if let Some(told) = told {
-            let is_over = told.tell(operations);
-            if let Some(key) = is_over.filter(|_| self.remembered < usize::MAX) {
-                over.push_back(key);
-                forgotten = if over.len() > self.remembered { over.pop_front() } else { None };
-            }
+            forgotten = told.tell(operations).and_then(|key| self.forget(&key, over));
         }
         let step = operations.poll_step();
         let place = match &step {
@@ -255,19 +276,50 @@ impl Operating {
         Next { step, place, forgotten, more: operations.has_steps() }
     }
 
+    /// An operation is over. Gives the one that is not remembered any longer.
+    fn forget(&self, key: &OperationKey, over: &mut VecDeque<OperationKey>) -> Option<OperationKey> {
+        if self.remembered == usize::MAX {
+            return None;
+        }
+        over.push_back(key.clone());
+        if over.len() > self.remembered { over.pop_front() } else { None }
+    }
+
     fn grant(
         self: &Arc<Self>,
-        new: &NewOperation,
+        method: &'static MethodDescriptor,
+        key: OperationKey,
         fence: Fence,
-        shared: Arc<Shared>,
-        mut request: Request,
-    ) -> Option<Granting> {
-        let method = method(&shared, &request)?;
+        schema: &Schema,
+        request: &mut Request,
+    ) -> Arc<Granted> {
         // What runs to its end is not told when its caller would have liked that to be.
         request.deadline = request.deadline.filter(|_| !method.policy.persist);
-        let operation = Operation { key: new.key.clone(), fence, method };
-        let granted = Granted { operation, schema: new.schema.hash(), operating: Arc::clone(self) };
-        Some(Granting { shared, request, granted: Arc::new(granted) })
+        let operation = Operation { key, fence, method };
+        Arc::new(Granted { operation, schema: schema.hash(), operating: Arc::clone(self) })
+    }
+
+    /// A handler has returned. Whether that is all there is to it: one attempt waits, the store can be asked under the lock and
+    /// makes the outcome final, and it is answered.
+    fn returned_alone(self: &Arc<Self>, granted: &Granted, payload: &mut Vec<u8>) -> bool {
+        let Some(memory) = self.store.in_memory() else { return false };
+        let Operation { key, fence, .. } = &granted.operation;
+        let mut desk = self.lock();
+        let Desk { operations, attempts, over, .. } = &mut *desk;
+        let seal = || memory.seal_at_once(key, *fence, payload.as_slice(), granted.schema).ok();
+        let Some((attempt, earlier)) = operations.returned_alone(key, *fence, seal) else { return false };
+        let place = attempts.remove(&attempt);
+        let forgotten = self.forget(key, over);
+        drop(desk);
+        if let Some(key) = forgotten {
+            self.acknowledge(key);
+        }
+        let (Some(Place { shared, .. }), Attempt { connection, request, .. }) = (place, attempt) else { return true };
+        match earlier {
+            None => shared.handler_ended(connection, request, HandlerEnd::Returned(payload)),
+            Some(outcome) => shared.answer(connection, request, Answer::Outcome(outcome.bytes), false),
+        }
+        true
     }
 
     fn runtime(&self) -> &Handle {
@@ -287,7 +339,12 @@ impl Granted {
     }
 
     /// The handler has ended. The first end counts.
-    pub(crate) fn handler_ended(&self, end: HandlerEnd<'_>) {
+    pub(crate) fn handler_ended(&self, mut end: HandlerEnd<'_>) {
+        if let HandlerEnd::Returned(payload) = &mut end
+            && self.operating.returned_alone(self, payload)
+        {
+            return;
+        }
         let Operation { key, fence, method } = &self.operation;
         let returned = |bytes: Bytes| OperationEnd::Returned(Outcome { bytes, schema: self.schema });
         let end = match end {
@@ -323,8 +380,13 @@ impl Shared {
 
     /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.
     pub(super) fn start_operation(self: &Arc<Self>, request: Request) -> Option<Granting> {
-        let kept = method(self, &request)?.policy.persist;
-        Arc::clone(self.operating(kept)?).attempt(self, request)
+        let method = method(self, &request)?;
+        self.operating(method.policy.persist)?.attempt(self, method, request)
+    }
+
+    /// Whether somebody still waits for the answer to this session's attempt.
+    fn awaits(&self, attempt: Attempt) -> bool {
+        self.lock().session.awaits(attempt.connection, attempt.request)
     }
 
     /// Tells the operations what became known under the session's lock.

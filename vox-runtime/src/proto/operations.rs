@@ -14,15 +14,21 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::error::Ran;
-use crate::ids::{ConnectionId, RequestId};
-use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
+use crate::ids::{ConnectionId, MethodId, RequestId};
+use crate::operation::{Admission, Digest, Fence, NewOperation, OperationKey, Outcome};
+use crate::sorted::Sorted;
 use crate::wire::Failure;
+
+/// Lists of attempts that are kept for reuse.
+const SPARES: usize = 8;
+/// For how many attempts such a list has room at most.
+const SPARE: usize = 16;
 
 /// One request of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,14 +91,21 @@ pub(crate) enum Step<R> {
 /// All live operations, by key.
 #[derive(Debug)]
 pub(crate) struct Operations<R> {
-    live: BTreeMap<OperationKey, Live<R>>,
+    live: Sorted<OperationKey, Live<R>, 64>,
     steps: VecDeque<Step<R>>,
     rounds: u64,
+    /// Empty ones, for those who wait.
+    spares: Vec<Vec<Attempt>>,
 }
 
 #[derive(Debug)]
 struct Live<R> {
-    operation: Arc<NewOperation>,
+    /// What it is. Nobody asks once its handler runs.
+    operation: Option<Arc<NewOperation>>,
+    method: MethodId,
+    digest: Digest,
+    /// Its handler goes on when nobody waits for it.
+    runs_on_alone: bool,
     /// Whose handler it is that runs, or will.
     origin: Attempt,
     /// `None` once it runs.
@@ -126,7 +139,7 @@ enum Phase {
 
 impl<R> Default for Operations<R> {
     fn default() -> Self {
-        Self { live: BTreeMap::new(), steps: VecDeque::new(), rounds: 0 }
+        Self { live: Sorted::default(), steps: VecDeque::new(), rounds: 0, spares: Vec::new() }
     }
 }
 
@@ -155,7 +168,7 @@ impl<R> Operations<R> {
     /// An attempt arrived.
     pub(crate) fn attempt(&mut self, attempt: Attempt, operation: NewOperation, runnable: R) {
         if let Some(live) = self.live.get_mut(&operation.key) {
-            let is_same = live.operation.method == operation.method && live.operation.digest == operation.digest;
+            let is_same = live.method == operation.method && live.digest == operation.digest;
             match live.phase {
                 // What the store says when this is over holds for it, and not what those hear who are in it now.
                 Phase::Aborting(..) | Phase::LettingGo(_) => live.later.push((attempt, operation, runnable)),
@@ -168,17 +181,37 @@ impl<R> Operations<R> {
             }
             return;
         }
-        let operation = Arc::new(operation);
+        let mut live = self.entry(attempt, &operation, Phase::Admitting { times: 0 });
+        let (key, operation) = (operation.key.clone(), Arc::new(operation));
         self.steps.push_back(Step::Admit(Arc::clone(&operation)));
-        let live = Live {
-            origin: attempt,
-            runnable: Some(runnable),
-            waiting: vec![attempt],
+        (live.operation, live.runnable) = (Some(operation), Some(runnable));
+        self.live.insert(key, live);
+    }
+
+    /// An attempt arrived at an operation that is not live, and the store, asked in the same moment, has granted it: its
+    /// handler runs, by whoever says so.
+    pub(crate) fn attempt_granted(&mut self, attempt: Attempt, operation: &NewOperation, fence: Fence) {
+        let live = self.entry(attempt, operation, Phase::Running(fence));
+        let before = self.live.insert(operation.key.clone(), live);
+        debug_assert!(before.is_none(), "a live operation was granted again");
+    }
+
+    fn entry(&mut self, origin: Attempt, operation: &NewOperation, phase: Phase) -> Live<R> {
+        let mut waiting = self.spares.pop().unwrap_or_default();
+        waiting.push(origin);
+        let NewOperation { method, digest, policy, .. } = *operation;
+        let runs_on_alone = policy.persist;
+        Live {
+            operation: None,
+            method,
+            digest,
+            runs_on_alone,
+            origin,
+            runnable: None,
+            waiting,
             later: Vec::new(),
-            phase: Phase::Admitting { times: 0 },
-            operation,
-        };
-        self.live.insert(live.operation.key.clone(), live);
+            phase,
+        }
     }
 
     /// The store answered an `Admit`.
@@ -211,20 +244,15 @@ impl<R> Operations<R> {
 
     fn granted(&mut self, key: &OperationKey, fence: Fence) {
         let Some(live) = self.live.get_mut(key) else { return };
-        if live.waiting.is_empty() && !live.runs_on_alone() {
+        if live.waiting.is_empty() && !live.runs_on_alone {
             live.phase = Phase::LettingGo(Failure::Cancelled);
             return self.steps.push_back(Step::Release { key: key.clone(), fence });
         }
-        let Some(runnable) = live.runnable.take() else { return };
+        let (Some(operation), Some(runnable)) = (live.operation.take(), live.runnable.take()) else { return };
         live.refuse_rivals(&mut self.steps);
         live.phase = Phase::Running(fence);
-        self.steps.push_back(Step::Run {
-            operation: Arc::clone(&live.operation),
-            fence,
-            attempt: live.origin,
-            runnable,
-            detached: !live.waiting.contains(&live.origin),
-        });
+        let (attempt, detached) = (live.origin, !live.waiting.contains(&live.origin));
+        self.steps.push_back(Step::Run { operation, fence, attempt, runnable, detached });
     }
 
     /// The time of a `Wait` is over.
@@ -232,9 +260,10 @@ impl<R> Operations<R> {
         let Some(live) = self.live.get_mut(key) else { return };
         if let Phase::Elsewhere { round, times } = live.phase
             && round == over
+            && let Some(operation) = &live.operation
         {
             live.phase = Phase::Admitting { times };
-            self.steps.push_back(Step::Admit(Arc::clone(&live.operation)));
+            self.steps.push_back(Step::Admit(Arc::clone(operation)));
         }
     }
 
@@ -261,6 +290,30 @@ impl<R> Operations<R> {
                 live.phase = Phase::LettingGo(aborted.unwrap_or(failure));
                 self.steps.push_back(Step::GiveUp { key, fence });
             }
+        }
+    }
+
+    /// The handler has returned, and nobody but the attempt that it came with has ever asked for it. `seal` asks the store in
+    /// the same moment to make the outcome final. If it does, the operation is over, and that attempt is to be answered so;
+    /// otherwise nothing has happened.
+    pub(crate) fn returned_alone<T>(
+        &mut self,
+        key: &OperationKey,
+        fence: Fence,
+        seal: impl FnOnce() -> Option<T>,
+    ) -> Option<(Attempt, T)> {
+        let live = self.live.get(key)?;
+        let alone = live.phase == Phase::Running(fence) && live.waiting == [live.origin] && live.later.is_empty();
+        let sealed = if alone { seal()? } else { return None };
+        let Live { origin, waiting, .. } = self.live.remove(key)?;
+        self.keep_spare(waiting);
+        Some((origin, sealed))
+    }
+
+    fn keep_spare(&mut self, mut waiting: Vec<Attempt>) {
+        if self.spares.len() < SPARES && waiting.capacity() <= SPARE {
+            waiting.clear();
+            self.spares.push(waiting);
         }
     }
 
@@ -298,7 +351,7 @@ impl<R> Operations<R> {
         let Some(place) = live.waiting.iter().position(|waiting| *waiting == attempt) else { return };
         if let Phase::Running(fence) = live.phase
             && live.waiting.len() == 1
-            && !live.runs_on_alone()
+            && !live.runs_on_alone
         {
             // It is answered once the handler has ended: until then it takes the room that its caller was given.
             live.phase = Phase::Aborting(fence, why);
@@ -318,13 +371,14 @@ impl<R> Operations<R> {
 
     /// The operation is over: everybody who still waits gets the same.
     fn finish(&mut self, key: &OperationKey, answer: &Answer) {
-        let Some(live) = self.live.remove(key) else { return };
+        let Some(mut live) = self.live.remove(key) else { return };
         if live.runnable.is_none() && !live.waiting.contains(&live.origin) {
             self.steps.push_back(Step::Over(live.origin));
         }
-        for attempt in live.waiting {
+        for attempt in live.waiting.drain(..) {
             self.steps.push_back(Step::Answer { attempt, answer: answer.clone(), runs_on: false });
         }
+        self.keep_spare(live.waiting);
         for (attempt, operation, runnable) in live.later {
             self.attempt(attempt, operation, runnable);
         }
@@ -338,11 +392,6 @@ impl<R> Live<R> {
         for (attempt, ..) in self.later.drain(..) {
             steps.push_back(Step::Answer { attempt, answer: answer.clone(), runs_on: false });
         }
-    }
-
-    /// Whether the handler goes on when nobody waits for it.
-    fn runs_on_alone(&self) -> bool {
-        self.operation.policy.persist
     }
 
     /// Whether the handler was started, and its end is not yet on record.

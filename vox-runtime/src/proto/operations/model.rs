@@ -194,7 +194,16 @@ impl World {
         let (method, schema) = (MethodId(1), schema());
         let operation = NewOperation { key: key.clone(), service: "Bank", method, policy, digest, schema };
         self.note(("attempt", attempt, which, digest.0[0]));
+        let is_live = self.operations.is_live(&key);
         self.asked.insert(attempt, Asked { key, digest, gone: false, answer: None });
+        // Some stores can be asked in the same moment.
+        if !is_live
+            && self.rng.percent(50)
+            && let Admission::Granted(fence) = self.admit(&operation)
+        {
+            self.operations.attempt_granted(attempt, &operation, fence);
+            return self.started(&operation, fence, attempt, false);
+        }
         self.operations.attempt(attempt, operation, attempt);
     }
 
@@ -240,8 +249,25 @@ impl World {
             _ => OperationEnd::Broken(Failure::Panicked),
         };
         self.note(("ends", &key, fence, &end));
+        if let OperationEnd::Returned(outcome) = &end
+            && self.rng.percent(50)
+            && self.ends_alone(&key, fence, outcome)
+        {
+            return self.echoes.push((key, fence));
+        }
         self.operations.handler_ended(&key, fence, end);
         self.echoes.push((key, fence));
+    }
+
+    /// Whether the store, asked in the same moment, made an outcome final that only one attempt waits for.
+    fn ends_alone(&mut self, key: &OperationKey, fence: Fence, outcome: &Outcome) -> bool {
+        let mut operations = std::mem::take(&mut self.operations);
+        let fails = self.rng.percent(5);
+        let ended = operations.returned_alone(key, fence, || self.seal(key, fence, outcome).ok().filter(|_| !fails));
+        self.operations = operations;
+        let Some((attempt, sealed)) = ended else { return false };
+        self.answered(attempt, Answer::Outcome(sealed.bytes), false);
+        true
     }
 
     /// Another process: is admitted, and then seals or dies.

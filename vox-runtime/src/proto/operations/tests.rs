@@ -242,3 +242,43 @@ fn who_comes_when_a_handler_is_being_aborted_is_not_answered_that_it_cancelled()
     operations.admitted(&key, Ok(Admission::Indeterminate));
     assert_eq!(steps(&mut operations), ["answer 2 Indeterminate"]);
 }
+
+#[test]
+fn what_is_granted_and_sealed_in_the_same_moment_takes_no_steps() {
+    for policy in [RetryPolicy::VOLATILE, RetryPolicy::PERSIST] {
+        let mut operations = Operations::<u64>::default();
+        let new = operation(policy);
+        operations.attempt_granted(attempt(1), &new, FENCE);
+        assert!(operations.is_live(&new.key));
+        let sealed = operations.returned_alone(&new.key, FENCE, || Some("sealed"));
+        assert_eq!((sealed, operations.len()), (Some((attempt(1), "sealed")), 0));
+        // The first end counts.
+        assert_eq!(operations.returned_alone(&new.key, FENCE, || Some("again")), None);
+        assert_eq!(steps(&mut operations), [""; 0]);
+    }
+}
+
+#[test]
+fn nothing_is_sealed_in_the_same_moment_that_others_have_asked_for_or_an_older_run_returns() {
+    let check = |happens: fn(&mut Operations<u64>, &OperationKey), fence: Fence| {
+        let mut operations = Operations::default();
+        let new = operation(RetryPolicy::PERSIST);
+        operations.attempt_granted(attempt(1), &new, FENCE);
+        happens(&mut operations, &new.key);
+        let none = operations.returned_alone(&new.key, fence, || -> Option<()> { panic!("the store is not asked") });
+        assert!(none.is_none() && operations.is_live(&new.key));
+    };
+    check(|operations, _| operations.attempt(attempt(2), operation(RetryPolicy::PERSIST), 2), FENCE);
+    check(|operations, key| operations.attempt_gone(key, attempt(1), Failure::Cancelled), FENCE);
+    check(|_, _| {}, Fence(FENCE.0 - 1));
+
+    // And a store that fails is asked again, in steps.
+    let mut operations = Operations::<u64>::default();
+    let new = operation(RetryPolicy::PERSIST);
+    operations.attempt_granted(attempt(1), &new, FENCE);
+    assert_eq!(operations.returned_alone(&new.key, FENCE, || None::<()>), None);
+    operations.handler_ended(&new.key, FENCE, OperationEnd::Returned(outcome(b"mine")));
+    assert_eq!(steps(&mut operations), ["seal"]);
+    operations.sealed(&new.key, Err(StoreFailed));
+    assert_eq!(steps(&mut operations), ["give up"]);
+}
