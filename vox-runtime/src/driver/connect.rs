@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use super::backoff::Backoff;
 use super::reading::Reader;
 use super::redial::Redial;
-use super::registry::{Registry, new_ticket};
+use super::registry::{Claim, Registry, new_ticket};
 use super::router::Router;
 use super::shared::Shared;
 use super::task::Driver;
@@ -159,16 +159,9 @@ impl Door {
         });
         let Some((registry, claim)) = claim else { return reject(link, session_lost()).await };
         let shared = Arc::clone(&claim.shared);
-        let received = shared.change(|state| {
-            // Another may have been confirmed since the claim was looked at: that one is not to be lost for this.
-            if !registry.stands(&claim) {
-                return None;
-            }
-            // A link that there still is leads nowhere: its other end has given it up.
-            state.session.link_lost(now(), EndReason::LinkLost("the peer has made another".into()));
-            state.session.continues_from(resume.received).then(|| state.session.received())
-        });
-        let Some(received) = received else { return reject(link, session_lost()).await };
+        let Some(received) = make_way(registry, &claim, resume.received) else {
+            return reject(link, session_lost()).await;
+        };
         let resumed = Resumed { received, secret: claim.secret.clone() };
         say(&mut link, &Greeting::Resumed(resumed)).await?;
         match hear(&mut link.read, &self.limits).await? {
@@ -186,6 +179,20 @@ impl Door {
         shared.attach(link, resume.received, || registry.confirm(&claim)).map_err(|_| gone())?;
         Ok(Visitor::Resumed)
     }
+}
+
+/// Lets go of the link that the session has, for the one that is asked for by a peer that has received so much. Gives back how
+/// much this end has. `None`: it is not to have the session.
+fn make_way(registry: &Registry, claim: &Claim, peer_received: u64) -> Option<u64> {
+    claim.shared.change(|state| {
+        // Another may have been confirmed since the claim was looked at: that one is not to be lost for this.
+        if !registry.stands(claim) {
+            return None;
+        }
+        // A link that there still is leads nowhere: its other end has given it up.
+        state.session.link_lost(now(), EndReason::LinkLost("the peer has made another".into()));
+        state.session.continues_from(peer_received).then(|| state.session.received())
+    })
 }
 
 async fn reject(mut link: Link, refusal: Refusal) -> Result<Visitor, ConnectError> {
@@ -253,5 +260,40 @@ fn closed_early(error: io::Error) -> ConnectError {
             ConnectError::Handshake("the peer closed the link during the handshake".to_owned())
         }
         _ => ConnectError::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Principal;
+    use crate::transport::memory_pair;
+
+    /// Two threads have looked at the same secret, and one of them was quicker all the way.
+    #[tokio::test(start_paused = true)]
+    async fn a_link_that_was_confirmed_is_not_lost_for_one_that_was_claimed_before() {
+        let (limits, registry) = (Limits::default(), Arc::new(Registry::default()));
+        let door = Door { limits: limits.clone(), router: Router::default(), registry: Some(Arc::clone(&registry)) };
+        let (mut near, far) = memory_pair();
+        let (versions, announced) = ((VERSION, VERSION), limits.announced());
+        let hello = Hello { versions, features: RESUME, limits: announced, metadata: Metadata::new(), service: None };
+        say(&mut near, &Greeting::Hello(hello)).await.expect("heard");
+        let Ok(Visitor::New(Established { shared, .. }, _)) = accept(far, &door, false).await else {
+            panic!("it is let in");
+        };
+        let Ok(Greeting::Welcome(Welcome { ticket: Some(ticket), .. })) = hear(&mut near.read, &limits).await else {
+            panic!("it may be resumed");
+        };
+        let claim = || registry.claim(&ticket, &Principal::anonymous()).expect("its own secret");
+        let (slow, quick) = (claim(), claim());
+        assert_eq!(make_way(&registry, &quick, 0), Some(0));
+        assert!(shared.lock().waits_for_link(), "the first link is gone");
+        let (_client, next) = memory_pair();
+        shared.attach(next, 0, || registry.confirm(&quick)).expect("the session is its own");
+        assert_eq!(make_way(&registry, &slow, 0), None);
+        assert!(!shared.lock().waits_for_link(), "it keeps its link");
+        let (_other, late) = memory_pair();
+        assert!(shared.attach(late, 0, || registry.confirm(&slow)).is_err());
+        assert_eq!(shared.lock().session.end_reason(), None);
     }
 }
