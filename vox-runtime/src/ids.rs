@@ -139,6 +139,9 @@ impl IdWatch {
     }
 }
 
+/// Which of the services that an end serves.
+pub(crate) type ServiceIndex = u32;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,8 +8,12 @@ use std::fmt;
 /// [`MAX_KEY`](Self::MAX_KEY) and [`MAX_BYTES`](Self::MAX_BYTES). More is refused before it is sent.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
-    entries: Vec<Entry>,
+    // Thin, and `None` where there is nothing: most calls carry none, and it moves with each of them.
+    entries: Option<Box<Entries>>,
 }
+
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Entries(Vec<Entry>);
 
 #[derive(Clone, PartialEq, Eq)]
 struct Entry {
@@ -28,7 +32,7 @@ impl Metadata {
 
     /// No entries, no allocation.
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: None }
     }
 
     /// Adds an entry.
@@ -42,7 +46,7 @@ impl Metadata {
     }
 
     pub(crate) fn push(&mut self, key: String, value: String, sensitive: bool) {
-        self.entries.push(Entry { key, value, sensitive });
+        self.entries.get_or_insert_default().0.push(Entry { key, value, sensitive });
     }
 
     /// Says which limit this is over, if any.
@@ -63,6 +67,10 @@ impl Metadata {
         Ok(())
     }
 
+    fn list(&self) -> &[Entry] {
+        self.entries.as_ref().map_or(&[], |entries| &entries.0)
+    }
+
     /// The first value under `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
@@ -70,28 +78,28 @@ impl Metadata {
 
     /// All entries, in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|entry| (entry.key.as_str(), entry.value.as_str()))
+        self.list().iter().map(|entry| (entry.key.as_str(), entry.value.as_str()))
     }
 
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = (&str, &str, bool)> {
-        self.entries.iter().map(|entry| (entry.key.as_str(), entry.value.as_str(), entry.sensitive))
+        self.list().iter().map(|entry| (entry.key.as_str(), entry.value.as_str(), entry.sensitive))
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.list().len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.list().is_empty()
     }
 }
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
-            .entries(self.entries.iter().map(|entry| {
+            .entries(self.list().iter().map(|entry| {
                 let value = if entry.sensitive { "[redacted]" } else { entry.value.as_str() };
                 (entry.key.as_str(), value)
             }))

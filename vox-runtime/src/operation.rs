@@ -28,6 +28,7 @@ use crate::schema::{Schema, SchemaHash};
 /// assert_eq!(OperationId::from_u128(id.to_u128()), id);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(Rust, packed(8))] // As aligned as what it travels with: requests are moved often.
 pub struct OperationId(u128);
 
 impl OperationId {

@@ -33,7 +33,7 @@ pub struct CallWriter<'a> {
     payload: Vec<u8>,
     channels: Vec<Given>,
     written: usize,
-    fault: Option<NotSent>,
+    fault: Option<Box<NotSent>>,
 }
 
 impl<'a> CallWriter<'a> {
@@ -68,10 +68,10 @@ impl<'a> CallWriter<'a> {
         if let Err(error) = written {
             let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);
             let what = format!("argument `{argument}` of `{}::{}`: {error}", self.method.service, self.method.name);
-            self.fault = Some(match error {
+            self.fault = Some(Box::new(match error {
                 EncodeError::TooLarge { .. } => NotSent::TooLarge(what),
                 _ => NotSent::InvalidArgument(what),
-            });
+            }));
         }
         self.written += 1;
     }
@@ -109,7 +109,7 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) method: &'static MethodDescriptor,
     pub(super) payload: Vec<u8>,
     channels: Vec<Given>,
-    fault: Option<NotSent>,
+    fault: Option<Box<NotSent>>,
     timeout: Option<Duration>,
     metadata: Metadata,
     /// What the call is an attempt at, the same however often it is made.
@@ -299,7 +299,7 @@ impl<T, E> CallFuture<T, E> {
     /// What keeps the call from being sent at all.
     pub(super) fn check(&mut self) -> Option<NotSent> {
         if let Some(fault) = self.call.fault.take() {
-            return Some(fault);
+            return Some(*fault);
         }
         let shared = self.call.line().shared();
         if let Err(what) = self.call.metadata.check() {

@@ -21,7 +21,7 @@ use super::operating::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Shared};
 use super::writer::now;
-use crate::ids::{ConnectionId, MethodId, RequestId};
+use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
 use crate::proto::{HandlerEnd, Request};
 use crate::server::Incoming;
 use crate::wire::Failure;
@@ -52,7 +52,7 @@ impl fmt::Debug for Hosted {
 /// Hosts the handlers of one session.
 #[derive(Default)]
 pub(crate) struct Hosting {
-    methods: BTreeMap<(usize, MethodId), MethodPace>,
+    methods: BTreeMap<(ServiceIndex, MethodId), MethodPace>,
 }
 
 #[derive(Default)]

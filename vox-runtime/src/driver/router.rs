@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::operating::Operating;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
+use crate::ids::ServiceIndex;
 use crate::operation::Principal;
 use crate::server::{Dispatcher, Peer};
 use crate::store::{MemoryStore, OperationStore};
@@ -50,13 +51,13 @@ impl Router {
     }
 
     /// The service of this name: its index and what is known of it.
-    pub(crate) fn find(&self, name: &str) -> Option<(usize, &'static ServiceDescriptor)> {
+    pub(crate) fn find(&self, name: &str) -> Option<(ServiceIndex, &'static ServiceDescriptor)> {
         let index = self.services.iter().position(|dispatcher| dispatcher.service().name == name)?;
-        Some((index, self.services[index].service()))
+        Some((index as ServiceIndex, self.services[index].service()))
     }
 
-    pub(crate) fn get(&self, index: usize) -> &Arc<dyn Dispatcher> {
-        &self.services[index]
+    pub(crate) fn get(&self, index: ServiceIndex) -> &Arc<dyn Dispatcher> {
+        &self.services[index as usize]
     }
 
     /// Why a connection to `name` is refused.

@@ -127,7 +127,7 @@ impl Calling {
             operation: call.operation,
             timeout: call.deadline.map(|deadline| time_left(now, deadline)),
             metadata: call.metadata,
-            channels: opens,
+            channels: opens.into(),
         };
         let shared = fx.outbox.put_with_payload(payload, |out, len| head.put(out, len));
         let attempt = Attempt { deadline: call.deadline, end: fx.outbox.end(), state: AttemptState::Waiting(token) };

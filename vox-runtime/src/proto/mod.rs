@@ -102,6 +102,8 @@ pub(crate) enum Output {
     Ended(EndReason),
 }
 
+const _: () = assert!(size_of::<Output>() <= 128);
+
 /// What every part of a session may do: write frames and ask for things.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {

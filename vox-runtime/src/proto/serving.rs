@@ -10,7 +10,7 @@ use super::table::IdTable;
 use super::{Effects, Output};
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, ProtocolViolation, Rule};
-use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role};
+use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure};
@@ -25,12 +25,15 @@ pub(crate) struct Request {
     pub(crate) as_operation: bool,
     pub(crate) operation: Option<OperationId>,
     /// Which service, by the index that `accept` was given.
-    pub(crate) service: usize,
+    pub(crate) service: ServiceIndex,
     pub(crate) deadline: Option<Instant>,
     pub(crate) metadata: Metadata,
-    pub(crate) channels: Vec<ChannelOpen>,
+    pub(crate) channels: Box<[ChannelOpen]>,
     pub(crate) payload: Bytes,
 }
+
+/// Requests are moved from hand to hand; what is longer the compiler copies by a call.
+const _: () = assert!(size_of::<Request>() <= 128 && size_of::<CallHead>() <= 128);
 
 /// How a handler ended.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ enum RunningState {
 #[derive(Debug)]
 pub(crate) struct Serving {
     id: ConnectionId,
-    service: usize,
+    service: ServiceIndex,
     descriptor: &'static ServiceDescriptor,
     running: IdTable<Running>,
     requests: IdWatch,
@@ -81,7 +84,12 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    pub(crate) fn new(id: ConnectionId, peer: Role, service: usize, descriptor: &'static ServiceDescriptor) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        peer: Role,
+        service: ServiceIndex,
+        descriptor: &'static ServiceDescriptor,
+    ) -> Self {
         Self {
             id,
             service,

@@ -22,7 +22,7 @@ use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, ProtocolViolation, Refusal, Rule};
-use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role};
+use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role, ServiceIndex};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
@@ -107,7 +107,7 @@ impl Session {
     }
 
     /// The connection that the handshake opened, on the side that serves it.
-    pub(crate) fn accepted_in_handshake(&mut self, service: usize, descriptor: &'static ServiceDescriptor) {
+    pub(crate) fn accepted_in_handshake(&mut self, service: ServiceIndex, descriptor: &'static ServiceDescriptor) {
         let id = ConnectionId(1);
         if self.peer_connections.open(id.0).is_ok() {
             self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
@@ -174,7 +174,7 @@ impl Session {
     }
 
     /// Serves an offered connection.
-    pub(crate) fn accept(&mut self, id: ConnectionId, service: usize, descriptor: &'static ServiceDescriptor) {
+    pub(crate) fn accept(&mut self, id: ConnectionId, service: ServiceIndex, descriptor: &'static ServiceDescriptor) {
         self.offered -= 1;
         if self.ended.is_some() {
             return;

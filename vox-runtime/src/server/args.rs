@@ -59,7 +59,7 @@ impl Args {
             budget: reply::budget(payload.len(), &shared.limits),
             frame: payload,
             connection,
-            channels: channels.into_iter().map(Some).collect(),
+            channels: channels.iter().copied().map(Some).collect(),
             context: Context::new(shared, method, connection, request, deadline, metadata, granted),
             read: 0,
         }

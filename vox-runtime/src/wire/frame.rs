@@ -147,7 +147,7 @@ pub(crate) struct CallHead {
     /// The time left, in whole microseconds on the wire.
     pub(crate) timeout: Option<Duration>,
     pub(crate) metadata: Metadata,
-    pub(crate) channels: Vec<ChannelOpen>,
+    pub(crate) channels: Box<[ChannelOpen]>,
 }
 
 /// A channel that a call opens.
@@ -212,7 +212,7 @@ impl CallHead {
         }
         if !self.channels.is_empty() {
             put_varint(out, self.channels.len() as u64);
-            for channel in &self.channels {
+            for channel in &*self.channels {
                 put_varint(out, channel.id.0);
                 out.push(channel.direction as u8);
             }
@@ -408,7 +408,7 @@ impl CallHead {
             _ => r.metadata()?,
         };
         let channels = match flags & HAS_CHANNELS {
-            0 => Vec::new(),
+            0 => Box::default(),
             _ => read_channels(r, limits)?,
         };
         let operation = match flags & HAS_OPERATION {
@@ -419,7 +419,7 @@ impl CallHead {
     }
 }
 
-fn read_channels(r: &mut Reader<'_>, limits: &Limits) -> Result<Vec<ChannelOpen>, ProtocolViolation> {
+fn read_channels(r: &mut Reader<'_>, limits: &Limits) -> Result<Box<[ChannelOpen]>, ProtocolViolation> {
     let count = r.varint("channel count")?;
     if count > limits.max_channels as u64 {
         return Err(ProtocolViolation::new(
@@ -437,7 +437,7 @@ fn read_channels(r: &mut Reader<'_>, limits: &Limits) -> Result<Vec<ChannelOpen>
         };
         channels.push(ChannelOpen { id, direction });
     }
-    Ok(channels)
+    Ok(channels.into())
 }
 
 impl Open {

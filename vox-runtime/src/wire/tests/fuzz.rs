@@ -188,7 +188,7 @@ fn weight(frame: &Frame) -> usize {
         metadata.iter().map(|(key, value)| size_of::<(String, String, bool)>() + key.len() + value.len()).sum()
     };
     match frame {
-        Frame::Call { head, .. } => head.channels.capacity() * size_of::<ChannelOpen>() + of_metadata(&head.metadata),
+        Frame::Call { head, .. } => head.channels.len() * size_of::<ChannelOpen>() + of_metadata(&head.metadata),
         Frame::Open { open, .. } => open.service.capacity() + of_metadata(&open.metadata),
         Frame::Close { metadata, .. } => of_metadata(metadata),
         Frame::Goodbye { reason } => reason.capacity(),
@@ -276,7 +276,7 @@ fn head() -> impl Strategy<Value = CallHead> {
         method: MethodId(method),
         timeout,
         metadata,
-        channels,
+        channels: channels.into(),
     })
 }
 

@@ -153,10 +153,11 @@ fn frames() -> Vec<(&'static str, Frame)> {
             "call-with-channels",
             call(
                 CallHead {
-                    channels: vec![
+                    channels: [
                         channel_open(2, ChannelDirection::CallerSends),
                         channel_open(4, ChannelDirection::HandlerSends),
-                    ],
+                    ]
+                    .into(),
                     ..head(2, 4, TRANSFER)
                 },
                 &[1, 0],
@@ -169,7 +170,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
                 CallHead {
                     timeout: Some(Duration::from_micros(1)),
                     metadata: metadata(&[("k", "a", false), ("k", "", true)]),
-                    channels: vec![channel_open(5, ChannelDirection::CallerSends)],
+                    channels: [channel_open(5, ChannelDirection::CallerSends)].into(),
                     operation: Some(OPERATION),
                     ..head(1, 129, TRANSFER)
                 },
@@ -253,7 +254,7 @@ fn head(connection: u64, request: u64, method: MethodId) -> CallHead {
         operation: None,
         timeout: None,
         metadata: Metadata::new(),
-        channels: Vec::new(),
+        channels: Box::default(),
     }
 }
 
