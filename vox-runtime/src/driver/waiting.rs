@@ -64,7 +64,7 @@ impl State {
         if let (Some(id), CallEnd::Reply(payload)) = (sent.minted, &end)
             && wire::is_outcome(payload)
         {
-            self.session.acknowledge_operation(sent.connection, id);
+            self.session.acknowledge_with_next(sent.connection, id);
         }
         Some(Some(end))
     }

@@ -1,5 +1,6 @@
 //! The session: which connections there are, whose turn a frame is, and what time it is.
 
+mod acknowledging;
 mod addressing;
 mod answering;
 mod clock;
@@ -50,6 +51,8 @@ pub(crate) struct Session {
     /// Handlers of connections that are gone, told to end and not ended yet: they still take their room.
     aborting: Detached,
     fx: Effects,
+    /// Acknowledgements of operations that leave with whatever is written next.
+    due: Vec<(ConnectionId, OperationId)>,
     unread_answers: std::collections::VecDeque<u64>,
     /// No later than the earliest deadline; may be of a call that has ended.
     deadline: Option<Instant>,
@@ -91,6 +94,7 @@ impl Session {
             detached: Detached::new(),
             aborting: Detached::new(),
             fx: Effects::default(),
+            due: Vec::new(),
             unread_answers: std::collections::VecDeque::new(),
             deadline: None,
             last_heard: now,
@@ -141,6 +145,7 @@ impl Session {
     pub(crate) fn take(&mut self, batch: &mut Batch) {
         if !self.is_detached() {
             self.acknowledge();
+            self.acknowledge_due();
             self.fx.outbox.take(batch);
         }
     }
@@ -198,6 +203,7 @@ impl Session {
 
     /// Closes a connection of this end: its last holder is gone.
     pub(crate) fn shut(&mut self, connection: ConnectionId) {
+        self.acknowledge_due();
         if let Some(mut calling) = self.calling.remove(connection.0) {
             calling.end_all(&EndReason::ClosedHere, true, &mut self.fx);
             self.fx.send(&Frame::Shut { connection });
@@ -239,14 +245,6 @@ impl Session {
         }
     }
 
-    /// Tells the peer that an operation's outcome is known here and will not be asked for again. It leaves with whatever is
-    /// written next.
-    pub(crate) fn acknowledge_operation(&mut self, connection: ConnectionId, operation: OperationId) {
-        if self.calling.get(connection.0).is_some() {
-            self.fx.send(&Frame::Acknowledge { connection, operation });
-        }
-    }
-
     /// A request is answered though its handler runs on. `handler_ended` says when it has ended.
     pub(crate) fn detach(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         self.handler_ended(connection, request, end);
@@ -276,6 +274,7 @@ impl Session {
     /// Ends the session in good order: the peer is told why.
     pub(crate) fn goodbye(&mut self, reason: &str) {
         if self.ended.is_none() {
+            self.acknowledge_due();
             self.fx.send(&Frame::Goodbye { reason: reason.to_owned() });
             self.end(EndReason::ClosedHere);
         }

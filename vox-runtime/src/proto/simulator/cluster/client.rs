@@ -268,7 +268,7 @@ impl World {
             && let Some(id) = intention.id
             && is_outcome(payload)
         {
-            own.session.acknowledge_operation(own.connection, id);
+            own.session.acknowledge_with_next(own.connection, id);
         }
         let number = own.number;
         self.model.attempt_ended(call, number, &end, self.now);
