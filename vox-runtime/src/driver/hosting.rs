@@ -4,6 +4,7 @@
 //! so far, into a task. One whose polls take long would hold up the connection's reading, so its method goes
 //! straight to tasks for a while. Memory for handlers' futures is kept per method and used again.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -33,6 +34,8 @@ const SLOW_POLL: Duration = Duration::from_micros(200);
 const SLOW_POLLS: u32 = 3;
 /// How many calls of a slow method go straight to tasks before one is tried in place again.
 const SLOW_CALLS: u32 = 256;
+/// Of so many polls in place one is timed, until one was too long: the clock is not free.
+const TIMED: u32 = 8;
 /// How many futures' memory is kept per method.
 const KEPT_FUTURES: usize = 8;
 
@@ -62,11 +65,19 @@ struct MethodPace {
     strikes: u32,
     /// How many further calls go straight to tasks.
     slow: u32,
+    /// How many polls in place come before one that is timed.
+    untimed: u32,
 }
 
 impl Hosting {
-    /// Starts the handler of one request. `clock` says when the one before it was done, and then when this one is.
-    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, clock: &mut Instant, cx: &mut Context<'_>) {
+    /// Starts the handler of one request. `clock` says when the one before it was done, if that is known, and then when this one is.
+    pub(crate) fn host(
+        &mut self,
+        shared: &Arc<Shared>,
+        request: Request,
+        clock: &mut Option<Instant>,
+        cx: &mut Context<'_>,
+    ) {
         if !request.as_operation {
             return self.run(shared, request, None, clock, cx);
         }
@@ -81,7 +92,7 @@ impl Hosting {
         shared: &Arc<Shared>,
         request: Request,
         granted: Option<Arc<Granted>>,
-        clock: &mut Instant,
+        clock: &mut Option<Instant>,
         cx: &mut Context<'_>,
     ) {
         let method = (request.service, request.method);
@@ -96,17 +107,19 @@ impl Hosting {
             // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
             return;
         };
-        let shared_too = Arc::clone(shared);
-        let mut task = HandlerTask { future: Some(future), shared: shared_too, connection, id, granted, scope, span };
+        let mut task = HandlerTask { future: Some(future), shared, connection, id, granted, scope, span };
         let pace = match pace {
             Some(pace) => pace,
             None => self.methods.entry(method).or_default(),
         };
         if pace.in_place() {
-            let before = *clock;
-            let polled = Pin::new(&mut task).poll(cx);
-            *clock = now();
-            pace.note(clock.saturating_duration_since(before));
+            let before = pace.is_timed().then(|| clock.unwrap_or_else(now));
+            let polled = task.poll_handler(cx);
+            *clock = before.map(|before| {
+                let after = now();
+                pace.note(after.saturating_duration_since(before));
+                after
+            });
             if polled.is_ready() {
                 if let Some(future) = task.future.take()
                     && pace.kept.len() < KEPT_FUTURES
@@ -116,7 +129,7 @@ impl Hosting {
                 return;
             }
         }
-        spawn(shared, task);
+        spawn(shared, task.into_owned());
     }
 }
 
@@ -133,6 +146,16 @@ impl MethodPace {
             self.strikes = SLOW_POLLS - 1;
             self.slow = SLOW_CALLS;
         }
+    }
+
+    /// Whether the next poll in place is timed: one now and then, and every one after one that took too long.
+    fn is_timed(&mut self) -> bool {
+        if self.strikes == 0 && self.untimed > 0 {
+            self.untimed -= 1;
+            return false;
+        }
+        self.untimed = TIMED - 1;
+        true
     }
 
     fn in_place(&mut self) -> bool {
@@ -161,7 +184,7 @@ pub(super) fn run_elsewhere(shared: Arc<Shared>, granting: Granting, runtime: &H
 }
 
 /// Gives a handler a task of its own, unless it is not wanted any more.
-fn spawn(shared: &Arc<Shared>, task: HandlerTask) {
+fn spawn(shared: &Arc<Shared>, task: HandlerTask<Arc<Shared>>) {
     let (connection, request) = (task.connection, task.id);
     // Not under the lock: a runtime that is shutting down drops the task right here, and so the handler ends.
     let handle = tokio::spawn(task).abort_handle();
@@ -179,10 +202,11 @@ fn spawn(shared: &Arc<Shared>, task: HandlerTask) {
 }
 
 /// A handler, until it ends: by returning, by a panic, or by being dropped.
-struct HandlerTask {
+struct HandlerTask<S: Borrow<Arc<Shared>>> {
     /// `None`: it has ended and its outcome is reported. Or, right after the in-place poll, its memory is kept.
     future: Option<HandlerFuture>,
-    shared: Arc<Shared>,
+    /// Lent while it is polled in place.
+    shared: S,
     connection: ConnectionId,
     id: RequestId,
     granted: Option<Arc<Granted>>,
@@ -190,22 +214,42 @@ struct HandlerTask {
     span: Span,
 }
 
-impl Future for HandlerTask {
+impl Future for HandlerTask<Arc<Shared>> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        let Some(future) = &mut this.future else { return Poll::Ready(()) };
+        self.get_mut().poll_handler(cx)
+    }
+}
+
+impl HandlerTask<&Arc<Shared>> {
+    /// The same, to live on its own.
+    fn into_owned(mut self) -> HandlerTask<Arc<Shared>> {
+        HandlerTask {
+            future: self.future.take(),
+            shared: Arc::clone(self.shared),
+            connection: self.connection,
+            id: self.id,
+            granted: self.granted.take(),
+            scope: self.scope.clone(),
+            span: self.span.clone(),
+        }
+    }
+}
+
+impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
+    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(future) = &mut self.future else { return Poll::Ready(()) };
         let polled = {
-            let _entered = this.span.enter();
-            catch_unwind(AssertUnwindSafe(|| this.scope.enter(|| future.poll(cx))))
+            let _entered = self.span.enter();
+            catch_unwind(AssertUnwindSafe(|| self.scope.enter(|| future.poll(cx))))
         };
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(()),
             Err(payload) => {
                 quietly(move || drop(payload));
-                this.end(HandlerEnd::Failed(Failure::Panicked));
+                self.end(HandlerEnd::Failed(Failure::Panicked));
                 Poll::Ready(())
             }
         }
@@ -220,7 +264,7 @@ pub(super) fn quietly(drop: impl FnOnce()) {
     }
 }
 
-impl HandlerTask {
+impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
     /// Drops what is left of the handler, then says how it ended. Saying so twice does no harm: an attempt has
     /// one outcome, the first.
     fn end(&mut self, end: HandlerEnd<'_>) {
@@ -228,14 +272,14 @@ impl HandlerTask {
             let scope = self.scope.clone();
             quietly(move || scope.enter(move || drop_cut(future)));
             match &self.granted {
-                None => self.shared.handler_ended(self.connection, self.id, end),
+                None => self.shared.borrow().handler_ended(self.connection, self.id, end),
                 Some(granted) => granted.handler_ended(end),
             }
         }
     }
 }
 
-impl Drop for HandlerTask {
+impl<S: Borrow<Arc<Shared>>> Drop for HandlerTask<S> {
     fn drop(&mut self) {
         self.end(HandlerEnd::Aborted);
     }

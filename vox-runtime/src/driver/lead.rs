@@ -99,11 +99,15 @@ impl Wake for Watch {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let owed = self.mode.fetch_update(Ordering::AcqRel, Ordering::Acquire, |mode| (mode != DRIVER).then_some(OWED));
-        let waker = {
-            let slot = self.slot();
-            if owed.is_ok() { &slot.leader } else { &slot.driver }.clone()
-        };
-        waker.wake();
+        let slot = self.slot();
+        if owed.is_err() {
+            // A task of tokio's, whose wake takes no lock of ours.
+            slot.driver.wake_by_ref();
+            return;
+        }
+        let leader = slot.leader.clone();
+        drop(slot);
+        leader.wake();
     }
 }
 
@@ -224,10 +228,12 @@ impl Shared {
         taken: &mut Option<R>,
         take: &mut impl FnMut(&mut State) -> Option<R>,
     ) -> bool {
-        let clock = now();
+        // A reply needs no time but for when the peer was last heard of; when the call was made is near enough for that.
+        let clock = if reader.has_one_reply() { None } else { Some(now()) };
         self.change(|state| {
-            // It is not woken for its own end.
-            let own = state.waiters.get_mut(token).and_then(Waiter::take_waker);
+            let clock = clock.or(state.lead.last).unwrap_or_else(now);
+            // It is not woken for its own end. Once it has that, its token may be another's.
+            let own = if taken.is_none() { state.waiters.get_mut(token).and_then(Waiter::take_waker) } else { None };
             let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);
             if let (Some(Waiter::Waiting(waker)), Some(own)) = (state.waiters.get_mut(token), own) {

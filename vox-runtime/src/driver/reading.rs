@@ -12,7 +12,7 @@ use super::shared::{Shared, State};
 use super::writer::now;
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::proto::Session;
-use crate::wire::LENGTH_BYTES;
+use crate::wire::{Kind, LENGTH_BYTES};
 
 /// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
 pub(super) const READS_PER_TURN: usize = 16;
@@ -110,6 +110,12 @@ impl Reader {
             Some(length) => (u32::from_le_bytes(*length) as usize + LENGTH_BYTES).saturating_sub(self.buffer.len()),
             None => 0,
         }
+    }
+
+    /// Whether what was read is one whole reply.
+    pub(super) fn has_one_reply(&self) -> bool {
+        let Some((length, body)) = self.buffer.split_first_chunk::<LENGTH_BYTES>() else { return false };
+        body.len() == u32::from_le_bytes(*length) as usize && body.first() == Some(&(Kind::Reply as u8))
     }
 
     /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.

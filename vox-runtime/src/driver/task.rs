@@ -120,7 +120,8 @@ impl Driver {
     }
 
     /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room.
-    fn host(&mut self, mut next: Option<Next>, mut clock: Instant, cx: &mut Context<'_>) {
+    fn host(&mut self, mut next: Option<Next>, clock: Instant, cx: &mut Context<'_>) {
+        let mut clock = Some(clock);
         while let Some(Next { request, last }) = next {
             self.hosting.host(&self.shared, request, &mut clock, cx);
             next = if last { None } else { self.shared.lock().next_request() };
