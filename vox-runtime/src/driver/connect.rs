@@ -219,7 +219,7 @@ fn start(
     redial: Option<Redial>,
 ) -> Arc<Shared> {
     let Link { read, write, address: _ } = link;
-    let writer = Writer::new(write);
+    let writer = Writer::new(write, 0);
     let shared = Shared::new(session, writer, Reader::new(read), router, limits, peer, redial);
     tokio::spawn(Driver::new(Arc::clone(&shared)));
     shared

@@ -4,13 +4,11 @@
 //! reads for a link that is no longer the session's finds another number under the lock, and what it did counts for nothing.
 //! Only the session's task lets a link go or takes one up, so that its halves are changed by nobody while in use.
 
-use std::sync::PoisonError;
-
 use tokio::io::{AsyncWrite, sink};
 
 use super::after::Note;
 use super::shared::{Shared, State};
-use super::writer::{Writing, now};
+use super::writer::{Writer, Writing, now};
 use crate::error::EndReason;
 use crate::proto::Discontinuity;
 use crate::transport::Link;
@@ -67,9 +65,8 @@ impl Shared {
 
     /// Lets go of the writing half that there is, for this one. `link` is its number.
     pub(super) fn write_to(&self, io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = writer.change(io, link);
-        drop(writer);
+        // Whoever writes to the one before finds, when done, that it is gone.
+        let old = self.lock().writer.replace(Writer::new(io, link));
         drop(old);
     }
 

@@ -32,7 +32,6 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 /// One session, as everything that belongs to it sees it.
 pub(crate) struct Shared {
     state: Mutex<State>,
-    pub(super) writer: Mutex<Writer>,
     pub(super) reader: Mutex<Reader>,
     /// What the link wakes when there is something to read.
     pub(super) watch_waker: Waker,
@@ -66,6 +65,8 @@ pub(crate) struct State {
     /// Requests for the driver to host.
     pub(super) requests: VecDeque<Request>,
     pub(super) writing: Writing,
+    /// `None` while somebody writes.
+    pub(super) writer: Option<Box<Writer>>,
     pub(super) link: LinkState,
     /// The number of the link that the driver knows of.
     pub(super) known_link: u64,
@@ -143,7 +144,7 @@ pub(crate) enum Flush {
 impl Shared {
     pub(super) fn new(
         session: Session,
-        writer: Writer,
+        writer: Box<Writer>,
         reader: Reader,
         router: Router,
         limits: Limits,
@@ -163,6 +164,7 @@ impl Shared {
             tasks: HashMap::new(),
             requests: VecDeque::new(),
             writing: Writing::default(),
+            writer: Some(writer),
             link: LinkState::default(),
             known_link: 0,
             unwatched: false,
@@ -182,7 +184,6 @@ impl Shared {
         };
         Arc::new(Self {
             state: Mutex::new(state),
-            writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             watch_waker: Waker::from(Arc::clone(&watch)),
             watch,
@@ -208,7 +209,7 @@ impl Shared {
         let result = change(&mut state);
         state.settle(&self.router);
         let writer = match state.may_write() && flush(&state) == Flush::Here {
-            true => Some(state.begin_write(&self.writer)),
+            true => state.begin_write(),
             false => {
                 state.poke_driver();
                 None
@@ -216,7 +217,7 @@ impl Shared {
         };
         let after = state.after.take();
         drop(state);
-        // First, so that nothing else is done while the writer is locked.
+        // First: nobody else writes meanwhile.
         if let Some(writer) = writer {
             self.write(writer, Flush::Here);
         }

@@ -2,11 +2,10 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
@@ -63,7 +62,6 @@ impl Driver {
         self.waker_is_new = true;
         self.shared.lock().driver = waker.clone();
         self.shared.watch.set_driver(waker);
-        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).waker = waker.clone();
     }
 
     /// Lets go of a link that the session has no longer, and takes up the next, if there is one.
@@ -213,10 +211,14 @@ impl Driver {
         if now() >= lingering {
             return Poll::Ready(());
         }
-        let written = matches!(self.shared.lock().writing, Writing::Idle | Writing::Broken);
-        if written && !self.shut_down {
-            let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            self.shut_down = Pin::new(&mut *writer.io).poll_shutdown(cx).is_ready();
+        let writer = {
+            let mut state = self.shared.lock();
+            let written = matches!(state.writing, Writing::Idle | Writing::Broken);
+            if written && !self.shut_down { state.writer.take() } else { None }
+        };
+        if let Some(mut writer) = writer {
+            self.shut_down = writer.poll_shutdown(cx).is_ready();
+            self.shared.lock().writer = Some(writer);
         }
         if self.shut_down && self.shared.reader().is_deaf() {
             return Poll::Ready(());
@@ -254,9 +256,8 @@ impl Drop for Driver {
             state.finish();
         });
         // Handles may be kept for long after; the link, which the peer watches, is not.
-        let io: Box<dyn AsyncWrite + Send + Unpin> = Box::new(tokio::io::sink());
         self.shared.reader().change(None, self.link);
-        let _link = std::mem::replace(&mut self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).io, io);
+        let _link = self.shared.lock().writer.take();
     }
 }
 
@@ -283,7 +284,7 @@ fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
     if !state.may_write() && state.writing != Writing::Blocked {
         return (state, false);
     }
-    let writer = state.begin_write(&shared.writer);
+    let Some(writer) = state.begin_write() else { return (state, false) };
     drop(state);
     shared.write(writer, Flush::Driver);
     let state = shared.lock();

@@ -2,7 +2,6 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -14,12 +13,12 @@ use crate::proto::Batch;
 /// The most buffers that one write names.
 const SLICES: usize = 16;
 
-/// The link's writing half. Wakes go to the driver, whoever writes.
+/// The link's writing half. Wakes go to the driver, whoever writes. Whoever does has it for himself meanwhile.
 pub(super) struct Writer {
     pub(super) io: Box<dyn AsyncWrite + Send + Unpin>,
-    pub(super) waker: Waker,
+    waker: Waker,
     /// Which of the session's links this is.
-    pub(super) link: u64,
+    link: u64,
     /// What was taken and is not written. Empty, it keeps a buffer.
     batch: Batch,
 }
@@ -39,20 +38,14 @@ pub(super) enum Writing {
 }
 
 impl Writer {
-    /// The writing half of a session's first link.
-    pub(super) fn new(io: Box<dyn AsyncWrite + Send + Unpin>) -> Self {
-        Self { io, waker: Waker::noop().clone(), link: 0, batch: Batch::default() }
+    /// The writing half of this link.
+    pub(super) fn new(io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) -> Box<Self> {
+        Box::new(Self { io, waker: Waker::noop().clone(), link, batch: Batch::default() })
     }
 
-    /// Writes to another link, or to none, and gives back the one before. What was taken for that one the session keeps.
-    pub(super) fn change(
-        &mut self,
-        io: Box<dyn AsyncWrite + Send + Unpin>,
-        link: u64,
-    ) -> Box<dyn AsyncWrite + Send + Unpin> {
-        self.link = link;
-        self.batch = Batch::default();
-        std::mem::replace(&mut self.io, io)
+    /// Closes the link's own direction.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -62,60 +55,68 @@ impl State {
         self.writing == Writing::Idle && self.session.has_output()
     }
 
-    /// Takes the outbox and the duty to write it. The writer is locked under the state, never the other way round.
-    pub(super) fn begin_write<'a>(&mut self, writer: &'a Mutex<Writer>) -> MutexGuard<'a, Writer> {
+    /// Takes the outbox and the duty to write it, unless somebody else has that.
+    pub(super) fn begin_write(&mut self) -> Option<Box<Writer>> {
+        let mut writer = self.writer.take()?;
+        if !writer.waker.will_wake(&self.driver) {
+            writer.waker = self.driver.clone();
+        }
+        self.take_output(&mut writer);
+        Some(writer)
+    }
+
+    fn take_output(&mut self, writer: &mut Writer) {
         self.unwatched = false;
         self.writing = Writing::Busy;
-        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.session.take(&mut writer.batch);
-        writer
+    }
+
+    /// Takes up what came of a write. The writer, if the one who wrote is to go on.
+    fn end_write(
+        &mut self,
+        mut writer: Box<Writer>,
+        (written, outcome): (usize, Poll<io::Result<()>>),
+        by: Flush,
+    ) -> Result<Box<Writer>, Option<Box<Writer>>> {
+        if self.link.number != writer.link || self.over {
+            // That link is gone. What was on its way the session keeps.
+            return Err(Some(writer));
+        }
+        self.session.on_written(written);
+        if written > 0 || outcome.is_ready() {
+            self.stalled = None;
+        }
+        self.writing = match outcome {
+            // What others have put in meanwhile is the driver's, who is woken for it: a caller is not kept.
+            Poll::Ready(Ok(())) if by == Flush::Here || !self.session.has_output() => Writing::Idle,
+            Poll::Ready(Ok(())) => {
+                self.take_output(&mut writer);
+                return Ok(writer);
+            }
+            Poll::Pending => {
+                self.stalled.get_or_insert_with(now);
+                self.unwatched = by == Flush::Here;
+                Writing::Blocked
+            }
+            Poll::Ready(Err(error)) => {
+                self.link_error.get_or_insert(error);
+                Writing::Broken
+            }
+        };
+        self.writer = Some(writer);
+        Err(None)
     }
 }
 
 impl Shared {
     /// Writes what was taken; the driver goes on until the outbox is empty. Only for whoever began to write.
-    pub(super) fn write<'a>(&'a self, mut writer: MutexGuard<'a, Writer>, by: Flush) {
+    pub(super) fn write(&self, mut writer: Box<Writer>, by: Flush) {
         loop {
-            let link = writer.link;
-            let (written, outcome) = writer.write_batch();
-            drop(writer);
-            let again = self.change(|state| {
-                if state.link.number != link {
-                    // That link is gone. What was on its way the session keeps.
-                    return false;
-                }
-                state.session.on_written(written);
-                if written > 0 || outcome.is_ready() {
-                    state.stalled = None;
-                }
-                match outcome {
-                    // What others have put in meanwhile is the driver's, who is woken for it: a caller is not kept.
-                    Poll::Ready(Ok(())) if by == Flush::Here || !state.session.has_output() => {
-                        state.writing = Writing::Idle;
-                        false
-                    }
-                    Poll::Ready(Ok(())) => true,
-                    Poll::Pending => {
-                        state.writing = Writing::Blocked;
-                        state.stalled.get_or_insert_with(now);
-                        state.unwatched = by == Flush::Here;
-                        false
-                    }
-                    Poll::Ready(Err(error)) => {
-                        state.writing = Writing::Broken;
-                        state.link_error.get_or_insert(error);
-                        false
-                    }
-                }
-            });
-            if !again {
-                return;
+            let outcome = writer.write_batch();
+            match self.change(|state| state.end_write(writer, outcome, by)) {
+                Ok(again) => writer = again,
+                Err(_gone) => return,
             }
-            let mut state = self.lock();
-            if state.writing != Writing::Busy || state.link.number != link {
-                return;
-            }
-            writer = state.begin_write(&self.writer);
         }
     }
 }
