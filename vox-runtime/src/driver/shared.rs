@@ -219,7 +219,7 @@ impl Shared {
         drop(state);
         // First: nobody else writes meanwhile.
         if let Some(writer) = writer {
-            self.write(writer, Flush::Here);
+            self.write(writer);
         }
         if let Some(after) = after {
             after.run(self);

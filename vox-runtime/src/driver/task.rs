@@ -11,7 +11,7 @@ use tokio::time::Sleep;
 use super::hosting::Hosting;
 use super::reading::{READS_PER_TURN, Read, Reader};
 use super::redial::redial;
-use super::shared::{Flush, Next, Shared, State};
+use super::shared::{Next, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::EndReason;
 use crate::proto::earlier;
@@ -286,8 +286,7 @@ fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
     }
     let Some(writer) = state.begin_write() else { return (state, false) };
     drop(state);
-    shared.write(writer, Flush::Driver);
-    let state = shared.lock();
+    let state = shared.write_all(writer);
     let wrote = state.writing != Writing::Blocked;
     (state, wrote)
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::MutexGuard;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -109,13 +110,30 @@ impl State {
 }
 
 impl Shared {
-    /// Writes what was taken; the driver goes on until the outbox is empty. Only for whoever began to write.
-    pub(super) fn write(&self, mut writer: Box<Writer>, by: Flush) {
+    /// Writes what was taken. Only for whoever began to write, but the driver.
+    pub(super) fn write(&self, mut writer: Box<Writer>) {
+        let outcome = writer.write_batch();
+        let _gone = self.change(|state| state.end_write(writer, outcome, Flush::Here));
+    }
+
+    /// As [`write`](Self::write), for the driver, which goes on until the outbox is empty.
+    pub(super) fn write_all(&self, mut writer: Box<Writer>) -> MutexGuard<'_, State> {
         loop {
             let outcome = writer.write_batch();
-            match self.change(|state| state.end_write(writer, outcome, by)) {
+            let mut state = self.lock();
+            let ended = state.end_write(writer, outcome, Flush::Driver);
+            state.settle(&self.router);
+            let after = state.after.take();
+            if let (Err(None), None) = (&ended, &after) {
+                return state;
+            }
+            drop(state);
+            if let Some(after) = after {
+                after.run(self);
+            }
+            match ended {
                 Ok(again) => writer = again,
-                Err(_gone) => return,
+                Err(_gone) => return self.lock(),
             }
         }
     }
