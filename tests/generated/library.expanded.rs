@@ -82,8 +82,8 @@ const _: () = {
         const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
             LibraryClient::SERVICE,
         );
-        fn from_caller(caller: ::vox::Caller) -> Self {
-            LibraryClient { caller }
+        fn from_caller(__caller: ::vox::Caller) -> Self {
+            LibraryClient { caller: __caller }
         }
         fn caller(&self) -> &::vox::Caller {
             &self.caller
@@ -97,8 +97,8 @@ const _: () = {
         }
     }
     impl ::core::fmt::Debug for LibraryClient {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("LibraryClient").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("LibraryClient").finish_non_exhaustive()
         }
     }
     impl<H> ::core::clone::Clone for LibraryDispatcher<H> {
@@ -109,8 +109,8 @@ const _: () = {
         }
     }
     impl<H> ::core::fmt::Debug for LibraryDispatcher<H> {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("LibraryDispatcher").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("LibraryDispatcher").finish_non_exhaustive()
         }
     }
     impl LibraryClient {
@@ -118,9 +118,9 @@ const _: () = {
         pub const SERVICE: &'static ::vox::ServiceDescriptor = &__VOX_SERVICE;
         /// Lends one.
         pub fn lend_book(&self, title: &str) -> ::vox::Call<Book, String> {
-            let mut call = self.caller.call(&__VOX_METHOD_0);
-            call.str(title);
-            call.finish(&__VOX_REPLY_0)
+            let mut __call = self.caller.call(&__VOX_METHOD_0);
+            __call.str(title);
+            __call.finish(&__VOX_REPLY_0)
         }
         pub fn motto(
             &self,
@@ -129,51 +129,54 @@ const _: () = {
         }
     }
     impl<H: Library> LibraryDispatcher<H> {
-        /// Serves `handler`.
-        pub fn new(handler: H) -> Self {
+        /// Serves a handler.
+        pub fn new(__handler: H) -> Self {
             LibraryDispatcher {
-                handler: ::std::sync::Arc::new(handler),
+                handler: ::std::sync::Arc::new(__handler),
             }
         }
-        /// Serves a `handler` that others hold too.
-        pub fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
-            LibraryDispatcher { handler }
+        /// Serves a handler that others hold too.
+        pub fn from_arc(__handler: ::std::sync::Arc<H>) -> Self {
+            LibraryDispatcher {
+                handler: __handler,
+            }
         }
     }
     impl<H: Library> ::vox::Dispatcher for LibraryDispatcher<H> {
         fn service(&self) -> &'static ::vox::ServiceDescriptor {
             LibraryClient::SERVICE
         }
-        fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-            let __vox_handler = ::core::clone::Clone::clone(&self.handler);
-            let (method, slot, call) = call.accept();
-            match method {
+        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+            let __handler = ::core::clone::Clone::clone(&self.handler);
+            let (__method, __to, __call) = __call.accept();
+            match __method {
                 __vox::MethodId(0x5d7db22eb50a88d7) => {
-                    slot.host(async move {
-                        let mut args = call.args(&__VOX_METHOD_0);
-                        let title = args.read_str()?;
-                        args.finish()?;
-                        let answer = <H as Library>::lend_book(
-                                &__vox_handler,
-                                args.context(),
-                                args.str(title),
+                    __to.host(async move {
+                        let mut __args = __call.args(&__VOX_METHOD_0);
+                        let __0 = __args.read_str()?;
+                        __args.finish()?;
+                        let __out = <H as Library>::lend_book(
+                                &__handler,
+                                __args.context(),
+                                __args.str(__0),
                             )
                             .await;
-                        args.answer(&__VOX_REPLY_0, answer)
+                        __args.answer(&__VOX_REPLY_0, __out)
                     })
                 }
                 __vox::MethodId(0x9c7bd72b2f2b2500) => {
-                    slot.host(async move {
-                        let mut args = call.args(&__VOX_METHOD_1);
-                        args.finish()?;
-                        let answer = <H as Library>::motto(&__vox_handler).await;
-                        args.answer_str(
-                            &__VOX_REPLY_1,
-                            ::core::result::Result::Ok(answer),
-                        )
+                    __to.host(async move {
+                        let mut __args = __call.args(&__VOX_METHOD_1);
+                        __args.finish()?;
+                        let __out = <H as Library>::motto(&__handler).await;
+                        __args
+                            .answer_str(
+                                &__VOX_REPLY_1,
+                                ::core::result::Result::Ok(__out),
+                            )
                     })
                 }
-                _ => slot.unknown_method(),
+                _ => __to.unknown_method(),
             }
         }
     }

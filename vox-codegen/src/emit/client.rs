@@ -34,7 +34,7 @@ fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> T
     });
     let (ok, err) = outcome_types(index, method);
     let Items { method: descriptor, reply, .. } = Items::of(index);
-    let call = local("call", method);
+    let call = local("call");
     let writes: Vec<TokenStream> = on_the_wire(method)
         .map(|(position, param)| {
             let value = &param.ident;

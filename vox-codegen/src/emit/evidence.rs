@@ -5,13 +5,14 @@
 //! under `#![no_implicit_prelude]`. So the evidence is questioned once, where a plan is made of it: by a constant function that
 //! panics, with the argument and the method in its words, at the token to blame.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Expr, PathArguments, Type, TypeBareFn};
 
+use super::local;
 use crate::names::spelt;
 
 /// A type in its place in a method, for the compiler to judge.
@@ -35,12 +36,12 @@ impl Subject<'_> {
             return quote_spanned!(ty.span()=> __vox::Wire::<#ty>::CROSSES.#check(#arguments #method, #spelling));
         }
         // Each statement stands where the part does, for the compiler to point at.
-        let whole = Ident::new("whole", Span::mixed_site());
+        let whole = local("whole");
         let blames = parts.into_iter().map(|part| {
             let spelling = spelt(part);
             quote_spanned!(part.span()=> __vox::Wire::<#part>::CROSSES.blame(#whole, #place, #method, #spelling);)
         });
-        let here = Ident::new("whole", Span::mixed_site().located_at(ty.span()));
+        let here = Ident::new(&whole.to_string(), whole.span().located_at(ty.span()));
         let checked = quote_spanned!(ty.span()=> #here.#check(#arguments #method, #spelling));
         quote! {{
             let #whole = __vox::Wire::<#ty>::CROSSES;

@@ -5,8 +5,10 @@
 //! (`client`), and the dispatcher's one `match` (`server`). Everything in there that is found by name starts with `__vox`,
 //! because the user's types are looked up through the same block.
 //!
-//! Paths are absolute, traits are called by their full names, and locals step aside for arguments called the same: the
-//! expansion compiles under `#![no_implicit_prelude]`.
+//! Locals start with `__`: a pattern that is but a name means the user's unit struct, constant or static of that name, where there
+//! is one. Only the client's parameters are called like the user's.
+//!
+//! Paths are absolute and traits are called by their full names: the expansion compiles under `#![no_implicit_prelude]`.
 
 mod client;
 mod descriptor;
@@ -107,8 +109,8 @@ fn common(names: &Names<'_>) -> TokenStream {
             const SERVICE: ::core::option::Option<&'static #vox::ServiceDescriptor> =
                 ::core::option::Option::Some(#client::SERVICE);
 
-            fn from_caller(caller: #vox::Caller) -> Self {
-                #client { caller }
+            fn from_caller(__caller: #vox::Caller) -> Self {
+                #client { caller: __caller }
             }
 
             fn caller(&self) -> &#vox::Caller {
@@ -123,8 +125,8 @@ fn common(names: &Names<'_>) -> TokenStream {
         }
 
         impl ::core::fmt::Debug for #client {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.debug_struct(#client_name).finish_non_exhaustive()
+            fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                __f.debug_struct(#client_name).finish_non_exhaustive()
             }
         }
 
@@ -135,20 +137,16 @@ fn common(names: &Names<'_>) -> TokenStream {
         }
 
         impl<H> ::core::fmt::Debug for #dispatcher<H> {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.debug_struct(#dispatcher_name).finish_non_exhaustive()
+            fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                __f.debug_struct(#dispatcher_name).finish_non_exhaustive()
             }
         }
     }
 }
 
-/// A local that no parameter of the method is called by. Hygiene alone would do inside the compiler, but not in written text.
-fn local(name: &str, method: &Method) -> Ident {
-    let mut name = name.to_owned();
-    while method.params.iter().any(|param| param.ident.unraw() == name) {
-        name.push('_');
-    }
-    Ident::new(&name, Span::mixed_site())
+/// A local of generated code. Hygiene would not do: it is for locals, and a pattern is first looked up among items.
+fn local(name: &str) -> Ident {
+    Ident::new(&format!("__{name}"), Span::mixed_site())
 }
 
 /// `local` as if it stood where `param` is declared: what the compiler complains of there.

@@ -1,7 +1,7 @@
 //! The server's side: the trait to implement, and the dispatcher that finds the method by its id.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
@@ -84,18 +84,17 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
     let vis = &service.vis;
     // The trait itself may be called `H`.
     let parameter = if the_trait.unraw() == "H" { quote!(__VoxH) } else { quote!(H) };
-    let local = handler(service);
-    let arms = service.methods.iter().enumerate().map(|(index, method)| arm(index, method, &parameter, &local, names));
+    let arms = service.methods.iter().enumerate().map(|(index, method)| arm(index, method, &parameter, names));
     quote! {
         impl<#parameter: #the_trait> #dispatcher<#parameter> {
-            /// Serves `handler`.
-            #vis fn new(handler: #parameter) -> Self {
-                #dispatcher { handler: ::std::sync::Arc::new(handler) }
+            /// Serves a handler.
+            #vis fn new(__handler: #parameter) -> Self {
+                #dispatcher { handler: ::std::sync::Arc::new(__handler) }
             }
 
-            /// Serves a `handler` that others hold too.
-            #vis fn from_arc(handler: ::std::sync::Arc<#parameter>) -> Self {
-                #dispatcher { handler }
+            /// Serves a handler that others hold too.
+            #vis fn from_arc(__handler: ::std::sync::Arc<#parameter>) -> Self {
+                #dispatcher { handler: __handler }
             }
         }
 
@@ -104,38 +103,29 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
                 #client::SERVICE
             }
 
-            fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-                let #local = ::core::clone::Clone::clone(&self.handler);
-                let (method, slot, call) = call.accept();
-                match method {
+            fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+                let __handler = ::core::clone::Clone::clone(&self.handler);
+                let (__method, __to, __call) = __call.accept();
+                match __method {
                     #(#arms)*
-                    _ => slot.unknown_method(),
+                    _ => __to.unknown_method(),
                 }
             }
         }
     }
 }
 
-/// A name for the handler that no argument of any method has.
-fn handler(service: &Service) -> Ident {
-    let mut name = "__vox_handler".to_owned();
-    while service.methods.iter().flat_map(|method| &method.params).any(|param| param.ident.unraw() == name) {
-        name.push('_');
-    }
-    format_ident!("{name}")
-}
-
-fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, names: &Names<'_>) -> TokenStream {
+fn arm(index: usize, method: &Method, parameter: &TokenStream, names: &Names<'_>) -> TokenStream {
     let the_trait = names.service;
     let cfg = &method.attrs.cfg;
     let id = id_literal(method);
     let ident = &method.ident;
     let Items { method: descriptor, reply, outcome } = Items::of(index);
-    let args = local("args", method);
+    let args = local("args");
     let last = on_the_wire(method).last().filter(|(_, param)| param.kind == ParamKind::Owned).map(|(last, _)| last);
     let finish = last.is_none().then(|| quote!(#args.finish()?;));
     let reads = on_the_wire(method).map(|(position, param)| {
-        let name = &param.ident;
+        let name = argument(position);
         match param.kind {
             ParamKind::Str => quote!(let #name = #args.read_str()?;),
             ParamKind::Bytes => quote!(let #name = #args.read_bytes()?;),
@@ -146,8 +136,10 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, 
             }
         }
     });
+    let mut position = 0;
     let passed = method.params.iter().map(|param| {
-        let name = &param.ident;
+        let name = argument(position);
+        position += usize::from(param.kind != ParamKind::Context);
         match param.kind {
             ParamKind::Context => {
                 let args = beside(&args, param);
@@ -159,13 +151,13 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, 
         }
     });
     let (answer, result) = match (&method.returns, method.lent) {
-        (Returns::Unit | Returns::Plain(_), None) => (quote!(answer_ok), quote!(answer)),
-        (Returns::Result { .. }, None) => (quote!(answer), quote!(answer)),
-        (Returns::ByType(_), _) => (quote!(answer), quote!(<#outcome as __vox::Returned>::into_result(answer))),
+        (Returns::Unit | Returns::Plain(_), None) => (quote!(answer_ok), quote!(__out)),
+        (Returns::Result { .. }, None) => (quote!(answer), quote!(__out)),
+        (Returns::ByType(_), _) => (quote!(answer), quote!(<#outcome as __vox::Returned>::into_result(__out))),
         (returns, Some(lent)) => {
             let result = match returns {
-                Returns::Result { .. } => quote!(answer),
-                _ => quote!(::core::result::Result::Ok(answer)),
+                Returns::Result { .. } => quote!(__out),
+                _ => quote!(::core::result::Result::Ok(__out)),
             };
             (if lent == Lent::Str { quote!(answer_str) } else { quote!(answer_bytes) }, result)
         }
@@ -174,14 +166,19 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, handler: &Ident, 
     let host = Ident::new("host", declared(&method.returns).span());
     quote! {
         #(#cfg)*
-        __vox::MethodId(#id) => slot.#host(async move {
-            let mut #args = call.args(&#descriptor);
+        __vox::MethodId(#id) => __to.#host(async move {
+            let mut #args = __call.args(&#descriptor);
             #(#reads)*
             #finish
-            let answer = <#parameter as #the_trait>::#ident(&#handler, #(#passed),*).await;
+            let __out = <#parameter as #the_trait>::#ident(&__handler, #(#passed),*).await;
             #args.#answer(&#reply, #result)
         }),
     }
+}
+
+/// The local that holds the argument which has this number on the wire.
+fn argument(position: usize) -> Ident {
+    local(&position.to_string())
 }
 
 /// What the user wrote after `->`.

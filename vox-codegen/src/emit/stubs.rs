@@ -45,19 +45,19 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
                 #(#methods)*
             }
             impl<H> #dispatcher<H> {
-                #vis fn new(handler: H) -> Self {
-                    #dispatcher { handler: ::std::sync::Arc::new(handler) }
+                #vis fn new(__handler: H) -> Self {
+                    #dispatcher { handler: ::std::sync::Arc::new(__handler) }
                 }
-                #vis fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
-                    #dispatcher { handler }
+                #vis fn from_arc(__handler: ::std::sync::Arc<H>) -> Self {
+                    #dispatcher { handler: __handler }
                 }
             }
             impl<H: ::core::marker::Send + ::core::marker::Sync + 'static> #vox::Dispatcher for #dispatcher<H> {
                 fn service(&self) -> &'static #vox::ServiceDescriptor {
                     #client::SERVICE
                 }
-                fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-                    call.accept().1.unknown_method()
+                fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+                    __call.accept().1.unknown_method()
                 }
             }
         };
@@ -132,7 +132,7 @@ fn name_arguments(sig: &mut Signature) {
                 typed.attrs.clear();
                 let ident = match &*typed.pat {
                     Pat::Ident(pat) if !taken.contains(&pat.ident.unraw()) => pat.ident.clone(),
-                    _ => format_ident!("arg{index}"),
+                    _ => format_ident!("__arg{index}"),
                 };
                 taken.push(ident.unraw());
                 *typed.pat =

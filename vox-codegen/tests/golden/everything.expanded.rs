@@ -56,12 +56,12 @@ const _: () = {
         .argument("bytes", "Everything::do_it", "::std::vec::Vec<u8>");
     #[cfg(feature = "extra")]
     static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = {
-        let whole = __vox::Wire::<Vec<Option<Kind>>>::CROSSES;
+        let __whole = __vox::Wire::<Vec<Option<Kind>>>::CROSSES;
         __vox::Wire::<Kind>::CROSSES
-            .blame(whole, "argument `type`", "Everything::do_it", "Kind");
+            .blame(__whole, "argument `type`", "Everything::do_it", "Kind");
         __vox::Wire::<Option<Kind>>::CROSSES
-            .blame(whole, "argument `type`", "Everything::do_it", "Option<Kind>");
-        whole
+            .blame(__whole, "argument `type`", "Everything::do_it", "Option<Kind>");
+        __whole
             .sent(
                 __vox::IsSend::<Vec<Option<Kind>>>::VALUE,
                 "type",
@@ -106,10 +106,10 @@ const _: () = {
     static __VOX_PLAN_1_0: __vox::Plan<u64> = __vox::Wire::<u64>::CROSSES
         .argument("args", "Everything::watch_all", "u64");
     static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = {
-        let whole = __vox::Wire::<Tx<Event>>::CROSSES;
+        let __whole = __vox::Wire::<Tx<Event>>::CROSSES;
         __vox::Wire::<Event>::CROSSES
-            .blame(whole, "argument `handler`", "Everything::watch_all", "Event");
-        whole
+            .blame(__whole, "argument `handler`", "Everything::watch_all", "Event");
+        __whole
             .sent(
                 __vox::IsSend::<Tx<Event>>::VALUE,
                 "handler",
@@ -161,8 +161,10 @@ const _: () = {
         const SERVICE: ::core::option::Option<
             &'static renamed::vox::ServiceDescriptor,
         > = ::core::option::Option::Some(EverythingClient::SERVICE);
-        fn from_caller(caller: renamed::vox::Caller) -> Self {
-            EverythingClient { caller }
+        fn from_caller(__caller: renamed::vox::Caller) -> Self {
+            EverythingClient {
+                caller: __caller,
+            }
         }
         fn caller(&self) -> &renamed::vox::Caller {
             &self.caller
@@ -176,8 +178,8 @@ const _: () = {
         }
     }
     impl ::core::fmt::Debug for EverythingClient {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("EverythingClient").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("EverythingClient").finish_non_exhaustive()
         }
     }
     impl<H> ::core::clone::Clone for EverythingDispatcher<H> {
@@ -188,8 +190,8 @@ const _: () = {
         }
     }
     impl<H> ::core::fmt::Debug for EverythingDispatcher<H> {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("EverythingDispatcher").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("EverythingDispatcher").finish_non_exhaustive()
         }
     }
     impl EverythingClient {
@@ -206,11 +208,11 @@ const _: () = {
             <__VoxOutcome0 as __vox::Returned>::Ok,
             <__VoxOutcome0 as __vox::Returned>::Err,
         > {
-            let mut call = self.caller.call(&__VOX_METHOD_0);
-            call.str(name);
-            call.bytes(bytes);
-            call.arg(&__VOX_PLAN_0_2, &r#type);
-            call.finish(&__VOX_REPLY_0)
+            let mut __call = self.caller.call(&__VOX_METHOD_0);
+            __call.str(name);
+            __call.bytes(bytes);
+            __call.arg(&__VOX_PLAN_0_2, &r#type);
+            __call.finish(&__VOX_REPLY_0)
         }
         pub(crate) fn watch_all(
             &self,
@@ -218,11 +220,11 @@ const _: () = {
             handler: Tx<Event>,
             call: [u8; 4],
         ) -> renamed::vox::Call<(), ::core::convert::Infallible> {
-            let mut call_ = self.caller.call(&__VOX_METHOD_1);
-            call_.arg(&__VOX_PLAN_1_0, &args);
-            call_.arg(&__VOX_PLAN_1_1, &handler);
-            call_.arg(&__VOX_PLAN_1_2, &call);
-            call_.finish(&__VOX_REPLY_1)
+            let mut __call = self.caller.call(&__VOX_METHOD_1);
+            __call.arg(&__VOX_PLAN_1_0, &args);
+            __call.arg(&__VOX_PLAN_1_1, &handler);
+            __call.arg(&__VOX_PLAN_1_2, &call);
+            __call.finish(&__VOX_REPLY_1)
         }
         pub(crate) fn plain(
             &self,
@@ -231,71 +233,74 @@ const _: () = {
         }
     }
     impl<H: Everything> EverythingDispatcher<H> {
-        /// Serves `handler`.
-        pub(crate) fn new(handler: H) -> Self {
+        /// Serves a handler.
+        pub(crate) fn new(__handler: H) -> Self {
             EverythingDispatcher {
-                handler: ::std::sync::Arc::new(handler),
+                handler: ::std::sync::Arc::new(__handler),
             }
         }
-        /// Serves a `handler` that others hold too.
-        pub(crate) fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
-            EverythingDispatcher { handler }
+        /// Serves a handler that others hold too.
+        pub(crate) fn from_arc(__handler: ::std::sync::Arc<H>) -> Self {
+            EverythingDispatcher {
+                handler: __handler,
+            }
         }
     }
     impl<H: Everything> renamed::vox::Dispatcher for EverythingDispatcher<H> {
         fn service(&self) -> &'static renamed::vox::ServiceDescriptor {
             EverythingClient::SERVICE
         }
-        fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-            let __vox_handler = ::core::clone::Clone::clone(&self.handler);
-            let (method, slot, call) = call.accept();
-            match method {
+        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+            let __handler = ::core::clone::Clone::clone(&self.handler);
+            let (__method, __to, __call) = __call.accept();
+            match __method {
                 #[cfg(feature = "extra")]
                 __vox::MethodId(0xa8a6d1c94c02f9b1) => {
-                    slot.host(async move {
-                        let mut args = call.args(&__VOX_METHOD_0);
-                        let name = args.read_str()?;
-                        let bytes = args.read_bytes()?;
-                        let r#type = args.last(&__VOX_PLAN_0_2)?;
-                        let answer = <H as Everything>::do_it(
-                                &__vox_handler,
-                                args.context(),
-                                args.str(name),
-                                args.bytes(bytes),
-                                r#type,
+                    __to.host(async move {
+                        let mut __args = __call.args(&__VOX_METHOD_0);
+                        let __0 = __args.read_str()?;
+                        let __1 = __args.read_bytes()?;
+                        let __2 = __args.last(&__VOX_PLAN_0_2)?;
+                        let __out = <H as Everything>::do_it(
+                                &__handler,
+                                __args.context(),
+                                __args.str(__0),
+                                __args.bytes(__1),
+                                __2,
                             )
                             .await;
-                        args.answer(
-                            &__VOX_REPLY_0,
-                            <__VoxOutcome0 as __vox::Returned>::into_result(answer),
-                        )
+                        __args
+                            .answer(
+                                &__VOX_REPLY_0,
+                                <__VoxOutcome0 as __vox::Returned>::into_result(__out),
+                            )
                     })
                 }
                 __vox::MethodId(0x14dc8fab6d8d2d06) => {
-                    slot.host(async move {
-                        let mut args_ = call.args(&__VOX_METHOD_1);
-                        let args = args_.read(&__VOX_PLAN_1_0)?;
-                        let handler = args_.read(&__VOX_PLAN_1_1)?;
-                        let call = args_.last(&__VOX_PLAN_1_2)?;
-                        let answer = <H as Everything>::watch_all(
-                                &__vox_handler,
-                                args,
-                                handler,
-                                call,
+                    __to.host(async move {
+                        let mut __args = __call.args(&__VOX_METHOD_1);
+                        let __0 = __args.read(&__VOX_PLAN_1_0)?;
+                        let __1 = __args.read(&__VOX_PLAN_1_1)?;
+                        let __2 = __args.last(&__VOX_PLAN_1_2)?;
+                        let __out = <H as Everything>::watch_all(
+                                &__handler,
+                                __0,
+                                __1,
+                                __2,
                             )
                             .await;
-                        args_.answer_ok(&__VOX_REPLY_1, answer)
+                        __args.answer_ok(&__VOX_REPLY_1, __out)
                     })
                 }
                 __vox::MethodId(0x3dd48b2f26e9d25c) => {
-                    slot.host(async move {
-                        let mut args = call.args(&__VOX_METHOD_2);
-                        args.finish()?;
-                        let answer = <H as Everything>::plain(&__vox_handler).await;
-                        args.answer_ok(&__VOX_REPLY_2, answer)
+                    __to.host(async move {
+                        let mut __args = __call.args(&__VOX_METHOD_2);
+                        __args.finish()?;
+                        let __out = <H as Everything>::plain(&__handler).await;
+                        __args.answer_ok(&__VOX_REPLY_2, __out)
                     })
                 }
-                _ => slot.unknown_method(),
+                _ => __to.unknown_method(),
             }
         }
     }

@@ -19,7 +19,7 @@
 #[allow(async_fn_in_trait, dead_code, unused_variables)]
 pub trait Mistaken {
     async fn sound(&self, cx: &vox::Context, account: u64) -> Result<u64, BankError>;
-    fn not_async<T>(&mut self, arg1: (u64, u64), value: T) -> vox::Rx<u64>;
+    fn not_async<T>(&mut self, __arg1: (u64, u64), value: T) -> vox::Rx<u64>;
     type Handle;
 }
 /**Calls the service `Mistaken`: one method for each of [`Mistaken`]'s.
@@ -53,8 +53,8 @@ const _: () = {
         const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
             MistakenClient::SERVICE,
         );
-        fn from_caller(caller: ::vox::Caller) -> Self {
-            MistakenClient { caller }
+        fn from_caller(__caller: ::vox::Caller) -> Self {
+            MistakenClient { caller: __caller }
         }
         fn caller(&self) -> &::vox::Caller {
             &self.caller
@@ -68,8 +68,8 @@ const _: () = {
         }
     }
     impl ::core::fmt::Debug for MistakenClient {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("MistakenClient").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("MistakenClient").finish_non_exhaustive()
         }
     }
     impl<H> ::core::clone::Clone for MistakenDispatcher<H> {
@@ -80,8 +80,8 @@ const _: () = {
         }
     }
     impl<H> ::core::fmt::Debug for MistakenDispatcher<H> {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("MistakenDispatcher").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("MistakenDispatcher").finish_non_exhaustive()
         }
     }
     impl MistakenClient {
@@ -95,20 +95,22 @@ const _: () = {
         }
         pub fn not_async<T>(
             &self,
-            arg1: (u64, u64),
+            __arg1: (u64, u64),
             value: T,
         ) -> ::vox::Call<vox::Rx<u64>, ::core::convert::Infallible> {
             ::core::panic!("the service has mistakes")
         }
     }
     impl<H> MistakenDispatcher<H> {
-        pub fn new(handler: H) -> Self {
+        pub fn new(__handler: H) -> Self {
             MistakenDispatcher {
-                handler: ::std::sync::Arc::new(handler),
+                handler: ::std::sync::Arc::new(__handler),
             }
         }
-        pub fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
-            MistakenDispatcher { handler }
+        pub fn from_arc(__handler: ::std::sync::Arc<H>) -> Self {
+            MistakenDispatcher {
+                handler: __handler,
+            }
         }
     }
     impl<H: ::core::marker::Send + ::core::marker::Sync + 'static> ::vox::Dispatcher
@@ -116,8 +118,8 @@ const _: () = {
         fn service(&self) -> &'static ::vox::ServiceDescriptor {
             MistakenClient::SERVICE
         }
-        fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-            call.accept().1.unknown_method()
+        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+            __call.accept().1.unknown_method()
         }
     }
 };

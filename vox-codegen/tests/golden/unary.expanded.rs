@@ -57,8 +57,8 @@ const _: () = {
         const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
             BankClient::SERVICE,
         );
-        fn from_caller(caller: ::vox::Caller) -> Self {
-            BankClient { caller }
+        fn from_caller(__caller: ::vox::Caller) -> Self {
+            BankClient { caller: __caller }
         }
         fn caller(&self) -> &::vox::Caller {
             &self.caller
@@ -72,8 +72,8 @@ const _: () = {
         }
     }
     impl ::core::fmt::Debug for BankClient {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("BankClient").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("BankClient").finish_non_exhaustive()
         }
     }
     impl<H> ::core::clone::Clone for BankDispatcher<H> {
@@ -84,8 +84,8 @@ const _: () = {
         }
     }
     impl<H> ::core::fmt::Debug for BankDispatcher<H> {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("BankDispatcher").finish_non_exhaustive()
+        fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            __f.debug_struct("BankDispatcher").finish_non_exhaustive()
         }
     }
     impl BankClient {
@@ -93,40 +93,42 @@ const _: () = {
         pub const SERVICE: &'static ::vox::ServiceDescriptor = &__VOX_SERVICE;
         /// What an account holds.
         pub fn balance(&self, account: Account) -> ::vox::Call<u64, BankError> {
-            let mut call = self.caller.call(&__VOX_METHOD_0);
-            call.arg(&__VOX_PLAN_0_0, &account);
-            call.finish(&__VOX_REPLY_0)
+            let mut __call = self.caller.call(&__VOX_METHOD_0);
+            __call.arg(&__VOX_PLAN_0_0, &account);
+            __call.finish(&__VOX_REPLY_0)
         }
     }
     impl<H: Bank> BankDispatcher<H> {
-        /// Serves `handler`.
-        pub fn new(handler: H) -> Self {
+        /// Serves a handler.
+        pub fn new(__handler: H) -> Self {
             BankDispatcher {
-                handler: ::std::sync::Arc::new(handler),
+                handler: ::std::sync::Arc::new(__handler),
             }
         }
-        /// Serves a `handler` that others hold too.
-        pub fn from_arc(handler: ::std::sync::Arc<H>) -> Self {
-            BankDispatcher { handler }
+        /// Serves a handler that others hold too.
+        pub fn from_arc(__handler: ::std::sync::Arc<H>) -> Self {
+            BankDispatcher {
+                handler: __handler,
+            }
         }
     }
     impl<H: Bank> ::vox::Dispatcher for BankDispatcher<H> {
         fn service(&self) -> &'static ::vox::ServiceDescriptor {
             BankClient::SERVICE
         }
-        fn dispatch(&self, call: __vox::Incoming) -> __vox::Hosted {
-            let __vox_handler = ::core::clone::Clone::clone(&self.handler);
-            let (method, slot, call) = call.accept();
-            match method {
+        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+            let __handler = ::core::clone::Clone::clone(&self.handler);
+            let (__method, __to, __call) = __call.accept();
+            match __method {
                 __vox::MethodId(0xe3b5bca871d7b8c9) => {
-                    slot.host(async move {
-                        let mut args = call.args(&__VOX_METHOD_0);
-                        let account = args.last(&__VOX_PLAN_0_0)?;
-                        let answer = <H as Bank>::balance(&__vox_handler, account).await;
-                        args.answer(&__VOX_REPLY_0, answer)
+                    __to.host(async move {
+                        let mut __args = __call.args(&__VOX_METHOD_0);
+                        let __0 = __args.last(&__VOX_PLAN_0_0)?;
+                        let __out = <H as Bank>::balance(&__handler, __0).await;
+                        __args.answer(&__VOX_REPLY_0, __out)
                     })
                 }
-                _ => slot.unknown_method(),
+                _ => __to.unknown_method(),
             }
         }
     }
