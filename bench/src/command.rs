@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::contender::{Contender, Fault};
 use crate::runner::{self, Extent};
 use crate::scenario::{Scenario, scenarios};
-use crate::{lane, memory, methods, plot, resume, sweep};
+use crate::{building, instructions, lane, memory, methods, plot, resume, sweep};
 
 /// Runs what the command line says, with these contenders. The first is what the others are measured in.
 pub fn main(contenders: Vec<Box<dyn Contender>>) -> ExitCode {
@@ -27,9 +27,12 @@ fn run(contenders: Vec<Box<dyn Contender>>, arguments: &[String]) -> Result<(), 
         // What the other processes are started with.
         Some((command, rest)) if command == "serve" => lane::serve(&contenders, rest),
         Some((command, rest)) if command == "memory-of" => memory::child(&contenders, rest),
+        Some((command, rest)) if command == "operations" => instructions::child(&contenders, rest),
+        Some((command, rest)) if command == "instructions" => instructions::run(&contenders, rest),
         Some((command, _)) if command == "resume" => resume::run(),
         Some((command, rest)) if command == "plot" => plot::run(rest),
         Some((command, rest)) if command == "memory" => memory::run(Options::read(contenders, rest)?),
+        Some((command, rest)) if command == "build" => building::run(Options::read(contenders, rest)?),
         Some((command, rest)) if command == "sweep" => swept(Options::read(contenders, rest)?),
         _ => cells(Options::read(contenders, arguments)?),
     }
@@ -42,12 +45,14 @@ pub(crate) struct Options {
     pub(crate) words: Vec<String>,
     pub(crate) extent: Extent,
     out: Option<File>,
+    /// What went wrong; the rest goes on.
+    pub(crate) faults: Vec<String>,
 }
 
 impl Options {
     fn read(contenders: Vec<Box<dyn Contender>>, arguments: &[String]) -> Result<Self, Fault> {
         let extent = Extent { rounds: 11, batch: Duration::from_millis(100) };
-        let mut options = Self { contenders, words: Vec::new(), extent, out: None };
+        let mut options = Self { contenders, words: Vec::new(), extent, out: None, faults: Vec::new() };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -70,6 +75,14 @@ impl Options {
         Ok(options)
     }
 
+    /// Fails if anything has.
+    pub(crate) fn end(self) -> Result<(), Fault> {
+        match self.faults.is_empty() {
+            true => Ok(()),
+            false => Err(self.faults.join("\n").into()),
+        }
+    }
+
     /// Adds lines to the file that was asked for, if one was.
     pub(crate) fn write(&mut self, lines: &str) -> Result<(), Fault> {
         match &mut self.out {
@@ -88,11 +101,12 @@ fn cells(mut options: Options) -> Result<(), Fault> {
         return Err(format!("say which cells: all, {}", names().join(", ")).into());
     }
     for scenario in chosen {
-        let table = runner::run(&scenario, &options.contenders, options.extent)?;
+        let table = runner::run(&scenario, &options.contenders, options.extent);
         println!("{table}");
         options.write(&table.json_lines())?;
+        options.faults.extend(table.faults);
     }
-    Ok(())
+    options.end()
 }
 
 fn swept(mut options: Options) -> Result<(), Fault> {
@@ -108,7 +122,7 @@ fn swept(mut options: Options) -> Result<(), Fault> {
             name => sweep::run(name, &mut options)?,
         }
     }
-    Ok(())
+    options.end()
 }
 
 /// `all`, one cell by its full name with a `=` before it, or every cell whose name begins so.

@@ -9,14 +9,18 @@
 //! cargo run --release -p vox-bench -- all             every cell
 //! cargo run --release -p vox-bench -- sweep payload   cost against payload; there are also in-flight, connections, methods
 //! cargo run --release -p vox-bench -- memory          bytes per idle connection and per pending call
+//! cargo run --release -p vox-bench -- build           what the least program costs to build, by each
+//! cargo run --release -p vox-bench -- instructions    instructions per operation, by callgrind; fails over a bound
 //! cargo run --release -p vox-bench -- resume          from a cut link to the next reply
 //! cargo run --release -p vox-bench -- plot figures.jsonl docs/plots
 //! ```
 
+mod building;
 pub mod calls;
 mod command;
 pub mod contender;
 pub mod contenders;
+mod instructions;
 mod json;
 mod lane;
 mod measure;

@@ -32,14 +32,24 @@ pub(crate) fn run(mut options: Options) -> Result<(), Fault> {
         for name in names {
             let mut measured = Vec::new();
             for round in 0..rounds {
-                let line = measure(name, kind, count).map_err(|fault| format!("{kind}: {name}: {fault}"))?;
-                let number = |of| json::number(&line, of).ok_or_else(|| format!("{name}: no {of} in {line}"));
-                let (client, server, connections) = (number("client")?, number("server")?, number("connections")?);
-                options.write(&json::line(
-                    &[("memory", kind), ("contender", name)],
-                    &[("round", round as f64), ("client", client), ("server", server), ("connections", connections)],
-                ))?;
-                measured.push((client, server, connections));
+                match measure(name, kind, count) {
+                    Ok(figures) => measured.push(figures),
+                    Err(fault) => options.faults.push(format!("{kind}: {name}: {fault}")),
+                }
+                if let Some((client, server, connections)) = measured.get(round) {
+                    options.write(&json::line(
+                        &[("memory", kind), ("contender", name)],
+                        &[
+                            ("round", round as f64),
+                            ("client", *client),
+                            ("server", *server),
+                            ("connections", *connections),
+                        ],
+                    ))?;
+                }
+            }
+            if measured.is_empty() {
+                continue;
             }
             let client = Summary::of(measured.iter().map(|of| of.0)).median;
             let server = Summary::of(measured.iter().map(|of| of.1)).median;
@@ -47,18 +57,18 @@ pub(crate) fn run(mut options: Options) -> Result<(), Fault> {
         }
         println!();
     }
-    Ok(())
+    options.end()
 }
 
-fn measure(name: &str, kind: &str, count: u64) -> Result<String, Fault> {
+/// Bytes of the client and of the server for each, and on how many connections.
+fn measure(name: &str, kind: &str, count: u64) -> Result<(f64, f64, f64), Fault> {
     let child = Command::new(std::env::current_exe()?)
         .args(["memory-of", name, kind, &count.to_string()])
         .stderr(Stdio::inherit())
         .output()?;
-    match child.status.success() {
-        true => Ok(String::from_utf8(child.stdout)?),
-        false => Err("it failed".into()),
-    }
+    let line = String::from_utf8(child.stdout)?;
+    let number = |of| json::number(&line, of).ok_or_else(|| format!("no {of}"));
+    Ok((number("client")?, number("server")?, number("connections")?))
 }
 
 /// The process that has the clients.

@@ -52,21 +52,26 @@ impl Runner {
     }
 }
 
-/// Measures one cell.
-pub(crate) fn run(scenario: &Scenario, contenders: &[Box<dyn Contender>], extent: Extent) -> Result<Table, Fault> {
-    let mut runners = Vec::new();
+/// Measures one cell. A contender that fails is left out of it, and what became of it is in the table's faults.
+pub(crate) fn run(scenario: &Scenario, contenders: &[Box<dyn Contender>], extent: Extent) -> Table {
+    let (mut runners, mut faults) = (Vec::new(), Vec::new());
     for contender in contenders.iter().filter(|contender| contender.takes_part(scenario.setting)) {
-        let runner = Runner::start(&**contender, scenario, extent);
-        runners.push(runner.map_err(|fault| format!("{}: {}: {fault}", scenario.name, contender.name()))?);
+        match Runner::start(&**contender, scenario, extent) {
+            Ok(runner) => runners.push(runner),
+            Err(fault) => faults.push(format!("{}: {}: {fault}", scenario.name, contender.name())),
+        }
     }
     for round in 0..extent.rounds {
         // Who goes first changes, so that nobody always follows the same neighbour's noise.
         for turn in 0..runners.len() {
             let index = (round + turn) % runners.len();
             let runner = &mut runners[index];
-            runner.round().map_err(|fault| format!("{}: {}: {fault}", scenario.name, runner.lane.name))?;
+            if let Err(fault) = runner.round() {
+                faults.push(format!("{}: {}: {fault}", scenario.name, runner.lane.name));
+            }
         }
+        runners.retain(|runner| runner.rounds.len() == round + 1);
     }
     let rows = runners.into_iter().map(|runner| (runner.lane.name.to_owned(), runner.rounds)).collect();
-    Ok(Table { name: scenario.name.clone(), title: scenario.title.clone(), rows })
+    Table { name: scenario.name.clone(), title: scenario.title.clone(), rows, faults }
 }

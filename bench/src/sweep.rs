@@ -53,13 +53,14 @@ fn over(name: &str, options: &mut Options, points: impl Iterator<Item = (u64, Wo
         let setting = Setting { link: Link::Tcp, work, kept: false };
         let title = format!("{name} {x}");
         let scenario = Scenario { name: title.clone(), title, setting, two_processes: false, threads: 1 };
-        let table = runner::run(&scenario, &options.contenders, options.extent)?;
+        let table = runner::run(&scenario, &options.contenders, options.extent);
         println!("{table}");
         for (contender, rounds) in &table.rows {
             for (round, of) in rounds.iter().enumerate() {
                 options.write(&line(name, contender, x, round, of.sample))?;
             }
         }
+        options.faults.extend(table.faults);
     }
     Ok(())
 }
@@ -86,8 +87,13 @@ fn connections(options: &mut Options) -> Result<(), Fault> {
             if !contender.takes_part(setting) {
                 continue;
             }
-            let samples = connected(&**contender, setting, count, options.extent)
-                .map_err(|fault| format!("{count} connections: {}: {fault}", contender.name()))?;
+            let samples = match connected(&**contender, setting, count, options.extent) {
+                Ok(samples) => samples,
+                Err(fault) => {
+                    options.faults.push(format!("{count} connections: {}: {fault}", contender.name()));
+                    continue;
+                }
+            };
             let name = contender.name();
             for (round, sample) in samples.iter().enumerate() {
                 lines += &line("connections", name, count as u64, round, *sample);

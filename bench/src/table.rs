@@ -19,6 +19,8 @@ pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) title: String,
     pub(crate) rows: Vec<(String, Vec<Round>)>,
+    /// Who failed, and why.
+    pub(crate) faults: Vec<String>,
 }
 
 type Figure = fn(&Round) -> f64;

@@ -1,0 +1,3 @@
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Ok(tonic_prost_build::compile_protos("hello.proto")?)
+}
