@@ -5,7 +5,7 @@ use tarpc::server::{BaseChannel, Channel};
 use tarpc::tokio_serde::formats::Bincode;
 use tarpc::{client, context, serde_transport::tcp};
 
-#[tarpc::service(derive = [tarpc::serde::Serialize, tarpc::serde::Deserialize])]
+#[tarpc::service(derive = [serde::Serialize, serde::Deserialize])]
 trait Hello {
     async fn hello(name: String) -> String;
 }
