@@ -256,6 +256,21 @@ async fn pitfall_38_channels_and_results_are_found_by_type() {
     assert_eq!(forms.alias(2).await, Err(VoxError::User(Missing::Page(2))));
 }
 
+/// What the compiler sees of it is in `channel_in_return_alias` and the like among the refusals.
+#[test]
+fn pitfall_38_a_channel_in_a_field_of_a_result_is_found_before_a_call() {
+    #[vox::service]
+    trait Stray {
+        async fn open(&self) -> Option<Feeds>;
+    }
+    let error = StrayClient::SERVICE.check().expect_err("a response cannot carry a channel");
+    assert_eq!(
+        error.to_string(),
+        "the response of `Stray::open` cannot cross the wire: `Result::Ok.rows` of type `Rx<u64>` cannot cross the wire: \
+         a channel cannot stand inside a response; take it as an argument: `Tx` to send to the caller, `Rx` to receive from it"
+    );
+}
+
 /// The other half is `name_twice` among the refusals: two methods of one name do not compile.
 #[test]
 fn pitfall_39_every_method_has_its_own_name_and_id() {

@@ -26,26 +26,25 @@ impl ServiceDescriptor {
         self.methods.iter().find(|method| method.id == id)
     }
 
-    /// Checks that every argument of every method can cross the wire and that no `persist` method carries
-    /// channels. Done once per service when it is first served or called, before any data.
+    /// Checks that every argument and every response of every method can cross the wire, that no response carries
+    /// channels, and no argument of a `persist` method. Done once per service when it is first served or called, before any data.
     pub fn check(&self) -> Result<(), ServiceError> {
         for method in self.methods {
-            let fault = |argument: &str, fault: String| ServiceError {
-                service: self.name,
-                method: method.name,
-                argument: argument.to_owned(),
-                fault,
-            };
+            let fault =
+                |place: String, fault: String| ServiceError { service: self.name, method: method.name, place, fault };
             for argument in method.args {
-                let has_channels = (argument.plan)().map_err(|e| fault(argument.name, e.to_string()))?;
+                let place = format!("argument `{}`", argument.name);
+                let has_channels = (argument.plan)().map_err(|e| fault(place.clone(), e.to_string()))?;
                 if has_channels && method.policy.persist {
                     return Err(fault(
-                        argument.name,
+                        place,
                         "a `persist` method cannot carry channels: an outcome can be replayed, a stream cannot"
                             .to_owned(),
                     ));
                 }
             }
+            let response = codec::response_schema_of(method.response);
+            response.map_err(|e| fault("the response".to_owned(), e.to_string()))?;
         }
         Ok(())
     }
@@ -126,14 +125,14 @@ impl RetryPolicy {
 pub struct ServiceError {
     service: &'static str,
     method: &'static str,
-    argument: String,
+    place: String,
     fault: String,
 }
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { service, method, argument, fault } = self;
-        write!(f, "argument `{argument}` of `{service}::{method}` cannot cross the wire: {fault}")
+        let Self { service, method, place, fault } = self;
+        write!(f, "{place} of `{service}::{method}` cannot cross the wire: {fault}")
     }
 }
 

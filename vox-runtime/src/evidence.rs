@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use facet::{Facet, Shape};
 
-use crate::codec::{Plan, PlanError};
+use crate::codec::{Plan, PlanError, evident_channel};
 use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy};
 use crate::error::VoxError;
 use crate::ids::MethodId;
@@ -92,7 +92,7 @@ impl<T> Wire<T> {
         if self.shape.is_none() {
             complain(&["the result of `", method, STRANDED, ty, NOT_FACET]);
         }
-        self
+        self.returned("result", method)
     }
 
     /// Stops the compilation unless `T`, which is what `method` returns when it fails, crosses the wire.
@@ -101,7 +101,7 @@ impl<T> Wire<T> {
         if self.shape.is_none() {
             complain(&["the error of `", method, STRANDED, ty, NOT_FACET]);
         }
-        self
+        self.returned("error", method)
     }
 
     /// As [`Wire::result`], of a type that is not spelt like a `Result` and must not be one: its errors would look like
@@ -119,6 +119,17 @@ impl<T> Wire<T> {
     pub const fn inside(self, part: &str, method: &str, alias: &str) -> Self {
         if self.shape.is_none() {
             complain(&["the ", part, " of `", method, STRANDED, alias, HOLDS_NOT_FACET]);
+        }
+        self.returned(part, method)
+    }
+
+    /// Stops the compilation if `T`, the `part` of what `method` returns, is seen to hold a channel.
+    #[track_caller]
+    const fn returned(self, part: &str, method: &str) -> Self {
+        if let Some(shape) = self.shape
+            && let Some(channel) = evident_channel(shape)
+        {
+            complain(&["the ", part, " of `", method, HOLDS_CHANNEL, channel, NO_ARGUMENT]);
         }
         self
     }
@@ -161,6 +172,9 @@ const NOT_SENT: &str = "` cannot reach a handler: `";
 const NOT_SEND: &str = "` is not `Send`\nhelp: write `Arc` for `Rc`, and leave out what stays in its thread";
 const HOLDS_NOT_FACET: &str =
     "` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`";
+const HOLDS_CHANNEL: &str = "` contains the channel `";
+const NO_ARGUMENT: &str =
+    "`\nhelp: take the channel as an argument: `vox::Tx<T>` to send to the caller, `vox::Rx<T>` to receive from it";
 const ALIAS_OF_RESULT: &str = "\nhelp: write `Result<T, E>`, or give the alias a name that ends in `Result`";
 /// A complaint is cut off here: it names an argument, a method and a type.
 const MAX_COMPLAINT: usize = 2048;

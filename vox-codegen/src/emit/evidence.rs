@@ -36,13 +36,12 @@ impl Subject<'_> {
             return quote_spanned!(ty.span()=> __vox::Wire::<#ty>::CROSSES.#check(#arguments #method, #spelling));
         }
         // Each statement stands where the part does, for the compiler to point at.
-        let whole = local("whole");
+        let whole = Ident::new(&local("whole").to_string(), ty.span());
         let blames = parts.into_iter().map(|part| {
             let spelling = spelt(part);
             quote_spanned!(part.span()=> __vox::Wire::<#part>::CROSSES.blame(#whole, #place, #method, #spelling);)
         });
-        let here = Ident::new(&whole.to_string(), whole.span().located_at(ty.span()));
-        let checked = quote_spanned!(ty.span()=> #here.#check(#arguments #method, #spelling));
+        let checked = quote_spanned!(ty.span()=> #whole.#check(#arguments #method, #spelling));
         quote! {{
             let #whole = __vox::Wire::<#ty>::CROSSES;
             #(#blames)*

@@ -68,7 +68,7 @@ pub trait ChannelDecoder {
 #[must_use]
 pub const fn channel_shape<C: 'static, T: Facet<'static>>(kind: ChannelKind, name: &'static str) -> Shape {
     ShapeBuilder::for_sized::<C>(name)
-        .module_path("vox")
+        .module_path(MODULE)
         .ty(Type::User(UserType::Opaque))
         .def(Def::Scalar)
         .vtable_direct(match kind {
@@ -93,6 +93,36 @@ pub const fn channel_shape<C: 'static, T: Facet<'static>>(kind: ChannelKind, nam
         .marker_traits(MarkerTraits::empty())
         .build()
 }
+
+/// The channel that `shape` is, or that one of its type arguments has, as far as a constant can tell: the fields of a type are
+/// found by calling functions, which no constant can.
+pub(crate) const fn evident_channel(shape: &'static Shape) -> Option<&'static str> {
+    if let (Type::User(UserType::Opaque), Some(module)) = (shape.ty, shape.module_path)
+        && is_equal(module, MODULE)
+    {
+        return Some(shape.type_identifier);
+    }
+    let mut at = 0;
+    while at < shape.type_params.len() {
+        if let Some(channel) = evident_channel(shape.type_params[at].shape) {
+            return Some(channel);
+        }
+        at += 1;
+    }
+    None
+}
+
+const fn is_equal(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
+/// Where channels say that they are from. No derive says so of a type that it calls opaque: there is none in the crate's root.
+const MODULE: &str = "vox";
 
 /// Which half `shape` is, and its items' shape, if it is a channel's.
 pub(super) fn channel_of(shape: &'static Shape) -> Option<(ChannelKind, &'static Shape)> {

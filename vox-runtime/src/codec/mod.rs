@@ -37,6 +37,7 @@ mod program;
 mod varint;
 
 pub use budget::Budget;
+pub(crate) use channels::evident_channel;
 pub use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_shape};
 pub use decoder::Decoder;
 pub(crate) use description::response_schema_of;

@@ -11,9 +11,18 @@ impl Description {
     /// Refuses channels inside collections and shared owners: the first have no number of
     /// channels, the second no owner who could give a half away.
     pub(super) fn check_channels(&self, shape: &'static Shape) -> Result<(), PlanError> {
+        self.check_channels_inside(None, shape)
+    }
+
+    /// Refuses channels in what is a response: nobody is left to hold the other half.
+    pub(super) fn check_response(&self, shape: &'static Shape) -> Result<(), PlanError> {
+        self.check_channels_inside(Some(RESPONSE), shape)
+    }
+
+    fn check_channels_inside(&self, inside: Option<&'static str>, shape: &'static Shape) -> Result<(), PlanError> {
         let mut seen = HashSet::new();
         let mut path = vec![shape.type_identifier.to_owned()];
-        self.check_channels_below(self.root, None, &mut seen, &mut path)
+        self.check_channels_below(self.root, inside, &mut seen, &mut path)
     }
 
     fn check_channels_below(
@@ -32,6 +41,7 @@ impl Description {
             path.pop();
             result
         };
+        let within = |inner| if inside == Some(RESPONSE) { inside } else { Some(inner) };
         match &self.get(index).kind {
             Kind::Channel { item, item_shape, kind } => match inside {
                 None => below(*item, None, "<item>".to_owned()),
@@ -39,7 +49,7 @@ impl Description {
                     path: path.concat(),
                     type_name: format!("{kind:?}<{item_shape}>"),
                     reason: format!("a channel cannot stand inside {inside}").into(),
-                    instead: "give it a field or an argument of its own, or an Option or Box of it".into(),
+                    instead: if inside == RESPONSE { IN_ARGUMENT } else { ON_ITS_OWN }.into(),
                 }),
             },
             Kind::Struct(members) => members.iter().try_for_each(|m| below(m.ty, inside, format!(".{}", m.name))),
@@ -51,15 +61,19 @@ impl Description {
                 below(*ok, inside, "::Ok".to_owned())?;
                 below(*err, inside, "::Err".to_owned())
             }
-            Kind::Shared { content, .. } => below(*content, Some("a shared owner"), String::new()),
+            Kind::Shared { content, .. } => below(*content, within("a shared owner"), String::new()),
             Kind::Slice { item, .. } | Kind::List { item, .. } | Kind::Array { item, .. } | Kind::Set { item, .. } => {
-                below(*item, Some("a collection"), "[]".to_owned())
+                below(*item, within("a collection"), "[]".to_owned())
             }
             Kind::Map { key, value, .. } => {
-                below(*key, Some("a collection"), "{key}".to_owned())?;
-                below(*value, Some("a collection"), "{value}".to_owned())
+                below(*key, within("a collection"), "{key}".to_owned())?;
+                below(*value, within("a collection"), "{value}".to_owned())
             }
             Kind::Scalar(_) | Kind::String | Kind::Leaf(_) | Kind::Unfinished => Ok(()),
         }
     }
 }
+
+const RESPONSE: &str = "a response";
+const IN_ARGUMENT: &str = "take it as an argument: `Tx` to send to the caller, `Rx` to receive from it";
+const ON_ITS_OWN: &str = "give it a field or an argument of its own, or an Option or Box of it";

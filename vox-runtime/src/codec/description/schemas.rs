@@ -55,15 +55,16 @@ const VERSION: u8 = 1;
 /// ```
 pub fn schema_of(shape: &'static Shape) -> Result<Schema, PlanError> {
     static SCHEMAS: Cache = LazyLock::new(RwLock::default);
-    cached(&SCHEMAS, shape, |writer, root| writer.ty(root))
+    cached(&SCHEMAS, shape, |_| Ok(()), |writer, root| writer.ty(root))
 }
 
 /// The schema of a method's response, which is that of `Result<T, E>` where `shape` is that of `Result<T, VoxError<E>>`: what
 /// a handler can return. What the runtime says in its place grows from version to version, and an outcome that was
-/// sealed under one must be of the same schema under the next.
+/// sealed under one must be of the same schema under the next. Refuses channels, which no response can carry.
 pub(crate) fn response_schema_of(shape: &'static Shape) -> Result<Schema, PlanError> {
     static SCHEMAS: Cache = LazyLock::new(RwLock::default);
-    cached(&SCHEMAS, shape, |writer, root| {
+    let check = |description: &Description| description.check_response(shape);
+    cached(&SCHEMAS, shape, check, |writer, root| {
         let description = writer.description;
         if let Kind::Result { ok, err, .. } = &description.get(root).kind
             && let Kind::Enum { variants, .. } = &description.get(*err).kind
@@ -82,6 +83,7 @@ type Cache = LazyLock<RwLock<HashMap<TypeId, Schema>>>;
 fn cached(
     cache: &Cache,
     shape: &'static Shape,
+    check: impl FnOnce(&Description) -> Result<(), PlanError>,
     write: impl FnOnce(&mut Writer<'_>, TypeIndex),
 ) -> Result<Schema, PlanError> {
     let id = shape.id.get();
@@ -89,6 +91,7 @@ fn cached(
         return Ok(schema.clone());
     }
     let description = Description::of(shape)?;
+    check(&description)?;
     let mut writer = Writer { description: &description, begun: HashMap::new(), out: vec![VERSION] };
     write(&mut writer, description.root());
     let schema = Schema::from_bytes(writer.out);
