@@ -85,10 +85,11 @@ fn the_commonest_mistakes_are_one_short_error_each() {
     }
 }
 
-/// Every refusal is one error, but where a derive fails too.
+/// Every refusal is one error, but where something else fails too.
 #[test]
 fn every_refusal_is_one_error() {
     let exceptions = [
+        ("client_name_taken", "the compiler goes on with the other type, which has not what a client has"),
         ("many_mistakes", "has seven mistakes"),
         ("method_variadic", "Rust wants `unsafe extern` beside `...`: three mistakes"),
         ("type_not_send_implemented", "the trait and its `impl` are both at fault"),

@@ -17,7 +17,7 @@ pub trait Library: ::core::marker::Send + ::core::marker::Sync + 'static {
 Cloning is cheap; clones share the connection.*/
 #[allow(dead_code)]
 pub struct LibraryClient {
-    caller: ::vox::Caller,
+    __caller: ::vox::Caller,
 }
 ///Serves the service `generated.Library` by an implementation of [`Library`].
 #[allow(dead_code)]
@@ -83,16 +83,16 @@ const _: () = {
             LibraryClient::SERVICE,
         );
         fn from_caller(__caller: ::vox::Caller) -> Self {
-            LibraryClient { caller: __caller }
+            LibraryClient { __caller }
         }
         fn caller(&self) -> &::vox::Caller {
-            &self.caller
+            &self.__caller
         }
     }
     impl ::core::clone::Clone for LibraryClient {
         fn clone(&self) -> Self {
             LibraryClient {
-                caller: ::core::clone::Clone::clone(&self.caller),
+                __caller: ::core::clone::Clone::clone(&self.__caller),
             }
         }
     }
@@ -118,14 +118,14 @@ const _: () = {
         pub const SERVICE: &'static ::vox::ServiceDescriptor = &__VOX_SERVICE;
         /// Lends one.
         pub fn lend_book(&self, title: &str) -> ::vox::Call<Book, String> {
-            let mut __call = self.caller.call(&__VOX_METHOD_0);
+            let mut __call = self.__caller.call(&__VOX_METHOD_0);
             __call.str(title);
             __call.finish(&__VOX_REPLY_0)
         }
         pub fn motto(
             &self,
         ) -> ::vox::Call<::std::string::String, ::core::convert::Infallible> {
-            self.caller.call(&__VOX_METHOD_1).finish(&__VOX_REPLY_1)
+            self.__caller.call(&__VOX_METHOD_1).finish(&__VOX_REPLY_1)
         }
     }
     impl<H: Library> LibraryDispatcher<H> {

@@ -8,8 +8,7 @@ use syn::{Attribute, Ident, Path, Token, Type, TypeParamBound, Visibility};
 /// A trait that may be served.
 #[derive(Debug)]
 pub(crate) struct Service {
-    /// Where vox is found, `::vox` unless the trait says otherwise.
-    pub(crate) vox: Path,
+    pub(crate) vox: Location,
     pub(crate) attrs: Attrs,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
@@ -17,6 +16,15 @@ pub(crate) struct Service {
     pub(crate) wire: String,
     pub(crate) supertraits: Punctuated<TypeParamBound, Token![+]>,
     pub(crate) methods: Vec<Method>,
+}
+
+/// Where vox is found.
+#[derive(Debug, Clone)]
+pub(crate) struct Location {
+    /// `::vox`, unless the package calls it otherwise or the trait says otherwise.
+    pub(crate) path: Path,
+    /// Whether the trait says so. It may be wrong.
+    pub(crate) is_given: bool,
 }
 
 /// A method that may be called from afar.

@@ -46,7 +46,7 @@ pub use facet;
 /// What generated code names. Not for anyone else: it changes with the macro.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::client::{CallWriter, Caller, Client};
+    pub use crate::client::{Call, CallWriter, Caller, Client};
     pub use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::Hosted;
     pub use crate::evidence::{

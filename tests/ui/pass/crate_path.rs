@@ -23,5 +23,19 @@ impl Absolute for Mine {
 }
 
 fn main() {
+    use deps::rpc as nearby;
+
+    #[nearby::service(crate = nearby)]
+    pub trait Relative {
+        async fn get(&self, cx: &nearby::Context) -> Result<u64, String>;
+    }
+
+    impl Relative for Mine {
+        async fn get(&self, _cx: &nearby::Context) -> Result<u64, String> {
+            Ok(1)
+        }
+    }
+
     let _ = AbsoluteDispatcher::new(Mine);
+    let _ = RelativeDispatcher::new(Mine);
 }

@@ -17,7 +17,7 @@ use syn::{ItemTrait, TraitItem, TraitItemFn};
 use self::method::Sound;
 use self::options::ServiceOptions;
 use crate::mistake::Mistakes;
-use crate::model::{Method, Service};
+use crate::model::{Location, Method, Service};
 use crate::names::{self, Dots};
 use crate::parse::Declaration;
 
@@ -56,7 +56,7 @@ pub(crate) fn service(declaration: &Declaration) -> Result<Service, Mistakes> {
 }
 
 /// Where vox is found by a declaration that may have mistakes.
-pub(crate) fn vox_path(declaration: &Declaration) -> syn::Path {
+pub(crate) fn location(declaration: &Declaration) -> Location {
     options::service(declaration, &mut Mistakes::default()).vox
 }
 

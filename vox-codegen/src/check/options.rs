@@ -7,20 +7,24 @@ use syn::{LitStr, Path, TraitItemFn};
 
 use super::attrs::is_vox;
 use crate::mistake::Mistakes;
-use crate::model::MethodOptions;
+use crate::model::{Location, MethodOptions};
 use crate::names::{self, Casing, Dots};
 use crate::parse::{self, Declaration, RawOption, RawValue};
 
 /// What `#[vox::service(…)]` says.
 pub(super) struct ServiceOptions {
-    pub(super) vox: Path,
+    pub(super) vox: Location,
     pub(super) name: Option<String>,
     pub(super) rename_all: Option<Casing>,
 }
 
 /// Judges the options of a trait.
 pub(super) fn service(declaration: &Declaration, mistakes: &mut Mistakes) -> ServiceOptions {
-    let mut known = ServiceOptions { vox: declaration.vox.clone(), name: None, rename_all: None };
+    let mut known = ServiceOptions {
+        vox: Location { path: declaration.vox.clone(), is_given: false },
+        name: None,
+        rename_all: None,
+    };
     let mut seen = Vec::new();
     let options = match &declaration.options {
         Ok(options) => options.as_slice(),
@@ -34,7 +38,10 @@ pub(super) fn service(declaration: &Declaration, mistakes: &mut Mistakes) -> Ser
             continue;
         }
         match option.name.to_string().as_str() {
-            "crate" => known.vox = path(option, mistakes).unwrap_or(known.vox),
+            "crate" => {
+                let given = path(option, mistakes).map(|path| Location { path, is_given: true });
+                known.vox = given.unwrap_or(known.vox);
+            }
             "name" => known.name = wire_name(option, Dots::Allowed, mistakes),
             "rename_all" => known.rename_all = casing(option, mistakes),
             "idem" | "persist" | "timeout" => mistakes.add(

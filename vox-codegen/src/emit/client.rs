@@ -51,10 +51,10 @@ fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> T
         })
         .collect();
     let body = if writes.is_empty() {
-        quote!(self.caller.call(&#descriptor).finish(&#reply))
+        quote!(self.__caller.call(&#descriptor).finish(&#reply))
     } else {
         quote! {
-            let mut #call = self.caller.call(&#descriptor);
+            let mut #call = self.__caller.call(&#descriptor);
             #(#writes)*
             #call.finish(&#reply)
         }

@@ -17,33 +17,34 @@ mod server;
 mod stubs;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Path, Visibility};
+use syn::{Attribute, Path, Visibility, parse_quote};
 
-use crate::model::{Method, Param, ParamKind, Service};
+use crate::model::{Location, Method, Param, ParamKind, Service};
 
 pub(crate) use self::stubs::stubs;
 
 /// The whole expansion of a service.
 pub(crate) fn service(service: &Service) -> TokenStream {
-    let names = Names::of(&service.ident, &service.vox);
+    let Door { import, vox, private } = Door::of(&service.vox, &service.ident, &service.attrs.cfg);
+    let names = Names::of(&service.ident, &vox);
     let cfg = &service.attrs.cfg;
-    let the_trait = server::the_trait(service);
+    let the_trait = server::the_trait(service, &private);
     let types = types(&names, &service.attrs.shared, &service.vis, &service.wire);
     let common = common(&names);
     let descriptors = descriptor::descriptors(service, &names);
     let client = client::methods(service, &names);
     let dispatcher = server::dispatcher(service, &names);
-    let vox = &service.vox;
     quote! {
+        #import
         #the_trait
         #types
         #(#cfg)*
         #QUIET
         const _: () = {
-            use #vox::__private as __vox;
+            use #private as __vox;
             #[allow(unused_imports)]
             use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
             #descriptors
@@ -51,6 +52,26 @@ pub(crate) fn service(service: &Service) -> TokenStream {
             #client
             #dispatcher
         };
+    }
+}
+
+/// Where generated code finds vox.
+struct Door {
+    /// What this takes. A path that the trait gives is written just once: where it is wrong, that is one error.
+    import: TokenStream,
+    vox: Path,
+    private: Path,
+}
+
+impl Door {
+    fn of(vox: &Location, service: &Ident, cfg: &[Attribute]) -> Self {
+        let path = &vox.path;
+        if !vox.is_given {
+            return Door { import: TokenStream::new(), vox: path.clone(), private: parse_quote!(#path::__private) };
+        }
+        let alias = format_ident!("__vox_{}", service.unraw(), span = path.span());
+        let import = quote_spanned!(path.span()=> use #path::__private as #alias;);
+        Door { import: quote!(#(#cfg)* #import), vox: alias.clone().into(), private: alias.into() }
     }
 }
 
@@ -87,7 +108,7 @@ fn types(names: &Names<'_>, attrs: &[Attribute], vis: &Visibility, wire: &str) -
         #[doc = #of_client]
         #[allow(dead_code)]
         #vis struct #client {
-            caller: #vox::Caller,
+            __caller: #vox::Caller,
         }
 
         #(#attrs)*
@@ -110,17 +131,17 @@ fn common(names: &Names<'_>) -> TokenStream {
                 ::core::option::Option::Some(#client::SERVICE);
 
             fn from_caller(__caller: #vox::Caller) -> Self {
-                #client { caller: __caller }
+                #client { __caller }
             }
 
             fn caller(&self) -> &#vox::Caller {
-                &self.caller
+                &self.__caller
             }
         }
 
         impl ::core::clone::Clone for #client {
             fn clone(&self) -> Self {
-                #client { caller: ::core::clone::Clone::clone(&self.caller) }
+                #client { __caller: ::core::clone::Clone::clone(&self.__caller) }
             }
         }
 

@@ -12,17 +12,17 @@ use super::{Items, Names, beside, local, on_the_wire, plan};
 use crate::model::{Lent, Method, Param, ParamKind, Returns, Service};
 
 /// The trait as written, but with futures that may move between threads.
-pub(super) fn the_trait(service: &Service) -> TokenStream {
+pub(super) fn the_trait(service: &Service, private: &Path) -> TokenStream {
     let Service { attrs, vis, ident, supertraits, methods, .. } = service;
     let attrs = &attrs.all;
     let supertraits = supertraits.iter().filter(|bound| !is_implied(bound));
     let methods = methods.iter().map(|method| {
         let attrs = &method.attrs.all;
-        let signature = signature(method, &service.vox);
+        let signature = signature(method, private);
         quote!(#(#attrs)* #signature)
     });
     // The path to vox stands on the user's tokens, and may be longer than it must be.
-    let quiet = service.vox.leading_colon.is_none().then(|| quote!(#[allow(unused_qualifications)]));
+    let quiet = private.leading_colon.is_none().then(|| quote!(#[allow(unused_qualifications)]));
     quote! {
         #(#attrs)*
         #quiet
@@ -33,7 +33,7 @@ pub(super) fn the_trait(service: &Service) -> TokenStream {
 }
 
 /// A method as its implementation must have it. What it lends may come from any of the references that it is given.
-fn signature(method: &Method, vox: &Path) -> TokenStream {
+fn signature(method: &Method, private: &Path) -> TokenStream {
     let ident = &method.ident;
     let mut output = declared(&method.returns);
     let is_given = |param: &&Param| param.kind != ParamKind::Owned;
@@ -52,9 +52,9 @@ fn signature(method: &Method, vox: &Path) -> TokenStream {
     }
     let generics = lifetime.as_ref().map(|lifetime| quote!(<#lifetime>));
     // Notes of the compiler point at the method's name, not at the attribute above the trait.
-    let vox = located(vox, ident.span());
+    let private = located(private, ident.span());
     quote_spanned! {ident.span()=>
-        fn #ident #generics (&#lifetime self, #(#params),*) -> impl #vox::__private::SendFuture<Output = #output>;
+        fn #ident #generics (&#lifetime self, #(#params),*) -> impl #private::SendFuture<Output = #output>;
     }
 }
 

@@ -11,7 +11,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, ExprPath, FnArg, ItemTrait, Pat, PatIdent, Path, Signature, TraitItem, Type, parse_quote};
 
 use super::descriptor::{by_type, owner};
-use super::{Names, QUIET, common, types};
+use super::{Door, Names, QUIET, common, types};
 use crate::check;
 use crate::model::Returns;
 use crate::parse::Declaration;
@@ -19,23 +19,23 @@ use crate::parse::Declaration;
 /// Stubs of everything that [`super::service`] would have written.
 pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
     let item = &declaration.item;
-    let vox = check::vox_path(declaration);
+    let cfg: Vec<Attribute> = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
+    let Door { import, vox, private } = Door::of(&check::location(declaration), &item.ident, &cfg);
     let names = Names::of(&item.ident, &vox);
-    let cfg: Vec<&Attribute> = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
-    let shared: Vec<Attribute> = cfg.iter().map(|attr| (*attr).clone()).collect();
     let the_trait = the_trait(item);
-    let types = types(&names, &shared, &item.vis, &item.ident.to_string());
+    let types = types(&names, &cfg, &item.vis, &item.ident.to_string());
     let common = common(&names);
     let methods = client_methods(item, &names);
     let Names { client, dispatcher, .. } = &names;
     let (vis, name) = (&item.vis, item.ident.to_string());
     quote! {
+        #import
         #the_trait
         #types
         #(#cfg)*
         #QUIET
         const _: () = {
-            use #vox::__private as __vox;
+            use #private as __vox;
             #[allow(unused_imports)]
             use __vox::{NotResult as _, Returned as _};
             #common

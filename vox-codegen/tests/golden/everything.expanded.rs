@@ -1,3 +1,4 @@
+use renamed::vox::__private as __vox_Everything;
 #[allow(unused_qualifications)]
 pub(crate) trait Everything: Debug + ::core::marker::Send + ::core::marker::Sync + 'static {
     #[cfg(feature = "extra")]
@@ -8,21 +9,21 @@ pub(crate) trait Everything: Debug + ::core::marker::Send + ::core::marker::Sync
         name: &str,
         bytes: &[u8],
         r#type: Vec<Option<Kind>>,
-    ) -> impl renamed::vox::__private::SendFuture<Output = io::Result<u64>>;
+    ) -> impl __vox_Everything::SendFuture<Output = io::Result<u64>>;
     fn watch_all(
         &self,
         args: u64,
         handler: Tx<Event>,
         call: [u8; 4],
-    ) -> impl renamed::vox::__private::SendFuture<Output = ()>;
-    fn plain(&self) -> impl renamed::vox::__private::SendFuture<Output = Summary>;
+    ) -> impl __vox_Everything::SendFuture<Output = ()>;
+    fn plain(&self) -> impl __vox_Everything::SendFuture<Output = Summary>;
 }
 /**Calls the service `acme.everything`: one method for each of [`Everything`]'s.
 
 Cloning is cheap; clones share the connection.*/
 #[allow(dead_code)]
 pub(crate) struct EverythingClient {
-    caller: renamed::vox::Caller,
+    __caller: __vox_Everything::Caller,
 }
 ///Serves the service `acme.everything` by an implementation of [`Everything`].
 #[allow(dead_code)]
@@ -41,7 +42,7 @@ pub(crate) struct EverythingDispatcher<H> {
     clippy::pedantic,
 )]
 const _: () = {
-    use renamed::vox::__private as __vox;
+    use __vox_Everything as __vox;
     #[allow(unused_imports)]
     use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
     #[cfg(feature = "extra")]
@@ -147,7 +148,7 @@ const _: () = {
             .shape(),
         ..__vox::method(0x3dd48b2f26e9d25c, "acme.everything", "plain")
     };
-    static __VOX_SERVICE: renamed::vox::ServiceDescriptor = renamed::vox::ServiceDescriptor {
+    static __VOX_SERVICE: __vox_Everything::ServiceDescriptor = __vox_Everything::ServiceDescriptor {
         name: "acme.everything",
         docs: "",
         methods: &[
@@ -157,23 +158,21 @@ const _: () = {
             __vox::listed(&__VOX_METHOD_2),
         ],
     };
-    impl renamed::vox::Client for EverythingClient {
+    impl __vox_Everything::Client for EverythingClient {
         const SERVICE: ::core::option::Option<
-            &'static renamed::vox::ServiceDescriptor,
+            &'static __vox_Everything::ServiceDescriptor,
         > = ::core::option::Option::Some(EverythingClient::SERVICE);
-        fn from_caller(__caller: renamed::vox::Caller) -> Self {
-            EverythingClient {
-                caller: __caller,
-            }
+        fn from_caller(__caller: __vox_Everything::Caller) -> Self {
+            EverythingClient { __caller }
         }
-        fn caller(&self) -> &renamed::vox::Caller {
-            &self.caller
+        fn caller(&self) -> &__vox_Everything::Caller {
+            &self.__caller
         }
     }
     impl ::core::clone::Clone for EverythingClient {
         fn clone(&self) -> Self {
             EverythingClient {
-                caller: ::core::clone::Clone::clone(&self.caller),
+                __caller: ::core::clone::Clone::clone(&self.__caller),
             }
         }
     }
@@ -196,7 +195,7 @@ const _: () = {
     }
     impl EverythingClient {
         ///What [`Everything`] looks like on the wire.
-        pub(crate) const SERVICE: &'static renamed::vox::ServiceDescriptor = &__VOX_SERVICE;
+        pub(crate) const SERVICE: &'static __vox_Everything::ServiceDescriptor = &__VOX_SERVICE;
         #[cfg(feature = "extra")]
         #[deprecated]
         pub(crate) fn do_it(
@@ -204,11 +203,11 @@ const _: () = {
             name: &str,
             bytes: &[u8],
             r#type: Vec<Option<Kind>>,
-        ) -> renamed::vox::Call<
+        ) -> __vox_Everything::Call<
             <__VoxOutcome0 as __vox::Returned>::Ok,
             <__VoxOutcome0 as __vox::Returned>::Err,
         > {
-            let mut __call = self.caller.call(&__VOX_METHOD_0);
+            let mut __call = self.__caller.call(&__VOX_METHOD_0);
             __call.str(name);
             __call.bytes(bytes);
             __call.arg(&__VOX_PLAN_0_2, &r#type);
@@ -219,8 +218,8 @@ const _: () = {
             args: u64,
             handler: Tx<Event>,
             call: [u8; 4],
-        ) -> renamed::vox::Call<(), ::core::convert::Infallible> {
-            let mut __call = self.caller.call(&__VOX_METHOD_1);
+        ) -> __vox_Everything::Call<(), ::core::convert::Infallible> {
+            let mut __call = self.__caller.call(&__VOX_METHOD_1);
             __call.arg(&__VOX_PLAN_1_0, &args);
             __call.arg(&__VOX_PLAN_1_1, &handler);
             __call.arg(&__VOX_PLAN_1_2, &call);
@@ -228,8 +227,8 @@ const _: () = {
         }
         pub(crate) fn plain(
             &self,
-        ) -> renamed::vox::Call<Summary, ::core::convert::Infallible> {
-            self.caller.call(&__VOX_METHOD_2).finish(&__VOX_REPLY_2)
+        ) -> __vox_Everything::Call<Summary, ::core::convert::Infallible> {
+            self.__caller.call(&__VOX_METHOD_2).finish(&__VOX_REPLY_2)
         }
     }
     impl<H: Everything> EverythingDispatcher<H> {
@@ -246,8 +245,8 @@ const _: () = {
             }
         }
     }
-    impl<H: Everything> renamed::vox::Dispatcher for EverythingDispatcher<H> {
-        fn service(&self) -> &'static renamed::vox::ServiceDescriptor {
+    impl<H: Everything> __vox_Everything::Dispatcher for EverythingDispatcher<H> {
+        fn service(&self) -> &'static __vox_Everything::ServiceDescriptor {
             EverythingClient::SERVICE
         }
         fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {

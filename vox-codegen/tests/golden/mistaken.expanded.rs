@@ -27,7 +27,7 @@ pub trait Mistaken {
 Cloning is cheap; clones share the connection.*/
 #[allow(dead_code)]
 pub struct MistakenClient {
-    caller: ::vox::Caller,
+    __caller: ::vox::Caller,
 }
 ///Serves the service `Mistaken` by an implementation of [`Mistaken`].
 #[allow(dead_code)]
@@ -54,16 +54,16 @@ const _: () = {
             MistakenClient::SERVICE,
         );
         fn from_caller(__caller: ::vox::Caller) -> Self {
-            MistakenClient { caller: __caller }
+            MistakenClient { __caller }
         }
         fn caller(&self) -> &::vox::Caller {
-            &self.caller
+            &self.__caller
         }
     }
     impl ::core::clone::Clone for MistakenClient {
         fn clone(&self) -> Self {
             MistakenClient {
-                caller: ::core::clone::Clone::clone(&self.caller),
+                __caller: ::core::clone::Clone::clone(&self.__caller),
             }
         }
     }

@@ -11,7 +11,7 @@ pub trait Bank: ::core::marker::Send + ::core::marker::Sync + 'static {
 Cloning is cheap; clones share the connection.*/
 #[allow(dead_code)]
 pub struct BankClient {
-    caller: ::vox::Caller,
+    __caller: ::vox::Caller,
 }
 ///Serves the service `Bank` by an implementation of [`Bank`].
 #[allow(dead_code)]
@@ -58,16 +58,16 @@ const _: () = {
             BankClient::SERVICE,
         );
         fn from_caller(__caller: ::vox::Caller) -> Self {
-            BankClient { caller: __caller }
+            BankClient { __caller }
         }
         fn caller(&self) -> &::vox::Caller {
-            &self.caller
+            &self.__caller
         }
     }
     impl ::core::clone::Clone for BankClient {
         fn clone(&self) -> Self {
             BankClient {
-                caller: ::core::clone::Clone::clone(&self.caller),
+                __caller: ::core::clone::Clone::clone(&self.__caller),
             }
         }
     }
@@ -93,7 +93,7 @@ const _: () = {
         pub const SERVICE: &'static ::vox::ServiceDescriptor = &__VOX_SERVICE;
         /// What an account holds.
         pub fn balance(&self, account: Account) -> ::vox::Call<u64, BankError> {
-            let mut __call = self.caller.call(&__VOX_METHOD_0);
+            let mut __call = self.__caller.call(&__VOX_METHOD_0);
             __call.arg(&__VOX_PLAN_0_0, &account);
             __call.finish(&__VOX_REPLY_0)
         }
