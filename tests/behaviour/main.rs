@@ -12,6 +12,7 @@ mod leading;
 mod limits;
 mod links;
 mod losing;
+mod moving;
 mod outcomes;
 mod panics;
 mod resuming;

@@ -1,14 +1,14 @@
 //! A half that belongs to a channel of a connection.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::client::CallerHandle;
 use crate::codec::Program;
-use crate::driver::Shared;
+use crate::driver::{Endpoint, HalfEnd, Shared, State};
 use crate::ids::{ChannelId, ConnectionId};
-use crate::metadata::Metadata;
 use crate::proto::Token;
+use crate::wire::ChannelDirection;
 
 /// Where a half's items go or come from.
 pub(crate) struct Bound {
@@ -19,27 +19,67 @@ pub(crate) struct Bound {
     pub(crate) channel: ChannelId,
     pub(crate) token: Token,
     pub(crate) item: Arc<Program>,
-}
-
-/// How a half ends that its holder lets go of.
-#[derive(Debug)]
-pub(crate) enum HalfEnd {
-    /// A sender, gracefully.
-    Close(Metadata),
-    /// Either, at once.
-    Reset,
+    pub(crate) direction: ChannelDirection,
+    /// Where they go since its call was made again. Set under the lock of `shared`, and from then on the token means nothing.
+    pub(crate) next: OnceLock<Arc<Bound>>,
 }
 
 impl Bound {
-    /// Ends this half and forgets it. Only once: its token is another half's before long.
+    /// Changes the state of the session, unless the half has gone on to another: then `None`, and it is to be looked for
+    /// there.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> Option<R> {
+        self.shared.change(|state| self.next.get().is_none().then(|| change(state)))
+    }
+
+    /// Ends this half and forgets it, as far as its call lets that be. Only once: its token is another half's before long.
     pub(crate) fn end(&self, end: HalfEnd) {
-        self.shared.change(|state| {
+        let mut end = Some(end);
+        self.change(|state| {
+            let Some(end) = end.take() else { return };
+            state.let_go(self.token, &end);
             match end {
                 HalfEnd::Close(metadata) => state.session.close_channel(self.connection, self.channel, metadata),
                 HalfEnd::Reset => state.session.reset_channel(self.connection, self.channel),
             }
-            state.endpoints.remove(self.token);
         });
+        if let (Some(end), Some(next)) = (end, self.next.get()) {
+            next.end(end);
+        }
+    }
+
+    /// What the half finds where its call is made again.
+    pub(crate) fn endpoint_again(&self) -> Endpoint {
+        endpoint(self.direction).pledged(true)
+    }
+
+    /// Its call was made again, there: sends the half after it.
+    pub(crate) fn follow(&self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Self> {
+        let next = Arc::new(Self {
+            shared: Arc::clone(caller.shared()),
+            _hold: Some(Arc::clone(caller)),
+            connection: caller.connection(),
+            channel,
+            token,
+            item: Arc::clone(&self.item),
+            direction: self.direction,
+            next: OnceLock::new(),
+        });
+        let let_go = self.change(|state| {
+            let _ = self.next.set(Arc::clone(&next));
+            state.move_half(self.token)
+        });
+        if let Some(end) = let_go.flatten() {
+            next.end(end);
+        }
+        next
+    }
+}
+
+/// The state that the half of a caller finds.
+pub(super) fn endpoint(direction: ChannelDirection) -> Endpoint {
+    match direction {
+        ChannelDirection::CallerSends => Endpoint::sender(),
+        ChannelDirection::HandlerSends => Endpoint::receiver(),
     }
 }
 

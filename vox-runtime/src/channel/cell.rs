@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::bound::{Bound, HalfEnd};
+use super::bound::Bound;
+use crate::driver::HalfEnd;
 
 /// A half of a channel. The codec hands out pointers to it, so `Tx` and `Rx` begin with it.
 #[derive(Debug)]
@@ -79,7 +80,11 @@ impl Half {
 
     /// Where the items go, once that is known and until this half is let go of.
     pub(crate) fn get(&self) -> Option<&Arc<Bound>> {
-        self.bound.get().filter(|_| !self.gone.load(Ordering::Relaxed))
+        let mut bound = self.bound.get().filter(|_| !self.gone.load(Ordering::Relaxed))?;
+        while let Some(next) = bound.next.get() {
+            bound = next;
+        }
+        Some(bound)
     }
 
     /// Waits for a call to bind the channel.

@@ -1,9 +1,9 @@
 //! How halves leave with a call's arguments and arrive with a request's.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::bound::Bound;
+use super::bound::{self, Bound};
 use super::cell::{Cell, Half};
 use super::rx::{Reader, Rx};
 use super::tx::Tx;
@@ -48,30 +48,24 @@ impl ChannelEncoder for Giving<'_> {
 impl Given {
     /// The state that the kept half will find.
     pub(crate) fn endpoint(&self) -> Endpoint {
-        match self.direction {
-            ChannelDirection::CallerSends => Endpoint::sender(),
-            ChannelDirection::HandlerSends => Endpoint::receiver(),
-        }
+        bound::endpoint(self.direction)
     }
 
     /// The call was sent: binds the kept half.
-    pub(crate) fn bind(
-        mut self,
-        caller: &Arc<CallerHandle>,
-        connection: ConnectionId,
-        channel: ChannelId,
-        token: Token,
-    ) {
+    pub(crate) fn bind(mut self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Bound> {
         self.sent = true;
         let bound = Arc::new(Bound {
             shared: Arc::clone(caller.shared()),
             _hold: Some(Arc::clone(caller)),
-            connection,
+            connection: caller.connection(),
             channel,
             token,
             item: Arc::clone(&self.item),
+            direction: self.direction,
+            next: OnceLock::new(),
         });
-        self.cell.bind(bound);
+        self.cell.bind(Arc::clone(&bound));
+        bound
     }
 }
 
@@ -128,6 +122,8 @@ impl ChannelDecoder for Taking<'_> {
             channel,
             token,
             item: Arc::clone(item),
+            direction,
+            next: OnceLock::new(),
         });
         let half = Half::bound_to(bound);
         match kind {

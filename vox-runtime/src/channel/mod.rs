@@ -9,6 +9,7 @@ mod hooks;
 mod rx;
 mod tx;
 
+pub(crate) use bound::Bound;
 pub(crate) use hooks::{Given, Giving, Taking};
 pub use rx::{RecvError, Rx};
 pub use tx::{SendError, TrySendError, Tx};

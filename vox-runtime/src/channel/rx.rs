@@ -4,16 +4,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use facet::{Facet, Shape};
 
-use super::bound::HalfEnd;
+use super::bound::Bound;
 use super::cell::{Found, Half};
 use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
-use crate::driver::Endpoint;
+use crate::driver::{Endpoint, HalfEnd, State};
 use crate::metadata::Metadata;
 use crate::proto::ChannelEnd;
 use crate::wire;
@@ -123,7 +122,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
     }
 }
 
-fn decode<T: Facet<'static>>(bound: &Arc<super::bound::Bound>, item: &Bytes) -> Result<T, DecodeError> {
+fn decode<T: Facet<'static>>(bound: &Bound, item: &Bytes) -> Result<T, DecodeError> {
     let budget = crate::reply::budget(item.len(), &bound.shared.limits);
     let mut decoder = Decoder::new(item, budget);
     let value = bound.item.decode(&mut decoder)?;
@@ -155,33 +154,44 @@ impl<T> Rx<T> {
 
     /// Fetches the next run, or the end.
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(bound) = self.half.get() else { return Poll::Pending };
-        let Reader { run, end, .. } = &mut self.reader;
-        bound.shared.change(|state| {
-            let Some(receiver) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_receiver) else {
-                *end = Some(End::Failed(RecvError::Reset));
-                return Poll::Ready(());
-            };
-            if let Some(next) = receiver.queue.pop_front() {
-                *run = next;
-                return Poll::Ready(());
+        loop {
+            let Some(bound) = self.half.get() else { return Poll::Pending };
+            let reader = &mut self.reader;
+            if let Some(polled) = bound.change(|state| reader.poll_run(bound, state, cx)) {
+                return polled;
             }
-            match receiver.end.take() {
-                Some(ChannelEnd::Closed(metadata)) => *end = Some(End::Closed(metadata)),
-                Some(ChannelEnd::Reset) => *end = Some(End::Failed(RecvError::Reset)),
-                Some(ChannelEnd::Lost(reason)) => {
-                    *end = Some(End::Failed(RecvError::ConnectionLost(reason.to_string())));
-                }
-                None => {
-                    match &mut receiver.waker {
-                        Some(known) if known.will_wake(cx.waker()) => {}
-                        slot => *slot = Some(cx.waker().clone()),
-                    }
-                    return Poll::Pending;
-                }
+        }
+    }
+}
+
+impl Reader {
+    fn poll_run(&mut self, bound: &Bound, state: &mut State, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { run, end, .. } = self;
+        let endpoint = state.endpoints.get_mut(bound.token);
+        let Some(receiver) = endpoint.and_then(Endpoint::as_receiver) else {
+            *end = Some(End::Failed(RecvError::Reset));
+            return Poll::Ready(());
+        };
+        if let Some(next) = receiver.queue.pop_front() {
+            *run = next;
+            return Poll::Ready(());
+        }
+        match receiver.end.take() {
+            Some(ChannelEnd::Closed(metadata)) => *end = Some(End::Closed(metadata)),
+            Some(ChannelEnd::Reset) => *end = Some(End::Failed(RecvError::Reset)),
+            Some(ChannelEnd::Lost(reason)) => {
+                *end = Some(End::Failed(RecvError::ConnectionLost(reason.to_string())));
             }
-            Poll::Ready(())
-        })
+            // Or it was lost, and the call has yet to decide whether to take it along.
+            None => {
+                match &mut receiver.waker {
+                    Some(known) if known.will_wake(cx.waker()) => {}
+                    slot => *slot = Some(cx.waker().clone()),
+                }
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
     }
 }
 

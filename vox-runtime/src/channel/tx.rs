@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 
 use facet::{Facet, Shape};
 
-use super::bound::HalfEnd;
+use super::bound::Bound;
 use super::cell::{Found, Half};
 use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
-use crate::driver::{Endpoint, give_buffer, is_cut, take_buffer};
+use crate::driver::{Endpoint, HalfEnd, State, give_buffer, is_cut, take_buffer};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
 
@@ -48,7 +48,8 @@ pub enum SendError {
 /// Why an item was not sent at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// There is no credit now, or no call carries the other half yet; the item comes back.
+    /// There is no credit now, or no call carries the other half yet, or the one that does is being made again; the item comes
+    /// back.
     Full(T),
     /// It will never be sent.
     Closed(SendError),
@@ -135,26 +136,29 @@ impl<T> Tx<T> {
 
     /// Takes credit and appends the item in one step, so neither is ever without the other.
     fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
-        let Some(bound) = self.half.get() else {
-            return Poll::Ready(Err(SendError::NotBound("not bound".to_owned())));
-        };
-        bound.shared.change(|state| {
-            let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender) else {
-                return Poll::Ready(Err(SendError::Reset));
-            };
-            if let Some(end) = &sender.end {
-                return Poll::Ready(Err(ended(end)));
+        self.on_bound(|bound, state| {
+            if let Err(polled) = Self::live(bound, state, waker) {
+                return polled;
+            }
+            // Only where it was encoded for another session, before its call was made again.
+            if item.len() > bound.shared.max_payload {
+                let what = format!("{} bytes, over the peer's limit of {}", item.len(), bound.shared.max_payload);
+                return Poll::Ready(Err(SendError::InvalidItem(what)));
             }
             match state.session.send_item(bound.connection, bound.channel, item) {
-                Sent::Yes => Poll::Ready(Ok(())),
+                Sent::Yes => {
+                    if let Some(endpoint) = state.endpoints.get_mut(bound.token) {
+                        endpoint.touch();
+                    }
+                    Poll::Ready(Ok(()))
+                }
                 Sent::Gone => Poll::Ready(Err(SendError::Reset)),
                 Sent::Wait => {
                     state.note_full_outbox();
                     if let Some(waker) = waker
                         && let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)
-                        && !sender.wakers.iter().any(|known| known.will_wake(waker))
                     {
-                        sender.wakers.push(waker.clone());
+                        sender.wait(waker);
                     }
                     Poll::Pending
                 }
@@ -168,24 +172,75 @@ impl<T> Tx<T> {
             Poll::Ready(Ok(())) => {}
             other => return other,
         }
-        let Some(bound) = self.half.get() else { return Poll::Pending };
-        bound.shared.change(|state| {
-            let may_send = state.session.may_send_item(bound.connection, bound.channel);
-            let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender) else {
-                return Poll::Ready(Err(SendError::Reset));
-            };
-            if let Some(end) = &sender.end {
-                return Poll::Ready(Err(ended(end)));
+        self.on_bound(|bound, state| {
+            if let Err(polled) = Self::live(bound, state, Some(cx.waker())) {
+                return polled;
             }
-            if may_send {
+            if state.session.may_send_item(bound.connection, bound.channel) {
                 return Poll::Ready(Ok(()));
             }
-            if !sender.wakers.iter().any(|known| known.will_wake(cx.waker())) {
-                sender.wakers.push(cx.waker().clone());
+            if let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender) {
+                sender.wait(cx.waker());
             }
             state.note_full_outbox();
             Poll::Pending
         })
+    }
+
+    /// Does this where the channel is bound now.
+    fn on_bound(
+        &self,
+        mut poll: impl FnMut(&Bound, &mut State) -> Poll<Result<(), SendError>>,
+    ) -> Poll<Result<(), SendError>> {
+        loop {
+            let Some(bound) = self.half.get() else {
+                return Poll::Ready(Err(SendError::NotBound("not bound".to_owned())));
+            };
+            if let Some(polled) = bound.change(|state| poll(bound, state)) {
+                return polled;
+            }
+        }
+    }
+
+    /// Whether the channel goes on. `Err`: it has ended, or was lost and its call has yet to decide whether to take it along.
+    fn live(bound: &Bound, state: &mut State, waker: Option<&Waker>) -> Result<(), Poll<Result<(), SendError>>> {
+        let Some(endpoint) = state.endpoints.get_mut(bound.token) else {
+            return Err(Poll::Ready(Err(SendError::Reset)));
+        };
+        let waits = endpoint.lost().is_some();
+        let Some(sender) = endpoint.as_sender() else { return Err(Poll::Ready(Err(SendError::Reset))) };
+        match &sender.end {
+            Some(end) => Err(Poll::Ready(Err(ended(end)))),
+            None if waits => {
+                waker.into_iter().for_each(|waker| sender.wait(waker));
+                Err(Poll::Pending)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Why there is no room for an item that was promised some. `None`: there is, by now. Where the channel was lost, the item
+    /// cannot wait for the call to be made again, and the channel ends here whatever becomes of that.
+    fn no_room(&self) -> Option<SendError> {
+        let mut lost = None;
+        let room = self.on_bound(|bound, state| {
+            let Some(endpoint) = state.endpoints.get_mut(bound.token) else { return Poll::Ready(Ok(())) };
+            lost = endpoint.lost().map(ToString::to_string);
+            if lost.is_some() {
+                endpoint.touch();
+            } else if state.session.may_send_item(bound.connection, bound.channel) {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Pending
+        });
+        match lost {
+            Some(how) => {
+                self.half.end(HalfEnd::Reset);
+                Some(SendError::ConnectionLost(how))
+            }
+            None if room.is_ready() => None,
+            None => Some(SendError::InvalidItem("sent without readiness: share a `Tx` by `send`".to_owned())),
+        }
     }
 }
 
@@ -215,10 +270,14 @@ impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
 
     fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), SendError> {
         let mut encoded = Encoded::new(self.encode(&item)?);
-        match self.poll_send(&mut encoded.0, None) {
-            Poll::Ready(result) => result,
-            // Another task used the credit that `poll_ready` saw.
-            Poll::Pending => Err(SendError::InvalidItem("sent without readiness: share a `Tx` by `send`".to_owned())),
+        loop {
+            if let Poll::Ready(result) = self.poll_send(&mut encoded.0, None) {
+                return result;
+            }
+            // Another task used the credit that `poll_ready` saw, or the session was lost.
+            if let Some(error) = self.no_room() {
+                return Err(error);
+            }
         }
     }
 

@@ -12,10 +12,12 @@ use bytes::Bytes;
 use super::call::{CallFuture, CallState};
 use super::caller::CallerHandle;
 use super::station::NoPlace;
+use crate::channel::Bound;
 use crate::descriptor::RetryPolicy;
 use crate::driver::now;
 use crate::error::{NotSent, VoxError};
-use crate::proto::{Attempts, CallEnd, Verdict};
+use crate::ids::ChannelId;
+use crate::proto::{Attempts, CallEnd, Token, Verdict};
 use crate::wire;
 
 type Moving = Pin<Box<dyn Future<Output = Result<Arc<CallerHandle>, NoPlace>> + Send>>;
@@ -25,8 +27,8 @@ pub(super) struct Again {
     attempts: Attempts,
     /// The call's outcome, unless a further attempt has a better one. `None`: the first is still to come.
     or: Option<CallEnd>,
-    /// It went out with channels, which it cannot take back.
-    pub(super) channels: bool,
+    /// The halves that stayed here of the channels that it went out with, where it may be made again.
+    pub(super) carried: Vec<Arc<Bound>>,
     /// Long arguments, which the attempt took.
     pub(super) payload: Option<Bytes>,
     moving: Option<Moving>,
@@ -34,7 +36,7 @@ pub(super) struct Again {
 
 impl Again {
     pub(super) fn new(policy: RetryPolicy) -> Self {
-        Self { attempts: Attempts::new(policy), or: None, channels: false, payload: None, moving: None }
+        Self { attempts: Attempts::new(policy), or: None, carried: Vec::new(), payload: None, moving: None }
     }
 
     /// What it is for the call that its last attempt was not sent: none says that nothing ran unless that holds for all.
@@ -47,9 +49,46 @@ impl Again {
             (result, _) => result,
         }
     }
+
+    /// Whether something went over one of its channels, so that it cannot take them along.
+    fn is_exchanged(&self) -> bool {
+        let Some(first) = self.carried.first() else { return false };
+        let mut state = first.shared.lock();
+        let mut touched = |bound: &Bound| state.endpoints.get_mut(bound.token).is_none_or(|half| half.is_touched());
+        self.carried.iter().any(|bound| touched(bound))
+    }
+
+    /// It is not made again: its channels are their holders', and those that were lost meanwhile end.
+    pub(super) fn release(&mut self) {
+        let carried = std::mem::take(&mut self.carried);
+        let Some(first) = carried.first() else { return };
+        first.shared.change(|state| carried.iter().for_each(|bound| state.release_half(bound.token)));
+    }
 }
 
 impl<T, E> CallFuture<T, E> {
+    /// How many channels it goes out with.
+    pub(super) fn channels(&self) -> usize {
+        self.call.channels.len() + self.again.carried.len()
+    }
+
+    /// It went out, with its channels under these names: tells the halves that stay here.
+    pub(super) fn bind(&mut self, opened: Vec<(ChannelId, Token)>) {
+        let line = Arc::clone(self.call.line());
+        let before = std::mem::take(&mut self.again.carried);
+        if before.is_empty() {
+            let given = self.call.channels.drain(..).zip(opened);
+            let bound = given.map(|(given, (channel, token))| given.bind(&line, channel, token));
+            match self.call.station.remote() {
+                Some(_) => self.again.carried.extend(bound),
+                None => bound.for_each(drop),
+            }
+        } else {
+            let halves = before.iter().zip(opened);
+            self.again.carried.extend(halves.map(|(half, (channel, token))| half.follow(&line, channel, token)));
+        }
+    }
+
     /// An attempt has ended. `Ok`: with the call's outcome; otherwise it is made again, once there is a session.
     pub(super) fn take_up(
         &mut self,
@@ -57,7 +96,8 @@ impl<T, E> CallFuture<T, E> {
         end: CallEnd,
     ) -> Result<CallEnd, Poll<Result<T, VoxError<E>>>> {
         let Some(remote) = self.call.station.remote() else { return Ok(end) };
-        let or = match self.again.attempts.ended(end, self.again.channels) {
+        let exchanged = !matches!(end, CallEnd::Reply(_)) && self.again.is_exchanged();
+        let or = match self.again.attempts.ended(end, exchanged) {
             Verdict::Again { or } => or,
             Verdict::End(end) => {
                 if let CallEnd::Reply(payload) = &end {

@@ -18,7 +18,7 @@ use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Flush, Scope, Sent, Waiter, give_buffer, now, take_buffer};
 use crate::error::{NotSent, VoxError};
 use crate::evidence::ArgPlan;
-use crate::ids::RequestId;
+use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Token};
@@ -108,7 +108,7 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) line: Option<Arc<CallerHandle>>,
     pub(super) method: &'static MethodDescriptor,
     pub(super) payload: Vec<u8>,
-    channels: Vec<Given>,
+    pub(super) channels: Vec<Given>,
     fault: Option<Box<NotSent>>,
     timeout: Option<Duration>,
     metadata: Metadata,
@@ -256,7 +256,8 @@ pub(super) enum CallState {
 /// What an attempt to send came to.
 enum Send {
     Wait(u64),
-    Sent(Token, RequestId, Vec<(Given, crate::ids::ChannelId, Token)>),
+    /// With what its channels are called.
+    Sent(Token, RequestId, Vec<(ChannelId, Token)>),
     Closed(String),
 }
 
@@ -287,6 +288,7 @@ impl<T, E> Future for CallFuture<T, E> {
             this.state = CallState::Done;
             // Halves that the call did not take with it will never be bound, however long this future is kept.
             this.call.channels.clear();
+            this.again.release();
             if let Err(error) = result {
                 tracing::debug!(outcome = error.kind(), "call failed");
             }
@@ -305,14 +307,14 @@ impl<T, E> CallFuture<T, E> {
         if let Err(what) = self.call.metadata.check() {
             return Some(NotSent::TooLarge(what));
         }
-        let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.call.metadata) + 11 * self.call.channels.len();
+        let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.call.metadata) + 11 * self.channels();
         if self.call.payload.len() + head > shared.max_payload + crate::proto::HEAD_ROOM {
             return Some(NotSent::TooLarge(format!(
                 "the call is over the peer's limit of {} bytes",
                 shared.max_payload
             )));
         }
-        let channels = self.call.channels.len();
+        let channels = self.channels();
         if channels > shared.max_channels {
             let what = format!("{channels} channels, where the peer takes {} on a connection", shared.max_channels);
             return Some(NotSent::TooLarge(what));
@@ -350,12 +352,10 @@ impl<T, E> CallFuture<T, E> {
                 self.leave_queue();
                 Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how))))
             }
-            Send::Sent(token, request, bound) => {
+            Send::Sent(token, request, opened) => {
                 self.state = CallState::InFlight(token, request);
-                self.again.channels |= !bound.is_empty();
-                let line = self.call.line();
-                for (given, channel, token) in bound {
-                    given.bind(line, line.connection(), channel, token);
+                if !opened.is_empty() {
+                    self.bind(opened);
                 }
                 Poll::Pending
             }
@@ -366,7 +366,7 @@ impl<T, E> CallFuture<T, E> {
         let Call { station, line, method, payload, channels, metadata, operation, .. } = &mut self.call;
         let (line, again, leads) = (line.as_ref().unwrap_or(station.first()), &mut self.again, &mut self.leads);
         let connection = line.connection();
-        let deadline = self.deadline;
+        let (deadline, count) = (self.deadline, channels.len() + again.carried.len());
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()
             && state.session.calls_in_flight(connection) <= 1
@@ -376,7 +376,7 @@ impl<T, E> CallFuture<T, E> {
         };
         let may_follow = station.remote().is_some();
         line.shared().with(alone, |state| {
-            match state.turn(connection, channels.len(), ticket) {
+            match state.turn(connection, count, ticket) {
                 Gate::Wait => return Send::Wait(state.enqueue(connection, ticket, deadline, cx.waker())),
                 Gate::Closed(reason) => return Send::Closed(reason.to_string()),
                 Gate::Open => {}
@@ -384,7 +384,11 @@ impl<T, E> CallFuture<T, E> {
             let token = state.waiters.insert(Waiter::Waiting(Some(cx.waker().clone())));
             let mut halves = Vec::new();
             for given in channels.iter() {
-                halves.push((given.direction, state.endpoints.insert(given.endpoint())));
+                let endpoint = given.endpoint().pledged(may_follow);
+                halves.push((given.direction, state.endpoints.insert(endpoint)));
+            }
+            for bound in &again.carried {
+                halves.push((bound.direction, state.endpoints.insert(bound.endpoint_again())));
             }
             // Kept where the call may be made again.
             let metadata = if may_follow { metadata.clone() } else { std::mem::take(metadata) };
@@ -392,6 +396,7 @@ impl<T, E> CallFuture<T, E> {
             let call = NewCall { method: method.id, operation, deadline, metadata, channels: halves.clone() };
             let Some(made) = state.session.call(now, connection, token, call, payload) else {
                 state.waiters.remove(token);
+                halves.iter().for_each(|&(_, half)| drop(state.endpoints.remove(half)));
                 return Send::Closed("the connection is closed".to_owned());
             };
             *leads = state.may_lead(now, token, cx.waker());
@@ -399,11 +404,8 @@ impl<T, E> CallFuture<T, E> {
             if let Some(ticket) = ticket {
                 state.dequeue(connection, ticket);
             }
-            let mut bound = Vec::new();
-            for ((given, id), (_, half)) in channels.drain(..).zip(made.channels).zip(halves) {
-                bound.push((given, id, half));
-            }
-            Send::Sent(token, made.request, bound)
+            let opened = made.channels.into_iter().zip(halves).map(|(id, (_, half))| (id, half)).collect();
+            Send::Sent(token, made.request, opened)
         })
     }
 
@@ -453,6 +455,7 @@ impl<T, E> Drop for CallFuture<T, E> {
                 });
             }
         }
+        self.again.release();
     }
 }
 

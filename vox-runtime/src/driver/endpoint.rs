@@ -5,13 +5,43 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
-use crate::proto::ChannelEnd;
+use super::shared::State;
+use crate::error::EndReason;
+use crate::metadata::Metadata;
+use crate::proto::{ChannelEnd, Token};
 
 /// A held half.
 #[derive(Debug)]
-pub(crate) enum Endpoint {
+pub(crate) struct Endpoint {
+    side: Side,
+    /// Its call may yet be made again, on another session, and takes the channel along.
+    pledge: Option<Pledge>,
+}
+
+#[derive(Debug)]
+enum Side {
     Sender(SenderState),
     Receiver(ReceiverState),
+}
+
+/// What a call has to know of a half before it takes the channel along.
+#[derive(Debug, Default)]
+struct Pledge {
+    /// Something went over the channel, in either direction, or its peer ended it: that cannot be taken back.
+    touched: bool,
+    /// The channel was lost before, which nobody is told until the call has decided.
+    lost: Option<EndReason>,
+    /// Its holder let go of it.
+    half_end: Option<HalfEnd>,
+}
+
+/// How a half ends that its holder lets go of.
+#[derive(Debug, Clone)]
+pub(crate) enum HalfEnd {
+    /// A sender, gracefully.
+    Close(Metadata),
+    /// Either, at once.
+    Reset,
 }
 
 /// A held sender.
@@ -36,6 +66,15 @@ pub(crate) struct ReceiverState {
 /// Runs shorter than this are copied when they have to wait: a slice of a read buffer keeps all of it.
 const COPIED: usize = 4 << 10;
 
+impl SenderState {
+    /// A send waits.
+    pub(crate) fn wait(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|known| known.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+}
+
 impl ReceiverState {
     /// Keeps a run of items until they are received.
     pub(crate) fn push(&mut self, items: Bytes) {
@@ -46,38 +85,105 @@ impl ReceiverState {
 
 impl Endpoint {
     pub(crate) fn sender() -> Self {
-        Self::Sender(SenderState::default())
+        Self { side: Side::Sender(SenderState::default()), pledge: None }
     }
 
     pub(crate) fn receiver() -> Self {
-        Self::Receiver(ReceiverState::default())
+        Self { side: Side::Receiver(ReceiverState::default()), pledge: None }
+    }
+
+    /// The same, for a call that may be made again.
+    pub(crate) fn pledged(self, pledged: bool) -> Self {
+        Self { pledge: pledged.then(Pledge::default), ..self }
     }
 
     pub(crate) fn as_sender(&mut self) -> Option<&mut SenderState> {
-        match self {
-            Self::Sender(sender) => Some(sender),
-            Self::Receiver(_) => None,
+        match &mut self.side {
+            Side::Sender(sender) => Some(sender),
+            Side::Receiver(_) => None,
         }
     }
 
     pub(crate) fn as_receiver(&mut self) -> Option<&mut ReceiverState> {
-        match self {
-            Self::Receiver(receiver) => Some(receiver),
-            Self::Sender(_) => None,
+        match &mut self.side {
+            Side::Receiver(receiver) => Some(receiver),
+            Side::Sender(_) => None,
         }
+    }
+
+    /// Something went over the channel.
+    pub(crate) fn touch(&mut self) {
+        if let Some(pledge) = &mut self.pledge {
+            pledge.touched = true;
+        }
+    }
+
+    /// Whether a call that is made again cannot take the channel along.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.pledge.as_ref().is_none_or(|pledge| pledge.touched)
+    }
+
+    /// Why the channel was lost, while the call may yet take it along.
+    pub(crate) fn lost(&self) -> Option<&EndReason> {
+        self.pledge.as_ref()?.lost.as_ref()
+    }
+
+    /// Its holder lets go of it. `false`: nobody needs to know, and it is to be forgotten.
+    fn let_go(&mut self, end: &HalfEnd) -> bool {
+        let Some(pledge) = &mut self.pledge else { return false };
+        pledge.half_end.get_or_insert_with(|| end.clone());
+        if let Side::Receiver(receiver) = &mut self.side {
+            receiver.queue.clear();
+        }
+        true
     }
 
     /// Takes up what the session says last, and wakes whoever waits.
     pub(crate) fn end(&mut self, end: ChannelEnd, wakes: &mut Vec<Waker>) {
-        match self {
-            Self::Sender(sender) => {
-                sender.end.get_or_insert(end);
-                wakes.append(&mut sender.wakers);
-            }
-            Self::Receiver(receiver) => {
-                receiver.end.get_or_insert(end);
-                wakes.extend(receiver.waker.take());
+        match (&mut self.pledge, end) {
+            (Some(pledge), ChannelEnd::Lost(reason)) if !pledge.touched => pledge.lost = Some(reason),
+            (_, end) => {
+                self.touch();
+                match &mut self.side {
+                    Side::Sender(sender) => drop(sender.end.get_or_insert(end)),
+                    Side::Receiver(receiver) => drop(receiver.end.get_or_insert(end)),
+                }
+                self.wake(wakes);
             }
         }
+    }
+
+    fn wake(&mut self, wakes: &mut Vec<Waker>) {
+        match &mut self.side {
+            Side::Sender(sender) => wakes.append(&mut sender.wakers),
+            Side::Receiver(receiver) => wakes.extend(receiver.waker.take()),
+        }
+    }
+}
+
+impl State {
+    /// The holder of a half lets go of it.
+    pub(crate) fn let_go(&mut self, token: Token, end: &HalfEnd) {
+        if !self.endpoints.get_mut(token).is_some_and(|endpoint| endpoint.let_go(end)) {
+            self.endpoints.remove(token);
+        }
+    }
+
+    /// The call of this half is over: if the channel was lost, so it ends.
+    pub(crate) fn release_half(&mut self, token: Token) {
+        let Some(endpoint) = self.endpoints.get_mut(token) else { return };
+        let Some(pledge) = endpoint.pledge.take() else { return };
+        if pledge.half_end.is_some() {
+            self.endpoints.remove(token);
+        } else if let Some(reason) = pledge.lost {
+            endpoint.end(ChannelEnd::Lost(reason), &mut self.after.wakes);
+        }
+    }
+
+    /// The call of this half was made again, and the half is elsewhere now. Gives how its holder let go of it, if so.
+    pub(crate) fn move_half(&mut self, token: Token) -> Option<HalfEnd> {
+        let mut endpoint = self.endpoints.remove(token)?;
+        endpoint.wake(&mut self.after.wakes);
+        endpoint.pledge?.half_end
     }
 }

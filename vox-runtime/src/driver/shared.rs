@@ -286,9 +286,12 @@ impl State {
             }
             Output::Acknowledged { operation } => self.after.operations.push(Notice::Acknowledged(operation)),
             Output::Deliver { token, items } => {
-                if let Some(receiver) = self.endpoints.get_mut(token).and_then(Endpoint::as_receiver) {
-                    receiver.push(items);
-                    self.after.wakes.extend(receiver.waker.take());
+                if let Some(endpoint) = self.endpoints.get_mut(token) {
+                    endpoint.touch();
+                    if let Some(receiver) = endpoint.as_receiver() {
+                        receiver.push(items);
+                        self.after.wakes.extend(receiver.waker.take());
+                    }
                 }
             }
             Output::ReceiverEnded { token, end } | Output::SenderEnded { token, end } => {
