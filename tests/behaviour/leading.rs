@@ -1,17 +1,18 @@
 //! A lone call reads its reply itself, and nobody waits for one that does not.
 
-use std::future::IntoFuture;
+use std::convert::Infallible;
+use std::future::{IntoFuture, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::Id;
 use tokio::time::Instant;
-use vox::Session;
 use vox::transport::Link;
+use vox::{CallFuture, Session};
 
 use crate::lab::{Bench, LabClient, LabDispatcher};
 
@@ -166,4 +167,116 @@ async fn a_second_call_ends_the_lead_of_the_first() {
     let before = Instant::now();
     assert_eq!(porch.echo(9).await, Ok(9));
     assert_eq!(before.elapsed(), Duration::ZERO, "nobody had to look in");
+}
+
+/// A task that nobody but its wakers holds, as in a small executor: it goes with the last of them, and so does its session.
+struct Lodger {
+    _session: Session,
+    host: Waker,
+}
+
+impl Wake for Lodger {
+    fn wake(self: Arc<Self>) {
+        self.host.wake_by_ref();
+    }
+}
+
+/// What has become of it, and its only waker.
+async fn lodger(porch: &PorchClient) -> (Weak<Lodger>, Waker) {
+    let host = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let lodger = Arc::new(Lodger { _session: vox::Client::caller(porch).session(), host });
+    (Arc::downgrade(&lodger), lodger.into())
+}
+
+/// Sees it through as the task of this waker.
+async fn by<F: Future + Unpin>(waker: &Waker, mut future: F) -> F::Output {
+    poll_fn(|_| Pin::new(&mut future).poll(&mut Context::from_waker(waker))).await
+}
+
+/// Lets a call lead in a task of which no more than the session's wakers is left then.
+async fn led_by_a_lodger(porch: &PorchClient) -> Weak<Lodger> {
+    let (lodger, waker) = lodger(porch).await;
+    for n in 0..3 {
+        assert_eq!(by(&waker, porch.echo(n).into_future()).await, Ok(n));
+    }
+    drop(waker);
+    assert!(lodger.upgrade().is_some(), "the session has its waker still");
+    lodger
+}
+
+/// Runs this in a runtime and a thread of its own: one that waits for itself would wait for ever. The runtime ends with it.
+fn in_a_thread<R: Send + 'static>(what: impl AsyncFnOnce() -> R + Send + 'static) -> R {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        let runtime = runtime.expect("a runtime");
+        let result = runtime.block_on(what());
+        drop(runtime);
+        let _ = done.send(result);
+    });
+    is_done.recv_timeout(Duration::from_secs(20)).expect("it ends well")
+}
+
+#[test]
+fn the_task_of_a_call_that_led_may_go_when_the_next_call_leads() {
+    in_a_thread(async || {
+        let Scene { porch, .. } = scene().await;
+        let lodger = led_by_a_lodger(&porch).await;
+        assert_eq!(porch.echo(4).await, Ok(4));
+        assert!(lodger.upgrade().is_none());
+    });
+}
+
+#[test]
+fn the_task_of_a_call_that_led_may_go_when_no_call_leads_any_more() {
+    in_a_thread(async || {
+        let Scene { porch, .. } = scene().await;
+        let lodger = led_by_a_lodger(&porch).await;
+        tokio::time::sleep(Duration::from_millis(6)).await;
+        assert!(lodger.upgrade().is_none());
+    });
+}
+
+#[test]
+fn the_task_of_a_call_that_led_is_not_kept_by_a_session_whose_task_is_gone() {
+    let (lodger, _porch) = in_a_thread(async || {
+        let Scene { porch, .. } = scene().await;
+        (led_by_a_lodger(&porch).await, porch)
+    });
+    assert!(lodger.upgrade().is_none());
+}
+
+/// A call under way whose task is no more than its waker: one that leads, or one that does not.
+async fn begun_by_a_lodger(porch: &PorchClient, leads: bool) -> (Weak<Lodger>, CallFuture<u64, Infallible>) {
+    if !leads {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (lodger, waker) = lodger(porch).await;
+    let mut call = porch.echo(2).into_future();
+    assert!(Pin::new(&mut call).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert!(lodger.upgrade().is_some(), "the session has its waker");
+    (lodger, call)
+}
+
+#[test]
+fn the_task_that_a_call_moved_away_from_may_go_with_its_waker() {
+    in_a_thread(async || {
+        let Scene { porch, .. } = scene().await;
+        for leads in [true, false] {
+            let (lodger, call) = begun_by_a_lodger(&porch, leads).await;
+            assert_eq!(call.await, Ok(2));
+            assert!(lodger.upgrade().is_none());
+        }
+    });
+}
+
+#[test]
+fn the_task_of_a_call_that_is_dropped_elsewhere_may_go_with_its_waker() {
+    in_a_thread(async || {
+        let Scene { porch, .. } = scene().await;
+        let (lodger, call) = begun_by_a_lodger(&porch, false).await;
+        drop(call);
+        assert!(lodger.upgrade().is_none());
+    });
 }

@@ -447,11 +447,14 @@ impl<T, E> Drop for CallFuture<T, E> {
             CallState::Queued(_) => self.leave_queue(),
             CallState::InFlight(token, request) => {
                 let connection = self.call.line().connection();
-                self.call.line().shared().change(|state| {
+                // Its waker goes once the lock is free.
+                let _waiter = self.call.line().shared().change(|state| {
                     state.call_over(token);
-                    if let Some(Waiter::Waiting(_)) = state.waiters.remove(token) {
+                    let waiter = state.waiters.remove(token);
+                    if let Some(Waiter::Waiting(_)) = waiter {
                         state.session.abandon(connection, request);
                     }
+                    waiter
                 });
             }
         }

@@ -17,6 +17,8 @@ use crate::wire::Failure;
 #[derive(Default)]
 pub(super) struct After {
     pub(super) wakes: Vec<Waker>,
+    /// Wakers that are let go of. With the last one a task may go, and whatever it holds of the session.
+    pub(super) spent: Vec<Waker>,
     pub(super) aborts: Vec<AbortHandle>,
     pub(super) notes: Vec<Note>,
     pub(super) operations: Vec<Notice>,
@@ -46,7 +48,7 @@ impl After {
     /// Takes what there is to do, if anything.
     pub(super) fn take(&mut self) -> Option<Self> {
         let quiet = self.notes.is_empty() && self.operations.is_empty();
-        if self.wakes.is_empty() && self.aborts.is_empty() && quiet {
+        if self.wakes.is_empty() && self.spent.is_empty() && self.aborts.is_empty() && quiet {
             return None;
         }
         let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
@@ -54,7 +56,7 @@ impl After {
             true => Vec::new(),
             false => NOTICES.try_with(Cell::take).unwrap_or_default(),
         };
-        let next = Self { wakes, aborts: Vec::new(), notes: Vec::new(), operations };
+        let next = Self { wakes, spent: Vec::new(), aborts: Vec::new(), notes: Vec::new(), operations };
         Some(std::mem::replace(self, next))
     }
 

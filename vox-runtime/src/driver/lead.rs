@@ -138,9 +138,15 @@ impl State {
     /// The call that leads is woken by this one.
     fn lead_wakes(&mut self, waker: &Waker) {
         if !self.lead.waker.will_wake(waker) {
-            self.lead.waker = waker.clone();
+            self.after.spent.push(std::mem::replace(&mut self.lead.waker, waker.clone()));
             self.watch.slot().leader = waker.clone();
         }
+    }
+
+    /// Nobody leads any more, nor ever will.
+    pub(super) fn end_lead(&mut self) {
+        self.stop_leading();
+        self.lead_wakes(Waker::noop());
     }
 
     /// Whether nothing goes on but one call.

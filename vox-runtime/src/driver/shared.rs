@@ -443,6 +443,7 @@ impl State {
     /// The session's task has ended.
     pub(super) fn finish(&mut self) {
         self.over = true;
+        self.end_lead();
         self.wake_observers();
     }
 

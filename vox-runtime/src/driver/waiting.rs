@@ -32,9 +32,14 @@ impl Shared {
         match state.waiters.get_mut(sent.token) {
             Some(Waiter::Waiting(Some(known))) if known.will_wake(waker) => return Poll::Pending,
             Some(Waiter::Waiting(known)) => {
-                *known = Some(waker.clone());
+                let before = known.replace(waker.clone());
                 let reads = sent.leads && state.lead_moved(sent.token, waker);
+                state.after.spent.extend(before);
+                let after = state.after.take();
                 drop(state);
+                if let Some(after) = after {
+                    after.run(self);
+                }
                 if reads {
                     waker.wake_by_ref();
                 }
