@@ -9,12 +9,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::runtime::Handle;
 use tokio::task::Id;
 use tokio::time::Instant;
 use vox::transport::Link;
 use vox::{CallFuture, Session};
 
 use crate::lab::{Bench, LabClient, LabDispatcher};
+use crate::support::block_on;
 
 #[vox::service]
 trait Porch {
@@ -38,9 +40,10 @@ impl Porch for Keeper {
     }
 }
 
-/// A link that notes which task each read that gave something was made in.
+/// A link that notes which task each read that gave something was made in. It reads in the session's runtime, or panics.
 struct Traced {
     io: DuplexStream,
+    runtime: tokio::runtime::Id,
     readers: Arc<Mutex<Vec<Option<Id>>>>,
     /// After every read that gives something, one gives nothing and wakes the reader at once, as if what comes next came
     /// just then.
@@ -50,6 +53,7 @@ struct Traced {
 
 impl AsyncRead for Traced {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        assert_eq!(Handle::current().id(), self.runtime);
         if std::mem::take(&mut self.due) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -91,7 +95,9 @@ async fn scene_over(stutters: bool) -> Scene {
     let (sender, mut sessions) = tokio::sync::mpsc::channel(1);
     tokio::spawn(vox::serve(Link::new(theirs, "memory"), PorchDispatcher::new(Keeper(sender))));
     let readers = Arc::default();
-    let link = Link::new(Traced { io: ours, readers: Arc::clone(&readers), stutters, due: false }, "traced");
+    let runtime = Handle::current().id();
+    let traced = Traced { io: ours, runtime, readers: Arc::clone(&readers), stutters, due: false };
+    let link = Link::new(traced, "traced");
     let porch: PorchClient = vox::connect(link).serving(LabDispatcher::new(Bench::default())).await.expect("a session");
     porch.join().await.expect("joined");
     let session = sessions.recv().await.expect("a session");
@@ -167,6 +173,29 @@ async fn a_second_call_ends_the_lead_of_the_first() {
     let before = Instant::now();
     assert_eq!(porch.echo(9).await, Ok(9));
     assert_eq!(before.elapsed(), Duration::ZERO, "nobody had to look in");
+}
+
+/// A link may need the runtime: for a timer, or for a thread that reads a file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_call_that_is_polled_outside_the_runtime_reads_the_link_inside() {
+    let Scene { porch, readers, .. } = scene().await;
+    let (outside, elsewhere) = (porch.clone(), porch);
+    let calling = std::thread::spawn(move || {
+        for n in 0..100 {
+            assert_eq!(block_on(outside.echo(n).into_future()), Ok(n));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            for n in 0..100 {
+                assert_eq!(elsewhere.echo(n).await, Ok(n));
+            }
+        });
+    });
+    while !calling.is_finished() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    calling.join().expect("no panic");
+    assert!(readers.lock().expect("no panic").len() >= 200);
 }
 
 /// A task that nobody but its wakers holds, as in a small executor: it goes with the last of them, and so does its session.

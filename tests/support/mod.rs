@@ -7,6 +7,7 @@ pub mod raw;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -16,6 +17,24 @@ use vox::transport::Link;
 /// Runs everything until nobody has anything left to do: with a paused clock, time moves only then.
 pub async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// Polls this on the thread that it is called on, which is none of the runtime's.
+pub fn block_on<F: Future>(what: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut what = std::pin::pin!(what);
+    loop {
+        if let Poll::Ready(done) = what.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return done;
+        }
+        std::thread::park();
+    }
 }
 
 /// Counts what happens in handlers.

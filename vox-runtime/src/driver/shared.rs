@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::after::{After, Note, Notice};
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) max_payload: usize,
     pub(crate) max_channels: usize,
     pub(super) number: u64,
+    /// Where the session's task is.
+    pub(super) runtime: Handle,
     /// Operations that are known within this session only.
     pub(super) operations: OnceLock<Arc<Operating>>,
     /// How this end gets the session a new link, if it does.
@@ -193,6 +196,7 @@ impl Shared {
             max_payload,
             max_channels,
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
+            runtime: Handle::current(),
             operations: OnceLock::new(),
             redial,
         })
