@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::{IntoFuture, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::Id;
 use tokio::time::Instant;
 use vox::transport::Link;
-use vox::{CallFuture, Session};
+use vox::{CallFuture, EndReason, Session, VoxError};
 
 use crate::lab::{Bench, LabClient, LabDispatcher};
 use crate::support::block_on;
@@ -44,6 +45,8 @@ impl Porch for Keeper {
 struct Traced {
     io: DuplexStream,
     runtime: tokio::runtime::Id,
+    /// Whether reading panics.
+    broken: Arc<AtomicBool>,
     readers: Arc<Mutex<Vec<Option<Id>>>>,
     /// After every read that gives something, one gives nothing and wakes the reader at once, as if what comes next came
     /// just then.
@@ -54,6 +57,7 @@ struct Traced {
 impl AsyncRead for Traced {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         assert_eq!(Handle::current().id(), self.runtime);
+        assert!(!self.broken.load(Ordering::SeqCst), "on purpose, in a link");
         if std::mem::take(&mut self.due) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -83,6 +87,7 @@ struct Scene {
     porch: PorchClient,
     /// The server's end of the session.
     session: Session,
+    broken: Arc<AtomicBool>,
     readers: Arc<Mutex<Vec<Option<Id>>>>,
 }
 
@@ -96,12 +101,14 @@ async fn scene_over(stutters: bool) -> Scene {
     tokio::spawn(vox::serve(Link::new(theirs, "memory"), PorchDispatcher::new(Keeper(sender))));
     let readers = Arc::default();
     let runtime = Handle::current().id();
-    let traced = Traced { io: ours, runtime, readers: Arc::clone(&readers), stutters, due: false };
+    let broken = Arc::default();
+    let traced =
+        Traced { io: ours, runtime, broken: Arc::clone(&broken), readers: Arc::clone(&readers), stutters, due: false };
     let link = Link::new(traced, "traced");
     let porch: PorchClient = vox::connect(link).serving(LabDispatcher::new(Bench::default())).await.expect("a session");
     porch.join().await.expect("joined");
     let session = sessions.recv().await.expect("a session");
-    Scene { porch, session, readers }
+    Scene { porch, session, readers, broken }
 }
 
 fn poll_once(future: &mut (impl Future + Unpin)) -> bool {
@@ -173,6 +180,24 @@ async fn a_second_call_ends_the_lead_of_the_first() {
     let before = Instant::now();
     assert_eq!(porch.echo(9).await, Ok(9));
     assert_eq!(before.elapsed(), Duration::ZERO, "nobody had to look in");
+}
+
+/// A link's fault is the session's, and not that of whoever reads it.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_panics_is_lost_whoever_reads_it() {
+    for leads in [true, false] {
+        let Scene { porch, session: _session, broken, .. } = scene().await;
+        for n in 0..3 {
+            assert_eq!(porch.echo(n).await, Ok(n));
+        }
+        if !leads {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        broken.store(true, Ordering::SeqCst);
+        assert_eq!(porch.echo(1).await, Err(VoxError::Indeterminate));
+        let reason = vox::Client::caller(&porch).session().closed().await;
+        assert_eq!(reason, EndReason::LinkLost("the link panicked".into()));
+    }
 }
 
 /// A link may need the runtime: for a timer, or for a thread that reads a file.

@@ -1,5 +1,6 @@
 //! The link's reading half, and the frames in what it gave.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
@@ -8,6 +9,7 @@ use std::time::Instant;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::hosting::quietly;
 use super::shared::{Shared, State};
 use super::writer::now;
 use crate::error::{EndReason, ProtocolViolation, Rule};
@@ -82,9 +84,14 @@ impl Reader {
             self.buffer.reserve(want);
         }
         let room = self.buffer.capacity() - self.buffer.len();
-        let read = {
-            let read = pin!(self.io.read_buf(&mut self.buffer));
-            read.poll(cx)
+        // What reads may be a call of the user's, which has no part in the link's faults.
+        let read = catch_unwind(AssertUnwindSafe(|| pin!(self.io.read_buf(&mut self.buffer)).poll(cx)));
+        let read = match read {
+            Ok(read) => read,
+            Err(payload) => {
+                quietly(move || drop(payload));
+                return self.lost("the link panicked".to_owned());
+            }
         };
         match read {
             Poll::Pending => Read::Nothing,

@@ -131,7 +131,7 @@ pub(crate) enum OpenWaiter {
 /// A request to host.
 pub(super) struct Next {
     pub(super) request: Request,
-    /// No other waits. Only the driver, by reading, makes more.
+    /// No other waits. One that a leader reads meanwhile the driver finds before its turn ends.
     pub(super) last: bool,
 }
 
