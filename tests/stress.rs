@@ -4,18 +4,20 @@
 
 mod support;
 
+use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use support::Count;
+use support::cable::Cable;
+use support::{Count, block_on};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 use vox::transport::Link;
-use vox::{Limits, Rx, Server, Tx, VoxError};
+use vox::{Backoff, Limits, Rx, Server, Tx, VoxError};
 
 #[vox::service]
 trait Mill {
@@ -242,6 +244,97 @@ async fn calls_that_read_for_themselves_come_and_go() {
                 done.unwrap_or_else(|error| panic!("round {round}: {error}"));
             }
         }
+    })
+    .await;
+}
+
+/// One call after the other, each polled by whoever comes along: its own task, a thread, one task after the other, or nobody.
+async fn wander(mill: MillClient, mut dice: Dice, calls: u64, sound: bool) {
+    for n in 0..calls {
+        let mut call = Box::pin(mill.echo(n).timeout(Duration::MAX).into_future());
+        let polled = match dice.roll(4) {
+            0 => call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready(),
+            1 => poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_ready())).await,
+            _ => false,
+        };
+        if polled {
+            continue;
+        }
+        if dice.roll(8) == 0 {
+            yields(dice.roll(3)).await;
+            continue;
+        }
+        let echoed = match dice.roll(6) {
+            0 => tokio::spawn(call).await.expect("no panic"),
+            1 => tokio::task::spawn_blocking(|| block_on(call)).await.expect("no panic"),
+            2 => {
+                let mut polls = dice.roll(3);
+                let some = poll_fn(|cx| match call.as_mut().poll(cx) {
+                    Poll::Pending if polls == 0 => Poll::Ready(None),
+                    Poll::Pending => {
+                        polls -= 1;
+                        Poll::Pending
+                    }
+                    Poll::Ready(done) => Poll::Ready(Some(done)),
+                });
+                match some.await {
+                    Some(done) => done,
+                    None => tokio::spawn(call).await.expect("no panic"),
+                }
+            }
+            _ => call.await,
+        };
+        match echoed {
+            Ok(echoed) => assert_eq!(echoed, n),
+            Err(error) => assert!(!sound, "{error}"),
+        }
+        if dice.roll(16) == 0 {
+            let back = mill.back(n).timeout(Duration::MAX).await;
+            assert!(back == Ok(n) || !sound, "{back:?}");
+        }
+    }
+}
+
+/// The calls of a few sessions, one or two at a time, go from task to task and from thread to thread while they lead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_that_read_for_themselves_go_from_task_to_task() {
+    in_time(async {
+        let mut set = JoinSet::new();
+        for session in 0..3 {
+            let (ours, theirs) = tokio::io::duplex([64 << 10, 64, 700][session]);
+            let server = Server::builder().service(MillDispatcher::new(Miller::default()));
+            tokio::spawn(server.serve_link(Link::new(theirs, "mill")));
+            let connect = vox::connect(Link::new(ours, "mill")).serving(MillDispatcher::new(Miller::default()));
+            let mill: MillClient = connect.await.expect("a session");
+            set.spawn(wander(mill.clone(), Dice(session as u64), 600, true));
+            if session == 2 {
+                set.spawn(wander(mill, Dice(7), 600, true));
+            }
+        }
+        while let Some(done) = set.join_next().await {
+            done.expect("no panic");
+        }
+    })
+    .await;
+}
+
+/// The same over a cable that is cut again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_that_read_for_themselves_outlive_their_links() {
+    in_time(async {
+        let server = Server::builder().service(MillDispatcher::new(Miller::default())).start().expect("a server");
+        let cable = Cable::to(server);
+        let mut dice = Dice(5);
+        let mut length = || 2_000 + dice.roll(4_000) as usize;
+        cable.lengths((0..20).map(|_| (length(), length())).collect());
+        let backoff = Backoff { first: Duration::from_millis(1), most: Duration::from_millis(2), ..Backoff::default() };
+        let connect =
+            vox::connect(cable.connector()).reconnect(backoff).serving(MillDispatcher::new(Miller::default()));
+        let mill: MillClient = connect.await.expect("a session");
+        wander(mill.clone(), Dice(3), 1_500, false).await;
+        assert!(cable.links() > 3, "{} links", cable.links());
+        // The link of the moment may still be cut.
+        while mill.echo(1).await != Ok(1) {}
     })
     .await;
 }
