@@ -13,7 +13,6 @@ use crate::lane::runtime;
 const CASES: &[(&str, Link, Work, u64)] = &[
     ("call, memory link", Link::Memory, Work::Echo { calls: 0, in_flight: 1 }, 500),
     ("call, TCP", Link::Tcp, Work::Echo { calls: 0, in_flight: 1 }, 500),
-    ("call, TCP, 64 in flight", Link::Tcp, Work::Echo { calls: 0, in_flight: 64 }, 3_200),
     ("echo of 64 KiB, memory link", Link::Memory, Work::Blob { calls: 0, bytes: 64 << 10 }, 50),
     ("echo of 1,000 records, memory link", Link::Memory, Work::Records { calls: 0, records: 1_000 }, 5),
     ("item, u64, memory link", Link::Memory, Work::Stream { items: 0, item: Item::Number }, 5_000),
