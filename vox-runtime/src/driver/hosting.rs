@@ -70,31 +70,18 @@ struct MethodPace {
 }
 
 impl Hosting {
-    /// Starts the handler of one request. `clock` says when the one before it was done, if that is known, and then when this one is.
-    pub(crate) fn host(
-        &mut self,
-        shared: &Arc<Shared>,
-        request: Request,
-        clock: &mut Option<Instant>,
-        cx: &mut Context<'_>,
-    ) {
+    /// Starts the handler of one request.
+    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, cx: &mut Context<'_>) {
         if !request.as_operation {
-            return self.run(shared, request, None, clock, cx);
+            return self.run(shared, request, None, cx);
         }
         // Where another attempt's handler runs, or none does, the operation answers for it.
         if let Some(Granting { request, granted }) = shared.start_operation(request) {
-            self.run(shared, request, Some(granted), clock, cx);
+            self.run(shared, request, Some(granted), cx);
         }
     }
 
-    fn run(
-        &mut self,
-        shared: &Arc<Shared>,
-        request: Request,
-        granted: Option<Arc<Granted>>,
-        clock: &mut Option<Instant>,
-        cx: &mut Context<'_>,
-    ) {
+    fn run(&mut self, shared: &Arc<Shared>, request: Request, granted: Option<Arc<Granted>>, cx: &mut Context<'_>) {
         let method = (request.service, request.method);
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
@@ -113,13 +100,11 @@ impl Hosting {
             None => self.methods.entry(method).or_default(),
         };
         if pace.in_place() {
-            let before = pace.is_timed().then(|| clock.unwrap_or_else(now));
+            let before = pace.is_timed().then(now);
             let polled = task.poll_handler(cx);
-            *clock = before.map(|before| {
-                let after = now();
-                pace.note(after.saturating_duration_since(before));
-                after
-            });
+            if let Some(before) = before {
+                pace.note(now().saturating_duration_since(before));
+            }
             if polled.is_ready() {
                 if let Some(future) = task.future.take()
                     && pace.kept.len() < KEPT_FUTURES

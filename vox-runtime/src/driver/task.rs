@@ -95,14 +95,14 @@ impl Driver {
             let mut reader = self.shared.reader();
             match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
                 Read::Some => {
-                    let (mut more, mut first, mut clock) = self.shared.handle_some(&mut reader);
+                    let (mut more, mut first) = self.shared.handle_some(&mut reader);
                     drop(reader);
                     loop {
-                        self.host(first, clock, cx);
+                        self.host(first, cx);
                         if !more {
                             break;
                         }
-                        (more, first, clock) = self.shared.handle_some(&mut self.shared.reader());
+                        (more, first) = self.shared.handle_some(&mut self.shared.reader());
                     }
                 }
                 Read::Nothing => return false,
@@ -118,10 +118,9 @@ impl Driver {
     }
 
     /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room.
-    fn host(&mut self, mut next: Option<Next>, clock: Instant, cx: &mut Context<'_>) {
-        let mut clock = Some(clock);
+    fn host(&mut self, mut next: Option<Next>, cx: &mut Context<'_>) {
         while let Some(Next { request, last }) = next {
-            self.hosting.host(&self.shared, request, &mut clock, cx);
+            self.hosting.host(&self.shared, request, cx);
             next = if last { None } else { self.shared.lock().next_request() };
         }
     }
@@ -154,7 +153,7 @@ impl Driver {
         let waiting = state.next_request();
         if waiting.is_some() {
             drop(state);
-            self.host(waiting, now(), cx);
+            self.host(waiting, cx);
             return true;
         }
         if state.may_write() || state.unwatched {
@@ -262,17 +261,16 @@ impl Drop for Driver {
 }
 
 impl Shared {
-    /// Handles whole frames that were read, for the session's task: whether there may be more, what to host first, and the time.
-    fn handle_some(&self, reader: &mut Reader) -> (bool, Option<Next>, Instant) {
+    /// Handles whole frames that were read, for the session's task: whether there may be more, and what to host first.
+    fn handle_some(&self, reader: &mut Reader) -> (bool, Option<Next>) {
         let clock = now();
-        let (more, first) = self.change(|state| {
+        self.change(|state| {
             // Whatever this asks for is seen to at the end of the turn.
             state.driver_awake = true;
             let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);
             (more, state.next_request())
-        });
-        (more, first, clock)
+        })
     }
 }
 
