@@ -25,6 +25,19 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// The half that stays with whoever made the call.
+    pub(crate) fn of_call(
+        caller: &Arc<CallerHandle>,
+        channel: ChannelId,
+        token: Token,
+        item: Arc<Program>,
+        direction: ChannelDirection,
+    ) -> Self {
+        let (shared, connection) = (Arc::clone(caller.shared()), caller.connection());
+        let hold = Some(Arc::clone(caller));
+        Self { shared, _hold: hold, connection, channel, token, item, direction, next: OnceLock::new() }
+    }
+
     /// Changes the state of the session, unless the half has gone on to another: then `None`, and it is to be looked for
     /// there.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> Option<R> {
@@ -54,16 +67,7 @@ impl Bound {
 
     /// Its call was made again, there: sends the half after it.
     pub(crate) fn follow(&self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Self> {
-        let next = Arc::new(Self {
-            shared: Arc::clone(caller.shared()),
-            _hold: Some(Arc::clone(caller)),
-            connection: caller.connection(),
-            channel,
-            token,
-            item: Arc::clone(&self.item),
-            direction: self.direction,
-            next: OnceLock::new(),
-        });
+        let next = Arc::new(Self::of_call(caller, channel, token, Arc::clone(&self.item), self.direction));
         let let_go = self.change(|state| {
             let _ = self.next.set(Arc::clone(&next));
             state.move_half(self.token)

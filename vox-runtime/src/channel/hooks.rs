@@ -54,16 +54,7 @@ impl Given {
     /// The call was sent: binds the kept half.
     pub(crate) fn bind(mut self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Bound> {
         self.sent = true;
-        let bound = Arc::new(Bound {
-            shared: Arc::clone(caller.shared()),
-            _hold: Some(Arc::clone(caller)),
-            connection: caller.connection(),
-            channel,
-            token,
-            item: Arc::clone(&self.item),
-            direction: self.direction,
-            next: OnceLock::new(),
-        });
+        let bound = Arc::new(Bound::of_call(caller, channel, token, Arc::clone(&self.item), self.direction));
         self.cell.bind(Arc::clone(&bound));
         bound
     }
