@@ -1,9 +1,10 @@
 //! Judges a method's signature: what may call it, what it takes, what it yields.
 
-use quote::ToTokens;
+use quote::quote;
 use syn::ext::IdentExt;
 use syn::{
-    FnArg, GenericArgument, Ident, Pat, PatType, PathArguments, Receiver, ReturnType, Signature, TraitItemFn, Type,
+    FnArg, GenericArgument, Ident, Pat, PatType, PathArguments, Receiver, ReceiverKind, ReturnType, Safety, Signature,
+    TraitItemFn, Type,
 };
 
 use super::types::{self, Place};
@@ -83,7 +84,7 @@ fn qualifiers(sig: &Signature, mistakes: &mut Mistakes) {
     if let Some(constness) = &sig.constness {
         mistakes.add(constness, format!("`{name}` cannot be `const`"), "remove `const`");
     }
-    if let Some(unsafety) = &sig.unsafety {
+    if let Safety::Unsafe(unsafety) = &sig.safety {
         mistakes.add(
             unsafety,
             format!("`{name}` cannot be `unsafe`: a remote caller cannot uphold a safety contract"),
@@ -175,27 +176,25 @@ fn no_receiver(sig: &Signature, mistakes: &mut Mistakes) {
 fn receiver(receiver: &Receiver, sig: &Signature, mistakes: &mut Mistakes) {
     let name = &sig.ident;
     attributes(&receiver.attrs, mistakes);
-    if receiver.colon_token.is_some() {
-        mistakes.add(receiver, format!("`{name}` cannot choose the type of its receiver"), "write `&self`");
-        return;
-    }
-    let Some((_, lifetime)) = &receiver.reference else {
-        mistakes.add(
-            receiver,
-            format!("`{name}` takes `self` by value, but a service outlives each call"),
-            "write `&self`",
-        );
-        return;
+    let (and, lifetime, mutability) = match &receiver.kind {
+        ReceiverKind::Reference(and, lifetime, mutability) => (and, lifetime, mutability),
+        ReceiverKind::Value => {
+            mistakes.add(
+                receiver,
+                format!("`{name}` takes `self` by value, but a service outlives each call"),
+                "write `&self`",
+            );
+            return;
+        }
+        _ => {
+            mistakes.add(receiver, format!("`{name}` cannot choose the type of its receiver"), "write `&self`");
+            return;
+        }
     };
-    if let Some(mutability) = &receiver.mutability {
-        let place = [
-            receiver.reference.as_ref().map(|(and, _)| and.to_token_stream()),
-            Some(mutability.to_token_stream()),
-            Some(receiver.self_token.to_token_stream()),
-        ];
-        let place: proc_macro2::TokenStream = place.into_iter().flatten().collect();
+    if let Some(mutability) = mutability {
+        let this = receiver.self_token;
         mistakes.add(
-            place,
+            quote!(#and #mutability #this),
             format!("`{name}` takes `&mut self`, but calls run side by side"),
             "write `&self`, and keep what changes in a `Mutex` or an atomic",
         );

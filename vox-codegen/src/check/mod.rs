@@ -68,7 +68,7 @@ fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
             "remove `unsafe`: a remote caller cannot uphold a safety contract",
         );
     }
-    if let Some(auto) = &item.auto_token {
+    if let Some(auto) = &item.modifiers.auto_token {
         mistakes.add(auto, "a service trait cannot be `auto`", "remove `auto`");
     }
     if !item.generics.params.is_empty() {

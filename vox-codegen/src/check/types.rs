@@ -295,7 +295,7 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
         }
     }
 
-    fn visit_type_bare_fn(&mut self, _: &'ast syn::TypeBareFn) {
+    fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {
         // `PhantomData<fn() -> T>` crosses the wire; whether another function does is for `Facet` to say.
     }
 

@@ -10,7 +10,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Expr, PathArguments, Type, TypeBareFn};
+use syn::{Expr, PathArguments, Type, TypeFnPtr};
 
 use super::local;
 use crate::names::spelt;
@@ -87,7 +87,7 @@ fn parts(ty: &Type) -> Vec<&Type> {
                 self.0.push(ty);
             }
         }
-        fn visit_type_bare_fn(&mut self, _: &'a TypeBareFn) {}
+        fn visit_type_fn_ptr(&mut self, _: &'a TypeFnPtr) {}
         fn visit_expr(&mut self, _: &'a Expr) {}
     }
     let mut collector = Collector(Vec::new());

@@ -69,7 +69,7 @@ fn the_trait(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
     item.attrs.retain(|attr| !check::is_vox(attr));
     item.unsafety = None;
-    item.auto_token = None;
+    item.modifiers.auto_token = None;
     item.items.retain(|item| matches!(item, TraitItem::Fn(_) | TraitItem::Const(_) | TraitItem::Type(_)));
     let mut taken: Vec<(Ident, Vec<Attribute>)> = Vec::new();
     item.items.retain(|item| match item {
