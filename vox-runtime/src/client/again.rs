@@ -35,6 +35,7 @@ pub(super) struct Again {
 }
 
 impl Again {
+    #[inline]
     pub(super) fn new(policy: RetryPolicy) -> Self {
         Self { attempts: Attempts::new(policy), or: None, carried: Vec::new(), payload: None, moving: None }
     }
@@ -59,6 +60,7 @@ impl Again {
     }
 
     /// It is not made again: its channels are their holders', and those that were lost meanwhile end.
+    #[inline]
     pub(super) fn release(&mut self) {
         let carried = std::mem::take(&mut self.carried);
         let Some(first) = carried.first() else { return };

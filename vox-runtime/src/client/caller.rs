@@ -55,11 +55,13 @@ impl CallerHandle {
         Self { shared, connection: None }
     }
 
+    #[inline]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
     /// The connection; that of a client without a service is no peer's.
+    #[inline]
     pub(crate) fn connection(&self) -> ConnectionId {
         self.connection.unwrap_or(ConnectionId(0))
     }
@@ -94,6 +96,7 @@ impl Caller {
     }
 
     /// Starts writing a call. For generated code.
+    #[inline]
     pub fn call(&self, method: &'static MethodDescriptor) -> CallWriter<'_> {
         CallWriter::new(self, method)
     }

@@ -31,15 +31,18 @@ impl Station {
         Arc::new(Self { first: Arc::new(first), moved: OnceLock::new(), moving: TurnMutex::default(), remote, service })
     }
 
+    #[inline]
     pub(super) fn first(&self) -> &Arc<CallerHandle> {
         &self.first
     }
 
+    #[inline]
     pub(super) fn remote(&self) -> Option<&Arc<Remote>> {
         self.remote.as_ref()
     }
 
     /// Where it has moved to; `None`: it is where it was first.
+    #[inline]
     pub(super) fn moved(&self) -> Option<Arc<CallerHandle>> {
         let moved = self.moved.get()?;
         Some(Arc::clone(&moved.lock().unwrap_or_else(PoisonError::into_inner)))

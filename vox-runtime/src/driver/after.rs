@@ -46,18 +46,23 @@ thread_local! {
 
 impl After {
     /// Takes what there is to do, if anything.
+    #[inline]
     pub(super) fn take(&mut self) -> Option<Self> {
         let quiet = self.notes.is_empty() && self.operations.is_empty();
         if self.wakes.is_empty() && self.spent.is_empty() && self.aborts.is_empty() && quiet {
             return None;
         }
+        Some(self.take_some())
+    }
+
+    fn take_some(&mut self) -> Self {
         let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
         let operations = match self.operations.is_empty() {
             true => Vec::new(),
             false => NOTICES.try_with(Cell::take).unwrap_or_default(),
         };
         let next = Self { wakes, spent: Vec::new(), aborts: Vec::new(), notes: Vec::new(), operations };
-        Some(std::mem::replace(self, next))
+        std::mem::replace(self, next)
     }
 
     /// Does it. The lock is free: whoever is woken may take it.

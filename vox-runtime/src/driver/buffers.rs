@@ -12,11 +12,13 @@ thread_local! {
 }
 
 /// An empty buffer, with capacity where this thread has one left.
+#[inline]
 pub(crate) fn take_buffer() -> Vec<u8> {
     BUFFERS.try_with(|stock| stock.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
 /// Gives a buffer back for the next encoding.
+#[inline]
 pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
     if buffer.capacity() == 0 || buffer.capacity() > KEEP {
         return;

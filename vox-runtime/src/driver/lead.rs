@@ -87,6 +87,7 @@ impl Watch {
     }
 
     /// Whether somebody has to read. If so, it is now the one who asks.
+    #[inline]
     pub(super) fn take_owed(&self) -> bool {
         self.mode.compare_exchange(OWED, LEADING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
@@ -136,10 +137,16 @@ impl State {
     }
 
     /// The call that leads is woken by this one.
+    #[inline]
     fn lead_wakes(&mut self, waker: &Waker) {
-        if !self.lead.waker.will_wake(waker) {
-            self.after.spent.push(std::mem::replace(&mut self.lead.waker, waker.clone()));
+        if self.lead.waker.will_wake(waker) {
+            return;
+        }
+        // What one is a clone of may name other functions that do the same; clones of one name the same.
+        let waker = waker.clone();
+        if !self.lead.waker.will_wake(&waker) {
             self.watch.slot().leader = waker.clone();
+            self.after.spent.push(std::mem::replace(&mut self.lead.waker, waker));
         }
     }
 
@@ -150,6 +157,7 @@ impl State {
     }
 
     /// Whether nothing goes on but one call.
+    #[inline]
     fn is_quiet(&self) -> bool {
         self.waiters.len() == 1
             && self.endpoints.is_empty()
@@ -158,6 +166,7 @@ impl State {
     }
 
     /// The call no longer leads, if one does: the session's task reads.
+    #[inline]
     pub(crate) fn stop_leading(&mut self) {
         if self.lead.by.take().is_some() && self.watch.end() {
             self.after.wakes.push(self.driver.clone());
@@ -165,6 +174,7 @@ impl State {
     }
 
     /// The call is over, or let go of.
+    #[inline]
     pub(crate) fn call_over(&mut self, token: Token) {
         if self.lead.by == Some(token) {
             self.stop_leading();

@@ -9,6 +9,7 @@ use crate::proto::Gate;
 
 impl State {
     /// Whether the call with this ticket, or a new one, may be made now.
+    #[inline]
     pub(crate) fn turn(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> Gate {
         match self.session.gate(connection, channels) {
             Gate::Open => match self.head(connection) {
@@ -48,7 +49,11 @@ impl State {
         }
     }
 
+    #[inline]
     fn head(&self, connection: ConnectionId) -> Option<(u64, &Waker)> {
+        if self.queue.is_empty() {
+            return None;
+        }
         let (key, waker) = self.queue.range((connection, 0)..=(connection, u64::MAX)).next()?;
         Some((key.1, waker))
     }

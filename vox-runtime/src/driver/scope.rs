@@ -43,6 +43,7 @@ pub(crate) fn is_cut() -> bool {
 
 impl Scope {
     /// The scope of a handler whose call came with this metadata.
+    #[inline]
     pub(crate) fn of_call(deadline: Option<Instant>, metadata: &Metadata) -> Self {
         let mut trace = Metadata::new();
         if !metadata.is_empty() {
@@ -56,6 +57,7 @@ impl Scope {
     }
 
     /// The scope of the handler that is being polled on this thread.
+    #[inline]
     pub(crate) fn current() -> Self {
         CURRENT.try_with(|current| current.borrow().clone()).ok().flatten().unwrap_or_default()
     }

@@ -202,6 +202,7 @@ impl Shared {
         })
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic under the lock is a fault of ours; the state machine's own invariants still hold between its steps.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -373,11 +374,13 @@ impl State {
     }
 
     /// The next request to host. None while the outbox is full: whoever reads no replies gets no more made.
+    #[inline]
     pub(super) fn next_request(&mut self) -> Option<Next> {
         let request = if self.may_host() { self.requests.pop_front() } else { None };
         Some(Next { request: request?, last: self.requests.is_empty() })
     }
 
+    #[inline]
     pub(super) fn may_host(&self) -> bool {
         !self.requests.is_empty() && (!self.session.outbox_is_full() || self.session.end_reason().is_some())
     }
@@ -391,6 +394,7 @@ impl State {
 
     /// Whether the driver's timer fires no later than [`next_timeout`](Self::next_timeout). Says no where that is not
     /// plain at a glance.
+    #[inline]
     pub(super) fn is_armed_in_time(&self) -> bool {
         let soonest = earlier(earlier(self.session.no_timeout_before(), self.queue_deadline), self.lead.due);
         soonest.is_none_or(|soonest| self.armed.is_some_and(|armed| armed <= soonest))
@@ -401,6 +405,7 @@ impl State {
         self.stalled.filter(|_| self.session.end_reason().is_none())?.checked_add(limits.write_stall)
     }
 
+    #[inline]
     fn poke_driver(&mut self) {
         if self.driver_awake {
             return;
@@ -417,6 +422,7 @@ impl State {
     }
 
     /// Whether the driver is at work and will write what it finds.
+    #[inline]
     pub(crate) fn driver_is_awake(&self) -> bool {
         self.driver_awake
     }
@@ -460,6 +466,7 @@ impl State {
     }
 
     /// A handler ended; whoever waits for the last one may want to look.
+    #[inline]
     pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         // Most handlers are done before they would have a task; the key need not be hashed for them.
         if !self.tasks.is_empty() {

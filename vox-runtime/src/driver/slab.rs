@@ -16,6 +16,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Token {
         if let Some(key) = self.free.pop() {
             self.entries[key as usize] = Some(value);
@@ -26,20 +27,24 @@ impl<T> Slab<T> {
         Token(key)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Token) -> Option<&mut T> {
         self.entries.get_mut(key.0 as usize)?.as_mut()
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, key: Token) -> Option<T> {
         let value = self.entries.get_mut(key.0 as usize)?.take()?;
         self.free.push(key.0);
         Some(value)
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

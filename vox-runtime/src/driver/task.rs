@@ -118,6 +118,7 @@ impl Driver {
     }
 
     /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room.
+    #[inline]
     fn host(&mut self, mut next: Option<Next>, cx: &mut Context<'_>) {
         while let Some(Next { request, last }) = next {
             self.hosting.host(&self.shared, request, cx);

@@ -52,11 +52,13 @@ impl Writer {
 
 impl State {
     /// Whether there is something to write and nobody who writes.
+    #[inline]
     pub(super) fn may_write(&mut self) -> bool {
         self.writing == Writing::Idle && self.session.has_output()
     }
 
     /// Takes the outbox and the duty to write it, unless somebody else has that.
+    #[inline]
     pub(super) fn begin_write(&mut self) -> Option<Box<Writer>> {
         let mut writer = self.writer.take()?;
         if !writer.waker.will_wake(&self.driver) {
@@ -66,6 +68,7 @@ impl State {
         Some(writer)
     }
 
+    #[inline]
     fn take_output(&mut self, writer: &mut Writer) {
         self.unwatched = false;
         self.writing = Writing::Busy;
@@ -117,6 +120,7 @@ impl Shared {
     }
 
     /// As [`write`](Self::write), for the driver, which goes on until the outbox is empty.
+    #[inline]
     pub(super) fn write_all(&self, mut writer: Box<Writer>) -> MutexGuard<'_, State> {
         loop {
             let outcome = writer.write_batch();

@@ -88,6 +88,7 @@ impl Calling {
         }
     }
 
+    #[inline]
     pub(crate) fn in_flight(&self) -> usize {
         self.attempts.len()
     }
@@ -101,6 +102,7 @@ impl Calling {
     }
 
     /// Sends a request. The ids of its channels follow the order of `call.channels`.
+    #[inline]
     pub(crate) fn call(
         &mut self,
         now: Instant,
@@ -143,6 +145,7 @@ impl Calling {
         }
     }
 
+    #[inline]
     pub(crate) fn on_reply(
         &mut self,
         request: RequestId,
@@ -196,6 +199,7 @@ impl Calling {
 }
 
 /// What travels of a deadline: the time left, at least one microsecond so that it is not lost.
+#[inline]
 fn time_left(now: Instant, deadline: Instant) -> Duration {
     deadline.saturating_duration_since(now).max(Duration::from_micros(1))
 }

@@ -118,6 +118,7 @@ pub(crate) struct Effects {
 const MAX_KEPT_ANSWERS: usize = 8 << 10;
 
 impl Effects {
+    #[inline]
     fn emit(&mut self, output: Output) {
         self.outputs.push_back(output);
     }

@@ -57,6 +57,7 @@ impl Outbox {
     }
 
     /// Bytes taken and not acknowledged, where they are kept.
+    #[inline]
     pub(crate) fn kept(&self) -> usize {
         self.kept.as_ref().map_or(0, Kept::len)
     }
@@ -67,6 +68,7 @@ impl Outbox {
     }
 
     /// The peer has received everything before this offset; what was not taken it cannot have.
+    #[inline]
     pub(crate) fn trim(&mut self, received: u64) {
         if let Some(kept) = &mut self.kept {
             kept.trim(received.min(self.taken));
@@ -96,16 +98,19 @@ impl Outbox {
     }
 
     /// Bytes put and not yet written.
+    #[inline]
     pub(crate) fn pending(&self) -> usize {
         (self.end - self.written) as usize
     }
 
     /// Whether there is anything to take.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.sealed.is_empty()
     }
 
     /// The stream offset after everything that was put.
+    #[inline]
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
@@ -122,6 +127,7 @@ impl Outbox {
     }
 
     /// Appends a frame by writing it.
+    #[inline]
     pub(crate) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.tail.len() >= SEGMENT {
             self.seal();
@@ -134,6 +140,7 @@ impl Outbox {
 
     /// Appends a frame whose head is written and whose payload is at hand. A long payload is taken, not copied, and given
     /// back as it is shared from then on.
+    #[inline]
     pub(crate) fn put_with_payload(
         &mut self,
         payload: &mut Vec<u8>,
@@ -196,6 +203,7 @@ impl Outbox {
     }
 
     /// Moves everything into `batch`, whose last buffer, if it is written, becomes the new tail.
+    #[inline]
     pub(crate) fn take(&mut self, batch: &mut Batch) {
         self.run = None;
         self.taken = self.end;
@@ -226,6 +234,7 @@ impl Outbox {
     }
 
     /// `len` bytes were written.
+    #[inline]
     pub(crate) fn on_written(&mut self, len: usize) {
         self.written += len as u64;
         debug_assert!(self.written <= self.end);
@@ -243,11 +252,13 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.segments.is_empty()
     }
 
     /// Takes up what comes after everything in it.
+    #[inline]
     fn add(&mut self, sealed: &mut VecDeque<Segment>, tail: &mut Vec<u8>) {
         let is_more = !sealed.is_empty() || !tail.is_empty();
         if is_more && !self.tail.is_empty() {
@@ -270,11 +281,13 @@ impl Batch {
     }
 
     /// The one unwritten part, where there is one.
+    #[inline]
     pub(crate) fn lone(&self) -> Option<&[u8]> {
         self.segments.is_empty().then(|| &self.tail[self.at..])
     }
 
     /// `len` bytes were written.
+    #[inline]
     pub(crate) fn advance(&mut self, mut len: usize) {
         while let Some(first) = self.segments.front() {
             let left = first.as_slice().len() - self.at;

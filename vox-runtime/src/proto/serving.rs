@@ -135,6 +135,7 @@ impl Serving {
     }
 
     /// A request arrived.
+    #[inline]
     pub(crate) fn on_call(
         &mut self,
         now: Instant,
@@ -180,6 +181,7 @@ impl Serving {
         Ok(())
     }
 
+    #[inline]
     fn open_channels(
         &mut self,
         request: RequestId,
@@ -230,6 +232,7 @@ impl Serving {
     }
 
     /// The handler has ended. `false`: nobody waits for it.
+    #[inline]
     pub(crate) fn handler_ended(
         &mut self,
         request: RequestId,
@@ -259,6 +262,7 @@ impl Serving {
         fx.note_answer();
     }
 
+    #[inline]
     fn reply(&mut self, request: RequestId, payload: &mut Vec<u8>, fx: &mut Effects) {
         self.channels.reset_unbound(self.id, request, fx);
         let connection = self.id;
@@ -312,17 +316,20 @@ impl Serving {
 
     /// Whether a request is an attempt at an operation: of a method whose outcome is kept, or that must not run twice and
     /// was given a name by its caller.
+    #[inline]
     fn is_operation(&self, method: MethodId, operation: Option<OperationId>) -> bool {
         let policy = self.descriptor.method(method).map(|method| method.policy);
         policy.is_some_and(|policy| policy.persist || (operation.is_some() && !policy.idem))
     }
 
     /// Whether this method's handlers run on without their callers.
+    #[inline]
     pub(crate) fn detaches(&self, method: MethodId) -> bool {
         runs_to_its_end(self.descriptor, method)
     }
 }
 
+#[inline]
 fn runs_to_its_end(descriptor: &ServiceDescriptor, method: MethodId) -> bool {
     descriptor.method(method).is_some_and(|method| method.policy.persist)
 }

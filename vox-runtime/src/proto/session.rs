@@ -127,21 +127,25 @@ impl Session {
 
     // ---- what whoever drives the session drains ----
 
+    #[inline]
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.fx.outputs.pop_front()
     }
 
     /// Whether [`poll_output`](Self::poll_output) has something to give.
+    #[inline]
     pub(crate) fn has_outputs(&self) -> bool {
         !self.fx.outputs.is_empty()
     }
 
     /// Whether there is anything to take.
+    #[inline]
     pub(crate) fn has_output(&self) -> bool {
         !self.is_detached() && (!self.fx.outbox.is_empty() || self.must_acknowledge())
     }
 
     /// Takes what is to be written; nothing while there is no link.
+    #[inline]
     pub(crate) fn take(&mut self, batch: &mut Batch) {
         if !self.is_detached() {
             self.acknowledge();
@@ -151,6 +155,7 @@ impl Session {
     }
 
     /// So much of what was taken is written.
+    #[inline]
     pub(crate) fn on_written(&mut self, len: usize) {
         self.fx.outbox.on_written(len);
     }
@@ -211,6 +216,7 @@ impl Session {
     }
 
     /// Whether a call with this many channels may be made on the connection.
+    #[inline]
     pub(crate) fn gate(&self, connection: ConnectionId, channels: usize) -> Gate {
         if let Some(reason) = &self.ended {
             return Gate::Closed(reason.clone());
@@ -225,6 +231,7 @@ impl Session {
     }
 
     /// Makes a call. Only where [`gate`](Self::gate) is open.
+    #[inline]
     pub(crate) fn call(
         &mut self,
         now: Instant,
@@ -261,6 +268,7 @@ impl Session {
     }
 
     /// A handler has ended, or a request is answered without one.
+    #[inline]
     pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         if self.detached.remove(&(connection, request)) || self.aborting.remove(&(connection, request)) {
             return;
@@ -353,6 +361,7 @@ impl Session {
         }
     }
 
+    #[inline]
     fn on_call(&mut self, now: Instant, head: crate::wire::CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
         self.acknowledges()?;
         let (connection, request, method) = (head.connection, head.request, head.method);

@@ -18,52 +18,73 @@ impl<T> Default for IdTable<T> {
 }
 
 impl<T> IdTable<T> {
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.live
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.live == 0
     }
 
     /// Adds an entry. `id` is greater than every id before it.
+    #[inline]
     pub(crate) fn push(&mut self, id: u64, value: T) {
         debug_assert!(self.entries.back().is_none_or(|(last, _)| *last < id));
         self.entries.push_back((id, Some(value)));
         self.live += 1;
     }
 
+    #[inline]
     fn index(&self, id: u64) -> Option<usize> {
         // The lone entry and the newest are the common cases.
         match self.entries.back() {
             Some((last, _)) if *last == id => Some(self.entries.len() - 1),
-            Some((last, _)) if *last > id => self.entries.binary_search_by_key(&id, |(id, _)| *id).ok(),
+            Some((last, _)) if *last > id => self.search(id),
             _ => None,
         }
     }
 
+    #[inline(never)]
+    fn search(&self, id: u64) -> Option<usize> {
+        self.entries.binary_search_by_key(&id, |(id, _)| *id).ok()
+    }
+
+    #[inline]
     pub(crate) fn get(&self, id: u64) -> Option<&T> {
         self.entries[self.index(id)?].1.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut T> {
         let index = self.index(id)?;
         self.entries[index].1.as_mut()
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, id: u64) -> Option<T> {
         let index = self.index(id)?;
-        let value = self.entries[index].1.take()?;
+        let newest = index + 1 == self.entries.len();
+        let value = if newest { self.entries.pop_back()?.1? } else { self.entries[index].1.take()? };
         self.live -= 1;
-        self.drop_gaps();
+        // Without the newest there is no gap that was not there before.
+        if !newest || self.entries.len() > self.max_entries() {
+            self.drop_gaps();
+        }
         Some(value)
+    }
+
+    /// How many entries there may be, gaps among them.
+    fn max_entries(&self) -> usize {
+        2 * self.live + 16
     }
 
     fn drop_gaps(&mut self) {
         while self.entries.front().is_some_and(|(_, value)| value.is_none()) {
             self.entries.pop_front();
         }
-        if self.entries.len() > 2 * self.live + 16 {
+        if self.entries.len() > self.max_entries() {
             self.entries.retain(|(_, value)| value.is_some());
         }
     }

@@ -170,6 +170,7 @@ const HAS_CHANNELS: u8 = 4;
 const HAS_OPERATION: u8 = 8;
 
 /// Starts a frame: room for its length, and its kind. [`finish`] fills in the length.
+#[inline]
 pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, kind as u8]);
@@ -177,6 +178,7 @@ pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
 }
 
 /// Ends the frame that began at `start`, `beyond` bytes of which are not in `out` but follow it.
+#[inline]
 pub(crate) fn finish(out: &mut [u8], start: usize, beyond: usize) {
     let len = out.len() - start - LENGTH_BYTES + beyond;
     let len = u32::try_from(len).expect("frames are bounded by Limits::MESSAGE_CEILING");
@@ -225,6 +227,7 @@ impl CallHead {
 }
 
 /// Appends the head of a reply whose payload, `payload_len` bytes, follows.
+#[inline]
 pub(crate) fn put_reply_head(out: &mut Vec<u8>, connection: ConnectionId, request: RequestId, payload_len: usize) {
     let start = begin(out, Kind::Reply);
     put_varint(out, connection.0);

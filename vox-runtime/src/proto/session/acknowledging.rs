@@ -25,7 +25,11 @@ impl Session {
     }
 
     /// Puts what is due after everything that was put before.
+    #[inline]
     pub(super) fn acknowledge_due(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
         let mut due = std::mem::take(&mut self.due);
         for (connection, operation) in due.drain(..) {
             self.acknowledge_operation(connection, operation);

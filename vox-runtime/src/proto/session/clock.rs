@@ -17,6 +17,7 @@ impl Session {
     }
 
     /// A time before which [`handle_timeout`](Self::handle_timeout) is not due, which costs less to know than when it is.
+    #[inline]
     pub(crate) fn no_timeout_before(&self) -> Option<Instant> {
         if self.ended.is_some() {
             return None;

@@ -9,6 +9,7 @@ use crate::limits::Limits;
 
 impl Session {
     /// Why the session ended, if it has.
+    #[inline]
     pub(crate) fn end_reason(&self) -> Option<&EndReason> {
         self.ended.as_ref()
     }
@@ -19,6 +20,7 @@ impl Session {
     }
 
     /// Whether so much waits to be written that calls and items wait too.
+    #[inline]
     pub(crate) fn outbox_is_full(&self) -> bool {
         self.fx.outbox.pending() > self.limits.outbox_bytes || self.fx.outbox.kept() > self.max_kept()
     }
@@ -29,6 +31,7 @@ impl Session {
     }
 
     /// The most that is kept before calls and items wait. A peer acknowledges only so often.
+    #[inline]
     fn max_kept(&self) -> usize {
         self.limits.replay_bytes.max(MIN_REPLAY)
     }
@@ -50,6 +53,7 @@ impl Session {
     }
 
     /// How many calls of this end wait for an answer on the connection.
+    #[inline]
     pub(crate) fn calls_in_flight(&self, connection: ConnectionId) -> usize {
         self.calling.get(connection.0).map_or(0, Calling::in_flight)
     }
@@ -66,10 +70,12 @@ impl Session {
     }
 
     /// How many handlers run for the peer, those whose connection is gone included.
+    #[inline]
     pub(crate) fn handlers_running(&self) -> usize {
         self.attached_running() + self.aborting.len() + self.detached.len()
     }
 
+    #[inline]
     pub(super) fn attached_running(&self) -> usize {
         self.serving.iter().map(|(_, s)| s.running()).sum()
     }
