@@ -15,7 +15,11 @@ pub(super) struct Group {
     pub(super) bytes: i64,
     pub(super) tombstones: i64,
     floors: i64,
-    principals: HashMap<Principal, Usage>,
+    principals: Vec<(Principal, Usage)>,
+    /// Where each of them is.
+    places: HashMap<Principal, usize>,
+    /// Where the one is that was asked for last: it often is the next one too.
+    last: usize,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -24,6 +28,19 @@ struct Usage {
     bytes: i64,
     floor: Option<OperationId>,
     is_changed: bool,
+}
+
+impl Usage {
+    fn load(principal: &Principal, statements: &mut Statements<'_>) -> rusqlite::Result<Self> {
+        let mut rows = statements.load_principal.query((principal.as_str(),))?;
+        let Some(row) = rows.next()? else { return Ok(Self::default()) };
+        Ok(Self {
+            records: row.get(0)?,
+            bytes: row.get(1)?,
+            floor: row.get::<_, Option<[u8; 16]>>(2)?.map(id_of),
+            is_changed: false,
+        })
+    }
 }
 
 /// What a record is charged beside its outcome: its row, and its share of the indices.
@@ -39,7 +56,9 @@ impl Group {
                 bytes: row.get(3)?,
                 tombstones: row.get(4)?,
                 floors: row.get(5)?,
-                principals: HashMap::new(),
+                principals: Vec::new(),
+                places: HashMap::new(),
+                last: 0,
             })
         })
     }
@@ -125,20 +144,19 @@ impl Group {
     }
 
     fn usage(&mut self, principal: &Principal, statements: &mut Statements<'_>) -> rusqlite::Result<&mut Usage> {
-        if !self.principals.contains_key(principal) {
-            let mut rows = statements.load_principal.query((principal.as_str(),))?;
-            let usage = match rows.next()? {
-                None => Usage::default(),
-                Some(row) => Usage {
-                    records: row.get(0)?,
-                    bytes: row.get(1)?,
-                    floor: row.get::<_, Option<[u8; 16]>>(2)?.map(id_of),
-                    is_changed: false,
-                },
+        if self.principals.get(self.last).is_none_or(|(last, _)| last != principal) {
+            self.last = match self.places.get(principal) {
+                Some(&place) => place,
+                None => {
+                    let usage = Usage::load(principal, statements)?;
+                    let place = self.principals.len();
+                    self.principals.push((principal.clone(), usage));
+                    self.places.insert(principal.clone(), place);
+                    place
+                }
             };
-            self.principals.insert(principal.clone(), usage);
         }
-        Ok(self.principals.entry(principal.clone()).or_default())
+        Ok(&mut self.principals[self.last].1)
     }
 }
 

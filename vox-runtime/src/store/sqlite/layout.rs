@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use super::owner::{self, Owner};
 use crate::store::StoreError;
@@ -12,9 +12,9 @@ use crate::store::StoreError;
 const OLDEST: i32 = 3_051_003;
 
 /// How the tables look. Another number is another version's.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
-const TABLES: &str = "
+const TOTALS: &str = "
 CREATE TABLE IF NOT EXISTS vox_store (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     format INTEGER NOT NULL,
@@ -26,7 +26,9 @@ CREATE TABLE IF NOT EXISTS vox_store (
     bytes INTEGER NOT NULL,
     tombstones INTEGER NOT NULL,
     floors INTEGER NOT NULL
-) STRICT;
+) STRICT";
+
+const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS vox_principals (
     name TEXT PRIMARY KEY,
     records INTEGER NOT NULL,
@@ -36,7 +38,8 @@ CREATE TABLE IF NOT EXISTS vox_principals (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS vox_floors ON vox_principals (floor) WHERE floor IS NOT NULL;
 CREATE TABLE IF NOT EXISTS vox_operations (
-    number INTEGER PRIMARY KEY,
+    -- The fence of its admission: what ends it is found at once, and rows are added at the end.
+    fence INTEGER PRIMARY KEY,
     -- 16 bytes, most significant first: so in the order of time.
     id BLOB NOT NULL,
     principal TEXT NOT NULL,
@@ -47,7 +50,6 @@ CREATE TABLE IF NOT EXISTS vox_operations (
     idem INTEGER NOT NULL,
     -- 0: granted, 1: sealed, 2: given up, 3: acknowledged.
     state INTEGER NOT NULL,
-    fence INTEGER NOT NULL,
     owner BLOB NOT NULL,
     schema BLOB NOT NULL,
     outcome BLOB,
@@ -105,14 +107,19 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<Owner, StoreError
     let _: i64 = connection.query_row("PRAGMA journal_size_limit = 67108864", (), |row| row.get(0)).map_err(failed)?;
 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    transaction.execute_batch(TABLES).map_err(failed)?;
-    transaction
-        .execute("INSERT OR IGNORE INTO vox_store VALUES (1, ?1, 0, zeroblob(16), 0, 0, 0, 0)", (FORMAT,))
-        .map_err(failed)?;
-    let format: i64 = transaction.query_row("SELECT format FROM vox_store", (), |row| row.get(0)).map_err(failed)?;
-    if format != FORMAT {
-        return Err(refuse(format!("its tables are of format {format}, which this version does not know")));
+    transaction.execute_batch(TOTALS).map_err(failed)?;
+    let format = transaction.query_row("SELECT format FROM vox_store", (), |row| row.get(0)).optional();
+    match format.map_err(failed)? {
+        Some(FORMAT) => {}
+        Some(format) => {
+            return Err(refuse(format!("its tables are of format {format}, which this version does not know")));
+        }
+        None => {
+            let first = "INSERT INTO vox_store VALUES (1, ?1, 0, zeroblob(16), 0, 0, 0, 0)";
+            transaction.execute(first, (FORMAT,)).map_err(failed)?;
+        }
     }
+    transaction.execute_batch(TABLES).map_err(failed)?;
     let unlockable = |error: std::io::Error| refuse(format!("no file beside it can be locked: {error}"));
     owner::bury_the_dead(path).map_err(unlockable)?;
     let owner = Owner::new(path).map_err(unlockable)?;

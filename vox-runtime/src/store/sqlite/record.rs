@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, ValueRef};
 
 use super::owner::OwnerId;
 use crate::ids::MethodId;
-use crate::operation::{Digest, Fence, OperationKey, Outcome};
+use crate::operation::{Digest, OperationKey, Outcome};
 use crate::schema::SchemaHash;
 
 pub(super) const GRANTED: i64 = 0;
@@ -16,8 +16,7 @@ pub(super) const ACKNOWLEDGED: i64 = 3;
 
 /// A record as it was found. Nothing in it is believed: a disk can change what was written.
 pub(super) struct Record {
-    pub(super) number: i64,
-    pub(super) fence: Option<Fence>,
+    pub(super) fence: i64,
     /// An admission of it has ended: it may have run.
     pub(super) ended: bool,
     pub(super) content: Content,
@@ -41,14 +40,13 @@ pub(super) enum State {
 impl Record {
     /// Reads a row of the statement `find`.
     pub(super) fn read(key: &OperationKey, row: &Row<'_>) -> rusqlite::Result<Self> {
-        let outcome_bytes = match row.get_ref(7)? {
+        let outcome_bytes = match row.get_ref(6)? {
             ValueRef::Blob(bytes) | ValueRef::Text(bytes) => i64::try_from(bytes.len()).unwrap_or(i64::MAX),
             ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
         };
         Ok(Self {
-            number: row.get(0)?,
-            fence: column(row, 2).map(fence_of),
-            ended: column(row, 9).unwrap_or(true),
+            fence: row.get(0)?,
+            ended: column(row, 8).unwrap_or(true),
             content: content(key, row).unwrap_or(Content::Unreadable),
             outcome_bytes,
         })
@@ -58,28 +56,24 @@ impl Record {
 fn content(key: &OperationKey, row: &Row<'_>) -> Option<Content> {
     let state = match column::<i64>(row, 1)? {
         ACKNOWLEDGED => return Some(Content::Acknowledged),
-        GRANTED => State::Granted(OwnerId(column(row, 3)?)),
+        GRANTED => State::Granted(OwnerId(column(row, 2)?)),
         SEALED => State::Sealed(outcome(key, row)),
         GIVEN_UP => State::GivenUp,
         _ => return None,
     };
-    let method = MethodId(column::<i64>(row, 4)?.cast_unsigned());
-    Some(Content::Readable { method, digest: Digest(column(row, 5)?), state })
+    let method = MethodId(column::<i64>(row, 3)?.cast_unsigned());
+    Some(Content::Readable { method, digest: Digest(column(row, 4)?), state })
 }
 
 fn outcome(key: &OperationKey, row: &Row<'_>) -> Option<Outcome> {
-    let schema = SchemaHash(column(row, 6)?);
-    let ValueRef::Blob(bytes) = row.get_ref(7).ok()? else { return None };
+    let schema = SchemaHash(column(row, 5)?);
+    let ValueRef::Blob(bytes) = row.get_ref(6).ok()? else { return None };
     let outcome = Outcome { bytes: Bytes::copy_from_slice(bytes), schema };
-    (column::<[u8; 16]>(row, 8)? == check(key, &outcome)).then_some(outcome)
+    (column::<[u8; 16]>(row, 7)? == check(key, &outcome)).then_some(outcome)
 }
 
 fn column<T: FromSql>(row: &Row<'_>, index: usize) -> Option<T> {
     row.get(index).ok()
-}
-
-pub(super) fn fence_of(number: i64) -> Fence {
-    Fence(number.cast_unsigned())
 }
 
 /// What is kept beside an outcome, so that bytes that have changed, or come from another record, are no outcome.

@@ -1,6 +1,6 @@
 //! The steps of the store, within a transaction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,9 +21,20 @@ pub(super) struct Records<'a, 'c> {
     pub(super) group: Group,
     pub(super) now: SystemTime,
     pub(super) context: &'a Context,
-    /// Schemas that this transaction writes.
-    pub(super) new_schemas: Vec<SchemaHash>,
+    /// What was sealed before and not yet acknowledged, as far as it is remembered.
+    pub(super) sealed: &'a mut Sealed,
+    pub(super) news: News,
 }
+
+/// What this transaction writes that is remembered once it is committed.
+#[derive(Default)]
+pub(super) struct News {
+    pub(super) schemas: Vec<SchemaHash>,
+    pub(super) sealed: Vec<(OperationKey, Place)>,
+}
+
+/// Where outcomes are.
+pub(super) type Sealed = HashMap<OperationKey, Place>;
 
 /// What outlives transactions.
 pub(super) struct Context {
@@ -32,6 +43,33 @@ pub(super) struct Context {
     pub(super) database: Box<Path>,
     /// Schemas that are written.
     pub(super) schemas: HashSet<SchemaHash>,
+}
+
+/// Where an outcome is, and its length.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    fence: i64,
+    outcome_bytes: i64,
+}
+
+/// How many schemas are known to be written.
+const MAX_SCHEMAS: usize = 4096;
+
+/// Of how many outcomes it is remembered where they are. Others are looked for.
+const MAX_SEALED: usize = 4096;
+
+impl News {
+    /// The transaction was committed.
+    pub(super) fn remember(self, context: &mut Context, sealed: &mut Sealed) {
+        if context.schemas.len() + self.schemas.len() <= MAX_SCHEMAS {
+            context.schemas.extend(self.schemas);
+        }
+        if sealed.len() + self.sealed.len() > MAX_SEALED {
+            // Those that nobody acknowledges.
+            sealed.clear();
+        }
+        sealed.extend(self.sealed);
+    }
 }
 
 /// An answer, or what stops the whole transaction.
@@ -46,54 +84,53 @@ impl Records<'_, '_> {
         if !limits.is_timely(key.id, self.now) {
             return Ok(Ok(Admission::Expired));
         }
-        match self.find(key)? {
-            Some(record) => match rules::decide(operation, self.found(&record)) {
-                Decision::Answer(admission) => return Ok(Ok(admission)),
-                Decision::GrantAnew => self.grant_anew(operation, &record)?,
-            },
-            None if self.group.covers(key, self.statements)? => return Ok(Ok(Admission::Expired)),
-            None if self.group.is_full(&key.principal, self.statements, limits)? => return Ok(Err(StoreError::Full)),
-            None => self.grant(operation)?,
+        let is_covered = self.group.covers(key, self.statements)?;
+        let is_full = self.group.is_full(&key.principal, self.statements, limits)?;
+        // It is looked for only where there may be a record.
+        if is_covered || is_full || !self.grant(operation)? {
+            match self.find(key)? {
+                Some(record) => match rules::decide(operation, self.found(&record)) {
+                    Decision::Answer(admission) => return Ok(Ok(admission)),
+                    Decision::GrantAnew => self.grant_anew(operation, &record)?,
+                },
+                None if is_covered => return Ok(Ok(Admission::Expired)),
+                None if is_full => return Ok(Err(StoreError::Full)),
+                None => return Ok(Err(unreadable())),
+            }
         }
         self.keep_schema(operation)?;
         Ok(Ok(Admission::Granted(Fence(self.group.fence.cast_unsigned()))))
     }
 
     pub(super) fn seal(&mut self, key: &OperationKey, fence: Fence, outcome: Outcome) -> Step<Outcome> {
+        if self.seal_granted(key, fence, &outcome)? {
+            return Ok(Ok(outcome));
+        }
         let Some(record) = self.of_fence(key, fence)? else { return Ok(Err(StoreError::Fenced)) };
         Ok(match record.content {
-            Content::Readable { state: State::Granted(_), .. } => {
-                self.write_outcome(key, record.number, &outcome)?;
-                Ok(outcome)
-            }
             Content::Readable { state: State::Sealed(Some(first)), .. } => Ok(first),
             Content::Readable { state: State::GivenUp, .. } | Content::Acknowledged => Err(StoreError::Fenced),
-            Content::Readable { state: State::Sealed(None), .. } | Content::Unreadable => Err(unreadable()),
+            Content::Readable { state: State::Sealed(None) | State::Granted(_), .. } | Content::Unreadable => {
+                Err(unreadable())
+            }
         })
     }
 
     /// As [`Self::seal`], but never what is sealed: the effect that comes with it would be there twice.
     pub(super) fn seal_once(&mut self, key: &OperationKey, fence: Fence, outcome: &Outcome) -> Step<()> {
-        let record = self.of_fence(key, fence)?;
-        Ok(match record {
-            Some(Record { number, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
-                self.write_outcome(key, number, outcome)?;
-                Ok(())
-            }
-            _ => Err(StoreError::Fenced),
-        })
+        Ok(self.seal_granted(key, fence, outcome)?.then_some(()).ok_or(StoreError::Fenced))
     }
 
     pub(super) fn release(&mut self, key: &OperationKey, fence: Fence) -> Step<()> {
         Ok(match self.of_fence(key, fence)? {
             Some(Record {
-                number, ended: true, content: Content::Readable { state: State::Granted(_), .. }, ..
+                fence, ended: true, content: Content::Readable { state: State::Granted(_), .. }, ..
             }) => {
-                self.statements.give_up.execute((number, self.millis()))?;
+                self.statements.give_up.execute((fence, self.millis()))?;
                 Ok(())
             }
-            Some(Record { number, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
-                self.statements.delete.execute((number,))?;
+            Some(Record { fence, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
+                self.statements.delete.execute((fence,))?;
                 self.group.charge(&key.principal, -1, -RECORD_BYTES, self.statements)?;
                 Ok(())
             }
@@ -105,7 +142,7 @@ impl Records<'_, '_> {
         let Some(record) = self.of_fence(key, fence)? else { return Ok(Err(StoreError::Fenced)) };
         Ok(match record.content {
             Content::Readable { state: State::Granted(_), .. } => {
-                self.statements.give_up.execute((record.number, self.millis()))?;
+                self.statements.give_up.execute((record.fence, self.millis()))?;
                 Ok(None)
             }
             Content::Readable { state: State::GivenUp, .. } => Ok(None),
@@ -116,24 +153,38 @@ impl Records<'_, '_> {
     }
 
     pub(super) fn acknowledge(&mut self, key: &OperationKey) -> rusqlite::Result<()> {
-        let Some(record) = self.find(key)? else { return Ok(()) };
-        match record.content {
-            Content::Readable { state: State::Sealed(_) | State::GivenUp, .. } => {}
-            Content::Readable { state: State::Granted(_), .. } | Content::Acknowledged | Content::Unreadable => {
-                return Ok(());
-            }
-        }
-        self.statements.acknowledge.execute((record.number,))?;
-        self.group.charge(&key.principal, -1, -RECORD_BYTES - record.outcome_bytes, self.statements)?;
+        let Some(outcome_bytes) = self.bury(key)? else { return Ok(()) };
+        self.group.charge(&key.principal, -1, -RECORD_BYTES - outcome_bytes, self.statements)?;
         self.group.tombstones += 1;
         while self.group.tombstones > count(self.context.limits.max_tombstones) {
             let oldest = self.statements.oldest_tombstone.query_row((), |row| Ok((row.get(0)?, key_of(row)?)));
-            let (number, key): (i64, OperationKey) = oldest?;
-            self.statements.delete.execute((number,))?;
+            let (fence, key): (i64, OperationKey) = oldest?;
+            self.statements.delete.execute((fence,))?;
             self.group.tombstones -= 1;
             self.group.raise_floor(&key.principal, key.id, self.statements)?;
         }
         Ok(())
+    }
+
+    /// Makes a record a tombstone, if it has ended. Gives the length of the outcome that it had.
+    fn bury(&mut self, key: &OperationKey) -> rusqlite::Result<Option<i64>> {
+        if let Some(Place { fence, outcome_bytes }) = self.sealed.remove(key) {
+            // What has become of it since, another process may have done.
+            let place = (fence, blob_of(key.id), key.principal.as_str());
+            if self.statements.acknowledge_sealed.execute(place)? == 1 {
+                return Ok(Some(outcome_bytes));
+            }
+        }
+        let Some(record) = self.find(key)? else { return Ok(None) };
+        match record.content {
+            Content::Readable { state: State::Sealed(_) | State::GivenUp, .. } => {
+                self.statements.acknowledge.execute((record.fence,))?;
+                Ok(Some(record.outcome_bytes))
+            }
+            Content::Readable { state: State::Granted(_), .. } | Content::Acknowledged | Content::Unreadable => {
+                Ok(None)
+            }
+        }
     }
 
     /// Forgets a few of those below the horizon, from after `swept` on, and says up to where it looked. What still runs
@@ -151,7 +202,7 @@ impl Records<'_, '_> {
             if old.owner.is_some_and(|owner| self.lives(owner)) {
                 continue;
             }
-            self.statements.delete.execute((old.number,))?;
+            self.statements.delete.execute((old.fence,))?;
             self.group.floor = self.group.floor.max(old.key.id);
             match old.is_tombstone {
                 true => self.group.tombstones = (self.group.tombstones - 1).max(0),
@@ -164,30 +215,34 @@ impl Records<'_, '_> {
         Ok(last.filter(|_| rows.len() == SWEEP))
     }
 
-    fn grant(&mut self, operation: &NewOperation) -> rusqlite::Result<()> {
+    /// Makes a record, if there is none. Whether there was none.
+    fn grant(&mut self, operation: &NewOperation) -> rusqlite::Result<bool> {
         let key = &operation.key;
-        self.group.fence += 1;
-        self.group.charge(&key.principal, 1, RECORD_BYTES, self.statements)?;
-        self.statements.insert.execute((
+        let fence = self.group.fence + 1;
+        let made = self.statements.insert.execute((
+            fence,
             blob_of(key.id),
             key.principal.as_str(),
             operation.service,
             operation.method.0.cast_signed(),
             operation.digest.0,
             operation.policy.idem,
-            self.group.fence,
             self.context.owner.0,
             operation.schema.hash().0,
             self.millis(),
         ))?;
-        Ok(())
+        if made == 1 {
+            self.group.fence = fence;
+            self.group.charge(&key.principal, 1, RECORD_BYTES, self.statements)?;
+        }
+        Ok(made == 1)
     }
 
     fn grant_anew(&mut self, operation: &NewOperation, record: &Record) -> rusqlite::Result<()> {
         self.group.fence += 1;
         self.group.charge(&operation.key.principal, 0, -record.outcome_bytes, self.statements)?;
         self.statements.grant_anew.execute((
-            record.number,
+            record.fence,
             operation.service,
             operation.method.0.cast_signed(),
             operation.digest.0,
@@ -200,17 +255,31 @@ impl Records<'_, '_> {
         Ok(())
     }
 
-    fn write_outcome(&mut self, key: &OperationKey, number: i64, outcome: &Outcome) -> rusqlite::Result<()> {
-        let seal = check(key, outcome);
-        self.statements.seal.execute((number, outcome.schema.0, &outcome.bytes[..], seal, self.millis()))?;
-        self.group.charge(&key.principal, 0, count(outcome.bytes.len()), self.statements)
+    /// Writes an outcome to a record that is granted and can be read. Whether there was one.
+    fn seal_granted(&mut self, key: &OperationKey, fence: Fence, outcome: &Outcome) -> rusqlite::Result<bool> {
+        let fence = fence.0.cast_signed();
+        let is_sealed = self.statements.seal.execute((
+            fence,
+            blob_of(key.id),
+            key.principal.as_str(),
+            outcome.schema.0,
+            &outcome.bytes[..],
+            check(key, outcome),
+            self.millis(),
+        ))? == 1;
+        if is_sealed {
+            let outcome_bytes = count(outcome.bytes.len());
+            self.group.charge(&key.principal, 0, outcome_bytes, self.statements)?;
+            self.news.sealed.push((key.clone(), Place { fence, outcome_bytes }));
+        }
+        Ok(is_sealed)
     }
 
     fn keep_schema(&mut self, operation: &NewOperation) -> rusqlite::Result<()> {
         let hash = operation.schema.hash();
-        if !self.context.schemas.contains(&hash) && !self.new_schemas.contains(&hash) {
+        if !self.context.schemas.contains(&hash) && !self.news.schemas.contains(&hash) {
             self.statements.insert_schema.execute((hash.0, operation.schema.bytes()))?;
-            self.new_schemas.push(hash);
+            self.news.schemas.push(hash);
         }
         Ok(())
     }
@@ -221,7 +290,7 @@ impl Records<'_, '_> {
     }
 
     fn of_fence(&mut self, key: &OperationKey, fence: Fence) -> rusqlite::Result<Option<Record>> {
-        Ok(self.find(key)?.filter(|record| record.fence == Some(fence)))
+        Ok(self.find(key)?.filter(|record| record.fence == fence.0.cast_signed()))
     }
 
     /// A record as the rules want it.
@@ -252,7 +321,7 @@ impl Records<'_, '_> {
 
 /// A row of the statement `oldest`.
 struct Old {
-    number: i64,
+    fence: i64,
     key: OperationKey,
     is_tombstone: bool,
     /// Whose handler may run.
@@ -266,7 +335,7 @@ impl Old {
         let state = row.get(3).unwrap_or(-1);
         let owner = row.get(4).ok().map(OwnerId);
         Ok(Self {
-            number: row.get(0)?,
+            fence: row.get(0)?,
             key: key_of(row)?,
             is_tombstone: state == ACKNOWLEDGED,
             owner: owner.filter(|_| state == GRANTED),

@@ -1,6 +1,6 @@
 //! The statements, prepared once.
 
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, PrepFlags, Statement};
 
 macro_rules! statements {
     ($($name:ident = $sql:literal;)*) => {
@@ -10,7 +10,7 @@ macro_rules! statements {
 
         impl<'c> Statements<'c> {
             pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
-                Ok(Self { $($name: connection.prepare($sql)?,)* })
+                Ok(Self { $($name: connection.prepare_with_flags($sql, PrepFlags::SQLITE_PREPARE_PERSISTENT)?,)* })
             }
         }
     };
@@ -34,21 +34,24 @@ statements! {
     merge_floors = "UPDATE vox_principals SET floor = NULL WHERE floor <= ?1";
     forget_principals = "DELETE FROM vox_principals WHERE floor IS NULL AND records = 0";
 
-    find = "SELECT number, state, fence, owner, method, digest, schema, outcome, seal, ended IS NOT NULL
+    find = "SELECT fence, state, owner, method, digest, schema, outcome, seal, ended IS NOT NULL
         FROM vox_operations WHERE id = ?1 AND principal = ?2";
     insert = "INSERT INTO vox_operations
-        (id, principal, service, method, digest, idem, state, fence, owner, schema, admitted)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)";
+        (fence, id, principal, service, method, digest, idem, state, owner, schema, admitted)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) ON CONFLICT (id, principal) DO NOTHING";
     grant_anew = "UPDATE vox_operations
         SET service = ?2, method = ?3, digest = ?4, idem = ?5, state = 0, fence = ?6, owner = ?7, schema = ?8,
             outcome = NULL, seal = NULL, admitted = ?9, ended = ?9
-        WHERE number = ?1";
-    seal = "UPDATE vox_operations SET state = 1, schema = ?2, outcome = ?3, seal = ?4, ended = ?5 WHERE number = ?1";
-    give_up = "UPDATE vox_operations SET state = 2, ended = ?2 WHERE number = ?1";
-    acknowledge = "UPDATE vox_operations SET state = 3, outcome = NULL, seal = NULL WHERE number = ?1";
-    delete = "DELETE FROM vox_operations WHERE number = ?1";
-    oldest_tombstone = "SELECT number, id, principal FROM vox_operations WHERE state = 3 ORDER BY id LIMIT 1";
-    oldest = "SELECT number, id, principal, state, owner, ifnull(length(outcome), 0)
+        WHERE fence = ?1";
+    seal = "UPDATE vox_operations SET state = 1, schema = ?4, outcome = ?5, seal = ?6, ended = ?7
+        WHERE fence = ?1 AND state = 0 AND id = ?2 AND principal = ?3 AND length(owner) = 16 AND length(digest) = 32";
+    give_up = "UPDATE vox_operations SET state = 2, ended = ?2 WHERE fence = ?1";
+    acknowledge = "UPDATE vox_operations SET state = 3, outcome = NULL, seal = NULL WHERE fence = ?1";
+    acknowledge_sealed = "UPDATE vox_operations SET state = 3, outcome = NULL, seal = NULL
+        WHERE fence = ?1 AND state = 1 AND id = ?2 AND principal = ?3";
+    delete = "DELETE FROM vox_operations WHERE fence = ?1";
+    oldest_tombstone = "SELECT fence, id, principal FROM vox_operations WHERE state = 3 ORDER BY id LIMIT 1";
+    oldest = "SELECT fence, id, principal, state, owner, ifnull(length(outcome), 0)
         FROM vox_operations WHERE (id, principal) > (?1, ?2) AND id < ?3 ORDER BY id, principal LIMIT ?4";
 
     insert_schema = "INSERT OR IGNORE INTO vox_schemas VALUES (?1, ?2)";

@@ -65,6 +65,23 @@ async fn what_cannot_be_opened_says_why() {
     assert!(error.ends_with("its tables are of format 99, which this version does not know"), "{error}");
 }
 
+/// Whatever else was different about them: the number is looked at before they are.
+#[tokio::test]
+async fn tables_of_another_version_are_refused_and_stay_as_they_are() {
+    let directory = Directory::new();
+    let old = rusqlite::Connection::open(directory.path("a.db")).expect("it opens");
+    old.execute_batch(
+        "CREATE TABLE vox_store (one INTEGER PRIMARY KEY, format INTEGER NOT NULL);
+        INSERT INTO vox_store VALUES (1, 1);
+        CREATE TABLE vox_operations (number INTEGER PRIMARY KEY)",
+    )
+    .expect("made");
+    let error = SqliteStore::open(directory.path("a.db")).await.expect_err("an old format").to_string();
+    assert!(error.ends_with("its tables are of format 1, which this version does not know"), "{error}");
+    let tables = old.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0));
+    assert_eq!(tables, Ok(2));
+}
+
 #[tokio::test]
 async fn a_closed_store_refuses_and_leaves_no_lock() {
     let directory = Directory::new();
@@ -120,6 +137,48 @@ async fn two_stores_share_a_database() {
     assert_eq!(two.admit(&left[0]).await, Ok(Admission::Indeterminate));
     let fence = grant(&two, &idem(&left[1])).await;
     assert_eq!(two.seal(&left[1].key, fence, outcome(b"of two")).await, Ok(outcome(b"of two")));
+}
+
+/// A store remembers what it has sealed, and others change it meanwhile.
+#[tokio::test]
+async fn what_one_store_sealed_any_acknowledges_once() {
+    let directory = Directory::new();
+    let (one, two) = (directory.open().await, directory.open().await);
+    let [by_other, by_none, again, undone] = [(); 4].map(|()| operation());
+    for operation in [&by_other, &by_none, &again] {
+        run(&one, operation).await;
+    }
+    two.acknowledge(&by_other.key).await.expect("acknowledged");
+    assert_eq!(totals(&two).await, (2, 2 * 262, 1));
+    one.acknowledge(&by_other.key).await.expect("acknowledged already");
+    assert_eq!(totals(&one).await, (2, 2 * 262, 1));
+    // Of another schema by now, so it is granted anew, and ends with a longer outcome.
+    let anew = NewOperation { schema: crate::schema::Schema::from_bytes(*b"another"), ..idem(&again) };
+    let fence = grant(&two, &anew).await;
+    one.acknowledge(&again.key).await.expect("it runs");
+    assert_eq!(totals(&one).await, (2, 262 + 256, 1));
+    two.seal(&again.key, fence, outcome(b"a longer one")).await.expect("sealed");
+    one.acknowledge(&again.key).await.expect("acknowledged");
+    assert_eq!(totals(&one).await, (1, 262, 2));
+    // A seal that was undone is not what is there.
+    let fence = grant(&one, &undone).await;
+    let of_undone = handle(&undone, fence);
+    let failed = one.transaction(move |tx| {
+        SqliteStore::seal_in(tx, &of_undone, &Ok::<u64, String>(30)).expect("sealed");
+        Err::<(), _>("no")
+    });
+    failed.await.expect_err("undone");
+    two.seal(&undone.key, fence, outcome(b"a longer one")).await.expect("sealed");
+    one.acknowledge(&undone.key).await.expect("acknowledged");
+    assert_eq!(totals(&one).await, (1, 262, 3));
+    // One that remembers nothing of it.
+    one.close().await;
+    let three = directory.open().await;
+    three.acknowledge(&by_none.key).await.expect("acknowledged");
+    assert_eq!(totals(&three).await, (0, 0, 4));
+    for operation in [by_other, by_none, again, undone] {
+        assert_eq!(two.admit(&operation).await, Ok(Admission::Expired));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -605,7 +664,7 @@ async fn pitfall_12_a_record_that_cannot_be_read_is_never_run_again() {
         "digest = zeroblob(1000)",
         "state = 0, owner = x''",
         // Another's outcome.
-        "(outcome, seal) = (SELECT outcome, seal FROM vox_operations ORDER BY number LIMIT 1)",
+        "(outcome, seal) = (SELECT outcome, seal FROM vox_operations ORDER BY fence LIMIT 1)",
         "state = 0",
         "state = 2",
     ];

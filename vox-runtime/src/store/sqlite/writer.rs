@@ -10,12 +10,11 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::group::Group;
-use super::records::{Context, Records, Step};
+use super::records::{Context, News, Records, Sealed, Step};
 use super::statements::Statements;
 use super::transaction::{Transaction, Unkept, Work};
 use super::{Clock, layout};
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
-use crate::schema::SchemaHash;
 use crate::store::{StoreError, StoreLimits};
 
 /// What the thread is asked.
@@ -56,9 +55,6 @@ const MAX_GROUP: usize = 512;
 /// How many acknowledgements wait before they get a transaction of their own.
 const MAX_DEFERRED: usize = 1024;
 
-/// How many schemas are known to be written.
-const MAX_SCHEMAS: usize = 4096;
-
 impl Writer {
     /// Opens the database, says so, and serves until nobody can ask any more.
     pub(super) fn run(
@@ -87,6 +83,7 @@ impl Writer {
                         connection: &connection,
                         statements,
                         context,
+                        sealed: Sealed::new(),
                         deferred: VecDeque::new(),
                         swept: None,
                     };
@@ -108,6 +105,7 @@ struct Thread<'c> {
     connection: &'c Connection,
     statements: Statements<'c>,
     context: Context,
+    sealed: Sealed,
     deferred: VecDeque<Deferred>,
     /// Up to where records have been looked at for some that are too old.
     swept: Option<OperationKey>,
@@ -119,7 +117,7 @@ impl<'c> Thread<'c> {
         while closing.is_none()
             && let Some(first) = jobs.blocking_recv()
         {
-            let mut group = Vec::new();
+            let mut group = VecDeque::new();
             let mut next = Some(first);
             while let Some(job) = next.take() {
                 match job {
@@ -129,7 +127,7 @@ impl<'c> Thread<'c> {
                         break;
                     }
                     Job::Admit(..) | Job::Seal(..) | Job::Release(..) | Job::GiveUp(..) | Job::Work(_) => {
-                        group.push(job)
+                        group.push_back(job)
                     }
                 }
                 if group.len() < MAX_GROUP && self.deferred.len() < MAX_DEFERRED {
@@ -141,19 +139,18 @@ impl<'c> Thread<'c> {
             }
         }
         if !self.deferred.is_empty() {
-            self.commit(Vec::new());
+            self.commit(VecDeque::new());
         }
         closing
     }
 
     /// Does all of a group in one transaction, and answers when that is on the disk.
-    fn commit(&mut self, group: Vec<Job>) {
+    fn commit(&mut self, mut group: VecDeque<Job>) {
         if let Some(failure) = self.writer.failure.get() {
             let error = StoreError::Poisoned(failure.clone());
             self.deferred.clear();
             return group.into_iter().for_each(|job| drop(job.fail(&error)));
         }
-        let mut group = VecDeque::from(group);
         let mut done = Vec::with_capacity(group.len());
         let committed = self.transact(&mut group, &mut done);
         self.deferred.extend(done.into_iter().filter_map(|done| done(&committed)));
@@ -179,8 +176,8 @@ impl<'c> Thread<'c> {
 
     fn transact(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<(), StoreError> {
         self.statements.begin.execute(()).map_err(unavailable)?;
-        let new_schemas = match self.work(group, done) {
-            Ok(new_schemas) => new_schemas,
+        let news = match self.work(group, done) {
+            Ok(news) => news,
             Err(Stop::Ended) => return Err(self.poison("a transaction was ended by its own closure".to_owned())),
             Err(Stop::Failed(error)) => {
                 // Some errors have undone it already.
@@ -196,21 +193,20 @@ impl<'c> Thread<'c> {
             return Err(self.poison(format!("a commit failed: {error}")));
         }
         self.deferred.clear();
-        if self.context.schemas.len() + new_schemas.len() <= MAX_SCHEMAS {
-            self.context.schemas.extend(new_schemas);
-        }
+        news.remember(&mut self.context, &mut self.sealed);
         Ok(())
     }
 
     /// Does the jobs. What each answers waits for the commit.
-    fn work(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<Vec<SchemaHash>, Stop> {
+    fn work(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<News, Stop> {
         let totals = Group::load(&mut self.statements)?;
         let mut records = Records {
             statements: &mut self.statements,
             group: totals,
             now: (self.writer.clock)(),
             context: &self.context,
-            new_schemas: Vec::new(),
+            sealed: &mut self.sealed,
+            news: News::default(),
         };
         self.swept = records.sweep(self.swept.take())?;
         for deferred in &self.deferred {
@@ -239,7 +235,7 @@ impl<'c> Thread<'c> {
             worked?;
         }
         records.group.save(records.statements, &self.context.limits)?;
-        Ok(records.new_schemas)
+        Ok(records.news)
     }
 
     fn poison(&self, failure: String) -> StoreError {
@@ -311,6 +307,7 @@ fn run(work: Box<dyn Work>, connection: &Connection, records: &mut Records<'_, '
         );
     }
     let before = records.group.clone();
+    let sealed_before = records.news.sealed.len();
     let max_outcome_bytes = records.context.limits.max_outcome_bytes;
     let cell = RefCell::new(&mut *records);
     let transaction = Transaction::new(connection, &cell, max_outcome_bytes);
@@ -320,6 +317,7 @@ fn run(work: Box<dyn Work>, connection: &Connection, records: &mut Records<'_, '
         true => Ok(0),
         false => {
             records.group = before;
+            records.news.sealed.truncate(sealed_before);
             records.statements.undo.execute(())
         }
     };
