@@ -45,12 +45,15 @@ CREATE TABLE IF NOT EXISTS vox_operations (
     principal TEXT NOT NULL,
     service TEXT NOT NULL,
     method INTEGER NOT NULL,
+    -- Empty in what was acknowledged.
     digest BLOB NOT NULL,
     -- 1 if the method could run again when this was admitted.
     idem INTEGER NOT NULL,
     -- 0: granted, 1: sealed, 2: given up, 3: acknowledged.
     state INTEGER NOT NULL,
+    -- Empty in what was sealed or acknowledged.
     owner BLOB NOT NULL,
+    -- Empty in what was acknowledged.
     schema BLOB NOT NULL,
     outcome BLOB,
     -- 16 bytes of BLAKE3 over what the outcome is of and the outcome.

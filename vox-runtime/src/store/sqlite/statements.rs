@@ -43,11 +43,13 @@ statements! {
         SET service = ?2, method = ?3, digest = ?4, idem = ?5, state = 0, fence = ?6, owner = ?7, schema = ?8,
             outcome = NULL, seal = NULL, admitted = ?9, ended = ?9
         WHERE fence = ?1";
-    seal = "UPDATE vox_operations SET state = 1, schema = ?4, outcome = ?5, seal = ?6, ended = ?7
+    seal = "UPDATE vox_operations SET state = 1, owner = x'', schema = ?4, outcome = ?5, seal = ?6, ended = ?7
         WHERE fence = ?1 AND state = 0 AND id = ?2 AND principal = ?3 AND length(owner) = 16 AND length(digest) = 32";
     give_up = "UPDATE vox_operations SET state = 2, ended = ?2 WHERE fence = ?1";
-    acknowledge = "UPDATE vox_operations SET state = 3, outcome = NULL, seal = NULL WHERE fence = ?1";
-    acknowledge_sealed = "UPDATE vox_operations SET state = 3, outcome = NULL, seal = NULL
+    acknowledge = "UPDATE vox_operations
+        SET state = 3, digest = x'', owner = x'', schema = x'', outcome = NULL, seal = NULL WHERE fence = ?1";
+    acknowledge_sealed = "UPDATE vox_operations
+        SET state = 3, digest = x'', owner = x'', schema = x'', outcome = NULL, seal = NULL
         WHERE fence = ?1 AND state = 1 AND id = ?2 AND principal = ?3";
     delete = "DELETE FROM vox_operations WHERE fence = ?1";
     oldest_tombstone = "SELECT fence, id, principal FROM vox_operations WHERE state = 3 ORDER BY id LIMIT 1";

@@ -181,6 +181,29 @@ async fn what_one_store_sealed_any_acknowledges_once() {
     }
 }
 
+#[tokio::test]
+async fn a_tombstone_keeps_no_more_than_it_needs() {
+    let directory = Directory::new();
+    let store = directory.open().await;
+    let (remembered, found) = (operation(), operation());
+    run(&store, &remembered).await;
+    run(&store, &found).await;
+    store.acknowledge(&remembered.key).await.expect("acknowledged");
+    assert_eq!(totals(&store).await, (1, 262, 1));
+    store.close().await;
+    let store = directory.open().await;
+    store.acknowledge(&found.key).await.expect("acknowledged");
+    assert_eq!(totals(&store).await, (0, 0, 2));
+    let kept = store.transaction(|tx| {
+        tx.query_row(
+            "SELECT group_concat(digest || owner || schema || ifnull(outcome || seal, '')) FROM vox_operations",
+            (),
+            |row| row.get::<_, String>(0),
+        )
+    });
+    assert_eq!(kept.await, Ok(",".to_owned()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_at_once_through_two_stores_are_granted_once() {
     let directory = Directory::new();
