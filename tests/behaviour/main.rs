@@ -11,6 +11,7 @@ mod lab;
 mod leading;
 mod limits;
 mod links;
+mod long;
 mod losing;
 mod moving;
 mod outcomes;

@@ -7,7 +7,7 @@ use crate::error::VoxError;
 use crate::evidence::Wire;
 use crate::limits::Limits;
 use crate::operation::{Operation, Outcome};
-use crate::wire::{ERR, Failure, OK, USER};
+use crate::wire::{ERR, Failure, OK, Payload, USER};
 use bytes::Bytes;
 use facet::Facet;
 
@@ -26,6 +26,19 @@ impl<T, E> Reply<T, E> {
     /// Appends the response. Says why where it cannot be encoded.
     pub(crate) fn encode(&self, result: &Result<T, E>, out: &mut Vec<u8>, max_len: usize) -> Result<(), String> {
         self.encode_with(result.as_ref(), |value, encoder| self.ok.encode(value, encoder), out, max_len)
+    }
+
+    /// As [`Reply::encode`], of a result that nobody looks at again: long bytes are taken out of it.
+    pub(crate) fn encode_last(&self, result: &mut Result<T, E>, out: &mut Payload, max_len: usize) -> Result<(), String>
+    where
+        T: 'static,
+    {
+        let Payload { encoded, last } = out;
+        let encode = |value: &mut T, encoder: &mut Encoder<'_>| {
+            *last = encoder.take_long(value)?;
+            if last.is_none() { self.ok.encode(value, encoder) } else { Ok(()) }
+        };
+        self.encode_with(result.as_mut().map_err(|error| &*error), encode, encoded, max_len)
     }
 
     /// As [`Reply::encode`], of a success that is not a `T` but has its encoding.

@@ -45,7 +45,7 @@ fn one(index: usize, method: &Method, service: &Service, names: &Names<'_>) -> T
                     let plan = plan(index, position);
                     // A lifetime that the type hides is complained of there.
                     let call = beside(&call, param);
-                    quote_spanned!(call.span()=> #call.arg(&#plan, &#value);)
+                    quote_spanned!(call.span()=> #call.arg(&#plan, #value);)
                 }
             }
         })

@@ -210,7 +210,7 @@ const _: () = {
             let mut __call = self.__caller.call(&__VOX_METHOD_0);
             __call.str(name);
             __call.bytes(bytes);
-            __call.arg(&__VOX_PLAN_0_2, &r#type);
+            __call.arg(&__VOX_PLAN_0_2, r#type);
             __call.finish(&__VOX_REPLY_0)
         }
         pub(crate) fn watch_all(
@@ -220,9 +220,9 @@ const _: () = {
             call: [u8; 4],
         ) -> __vox_Everything::Call<(), ::core::convert::Infallible> {
             let mut __call = self.__caller.call(&__VOX_METHOD_1);
-            __call.arg(&__VOX_PLAN_1_0, &args);
-            __call.arg(&__VOX_PLAN_1_1, &handler);
-            __call.arg(&__VOX_PLAN_1_2, &call);
+            __call.arg(&__VOX_PLAN_1_0, args);
+            __call.arg(&__VOX_PLAN_1_1, handler);
+            __call.arg(&__VOX_PLAN_1_2, call);
             __call.finish(&__VOX_REPLY_1)
         }
         pub(crate) fn plain(

@@ -94,7 +94,7 @@ const _: () = {
         /// What an account holds.
         pub fn balance(&self, account: Account) -> ::vox::Call<u64, BankError> {
             let mut __call = self.__caller.call(&__VOX_METHOD_0);
-            __call.arg(&__VOX_PLAN_0_0, &account);
+            __call.arg(&__VOX_PLAN_0_0, account);
             __call.finish(&__VOX_REPLY_0)
         }
     }

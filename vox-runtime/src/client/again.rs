@@ -116,7 +116,7 @@ impl<T, E> CallFuture<T, E> {
         }
         self.again.or = Some(or);
         if let Some(payload) = self.again.payload.take() {
-            self.call.payload = payload.into();
+            self.call.payload.encoded = payload.into();
         }
         tracing::debug!("the call is made again");
         Err(self.begin_move(cx))

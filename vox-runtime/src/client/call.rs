@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tracing::Span;
 
 use super::again::Again;
@@ -23,14 +24,14 @@ use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Token};
 use crate::reply::Reply;
-use crate::wire;
+use crate::wire::{self, Payload};
 
 /// Writes the arguments of a call, one after the other. For generated code.
 pub struct CallWriter<'a> {
     caller: &'a Caller,
     line: Option<Arc<CallerHandle>>,
     method: &'static MethodDescriptor,
-    payload: Vec<u8>,
+    payload: Payload,
     channels: Vec<Given>,
     written: usize,
     fault: Option<Box<NotSent>>,
@@ -39,32 +40,48 @@ pub struct CallWriter<'a> {
 impl<'a> CallWriter<'a> {
     pub(super) fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
         let line = caller.station().moved();
-        Self { caller, line, method, payload: take_buffer(), channels: Vec::new(), written: 0, fault: None }
+        Self {
+            caller,
+            line,
+            method,
+            payload: Payload::from(take_buffer()),
+            channels: Vec::new(),
+            written: 0,
+            fault: None,
+        }
     }
 
     /// Writes the next argument.
-    pub fn arg<T>(&mut self, plan: &'static ArgPlan<T>, value: &T) {
-        self.write(|encoder| plan.plan().encode(value, encoder));
+    pub fn arg<T>(&mut self, plan: &'static ArgPlan<T>, mut value: T) {
+        let is_last = self.written + 1 == self.method.args.len();
+        self.write(|encoder| {
+            if is_last && let Some(taken) = encoder.take_long(&mut value)? {
+                return Ok(Some(taken));
+            }
+            plan.plan().encode(&value, encoder).map(|()| None)
+        });
     }
 
     /// Writes the next argument, a `&str`.
     pub fn str(&mut self, value: &str) {
-        self.write(|encoder| encoder.str(value));
+        self.write(|encoder| encoder.str(value).map(|()| None));
     }
 
     /// Writes the next argument, a `&[u8]`.
     pub fn bytes(&mut self, value: &[u8]) {
-        self.write(|encoder| encoder.bytes(value));
+        self.write(|encoder| encoder.bytes(value).map(|()| None));
     }
 
-    fn write(&mut self, write: impl FnOnce(&mut Encoder<'_>) -> Result<(), EncodeError>) {
+    /// Writes an argument, and takes up what is left of the last one to send as it is.
+    fn write(&mut self, write: impl FnOnce(&mut Encoder<'_>) -> Result<Option<Bytes>, EncodeError>) {
         if self.fault.is_some() {
             return;
         }
         let line = self.line.as_ref().unwrap_or(self.caller.station().first());
         let max_len = line.shared().max_payload;
         let mut giving = Giving { given: &mut self.channels };
-        let written = write(&mut Encoder::new(&mut self.payload, max_len).with_channels(&mut giving));
+        let mut encoder = Encoder::new(&mut self.payload.encoded, max_len).with_channels(&mut giving);
+        let written = write(&mut encoder).map(|last| self.payload.last = last);
         if let Err(error) = written {
             let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);
             let what = format!("argument `{argument}` of `{}::{}`: {error}", self.method.service, self.method.name);
@@ -107,7 +124,7 @@ pub struct Call<T: 'static, E: 'static> {
     /// Where it is made, if the client has moved since it was first connected.
     pub(super) line: Option<Arc<CallerHandle>>,
     pub(super) method: &'static MethodDescriptor,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Payload,
     pub(super) channels: Vec<Given>,
     fault: Option<Box<NotSent>>,
     timeout: Option<Duration>,
@@ -215,7 +232,7 @@ impl<T, E> IntoFuture for Call<T, E> {
 
 impl<T, E> Drop for Call<T, E> {
     fn drop(&mut self) {
-        give_buffer(std::mem::take(&mut self.payload));
+        give_buffer(std::mem::take(&mut self.payload.encoded));
     }
 }
 
@@ -401,6 +418,9 @@ impl<T, E> CallFuture<T, E> {
             };
             *leads = state.may_lead(now, token, cx.waker());
             again.payload = made.payload.filter(|_| may_follow);
+            if !may_follow {
+                payload.last = None;
+            }
             if let Some(ticket) = ticket {
                 state.dequeue(connection, ticket);
             }
@@ -421,6 +441,9 @@ impl<T, E> CallFuture<T, E> {
             Ok(end) => end,
             Err(again) => return again,
         };
+        // The peer has it, and its memory may be had again for the reply.
+        self.call.payload.last = None;
+        self.again.payload = None;
         Poll::Ready(match end {
             CallEnd::Reply(payload) => self.call.reply.decode(&payload, &self.call.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),

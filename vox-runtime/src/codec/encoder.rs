@@ -67,11 +67,17 @@ impl<'a> Encoder<'a> {
 
     /// Appends a byte string: its length, then its bytes.
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        let mut prefix = [0; 19];
-        let len = varint::write(bytes.len() as u128, &mut prefix);
-        self.room(len + bytes.len())?;
-        self.out.extend_from_slice(&prefix[..len]);
+        self.announce(bytes.len())?;
         self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Appends a length, of bytes that are to follow. There must be room for these too.
+    pub(super) fn announce(&mut self, len: usize) -> Result<(), EncodeError> {
+        let mut prefix = [0; 19];
+        let prefix_len = varint::write(len as u128, &mut prefix);
+        self.room(prefix_len.saturating_add(len))?;
+        self.out.extend_from_slice(&prefix[..prefix_len]);
         Ok(())
     }
 

@@ -32,6 +32,7 @@ mod encoder;
 mod error;
 mod execute;
 mod leaf;
+mod long;
 mod plan;
 mod program;
 mod varint;

@@ -24,7 +24,7 @@ use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Reques
 use crate::schema::{Schema, SchemaHash};
 use crate::sorted::Sorted;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
-use crate::wire::Failure;
+use crate::wire::{Failure, Payload};
 
 /// Acknowledgements that may wait for the store at once. Past them they are dropped: the records go at the horizon.
 const MAX_ACKNOWLEDGEMENTS: usize = 1024;
@@ -301,12 +301,12 @@ impl Operating {
 
     /// A handler has returned. Whether that is all there is to it: one attempt waits, the store can be asked under the lock and
     /// makes the outcome final, and it is answered.
-    fn returned_alone(self: &Arc<Self>, granted: &Granted, payload: &mut Vec<u8>) -> bool {
+    fn returned_alone(self: &Arc<Self>, granted: &Granted, payload: &mut Payload) -> bool {
         let Some(memory) = self.store.in_memory() else { return false };
         let Operation { key, fence, .. } = &granted.operation;
         let mut desk = self.lock();
         let Desk { operations, attempts, over, .. } = &mut *desk;
-        let seal = || memory.seal_at_once(key, *fence, payload.as_slice(), granted.schema).ok();
+        let seal = || memory.seal_at_once(key, *fence, payload.whole(), granted.schema).ok();
         let Some((attempt, earlier)) = operations.returned_alone(key, *fence, seal) else { return false };
         let place = attempts.remove(&attempt);
         let forgotten = self.forget(key, over);
@@ -348,7 +348,7 @@ impl Granted {
         let Operation { key, fence, method } = &self.operation;
         let returned = |bytes: Bytes| OperationEnd::Returned(Outcome { bytes, schema: self.schema });
         let end = match end {
-            HandlerEnd::Returned(payload) => returned(Bytes::copy_from_slice(payload)),
+            HandlerEnd::Returned(payload) => returned(Bytes::copy_from_slice(payload.whole())),
             // It ran, and no other attempt would have a better answer.
             HandlerEnd::Failed(failure @ Failure::InvalidResponse(_)) => {
                 let mut payload = Vec::new();
@@ -415,10 +415,10 @@ impl Shared {
         match answer {
             Answer::Failure(failure) => reply(HandlerEnd::Failed(failure)),
             Answer::Outcome(bytes) => {
-                let mut payload = super::take_buffer();
-                payload.extend_from_slice(&bytes);
+                let mut payload = Payload::from(super::take_buffer());
+                payload.encoded.extend_from_slice(&bytes);
                 reply(HandlerEnd::Returned(&mut payload));
-                super::give_buffer(payload);
+                super::give_buffer(payload.encoded);
             }
         }
     }

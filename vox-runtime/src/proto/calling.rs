@@ -11,7 +11,7 @@ use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, Payload};
 
 /// How a call ended, as far as the protocol knows.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +108,7 @@ impl Calling {
         now: Instant,
         token: Token,
         call: NewCall,
-        payload: &mut Vec<u8>,
+        payload: &mut Payload,
         windows: &Windows,
         fx: &mut Effects,
     ) -> Made {

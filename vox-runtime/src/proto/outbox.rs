@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::kept::Kept;
 use crate::ids::{ChannelId, ConnectionId};
-use crate::wire;
+use crate::wire::{self, Payload};
 
 /// Payloads from this length on are handed over instead of copied.
 const HAND_OVER: usize = 16 << 10;
@@ -138,29 +138,42 @@ impl Outbox {
         self.end += (self.tail.len() - before) as u64;
     }
 
-    /// Appends a frame whose head is written and whose payload is at hand. A long payload is taken, not copied, and given
-    /// back as it is shared from then on.
+    /// Appends a frame whose head is written and whose payload is at hand. What is long of it is shared from then on, not copied;
+    /// encoded bytes are taken for that, and given back.
     #[inline]
     pub(crate) fn put_with_payload(
         &mut self,
-        payload: &mut Vec<u8>,
+        payload: &mut Payload,
         head: impl FnOnce(&mut Vec<u8>, usize),
     ) -> Option<Bytes> {
         let len = payload.len();
-        if len < HAND_OVER {
-            self.put(|tail| {
-                head(tail, len);
-                tail.extend_from_slice(payload);
-            });
-            None
-        } else {
-            self.put(|tail| head(tail, len));
-            self.seal();
-            let payload = Bytes::from(std::mem::take(payload));
-            self.sealed.push_back(Segment::Shared(payload.clone()));
-            self.end += len as u64;
-            Some(payload)
+        let taken = self.put_bytes(&mut payload.encoded, |tail| head(tail, len));
+        if let Some(last) = &payload.last {
+            self.share(last.clone());
         }
+        taken
+    }
+
+    /// Appends what begins with a head. Long bytes are taken, not copied, and given back.
+    #[inline]
+    fn put_bytes(&mut self, bytes: &mut Vec<u8>, head: impl FnOnce(&mut Vec<u8>)) -> Option<Bytes> {
+        if bytes.len() < HAND_OVER {
+            self.put(|tail| {
+                head(tail);
+                tail.extend_from_slice(bytes);
+            });
+            return None;
+        }
+        self.put(head);
+        let bytes = Bytes::from(std::mem::take(bytes));
+        self.share(bytes.clone());
+        Some(bytes)
+    }
+
+    fn share(&mut self, bytes: Bytes) {
+        self.seal();
+        self.end += bytes.len() as u64;
+        self.sealed.push_back(Segment::Shared(bytes));
     }
 
     /// Appends one item, to the last frame if that is a run of the same channel.
@@ -185,7 +198,7 @@ impl Outbox {
             return;
         }
         let mut start = 0;
-        self.put_with_payload(item, |tail, len| {
+        self.put_bytes(item, |tail| {
             start = wire::put_items_head(tail, connection, channel);
             wire::put_varint(tail, len as u64);
             wire::finish(tail, start, len);

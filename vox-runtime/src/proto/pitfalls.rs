@@ -8,7 +8,7 @@ use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame};
+use crate::wire::{ChannelDirection, Failure, Frame, Payload};
 use ChannelDirection::{CallerSends, HandlerSends};
 
 #[test]
@@ -321,7 +321,7 @@ fn a_deadline_ends_a_call_on_both_ends() {
         channels: Vec::new(),
     };
     let now = bench.now;
-    bench.change(|session| session.call(now, OURS, Token(1), new, &mut Vec::new()));
+    bench.change(|session| session.call(now, OURS, Token(1), new, &mut Payload::default()));
     let Some(Frame::Call { mut head, payload }) = bench.sent().pop() else { panic!("a call") };
     assert_eq!(head.timeout, Some(Duration::from_millis(50)));
     (head.connection, head.request) = (THEIRS, RequestId(1));
@@ -389,7 +389,7 @@ fn a_response_over_the_callers_limit_is_said_to_be_lost() {
     bench.accept(call(THEIRS, 1, &[]));
     let most = bench.session.max_payload();
     bench.change(|session| {
-        session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut vec![0; most + 1]));
+        session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut vec![0; most + 1].into()));
     });
     let why = format!("{} bytes, over the caller's limit of {most}", most + 1);
     assert_eq!(bench.sent(), [answer(1, &Failure::InvalidResponse(why))]);

@@ -8,7 +8,7 @@ use crate::error::{EndReason, Rule};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Frame};
+use crate::wire::{ChannelDirection, Frame, Payload};
 
 fn cut() -> EndReason {
     EndReason::LinkLost("cut".into())
@@ -108,7 +108,7 @@ fn deadlines_and_cancels_go_on_without_a_link() {
     let deadline = Some(bench.now + Duration::from_secs(1));
     let now = bench.now;
     let new = NewCall { method: VOLATILE, operation: None, deadline, metadata: Metadata::new(), channels: Vec::new() };
-    bench.change(|session| session.call(now, OURS, Token(1), new, &mut Vec::new())).expect("open");
+    bench.change(|session| session.call(now, OURS, Token(1), new, &mut Payload::default())).expect("open");
     bench.call(2, &[]);
     bench.write();
     bench.cut();

@@ -13,7 +13,7 @@ use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure};
+use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, Payload};
 
 /// A request to be served.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ const _: () = assert!(size_of::<Request>() <= 128 && size_of::<CallHead>() <= 12
 #[derive(Debug)]
 pub(crate) enum HandlerEnd<'a> {
     /// It returned, and this is the response's payload.
-    Returned(&'a mut Vec<u8>),
+    Returned(&'a mut Payload),
     /// It did not run, or ended badly.
     Failed(Failure),
     /// It was aborted.
@@ -256,14 +256,14 @@ impl Serving {
     }
 
     fn answer(&mut self, request: RequestId, failure: Failure, fx: &mut Effects) {
-        let mut payload = Vec::new();
-        failure.put(&mut payload);
+        let mut payload = Payload::default();
+        failure.put(&mut payload.encoded);
         self.reply(request, &mut payload, fx);
         fx.note_answer();
     }
 
     #[inline]
-    fn reply(&mut self, request: RequestId, payload: &mut Vec<u8>, fx: &mut Effects) {
+    fn reply(&mut self, request: RequestId, payload: &mut Payload, fx: &mut Effects) {
         self.channels.reset_unbound(self.id, request, fx);
         let connection = self.id;
         fx.outbox.put_with_payload(payload, |out, len| wire::put_reply_head(out, connection, request, len));

@@ -27,7 +27,7 @@ use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role, ServiceInd
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::wire::{Failure, Frame, Open};
+use crate::wire::{Failure, Frame, Open, Payload};
 
 /// What a frame's head may take at most beside its payload, metadata and channels.
 pub(crate) const HEAD_ROOM: usize = 64;
@@ -238,7 +238,7 @@ impl Session {
         connection: ConnectionId,
         token: Token,
         call: NewCall,
-        payload: &mut Vec<u8>,
+        payload: &mut Payload,
     ) -> Option<Made> {
         let calling = self.calling.get_mut(connection.0)?;
         self.deadline = earlier(self.deadline, call.deadline);

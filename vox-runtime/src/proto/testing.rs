@@ -10,7 +10,7 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, Open};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, Open, Payload};
 
 /// A method that dies with its caller.
 pub(crate) const VOLATILE: MethodId = MethodId(1);
@@ -170,7 +170,7 @@ impl Bench {
             channels: channels.iter().enumerate().map(|(i, direction)| (*direction, Token(100 + i as u32))).collect(),
         };
         let now = self.now;
-        let made = self.change(|session| session.call(now, OURS, Token(token), call, &mut Vec::new()));
+        let made = self.change(|session| session.call(now, OURS, Token(token), call, &mut Payload::default()));
         let made = made.expect("connection 2 is open");
         (made.request, made.channels)
     }
@@ -178,7 +178,7 @@ impl Bench {
     /// A handler ends well.
     pub(crate) fn returns(&mut self, connection: ConnectionId, request: u64) {
         self.change(|session| {
-            session.handler_ended(connection, RequestId(request), HandlerEnd::Returned(&mut vec![0, 0]));
+            session.handler_ended(connection, RequestId(request), HandlerEnd::Returned(&mut vec![0, 0].into()));
         });
     }
 }

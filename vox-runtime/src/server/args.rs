@@ -16,7 +16,7 @@ use crate::evidence::ArgPlan;
 use crate::ids::ConnectionId;
 use crate::proto::Request;
 use crate::reply::{self, Reply};
-use crate::wire::ChannelOpen;
+use crate::wire::{ChannelOpen, Payload};
 
 /// The arguments of one request. Keeps the frame, so that `&str` and `&[u8]` arguments borrow from it.
 pub struct Args {
@@ -124,13 +124,17 @@ impl Args {
     }
 
     /// What was returned is the answer.
-    pub fn answer<T, E>(&self, reply: &Reply<T, E>, result: Result<T, E>) -> Result<Answer<Result<T, E>>, InvalidArgs> {
-        let payload = self.encoded(|out, max_len| reply.encode(&result, out, max_len));
+    pub fn answer<T, E>(
+        &self,
+        reply: &'static Reply<T, E>,
+        mut result: Result<T, E>,
+    ) -> Result<Answer<Result<T, E>>, InvalidArgs> {
+        let payload = self.encoded(|out, max_len| reply.encode_last(&mut result, out, max_len));
         Ok(Answer { payload, kept: result })
     }
 
     /// What was returned is the answer, and a success.
-    pub fn answer_ok<T, E>(&self, reply: &Reply<T, E>, value: T) -> Result<Answer<Result<T, E>>, InvalidArgs> {
+    pub fn answer_ok<T, E>(&self, reply: &'static Reply<T, E>, value: T) -> Result<Answer<Result<T, E>>, InvalidArgs> {
         self.answer(reply, Ok(value))
     }
 
@@ -158,17 +162,18 @@ impl Args {
         result: Result<&B, E>,
         encode: impl FnOnce(&B, &mut Encoder<'_>) -> Result<(), EncodeError>,
     ) -> Result<Answer<Option<E>>, InvalidArgs> {
-        let payload =
-            self.encoded(|out, max_len| reply.encode_with(result.as_ref().map(|lent| *lent), encode, out, max_len));
+        let payload = self.encoded(|out, max_len| {
+            reply.encode_with(result.as_ref().map(|lent| *lent), encode, &mut out.encoded, max_len)
+        });
         Ok(Answer { payload, kept: result.err() })
     }
 
-    fn encoded(&self, encode: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), String>) -> Result<Vec<u8>, String> {
-        let mut payload = take_buffer();
+    fn encoded(&self, encode: impl FnOnce(&mut Payload, usize) -> Result<(), String>) -> Result<Payload, String> {
+        let mut payload = Payload::from(take_buffer());
         match encode(&mut payload, self.context.max_response()) {
             Ok(()) => Ok(payload),
             Err(why) => {
-                give_buffer(payload);
+                give_buffer(payload.encoded);
                 Err(why)
             }
         }

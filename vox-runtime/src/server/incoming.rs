@@ -13,7 +13,7 @@ use crate::driver::{Granted, Hosted, Shared, give_buffer};
 use crate::evidence::SendOutcome;
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::proto::{HandlerEnd, Request};
-use crate::wire::Failure;
+use crate::wire::{Failure, Payload};
 
 /// Serves one service. `#[vox::service]` implements it for the dispatcher that it generates.
 pub trait Dispatcher: Send + Sync + 'static {
@@ -109,7 +109,7 @@ impl Accepted {
 
 /// What a handler answers, encoded.
 pub struct Answer<K> {
-    pub(super) payload: Result<Vec<u8>, String>,
+    pub(super) payload: Result<Payload, String>,
     /// Dropped when the reply is on its way: nobody waits for it.
     pub(super) kept: K,
 }
@@ -134,7 +134,7 @@ impl std::fmt::Debug for Accepted {
 
 impl<K> std::fmt::Debug for Answer<K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("bytes", &self.payload.as_ref().map(Vec::len)).finish_non_exhaustive()
+        f.debug_struct("Answer").field("bytes", &self.payload.as_ref().map(Payload::len)).finish_non_exhaustive()
     }
 }
 
@@ -187,7 +187,7 @@ fn answered<K>(answer: Result<Answer<K>, InvalidArgs>, ended: impl FnOnce(Handle
     match outcome {
         Ok(mut payload) => {
             ended(HandlerEnd::Returned(&mut payload));
-            give_buffer(payload);
+            give_buffer(payload.encoded);
         }
         Err(failure) => ended(HandlerEnd::Failed(failure)),
     }

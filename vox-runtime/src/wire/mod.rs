@@ -7,6 +7,7 @@
 mod frame;
 mod handshake;
 mod outcome;
+mod payload;
 mod reader;
 mod resume;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub(crate) use frame::{
 pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{Greeting, Hello, VERSION, Welcome, common_version};
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
+pub(crate) use payload::Payload;
 pub(crate) use reader::Reader;
 pub(crate) use resume::{RESUME, Resume, Resumed, Secret, SessionId, Ticket};
 

@@ -15,7 +15,7 @@ use super::model::{CallModel, ChannelModel, HandlerModel, failure};
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, Kind, Reader};
+use crate::wire::{ChannelDirection, Failure, Frame, Kind, Payload, Reader};
 
 /// Both ends, what is between them, and what they promised.
 pub(super) struct World {
@@ -192,7 +192,7 @@ impl World {
             channels: halves.clone(),
         };
         let token = self.ends[e].token();
-        let mut taken = payload.clone();
+        let mut taken = self.payload(payload.clone());
         let made = self.ends[e].session.call(self.now, connection, token, new, &mut taken);
         let Made { request, channels: ids, .. } = made.expect("the gate was open");
         let mut channels = Vec::new();
@@ -236,6 +236,12 @@ impl World {
         self.drain(e);
     }
 
+    /// The same bytes, of which some may stand beside the others.
+    fn payload(&mut self, mut bytes: Vec<u8>) -> Payload {
+        let last = self.rng.percent(20).then(|| bytes.split_off(self.rng.below(bytes.len() + 1)).into());
+        Payload { encoded: bytes, last }
+    }
+
     /// Some handler takes up a channel, or ends.
     fn handler_step(&mut self, e: usize) {
         let handlers: Vec<_> = self.ends[e].handlers.keys().copied().collect();
@@ -275,7 +281,7 @@ impl World {
         let len =
             if how == 9 { self.ends[e].session.max_payload() + 1 } else { self.length(self.ends[e].payload_room()) };
         let len = if how == 9 && len > 100_000 { 1 } else { len };
-        let mut payload = vec![how as u8; len];
+        let mut payload = self.payload(vec![how as u8; len]);
         let (end, expected) = match how {
             _ if handler.aborted => (HandlerEnd::Aborted, None),
             0 => (HandlerEnd::Failed(Failure::Panicked), Some(failure(&Failure::Panicked))),
@@ -287,7 +293,7 @@ impl World {
                 (HandlerEnd::Returned(&mut payload), Some(failure(&Failure::InvalidResponse(why))))
             }
             _ => {
-                let expected = payload.clone();
+                let expected = vec![how as u8; len];
                 (HandlerEnd::Returned(&mut payload), Some(expected))
             }
         };

@@ -163,7 +163,7 @@ impl World {
             metadata: Metadata::new(),
             channels: Vec::new(),
         };
-        let mut payload = intention.payload.clone();
+        let mut payload = intention.payload.clone().into();
         let made = own.session.call(now, own.connection, token, new, &mut payload);
         let request = made.expect("the gate was open").request;
         own.calls.insert(token, call);

@@ -10,7 +10,7 @@ use crate::descriptor::RetryPolicy;
 use crate::ids::{ConnectionId, RequestId};
 use crate::operation::{Fence, OperationKey, Outcome};
 use crate::proto::{HandlerEnd, OperationEnd, Request, StoreFailed};
-use crate::wire::Failure;
+use crate::wire::{Failure, Payload};
 
 /// A handler that was started.
 #[derive(Debug)]
@@ -142,10 +142,10 @@ impl World {
         let invalid = || Failure::InvalidPayload("scripted".to_owned());
         match handler.operation {
             None => {
-                let mut payload = Vec::new();
+                let mut payload = Payload::default();
                 let end = match ending {
                     Ending::Returns(bytes) => {
-                        payload.extend_from_slice(&bytes);
+                        payload.encoded.extend_from_slice(&bytes);
                         HandlerEnd::Returned(&mut payload)
                     }
                     Ending::Panics => HandlerEnd::Failed(Failure::Panicked),

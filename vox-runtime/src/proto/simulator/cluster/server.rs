@@ -12,7 +12,7 @@ use crate::operation::{Digest, Fence, NewOperation, OperationId, OperationKey, P
 use crate::proto::{Answer, Attempt, Batch, HandlerEnd, Operations, Request, Secrets, Session, Step, StoreFailed};
 use crate::schema::Schema;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
-use crate::wire::Failure;
+use crate::wire::{Failure, Payload};
 
 /// One process, until it is killed.
 #[derive(Default)]
@@ -224,11 +224,11 @@ impl World {
         if !known {
             return;
         }
-        let mut payload = Vec::new();
+        let mut payload = Payload::default();
         let end = match answer {
             Answer::Failure(failure) => HandlerEnd::Failed(failure),
             Answer::Outcome(bytes) => {
-                payload.extend_from_slice(&bytes);
+                payload.encoded.extend_from_slice(&bytes);
                 HandlerEnd::Returned(&mut payload)
             }
         };
