@@ -214,6 +214,30 @@ async fn handlers_whose_sessions_are_gone_are_bounded_for_the_whole_server() {
     assert_eq!(client.transfer(2).await, Ok(5), "there is room again");
 }
 
+/// A refusal starts nothing: whoever only asks again how it ended is told, and an id that was refused is free.
+#[tokio::test(start_paused = true)]
+async fn what_is_over_is_replayed_by_a_server_that_starts_no_more() {
+    let limits = vox::Limits { max_server_detached: 1, ..vox::Limits::default() };
+    let lab = Lab::with(|builder| builder.limits(limits)).await;
+    let client = lab.client().await;
+    let (over, refused) = (id(), id());
+    lab.bench.gate.add_permits(1);
+    assert_eq!(client.transfer(2).operation(over).await, Ok(1));
+    let late = client.transfer(2).timeout(SOON).await;
+    assert_eq!(late, Err(VoxError::DeadlineExceeded));
+
+    assert_eq!(client.transfer(2).operation(over).await, Ok(1), "what is over takes no room");
+    assert_eq!(client.transfer(3).operation(over).await, Err(VoxError::OperationConflict));
+    for _ in 0..2 {
+        let busy = client.transfer(2).operation(refused).await.expect_err("one runs without its caller");
+        assert_eq!((&busy, busy.ran(), busy.is_retryable()), (&VoxError::Busy, Ran::No, true));
+    }
+    assert_eq!(lab.bench.started.get(), 2);
+    lab.bench.gate.add_permits(2);
+    settle().await;
+    assert_eq!(client.transfer(2).operation(refused).await, Ok(3), "a refusal leaves the id free");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_handlers_whose_sessions_are_gone() {
     // Before the shutdown begins, or meanwhile.

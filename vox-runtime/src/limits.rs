@@ -29,7 +29,7 @@ use std::time::Duration;
 /// | `replay_bytes` | 16 MiB | no | new calls and items wait until the peer acknowledges more. At least 64 KiB |
 /// | `max_detached_sessions` | 1,024 | no | the session that has waited longest for a link is lost |
 /// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
-/// | `max_server_detached` | 16,384 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already |
+/// | `max_server_detached` | 16,384 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
 ///
 /// Metadata has limits of its own, which the protocol fixes: see [`Metadata`](crate::Metadata).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -132,23 +132,18 @@ impl Operating {
         let digest = Digest::of(method.id, &request.payload);
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
         let place = Place { shared: Arc::clone(shared), key: key.clone() };
-        let crowded =
-            method.policy.persist && self.detached.load(Ordering::Relaxed) >= shared.limits.max_server_detached;
+        let crowded = self.is_crowded(method, shared);
         let MethodDescriptor { service, id, policy, .. } = *method;
         let memory = self.store.in_memory().map(|memory| (memory, memory.now()));
         let mut desk = self.lock();
         let is_live = desk.operations.is_live(&key);
-        // What runs already may be joined all the same.
-        if crowded && !is_live {
-            drop(desk);
-            shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Failed(Failure::Busy));
-            return None;
-        }
         desk.attempts.insert(attempt, place);
         let schema = desk.schemas.entry(id).or_insert_with(|| method.schema()).clone();
         let operation = NewOperation { key, service, method: id, policy, digest, schema };
-        // Asked under the lock, where a store can be: nothing of a user's runs in it, and it takes no time.
-        let admission = memory.filter(|_| !is_live).map(|(memory, now)| memory.admit_at_once(&operation, now));
+        // Asked under the lock, where a store can be: nothing of a user's runs in it, and it takes no time. Where no more may
+        // start, what runs may be joined and what is over is replayed all the same.
+        let admission =
+            memory.filter(|_| !is_live && !crowded).map(|(memory, now)| memory.admit_at_once(&operation, now));
         let Some(Ok(Admission::Granted(fence))) = admission else {
             // Whatever else it said, it will say again.
             let start = Box::new(Start { shared: Arc::clone(shared), request });
@@ -172,6 +167,11 @@ impl Operating {
             }
         }
         Some(Granting { request, granted })
+    }
+
+    /// Whether so many handlers run on without a caller that no other of such a method may start.
+    fn is_crowded(&self, method: &MethodDescriptor, shared: &Shared) -> bool {
+        method.policy.persist && self.detached.load(Ordering::Relaxed) >= shared.limits.max_server_detached
     }
 
     /// The caller of an attempt waits no more.
@@ -216,16 +216,19 @@ impl Operating {
             match (step, place) {
                 (Step::Run { operation, fence, attempt, runnable, detached }, _) => {
                     let Start { shared, mut request } = *runnable;
+                    let method = method(&shared, &request);
+                    let crowded = method.is_some_and(|method| self.is_crowded(method, &shared));
                     if detached {
                         let place = Place { shared: Arc::clone(&shared), key: operation.key.clone() };
                         self.lock().attempts.insert(attempt, place);
                         self.detached.fetch_add(1, Ordering::Relaxed);
                         shared.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
                     }
-                    if let Some(method) = method(&shared, &request) {
+                    if let Some(method) = method {
                         let key = operation.key.clone();
                         let granted = self.grant(method, key, fence, &operation.schema, &mut request);
                         match own == Some(attempt) {
+                            _ if crowded => granted.handler_ended(HandlerEnd::Failed(Failure::Busy)),
                             true => mine = Some(Granting { request, granted }),
                             false => run_elsewhere(shared, Granting { request, granted }, self.runtime()),
                         }
