@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::contender::{Client, Contender, Fault, Item, Link, Setting, Times, Work};
 use crate::measure::{Sample, Stopwatch};
+use crate::patience;
 use crate::scenario::Scenario;
 
 /// One contender, connected.
@@ -26,7 +27,7 @@ impl Lane {
         let runtime = runtime(scenario.threads)?;
         let mut other = None;
         let setting = scenario.setting;
-        let client = runtime.block_on(async {
+        let connecting = async {
             if setting.link == Link::Memory {
                 return contender.in_memory(setting).await;
             }
@@ -35,7 +36,8 @@ impl Lane {
                 true => other.insert(Other::start(contender.name(), setting, scenario.threads)?).address.clone(),
             };
             contender.connect(address, setting).await
-        })?;
+        };
+        let client = patience::block_on(&runtime, contender.name(), connecting)?;
         let threaded = scenario.threads > 1;
         Ok(Self { name: contender.name(), client: Some(client), runtime: Some(runtime), other, threaded })
     }
@@ -59,7 +61,7 @@ impl Lane {
             return Err("what failed before cannot go on".into());
         };
         if !self.threaded {
-            runtime.block_on(client.run(work, times))?;
+            patience::block_on(runtime, self.name, client.run(work, times))?;
             self.client = Some(client);
             return Ok(());
         }
@@ -70,7 +72,7 @@ impl Lane {
             let done = client.run(work, timed.then_some(&mut own)).await;
             (client, own, done)
         });
-        let (client, mut own, done) = runtime.block_on(task)?;
+        let (client, mut own, done) = patience::block_on(runtime, self.name, async { Ok(task.await?) })?;
         self.client = Some(client);
         if let Some(times) = times {
             times.append(&mut own);
@@ -108,16 +110,18 @@ pub(crate) struct Other {
 
 impl Other {
     pub(crate) fn start(name: &str, setting: Setting, threads: usize) -> Result<Self, Fault> {
-        let mut process = Command::new(std::env::current_exe()?)
+        let process = Command::new(std::env::current_exe()?)
             .args(["serve", name, &threads.to_string()])
             .args(words(setting))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let said = process.stdout.take().map(BufReader::new);
         let mut other = Self { process, address: String::new() };
-        said.ok_or("no standard output")?.read_line(&mut other.address)?;
-        other.address.truncate(other.address.trim_end().len());
+        let said = patience::read(&mut other.process, patience::BATCH, |output| {
+            let mut line = String::new();
+            BufReader::new(output).read_line(&mut line).map(|_| line)
+        })?;
+        other.address = said.trim_end().to_owned();
         match other.address.is_empty() {
             true => Err("the server said no address".into()),
             false => Ok(other),

@@ -26,6 +26,7 @@ mod lane;
 mod measure;
 mod memory;
 mod methods;
+mod patience;
 mod plot;
 mod resume;
 mod runner;

@@ -10,6 +10,7 @@ use crate::contender::{Client, Contender, Fault, Link, Setting, Work};
 use crate::json;
 use crate::lane::{Other, runtime};
 use crate::measure::Summary;
+use crate::patience;
 
 /// What is counted.
 const KINDS: [(&str, &str, u64); 2] =
@@ -62,11 +63,12 @@ pub(crate) fn run(mut options: Options) -> Result<(), Fault> {
 
 /// Bytes of the client and of the server for each, and on how many connections.
 fn measure(name: &str, kind: &str, count: u64) -> Result<(f64, f64, f64), Fault> {
-    let child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(std::env::current_exe()?)
         .args(["memory-of", name, kind, &count.to_string()])
-        .stderr(Stdio::inherit())
-        .output()?;
-    let line = String::from_utf8(child.stdout)?;
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let line = patience::read(&mut child, patience::PROCESS, std::io::read_to_string)?;
+    child.wait()?;
     let number = |of| json::number(&line, of).ok_or_else(|| format!("no {of}"));
     Ok((number("client")?, number("server")?, number("connections")?))
 }

@@ -7,6 +7,7 @@ use crate::contender::{Client, Contender, Fault, Link, Setting, Work};
 use crate::json;
 use crate::lane::{Other, runtime};
 use crate::measure::{Sample, Stopwatch, Summary};
+use crate::patience;
 use crate::runner::{self, Extent};
 use crate::scenario::Scenario;
 
@@ -113,28 +114,33 @@ fn connections(options: &mut Options) -> Result<(), Fault> {
 fn connected(contender: &dyn Contender, setting: Setting, count: usize, extent: Extent) -> Result<Vec<Sample>, Fault> {
     let other = Other::start(contender.name(), setting, 1)?;
     let runtime = runtime(1)?;
-    let samples = runtime.block_on(async {
-        let callers = count.min(CALLERS);
+    let name = contender.name();
+    let callers = count.min(CALLERS);
+    let mut shares = patience::block_on(&runtime, name, async {
         let mut shares: Vec<Vec<Box<dyn Client>>> = (0..callers).map(|_| Vec::new()).collect();
         for index in 0..count {
             shares[index % callers].push(contender.connect(other.address.clone(), setting).await?);
         }
-        // Every connection has its call at least once in a batch.
-        let (mut calls, mut samples) = (count.max(64) as u64, Vec::new());
-        for round in 0..=extent.rounds {
-            let watch = Stopwatch::start(Some(other.process.id()))?;
-            shares = go_round(shares, calls / callers as u64).await?;
-            let sample = watch.stop(calls / callers as u64 * callers as u64)?;
-            if round > 0 {
-                samples.push(sample);
-            } else {
-                // The first was the warming up.
-                let fitting = extent.batch.as_nanos() as f64 / sample.wall.max(1.0);
-                calls = (fitting as u64).clamp(calls, 64_000.max(calls));
-            }
-        }
-        Ok::<_, Fault>(samples)
+        Ok(shares)
     })?;
+    // Every connection has its call at least once in a batch.
+    let (mut calls, mut samples) = (count.max(64) as u64, Vec::new());
+    for round in 0..=extent.rounds {
+        let watch = Stopwatch::start(Some(other.process.id()))?;
+        shares = patience::block_on(&runtime, name, go_round(shares, calls / callers as u64))?;
+        let sample = watch.stop(calls / callers as u64 * callers as u64)?;
+        if round > 0 {
+            samples.push(sample);
+        } else {
+            // The first was the warming up.
+            let fitting = extent.batch.as_nanos() as f64 / sample.wall.max(1.0);
+            calls = (fitting as u64).clamp(calls, 64_000.max(calls));
+        }
+    }
+    // Some connections want their runtime when they end.
+    let within = runtime.enter();
+    drop(shares);
+    drop(within);
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(samples)
 }

@@ -1,0 +1,142 @@
+//! How much of the heap idle sessions and pending calls hold, both ends together.
+//!
+//! What this thread asked for and has not given back, on which everything runs. `docs/performance.md` says where it is; resident memory, which
+//! is more, is measured by the benchmarks.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::pin::Pin;
+use std::task::Poll;
+
+/// Counts what the current thread holds.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<i64> = const { Cell::new(0) };
+}
+
+fn held(more: usize, less: usize) {
+    let _ = HELD.try_with(|held| held.set(held.get() + more as i64 - less as i64));
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        held(layout.size(), 0);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        held(layout.size(), 0);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        held(size, layout.size());
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        held(0, layout.size());
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[vox::service]
+trait Meter {
+    async fn echo(&self, number: u64) -> u64;
+    async fn hold(&self) -> u64;
+}
+
+struct Bench;
+
+impl Meter for Bench {
+    async fn echo(&self, number: u64) -> u64 {
+        number
+    }
+
+    async fn hold(&self) -> u64 {
+        std::future::pending().await
+    }
+}
+
+/// How much more each of `count` holds that `more` adds.
+fn check<T>(most: f64, count: usize, more: impl AsyncFn(&str, usize) -> Vec<T>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let each = runtime.block_on(async {
+        let server = vox::Server::builder().service(MeterDispatcher::new(Bench));
+        let server = server.bind("tcp://127.0.0.1:0").await.expect("a server");
+        // What is made once is made by the first few.
+        let first = more(&server.address(), 10).await;
+        let before = HELD.get();
+        let then = more(&server.address(), count).await;
+        let each = (HELD.get() - before) as f64 / count as f64;
+        drop((first, then));
+        each
+    });
+    println!("{each:.0} bytes each");
+    assert!(each <= most, "{each} bytes each, over the bound of {most}");
+}
+
+async fn connect(address: &str) -> MeterClient {
+    let client: MeterClient = vox::connect(address).await.expect("a client");
+    assert_eq!(client.echo(7).await, Ok(7));
+    client
+}
+
+/// Sessions that have made a call each.
+async fn idle(address: &str, count: usize) -> Vec<MeterClient> {
+    let mut clients = Vec::with_capacity(count);
+    for _ in 0..count {
+        clients.push(connect(address).await);
+    }
+    clients
+}
+
+/// Calls that nobody answers, a hundred in a session: what the session holds is counted with them.
+async fn pending(address: &str, count: usize) -> Vec<(MeterClient, Vec<Hold>)> {
+    let mut sessions = Vec::with_capacity(count.div_ceil(100));
+    let mut left = count;
+    while left > 0 {
+        let client = connect(address).await;
+        let mut calls = Vec::with_capacity(100);
+        for _ in 0..left.min(100) {
+            let mut call = client.hold().into_future();
+            assert!(poll_once(&mut call).await.is_none());
+            calls.push(call);
+        }
+        left -= calls.len();
+        // A call after them is answered when they are all in hand.
+        assert_eq!(client.echo(8).await, Ok(8));
+        sessions.push((client, calls));
+    }
+    sessions
+}
+
+type Hold = <vox::Call<u64, std::convert::Infallible> as IntoFuture>::IntoFuture;
+
+/// What a future gives at its first poll.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+#[test]
+fn an_idle_session_holds_little() {
+    check(11_500.0, 200, idle);
+}
+
+#[test]
+fn a_pending_call_holds_little() {
+    check(1_600.0, 10_000, pending);
+}
