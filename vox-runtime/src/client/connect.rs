@@ -203,6 +203,7 @@ impl<C: Connected> Connect<C> {
         let (link, reach) = self.target.link().await?;
         let (mut limits, router, metadata) = (self.limits, Router::new(self.services), self.metadata);
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
+        let limits = Arc::new(limits);
         let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
         let (established, remote) = match reach.filter(|_| self.reconnects) {
             None => {

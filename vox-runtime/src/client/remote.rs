@@ -30,7 +30,7 @@ pub(crate) struct Remote {
 /// How a session is made.
 pub(super) struct Way {
     pub(super) reach: Arc<dyn Reach>,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) router: Router,
     pub(super) metadata: Metadata,
     pub(super) resumes: bool,
@@ -59,7 +59,7 @@ impl Way {
     /// What a handshake brings along.
     pub(super) fn asking(&self, service: Option<(String, Metadata)>) -> Asking {
         Asking {
-            limits: self.limits.clone(),
+            limits: Arc::clone(&self.limits),
             router: self.router.clone(),
             metadata: self.metadata.clone(),
             service,

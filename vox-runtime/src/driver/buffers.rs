@@ -1,6 +1,8 @@
-//! Scratch buffers for encoding, one small stock per thread.
+//! Scratch buffers, kept per thread: a small stock for encoding, and one for reading.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+
+use bytes::BytesMut;
 
 /// How many buffers a thread keeps.
 const STOCK: usize = 8;
@@ -9,6 +11,7 @@ const KEEP: usize = 64 << 10;
 
 thread_local! {
     static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static READ_BUFFER: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
 /// An empty buffer, with capacity where this thread has one left.
@@ -30,4 +33,14 @@ pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
             stock.push(buffer);
         }
     });
+}
+
+/// A buffer to read into, empty; without capacity where this thread has none left.
+pub(super) fn take_read_buffer() -> BytesMut {
+    READ_BUFFER.try_with(Cell::take).ok().flatten().unwrap_or_default()
+}
+
+/// Leaves an empty buffer to whoever reads next on this thread. One that was left before is dropped.
+pub(super) fn give_read_buffer(buffer: BytesMut) {
+    let _ = READ_BUFFER.try_with(|place| place.set(Some(buffer)));
 }

@@ -1,6 +1,7 @@
 //! From a link to a session: the handshake, within one deadline, and the task that runs what comes of it.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,6 +27,9 @@ use crate::wire::{
     Greeting, Hello, LENGTH_BYTES, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
 };
 
+/// What a handshake does.
+type Phases<'a, T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send + 'a>>;
+
 /// A session that is up.
 pub(crate) struct Established {
     pub(crate) shared: Arc<Shared>,
@@ -35,7 +39,7 @@ pub(crate) struct Established {
 
 /// What the end that connects brings along.
 pub(crate) struct Asking {
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) router: Router,
     pub(crate) metadata: Metadata,
     /// The service to open a connection to in the same breath.
@@ -46,7 +50,7 @@ pub(crate) struct Asking {
 
 /// What the end that accepts has.
 pub(crate) struct Door {
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) router: Router,
     /// Where its sessions are found again, if they can be resumed.
     pub(crate) registry: Option<Arc<Registry>>,
@@ -66,11 +70,11 @@ pub(crate) async fn initiate(mut link: Link, asking: Asking) -> Result<Establish
     let features = if redial.is_some() { RESUME } else { 0 };
     let (versions, announced) = ((VERSION, VERSION), limits.announced());
     let hello = Hello { versions, features, limits: announced, metadata: metadata.clone(), service };
-    let answer = within(&limits, async {
+    let asking = Box::pin(async {
         say(&mut link, &Greeting::Hello(hello)).await?;
         hear(&mut link.read, &limits).await
-    })
-    .await?;
+    });
+    let answer = within(&limits, asking).await?;
     let welcome = match answer {
         Greeting::Rejected(refusal) => return Err(ConnectError::Refused(refusal)),
         Greeting::Welcome(welcome) if welcome.version != VERSION => {
@@ -82,10 +86,10 @@ pub(crate) async fn initiate(mut link: Link, asking: Asking) -> Result<Establish
             return Err(ConnectError::Handshake("the peer did not say what it should have answered".to_owned()));
         }
     };
-    let mut session = Session::new(Role::Initiator, limits.clone(), welcome.limits, now());
+    let mut session = Session::new(Role::Initiator, Arc::clone(&limits), welcome.limits, now());
     let redial = redial.zip(welcome.ticket).map(|((reach, backoff), ticket)| {
         session.resumes(limits.resume_window);
-        Redial { reach, backoff, trials: Default::default(), metadata, ticket: ticket.into() }
+        Box::new(Redial { reach, backoff, trials: Default::default(), metadata, ticket: ticket.into() })
     });
     let connection = asks.then(|| session.opened_in_handshake());
     let peer = Peer::new(link.address().to_owned(), Metadata::new());
@@ -96,7 +100,7 @@ pub(crate) async fn initiate(mut link: Link, asking: Asking) -> Result<Establish
 ///
 /// `full`: there is room for no new session, only for the links of old ones.
 pub(crate) async fn accept(mut link: Link, door: &Door, full: bool) -> Result<Visitor, ConnectError> {
-    within(&door.limits, async {
+    let welcoming = Box::pin(async {
         match hear(&mut link.read, &door.limits).await? {
             Greeting::Hello(_) if full => {
                 reject(link, Refusal::new(RefusalCode::Busy, "the server has as many sessions as it takes")).await
@@ -107,8 +111,8 @@ pub(crate) async fn accept(mut link: Link, door: &Door, full: bool) -> Result<Vi
                 Err(ConnectError::Handshake("the peer answered where it should have said hello".to_owned()))
             }
         }
-    })
-    .await
+    });
+    within(&door.limits, welcoming).await
 }
 
 impl Door {
@@ -125,7 +129,7 @@ impl Door {
         let limits = self.limits.announced();
         let welcome = Welcome { version: VERSION, features: 0, limits, ticket: ticket.clone() };
         say(&mut link, &Greeting::Welcome(welcome)).await?;
-        let shared = start(session, link, self.router.clone(), self.limits.clone(), peer, None);
+        let shared = start(session, link, self.router.clone(), Arc::clone(&self.limits), peer, None);
         if let (Some(registry), Some(ticket)) = (resumable, &ticket) {
             registry.insert(ticket, &shared);
         }
@@ -138,7 +142,7 @@ impl Door {
         }
         let peer = Peer::new(address.to_owned(), hello.metadata.clone());
         let principal = self.router.authenticate(&peer)?;
-        let mut session = Session::new(Role::Acceptor, self.limits.clone(), hello.limits, now());
+        let mut session = Session::new(Role::Acceptor, Arc::clone(&self.limits), hello.limits, now());
         if let Some((service, _)) = &hello.service {
             let (index, descriptor) = self.router.find(service).ok_or_else(|| self.router.refusal(service))?;
             session.accepted_in_handshake(index, descriptor);
@@ -214,9 +218,9 @@ fn start(
     session: Session,
     link: Link,
     router: Router,
-    limits: Limits,
+    limits: Arc<Limits>,
     peer: Peer,
-    redial: Option<Redial>,
+    redial: Option<Box<Redial>>,
 ) -> Arc<Shared> {
     let Link { read, write, address: _ } = link;
     let writer = Writer::new(write, 0);
@@ -225,7 +229,8 @@ fn start(
     shared
 }
 
-async fn within<T>(limits: &Limits, phases: impl Future<Output = Result<T, ConnectError>>) -> Result<T, ConnectError> {
+/// The phases have memory of their own, which is free again when they are over: what comes after them may last for long.
+async fn within<T>(limits: &Limits, phases: Phases<'_, T>) -> Result<T, ConnectError> {
     match tokio::time::timeout(limits.handshake_timeout, phases).await {
         Ok(result) => result,
         Err(_) => Err(ConnectError::Timeout),
@@ -273,7 +278,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_link_that_was_confirmed_is_not_lost_for_one_that_was_claimed_before() {
         let (limits, registry) = (Limits::default(), Arc::new(Registry::default()));
-        let door = Door { limits: limits.clone(), router: Router::default(), registry: Some(Arc::clone(&registry)) };
+        let door =
+            Door { limits: limits.clone().into(), router: Router::default(), registry: Some(Arc::clone(&registry)) };
         let (mut near, far) = memory_pair();
         let (versions, announced) = ((VERSION, VERSION), limits.announced());
         let hello = Hello { versions, features: RESUME, limits: announced, metadata: Metadata::new(), service: None };

@@ -5,7 +5,6 @@
 //! straight to tasks for a while. Memory for handlers' futures is kept per method and used again.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,7 +54,8 @@ impl fmt::Debug for Hosted {
 /// Hosts the handlers of one session.
 #[derive(Default)]
 pub(crate) struct Hosting {
-    methods: BTreeMap<(ServiceIndex, MethodId), MethodPace>,
+    /// In the order of their keys.
+    methods: Vec<((ServiceIndex, MethodId), MethodPace)>,
 }
 
 #[derive(Default)]
@@ -86,8 +86,8 @@ impl Hosting {
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
         let span = server_span(shared, &request);
-        let mut pace = self.methods.get_mut(&method);
-        let memory = pace.as_mut().and_then(|pace| pace.kept.pop());
+        let place = self.methods.binary_search_by_key(&method, |(method, _)| *method);
+        let memory = place.ok().and_then(|at| self.methods[at].1.kept.pop());
         let dispatcher = shared.router.get(request.service);
         let incoming = Incoming::new(Arc::clone(shared), request, memory, granted.clone());
         let Hosted(Some(future)) = dispatcher.dispatch(incoming) else {
@@ -95,10 +95,7 @@ impl Hosting {
             return;
         };
         let mut task = HandlerTask { future: Some(future), shared, connection, id, granted, scope, span };
-        let pace = match pace {
-            Some(pace) => pace,
-            None => self.methods.entry(method).or_default(),
-        };
+        let pace = self.pace(place, method);
         if pace.in_place() {
             let before = pace.is_timed().then(now);
             let polled = task.poll_handler(cx);
@@ -115,6 +112,20 @@ impl Hosting {
             }
         }
         spawn(shared, task.into_owned());
+    }
+}
+
+impl Hosting {
+    /// The pace of a method, which is where it was found, or is put where it was missed.
+    fn pace(&mut self, place: Result<usize, usize>, method: (ServiceIndex, MethodId)) -> &mut MethodPace {
+        let at = place.unwrap_or_else(|at| {
+            if self.methods.is_empty() {
+                self.methods.reserve_exact(1);
+            }
+            self.methods.insert(at, (method, MethodPace::default()));
+            at
+        });
+        &mut self.methods[at].1
     }
 }
 

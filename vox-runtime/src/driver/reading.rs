@@ -1,5 +1,6 @@
 //! The link's reading half, and the frames in what it gave.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{MutexGuard, PoisonError, TryLockError};
@@ -9,6 +10,7 @@ use std::time::Instant;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::buffers::{give_read_buffer, take_read_buffer};
 use super::hosting::quietly;
 use super::shared::{Shared, State};
 use super::writer::now;
@@ -23,6 +25,9 @@ const FRAMES_PER_LOCK: usize = 64;
 /// The read buffer's first capacity, and the most it grows to for small frames.
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 64 << 10;
+/// A session that asks for no more at a time reads into a buffer that its thread's sessions share. Where frames are long, what is
+/// made of them holds the buffer, and each session does better with its own.
+const READ_SHARED: usize = 16 << 10;
 
 /// What reads the link, one at a time: the session's task, or the lone call that [leads](super::lead).
 pub(super) struct Reader {
@@ -81,7 +86,7 @@ impl Reader {
         // buffer grows by what was received and never by what was claimed.
         let want = self.appetite.max(self.missing().min(self.buffer.len()));
         if self.buffer.capacity() - self.buffer.len() < least.min(want) {
-            self.buffer.reserve(want);
+            self.make_room(least, want);
         }
         let room = self.buffer.capacity() - self.buffer.len();
         // What reads may be a call of the user's, which has no part in the link's faults.
@@ -94,7 +99,10 @@ impl Reader {
             }
         };
         match read {
-            Poll::Pending => Read::Nothing,
+            Poll::Pending => {
+                self.rest();
+                Read::Nothing
+            }
             Poll::Ready(Ok(0)) => self.lost("the peer closed the link".to_owned()),
             Poll::Ready(Ok(n)) => {
                 if n == room {
@@ -103,6 +111,22 @@ impl Reader {
                 Read::Some
             }
             Poll::Ready(Err(error)) => self.lost(error.to_string()),
+        }
+    }
+
+    fn make_room(&mut self, least: usize, want: usize) {
+        if self.buffer.capacity() == 0 {
+            self.buffer = take_read_buffer();
+        }
+        if self.buffer.capacity() - self.buffer.len() < least.min(want) {
+            self.buffer.reserve(want);
+        }
+    }
+
+    /// Until there is more to read, whoever reads next on this thread may have the buffer: idle sessions hold none.
+    fn rest(&mut self) {
+        if self.buffer.is_empty() && self.appetite <= READ_SHARED {
+            give_read_buffer(mem::take(&mut self.buffer));
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(super) watch_waker: Waker,
     pub(super) watch: Arc<Watch>,
     pub(crate) router: Router,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) peer: Peer,
     /// The longest payload, and the most channels in one call, that the peer takes.
     pub(crate) max_payload: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     /// Operations that are known within this session only.
     pub(super) operations: OnceLock<Arc<Operating>>,
     /// How this end gets the session a new link, if it does.
-    pub(super) redial: Option<Redial>,
+    pub(super) redial: Option<Box<Redial>>,
 }
 
 /// What the lock guards.
@@ -150,9 +150,9 @@ impl Shared {
         writer: Box<Writer>,
         reader: Reader,
         router: Router,
-        limits: Limits,
+        limits: Arc<Limits>,
         peer: Peer,
-        redial: Option<Redial>,
+        redial: Option<Box<Redial>>,
     ) -> Arc<Self> {
         let (max_payload, max_channels) = (session.max_payload(), session.max_channels());
         let watch = Watch::new();
@@ -165,7 +165,7 @@ impl Shared {
             next_ticket: 0,
             queue_deadline: None,
             tasks: HashMap::new(),
-            requests: VecDeque::new(),
+            requests: VecDeque::with_capacity(1),
             writing: Writing::default(),
             writer: Some(writer),
             link: LinkState::default(),

@@ -118,6 +118,11 @@ pub(crate) struct Effects {
 const MAX_KEPT_ANSWERS: usize = 8 << 10;
 
 impl Effects {
+    fn new() -> Self {
+        // Most changes ask for one thing, and a queue that made its first room itself would make it for four.
+        Self { outputs: VecDeque::with_capacity(1), ..Self::default() }
+    }
+
     #[inline]
     fn emit(&mut self, output: Output) {
         self.outputs.push_back(output);

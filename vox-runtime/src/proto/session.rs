@@ -10,6 +10,7 @@ mod resuming;
 #[cfg(test)]
 pub(super) use answering::MAX_UNREAD_ANSWERS;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -36,7 +37,7 @@ pub(crate) const HEAD_ROOM: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Session {
     role: Role,
-    limits: Limits,
+    limits: Arc<Limits>,
     peer: AnnouncedLimits,
     windows: Windows,
     connection_ids: IdAllocator,
@@ -75,7 +76,8 @@ pub(crate) enum Gate {
 }
 
 impl Session {
-    pub(crate) fn new(role: Role, limits: Limits, peer: AnnouncedLimits, now: Instant) -> Self {
+    pub(crate) fn new(role: Role, limits: impl Into<Arc<Limits>>, peer: AnnouncedLimits, now: Instant) -> Self {
+        let limits = limits.into();
         let windows = Windows {
             send: (peer.channel_items, peer.channel_bytes),
             receive: (limits.channel_items, limits.channel_bytes),
@@ -93,7 +95,7 @@ impl Session {
             offered: 0,
             detached: Detached::new(),
             aborting: Detached::new(),
-            fx: Effects::default(),
+            fx: Effects::new(),
             due: Vec::new(),
             unread_answers: std::collections::VecDeque::new(),
             deadline: None,
@@ -114,14 +116,14 @@ impl Session {
     pub(crate) fn accepted_in_handshake(&mut self, service: ServiceIndex, descriptor: &'static ServiceDescriptor) {
         let id = ConnectionId(1);
         if self.peer_connections.open(id.0).is_ok() {
-            self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
+            self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
         }
     }
 
     fn new_connection(&mut self, opening: Option<Token>) -> ConnectionId {
         let id: ConnectionId = self.connection_ids.allocate();
         self.highest_connection = id.0;
-        self.calling.push(id.0, Calling::new(id, self.role, opening));
+        self.calling.push_rare(id.0, Calling::new(id, self.role, opening));
         id
     }
 
@@ -189,7 +191,7 @@ impl Session {
         if self.ended.is_some() {
             return;
         }
-        self.serving.push(id.0, Serving::new(id, self.role.peer(), service, descriptor));
+        self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
         self.fx.send(&Frame::Accept { connection: id });
         self.unread_answers.push_back(self.fx.outbox.end());
         self.fx.note_answer();

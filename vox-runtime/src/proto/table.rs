@@ -36,6 +36,14 @@ impl<T> IdTable<T> {
         self.live += 1;
     }
 
+    /// As [`push`](Self::push), into a table that seldom has more than one entry: for the first, it makes room for no more.
+    pub(crate) fn push_rare(&mut self, id: u64, value: T) {
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(1);
+        }
+        self.push(id, value);
+    }
+
     #[inline]
     fn index(&self, id: u64) -> Option<usize> {
         // The lone entry and the newest are the common cases.

@@ -33,8 +33,11 @@ pub(super) struct Table {
 impl Hall {
     pub(super) fn new(builder: Builder) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
-        let door =
-            Door { limits: builder.limits.clone(), router: builder.router(), registry: Some(Arc::clone(&registry)) };
+        let door = Door {
+            limits: builder.limits.clone().into(),
+            router: builder.router(),
+            registry: Some(Arc::clone(&registry)),
+        };
         Arc::new(Self { door, registry, table: Mutex::default() })
     }
 

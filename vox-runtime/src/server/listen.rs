@@ -236,7 +236,7 @@ impl Builder {
     /// Serves one link until its session ends, which a lost link does. Dropping the future ends it.
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
-        let door = Door { limits: self.limits.clone(), router: self.router(), registry: None };
+        let door = Door { limits: self.limits.clone().into(), router: self.router(), registry: None };
         let visitor = accept(link, &door, false).await.map_err(ServeError::Handshake)?;
         if let Visitor::New(established, _) = visitor {
             let serving = Serving(established.shared);
