@@ -41,7 +41,7 @@ impl Porch for Keeper {
     }
 }
 
-/// A link that notes which task each read that gave something was made in. It reads in the session's runtime, or panics.
+/// A link that notes which task each read that gave something was made in. It reads and writes in the session's runtime, or panics.
 struct Traced {
     io: DuplexStream,
     runtime: tokio::runtime::Id,
@@ -73,6 +73,7 @@ impl AsyncRead for Traced {
 
 impl AsyncWrite for Traced {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        assert_eq!(Handle::current().id(), self.runtime);
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -202,7 +203,7 @@ async fn a_link_that_panics_is_lost_whoever_reads_it() {
 
 /// A link may need the runtime: for a timer, or for a thread that reads a file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_call_that_is_polled_outside_the_runtime_reads_the_link_inside() {
+async fn a_call_that_is_polled_outside_the_runtime_uses_the_link_inside() {
     let Scene { porch, readers, .. } = scene().await;
     let (outside, elsewhere) = (porch.clone(), porch);
     let calling = std::thread::spawn(move || {

@@ -77,6 +77,8 @@ impl After {
             note.log();
         }
         if !self.operations.is_empty() {
+            // What is done about them may be a task. Who does it may be a call that is awaited elsewhere.
+            let _runtime = shared.runtime.enter();
             for notice in self.operations.drain(..) {
                 shared.notice(notice);
             }

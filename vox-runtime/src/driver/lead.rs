@@ -219,8 +219,6 @@ impl Shared {
             self.wake_driver();
             return None;
         };
-        // A link may need the runtime that it was made for, and so may what is done about its frames. The call may be elsewhere.
-        let _runtime = self.runtime.enter();
         let mut cx = Context::from_waker(&self.watch_waker);
         let mut taken = None;
         for turn in 0..READS_PER_TURN {

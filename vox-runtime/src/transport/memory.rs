@@ -25,7 +25,11 @@ pub fn memory_pair() -> (Link, Link) {
 
 fn pair(address: &str) -> (Link, Link) {
     let (a, b) = tokio::io::duplex(CAPACITY);
-    (Link::new(a, address), Link::new(b, address))
+    let link = |end| {
+        let (read, write) = tokio::io::split(end);
+        Link::over(read, write, address)
+    };
+    (link(a), link(b))
 }
 
 static LISTENERS: Mutex<BTreeMap<String, mpsc::Sender<Link>>> = Mutex::new(BTreeMap::new());

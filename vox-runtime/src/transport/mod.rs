@@ -2,6 +2,7 @@
 
 mod address;
 mod connector;
+mod homed;
 mod listener;
 mod memory;
 
@@ -16,6 +17,8 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+use homed::Homed;
 
 /// A link to one peer: a reliable, ordered stream of bytes each way.
 ///
@@ -34,7 +37,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link over any stream. `address` is what the peer is called in contexts, logs and errors.
+    /// A link over any stream. `address` is what the peer is called in contexts, logs and errors. The stream is used within the
+    /// runtime that the session is made in, whichever thread or runtime its calls are awaited in.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static, address: impl Into<String>) -> Self {
         let (read, write) = tokio::io::split(stream);
         Self::from_halves(read, write, address)
@@ -42,6 +46,15 @@ impl Link {
 
     /// A link over two halves that are already apart.
     pub fn from_halves(
+        read: impl AsyncRead + Send + Unpin + 'static,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+        address: impl Into<String>,
+    ) -> Self {
+        Self::over(Homed::new(read), Homed::new(write), address)
+    }
+
+    /// As [`from_halves`](Self::from_halves), of halves that need no runtime around them.
+    fn over(
         read: impl AsyncRead + Send + Unpin + 'static,
         write: impl AsyncWrite + Send + Unpin + 'static,
         address: impl Into<String>,
@@ -54,14 +67,14 @@ impl Link {
         stream.set_nodelay(true)?;
         let address = format!("tcp://{}", stream.peer_addr()?);
         let (read, write) = stream.into_split();
-        Ok(Self::from_halves(read, write, address))
+        Ok(Self::over(read, write, address))
     }
 
     /// A link over a Unix socket.
     #[cfg(unix)]
     pub fn unix(stream: tokio::net::UnixStream, address: impl Into<String>) -> Self {
         let (read, write) = stream.into_split();
-        Self::from_halves(read, write, address)
+        Self::over(read, write, address)
     }
 
     /// What the peer is called.
