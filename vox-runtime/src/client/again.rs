@@ -25,24 +25,52 @@ type Moving = Pin<Box<dyn Future<Output = Result<Arc<CallerHandle>, NoPlace>> + 
 /// What is known of a call's attempts so far.
 pub(super) struct Again {
     attempts: Attempts,
+    /// Most calls are short, without channels, and made once: they have none.
+    rest: Option<Box<Rest>>,
+}
+
+/// What a further attempt needs, and what came of those before.
+#[derive(Default)]
+struct Rest {
     /// The call's outcome, unless a further attempt has a better one. `None`: the first is still to come.
     or: Option<CallEnd>,
     /// The halves that stayed here of the channels that it went out with, where it may be made again.
-    pub(super) carried: Vec<Arc<Bound>>,
+    carried: Vec<Arc<Bound>>,
     /// Long arguments, which the attempt took.
-    pub(super) payload: Option<Bytes>,
+    payload: Option<Bytes>,
     moving: Option<Moving>,
 }
 
 impl Again {
     #[inline]
     pub(super) fn new(policy: RetryPolicy) -> Self {
-        Self { attempts: Attempts::new(policy), or: None, carried: Vec::new(), payload: None, moving: None }
+        Self { attempts: Attempts::new(policy), rest: None }
+    }
+
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    /// The halves that stayed here of the channels that it went out with.
+    pub(super) fn carried(&self) -> &[Arc<Bound>] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.carried)
+    }
+
+    /// Long arguments are at hand for a further attempt.
+    pub(super) fn keep_payload(&mut self, payload: Bytes) {
+        self.rest().payload = Some(payload);
+    }
+
+    /// There will be none.
+    pub(super) fn drop_payload(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.payload = None;
+        }
     }
 
     /// What it is for the call that its last attempt was not sent: none says that nothing ran unless that holds for all.
     pub(super) fn judge<T, E>(&self, result: Result<T, VoxError<E>>) -> Result<T, VoxError<E>> {
-        match (result, &self.or) {
+        match (result, self.rest.as_ref().and_then(|rest| rest.or.as_ref())) {
             (Err(VoxError::NotSent(NotSent::DeadlineExceeded)), Some(CallEnd::Indeterminate)) => {
                 Err(VoxError::DeadlineExceeded)
             }
@@ -53,16 +81,17 @@ impl Again {
 
     /// Whether something went over one of its channels, so that it cannot take them along.
     fn is_exchanged(&self) -> bool {
-        let Some(first) = self.carried.first() else { return false };
+        let Some(first) = self.carried().first() else { return false };
         let mut state = first.shared.lock();
         let mut touched = |bound: &Bound| state.endpoints.get_mut(bound.token).is_none_or(|half| half.is_touched());
-        self.carried.iter().any(|bound| touched(bound))
+        self.carried().iter().any(|bound| touched(bound))
     }
 
     /// It is not made again: its channels are their holders', and those that were lost meanwhile end.
     #[inline]
     pub(super) fn release(&mut self) {
-        let carried = std::mem::take(&mut self.carried);
+        let Some(rest) = &mut self.rest else { return };
+        let carried = std::mem::take(&mut rest.carried);
         let Some(first) = carried.first() else { return };
         first.shared.change(|state| carried.iter().for_each(|bound| state.release_half(bound.token)));
     }
@@ -71,23 +100,24 @@ impl Again {
 impl<T, E> CallFuture<T, E> {
     /// How many channels it goes out with.
     pub(super) fn channels(&self) -> usize {
-        self.call.channels.len() + self.again.carried.len()
+        self.call.channels.len() + self.again.carried().len()
     }
 
     /// It went out, with its channels under these names: tells the halves that stay here.
     pub(super) fn bind(&mut self, opened: Vec<(ChannelId, Token)>) {
         let line = Arc::clone(self.call.line());
-        let before = std::mem::take(&mut self.again.carried);
+        let rest = self.again.rest();
+        let before = std::mem::take(&mut rest.carried);
         if before.is_empty() {
             let given = self.call.channels.drain(..).zip(opened);
             let bound = given.map(|(given, (channel, token))| given.bind(&line, channel, token));
             match self.call.station.remote() {
-                Some(_) => self.again.carried.extend(bound),
+                Some(_) => rest.carried.extend(bound),
                 None => bound.for_each(drop),
             }
         } else {
             let halves = before.iter().zip(opened);
-            self.again.carried.extend(halves.map(|(half, (channel, token))| half.follow(&line, channel, token)));
+            rest.carried.extend(halves.map(|(half, (channel, token))| half.follow(&line, channel, token)));
         }
     }
 
@@ -103,7 +133,7 @@ impl<T, E> CallFuture<T, E> {
             Verdict::Again { or } => or,
             Verdict::End(end) => {
                 if let CallEnd::Reply(payload) = &end {
-                    match self.again.or {
+                    match self.again.rest.as_ref().and_then(|rest| rest.or.as_ref()) {
                         Some(CallEnd::Indeterminate) => remote.budget.refund(),
                         _ => remote.budget.refill(|| wire::is_outcome(payload)),
                     }
@@ -114,8 +144,9 @@ impl<T, E> CallFuture<T, E> {
         if or == CallEnd::Indeterminate && !remote.budget.spend() {
             return Ok(or);
         }
-        self.again.or = Some(or);
-        if let Some(payload) = self.again.payload.take() {
+        let rest = self.again.rest();
+        rest.or = Some(or);
+        if let Some(payload) = rest.payload.take() {
             self.call.payload.encoded = payload.into();
         }
         tracing::debug!("the call is made again");
@@ -125,15 +156,16 @@ impl<T, E> CallFuture<T, E> {
     /// Leaves a connection that is over for the next.
     pub(super) fn begin_move(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
         let dead = Arc::clone(self.call.line());
-        self.again.moving = Some(Box::pin(Arc::clone(&self.call.station).leave(dead, self.deadline)));
+        self.again.rest().moving = Some(Box::pin(Arc::clone(&self.call.station).leave(dead, self.deadline)));
         self.state = CallState::Moving;
         self.poll_move(cx)
     }
 
     pub(super) fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
-        let Some(moving) = &mut self.again.moving else { return Poll::Ready(Err(VoxError::Indeterminate)) };
+        let rest = self.again.rest();
+        let Some(moving) = &mut rest.moving else { return Poll::Ready(Err(VoxError::Indeterminate)) };
         let Poll::Ready(place) = moving.as_mut().poll(cx) else { return Poll::Pending };
-        self.again.moving = None;
+        rest.moving = None;
         match place {
             Ok(line) => {
                 self.call.line = Some(line);
@@ -150,6 +182,6 @@ impl<T, E> CallFuture<T, E> {
 
 impl fmt::Debug for Again {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Again").field("or", &self.or).finish_non_exhaustive()
+        f.debug_struct("Again").field("or", &self.rest.as_ref().map(|rest| &rest.or)).finish_non_exhaustive()
     }
 }

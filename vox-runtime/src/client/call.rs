@@ -383,7 +383,7 @@ impl<T, E> CallFuture<T, E> {
         let Call { station, line, method, payload, channels, metadata, operation, .. } = &mut self.call;
         let (line, again, leads) = (line.as_ref().unwrap_or(station.first()), &mut self.again, &mut self.leads);
         let connection = line.connection();
-        let (deadline, count) = (self.deadline, channels.len() + again.carried.len());
+        let (deadline, count) = (self.deadline, channels.len() + again.carried().len());
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()
             && state.session.calls_in_flight(connection) <= 1
@@ -404,7 +404,7 @@ impl<T, E> CallFuture<T, E> {
                 let endpoint = given.endpoint().pledged(may_follow);
                 halves.push((given.direction, state.endpoints.insert(endpoint)));
             }
-            for bound in &again.carried {
+            for bound in again.carried() {
                 halves.push((bound.direction, state.endpoints.insert(bound.endpoint_again())));
             }
             // Kept where the call may be made again.
@@ -417,7 +417,9 @@ impl<T, E> CallFuture<T, E> {
                 return Send::Closed("the connection is closed".to_owned());
             };
             *leads = state.may_lead(now, token, cx.waker());
-            again.payload = made.payload.filter(|_| may_follow);
+            if let Some(kept) = made.payload.filter(|_| may_follow) {
+                again.keep_payload(kept);
+            }
             if !may_follow {
                 payload.last = None;
             }
@@ -443,7 +445,7 @@ impl<T, E> CallFuture<T, E> {
         };
         // The peer has it, and its memory may be had again for the reply.
         self.call.payload.last = None;
-        self.again.payload = None;
+        self.again.drop_payload();
         Poll::Ready(match end {
             CallEnd::Reply(payload) => self.call.reply.decode(&payload, &self.call.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
