@@ -146,13 +146,13 @@ const _: () = {
         fn service(&self) -> &'static ::vox::ServiceDescriptor {
             LibraryClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
             let __handler = ::core::clone::Clone::clone(&self.handler);
             let (__method, __to, __call) = __call.accept();
             match __method {
                 __vox::MethodId(0x5d7db22eb50a88d7) => {
+                    let mut __args = __call.args(&__VOX_METHOD_0);
                     __to.host(async move {
-                        let mut __args = __call.args(&__VOX_METHOD_0);
                         let __0 = __args.read_str()?;
                         __args.finish()?;
                         let __out = <H as Library>::lend_book(
@@ -165,8 +165,8 @@ const _: () = {
                     })
                 }
                 __vox::MethodId(0x9c7bd72b2f2b2500) => {
+                    let mut __args = __call.args(&__VOX_METHOD_1);
                     __to.host(async move {
-                        let mut __args = __call.args(&__VOX_METHOD_1);
                         __args.finish()?;
                         let __out = <H as Library>::motto(&__handler).await;
                         __args

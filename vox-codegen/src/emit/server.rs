@@ -103,7 +103,7 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
                 #client::SERVICE
             }
 
-            fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+            fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
                 let __handler = ::core::clone::Clone::clone(&self.handler);
                 let (__method, __to, __call) = __call.accept();
                 match __method {
@@ -166,13 +166,15 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, names: &Names<'_>
     let host = Ident::new("host", declared(&method.returns).span());
     quote! {
         #(#cfg)*
-        __vox::MethodId(#id) => __to.#host(async move {
+        __vox::MethodId(#id) => {
             let mut #args = __call.args(&#descriptor);
-            #(#reads)*
-            #finish
-            let __out = <#parameter as #the_trait>::#ident(&__handler, #(#passed),*).await;
-            #args.#answer(&#reply, #result)
-        }),
+            __to.#host(async move {
+                #(#reads)*
+                #finish
+                let __out = <#parameter as #the_trait>::#ident(&__handler, #(#passed),*).await;
+                #args.#answer(&#reply, #result)
+            })
+        }
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
                 fn service(&self) -> &'static #vox::ServiceDescriptor {
                     #client::SERVICE
                 }
-                fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+                fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
                     __call.accept().1.unknown_method()
                 }
             }

@@ -249,14 +249,14 @@ const _: () = {
         fn service(&self) -> &'static __vox_Everything::ServiceDescriptor {
             EverythingClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
             let __handler = ::core::clone::Clone::clone(&self.handler);
             let (__method, __to, __call) = __call.accept();
             match __method {
                 #[cfg(feature = "extra")]
                 __vox::MethodId(0xa8a6d1c94c02f9b1) => {
+                    let mut __args = __call.args(&__VOX_METHOD_0);
                     __to.host(async move {
-                        let mut __args = __call.args(&__VOX_METHOD_0);
                         let __0 = __args.read_str()?;
                         let __1 = __args.read_bytes()?;
                         let __2 = __args.last(&__VOX_PLAN_0_2)?;
@@ -276,8 +276,8 @@ const _: () = {
                     })
                 }
                 __vox::MethodId(0x14dc8fab6d8d2d06) => {
+                    let mut __args = __call.args(&__VOX_METHOD_1);
                     __to.host(async move {
-                        let mut __args = __call.args(&__VOX_METHOD_1);
                         let __0 = __args.read(&__VOX_PLAN_1_0)?;
                         let __1 = __args.read(&__VOX_PLAN_1_1)?;
                         let __2 = __args.last(&__VOX_PLAN_1_2)?;
@@ -292,8 +292,8 @@ const _: () = {
                     })
                 }
                 __vox::MethodId(0x3dd48b2f26e9d25c) => {
+                    let mut __args = __call.args(&__VOX_METHOD_2);
                     __to.host(async move {
-                        let mut __args = __call.args(&__VOX_METHOD_2);
                         __args.finish()?;
                         let __out = <H as Everything>::plain(&__handler).await;
                         __args.answer_ok(&__VOX_REPLY_2, __out)

@@ -118,7 +118,7 @@ const _: () = {
         fn service(&self) -> &'static ::vox::ServiceDescriptor {
             MistakenClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
             __call.accept().1.unknown_method()
         }
     }

@@ -116,13 +116,13 @@ const _: () = {
         fn service(&self) -> &'static ::vox::ServiceDescriptor {
             BankClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
             let __handler = ::core::clone::Clone::clone(&self.handler);
             let (__method, __to, __call) = __call.accept();
             match __method {
                 __vox::MethodId(0xe3b5bca871d7b8c9) => {
+                    let mut __args = __call.args(&__VOX_METHOD_0);
                     __to.host(async move {
-                        let mut __args = __call.args(&__VOX_METHOD_0);
                         let __0 = __args.last(&__VOX_PLAN_0_0)?;
                         let __out = <H as Bank>::balance(&__handler, __0).await;
                         __args.answer(&__VOX_REPLY_0, __out)

@@ -71,25 +71,31 @@ struct MethodPace {
 
 impl Hosting {
     /// Starts the handler of one request.
-    pub(crate) fn host(&mut self, shared: &Arc<Shared>, request: Request, cx: &mut Context<'_>) {
+    pub(crate) fn host(&mut self, shared: &Arc<Shared>, mut request: Request, cx: &mut Context<'_>) {
         if !request.as_operation {
-            return self.run(shared, request, None, cx);
+            return self.run(shared, &mut request, None, cx);
         }
         // Where another attempt's handler runs, or none does, the operation answers for it.
-        if let Some(Granting { request, granted }) = shared.start_operation(request) {
-            self.run(shared, request, Some(granted), cx);
+        if let Some(Granting { mut request, granted }) = shared.start_operation(request) {
+            self.run(shared, &mut request, Some(granted), cx);
         }
     }
 
-    fn run(&mut self, shared: &Arc<Shared>, request: Request, granted: Option<Arc<Granted>>, cx: &mut Context<'_>) {
+    fn run(
+        &mut self,
+        shared: &Arc<Shared>,
+        request: &mut Request,
+        granted: Option<Arc<Granted>>,
+        cx: &mut Context<'_>,
+    ) {
         let method = (request.service, request.method);
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
-        let span = server_span(shared, &request);
+        let span = server_span(shared, request);
         let place = self.methods.binary_search_by_key(&method, |(method, _)| *method);
         let memory = place.ok().and_then(|at| self.methods[at].1.kept.pop());
         let dispatcher = shared.router.get(request.service);
-        let incoming = Incoming::new(Arc::clone(shared), request, memory, granted.clone());
+        let incoming = Incoming::new(shared, request, granted.as_ref(), memory);
         let Hosted(Some(future)) = dispatcher.dispatch(incoming) else {
             // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
             return;
@@ -165,12 +171,12 @@ impl MethodPace {
 
 /// Starts the handler of an operation in a task of its own: who may start it is not its session's own task.
 pub(super) fn run_elsewhere(shared: Arc<Shared>, granting: Granting, runtime: &Handle) {
-    let Granting { request, granted } = granting;
+    let Granting { mut request, granted } = granting;
     let (connection, id) = (request.connection, request.request);
     let scope = Scope::of_call(request.deadline, &request.metadata);
     let span = server_span(&shared, &request);
     let dispatcher = Arc::clone(shared.router.get(request.service));
-    let incoming = Incoming::new(Arc::clone(&shared), request, None, Some(Arc::clone(&granted)));
+    let incoming = Incoming::new(&shared, &mut request, Some(&granted), None);
     if let Hosted(Some(future)) = dispatcher.dispatch(incoming) {
         let _runtime = runtime.enter();
         let shared_too = Arc::clone(&shared);

@@ -35,6 +35,7 @@ pub(crate) use backoff::Trials;
 pub(crate) use buffers::{give_buffer, take_buffer};
 pub(crate) use connect::{Asking, Door, Established, Visitor, accept, initiate};
 pub(crate) use endpoint::{Endpoint, HalfEnd};
+pub(crate) use hosting::HandlerFuture;
 pub use hosting::Hosted;
 pub(crate) use observe::observe;
 pub(crate) use operating::Granted;

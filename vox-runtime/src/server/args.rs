@@ -1,6 +1,7 @@
 //! A request's arguments, read one after the other out of its frame.
 
 use std::fmt;
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -50,17 +51,19 @@ impl Args {
     pub(crate) fn new(
         shared: Arc<Shared>,
         method: &'static MethodDescriptor,
-        request: Request,
+        request: &mut Request,
         granted: Option<Arc<Granted>>,
     ) -> Self {
-        let Request { connection, request, deadline, metadata, channels, payload, .. } = request;
+        let (connection, id, deadline) = (request.connection, request.request, request.deadline);
+        let (metadata, channels) = (mem::take(&mut request.metadata), mem::take(&mut request.channels));
+        let payload = mem::take(&mut request.payload);
         Self {
             position: 0,
             budget: reply::budget(payload.len(), &shared.limits),
             frame: payload,
             connection,
             channels: channels.iter().copied().map(Some).collect(),
-            context: Context::new(shared, method, connection, request, deadline, metadata, granted),
+            context: Context::new(shared, method, connection, id, deadline, metadata, granted),
             read: 0,
         }
     }

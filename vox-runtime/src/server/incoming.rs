@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::args::{Args, InvalidArgs};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::driver::{Granted, Hosted, Shared, give_buffer};
+use crate::driver::{Granted, HandlerFuture, Hosted, Shared, give_buffer};
 use crate::evidence::SendOutcome;
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::proto::{HandlerEnd, Request};
@@ -21,26 +21,26 @@ pub trait Dispatcher: Send + Sync + 'static {
     fn service(&self) -> &'static ServiceDescriptor;
 
     /// Starts the handler of one request.
-    fn dispatch(&self, call: Incoming) -> Hosted;
+    fn dispatch(&self, call: Incoming<'_>) -> Hosted;
 }
 
 /// A request that has arrived. Ends in exactly one way: hosted by its handler, or refused.
-pub struct Incoming {
-    shared: Arc<Shared>,
-    request: Request,
+pub struct Incoming<'a> {
+    shared: &'a Arc<Shared>,
+    request: &'a mut Request,
+    granted: Option<&'a Arc<Granted>>,
     /// Memory of a handler of the same method that has ended.
-    memory: Option<tokio_util::sync::ReusableBoxFuture<'static, ()>>,
-    granted: Option<Arc<Granted>>,
+    memory: Option<HandlerFuture>,
 }
 
-impl Incoming {
+impl<'a> Incoming<'a> {
     pub(crate) fn new(
-        shared: Arc<Shared>,
-        request: Request,
-        memory: Option<tokio_util::sync::ReusableBoxFuture<'static, ()>>,
-        granted: Option<Arc<Granted>>,
+        shared: &'a Arc<Shared>,
+        request: &'a mut Request,
+        granted: Option<&'a Arc<Granted>>,
+        memory: Option<HandlerFuture>,
     ) -> Self {
-        Self { shared, request, memory, granted }
+        Self { shared, request, granted, memory }
     }
 
     /// Which method is called.
@@ -49,10 +49,10 @@ impl Incoming {
     }
 
     /// Takes the request apart: which method is called, where its handler will live, and what it will be given.
-    pub fn accept(self) -> (MethodId, Slot, Accepted) {
-        let Self { shared, request, memory, granted } = self;
+    pub fn accept(self) -> (MethodId, Slot, Accepted<'a>) {
+        let Self { shared, request, granted, memory } = self;
         let (connection, id) = (request.connection, request.request);
-        let slot = Slot { shared: Arc::clone(&shared), connection, request: id, granted: granted.clone(), memory };
+        let slot = Slot { shared: Arc::clone(shared), connection, request: id, granted: granted.cloned(), memory };
         (request.method, slot, Accepted { shared, request, granted })
     }
 }
@@ -64,7 +64,7 @@ pub struct Slot {
     request: RequestId,
     granted: Option<Arc<Granted>>,
     /// Memory of a handler of the same method that has ended.
-    memory: Option<tokio_util::sync::ReusableBoxFuture<'static, ()>>,
+    memory: Option<HandlerFuture>,
 }
 
 impl Slot {
@@ -81,7 +81,7 @@ impl Slot {
                 memory.set(future);
                 memory
             }
-            None => tokio_util::sync::ReusableBoxFuture::new(future),
+            None => HandlerFuture::new(future),
         }))
     }
 
@@ -94,16 +94,16 @@ impl Slot {
 }
 
 /// A request whose handler has been found.
-pub struct Accepted {
-    shared: Arc<Shared>,
-    request: Request,
-    granted: Option<Arc<Granted>>,
+pub struct Accepted<'a> {
+    shared: &'a Arc<Shared>,
+    request: &'a mut Request,
+    granted: Option<&'a Arc<Granted>>,
 }
 
-impl Accepted {
+impl Accepted<'_> {
     /// What the handler is given.
     pub fn args(self, method: &'static MethodDescriptor) -> Args {
-        Args::new(self.shared, method, self.request, self.granted)
+        Args::new(Arc::clone(self.shared), method, self.request, self.granted.cloned())
     }
 }
 
@@ -114,7 +114,7 @@ pub struct Answer<K> {
     pub(super) kept: K,
 }
 
-impl std::fmt::Debug for Incoming {
+impl std::fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Incoming").field("method", &self.request.method).finish_non_exhaustive()
     }
@@ -126,7 +126,7 @@ impl std::fmt::Debug for Slot {
     }
 }
 
-impl std::fmt::Debug for Accepted {
+impl std::fmt::Debug for Accepted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Accepted").field("method", &self.request.method).finish_non_exhaustive()
     }
