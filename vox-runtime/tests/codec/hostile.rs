@@ -136,6 +136,27 @@ fn values_that_are_none_are_refused() {
     check_bytes::<std::time::Duration>(&encode(&(5u64, u32::MAX)));
 }
 
+/// Short strings are looked at in pieces that overlap, by their length.
+#[test]
+fn a_byte_that_is_no_ascii_is_seen_wherever_it_stands() {
+    for len in 0..=40 {
+        let mut bytes = length(len);
+        bytes.extend((0..len as u8).map(|at| b'a' + at % 26));
+        assert_eq!(decode::<String>(&bytes).unwrap().as_bytes(), &bytes[1..]);
+        for at in 1..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[at] = 0x80;
+            assert_eq!(error::<String>(&bad), DecodeErrorKind::BadUtf8, "{len} bytes, byte {at}");
+            check_bytes::<String>(&bad);
+        }
+        for at in 1..bytes.len().saturating_sub(1) {
+            let mut other = bytes.clone();
+            other[at..at + 2].copy_from_slice("é".as_bytes());
+            assert_eq!(decode::<String>(&other).unwrap().as_bytes(), &other[1..], "{len} bytes, byte {at}");
+        }
+    }
+}
+
 #[test]
 fn chars_are_taken_as_postcard_takes_them() {
     for bytes in [

@@ -223,18 +223,36 @@ impl Reader<'_, '_> {
         let len = len as usize;
         // SAFETY: that many bytes are left.
         let bytes = unsafe { slice::from_raw_parts(next, len) };
-        let Ok(text) = std::str::from_utf8(bytes) else {
+        if !is_short_ascii(bytes) && std::str::from_utf8(bytes).is_err() {
             return self.fail(DecodeErrorKind::BadUtf8, next);
-        };
+        }
         if !self.from.budget.charge(len) {
             return self.fail(DecodeErrorKind::OverBudget, next);
         }
-        // SAFETY: a string belongs at `at`; its bytes were left.
+        // SAFETY: a string belongs at `at`; its bytes were left, and are UTF-8, as was just seen.
         unsafe {
-            at.cast::<String>().write(text.to_owned());
+            at.cast::<String>().write(String::from_utf8_unchecked(bytes.to_owned()));
             next.add(len)
         }
     }
+}
+
+/// Whether these are at most sixteen bytes, all of them ASCII. A look at each end is enough for that, where a call of
+/// [`std::str::from_utf8`] costs more than the bytes do.
+#[inline(always)]
+fn is_short_ascii(bytes: &[u8]) -> bool {
+    let ends = match bytes.len() {
+        8..=16 => {
+            bytes.first_chunk().zip(bytes.last_chunk()).map(|(a, b)| u64::from_le_bytes(*a) | u64::from_le_bytes(*b))
+        }
+        4..=7 => bytes
+            .first_chunk()
+            .zip(bytes.last_chunk())
+            .map(|(a, b)| u64::from(u32::from_le_bytes(*a) | u32::from_le_bytes(*b))),
+        0..=3 => Some(bytes.iter().fold(0, |ends, byte| ends | u64::from(*byte))),
+        _ => None,
+    };
+    ends.is_some_and(|ends| ends & 0x8080_8080_8080_8080 == 0)
 }
 
 /// The last one to seven bytes of a frame, as a number whose other bytes are zero.
