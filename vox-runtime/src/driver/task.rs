@@ -105,7 +105,10 @@ impl Driver {
                         (more, first) = self.shared.handle_some(&mut self.shared.reader());
                     }
                 }
-                Read::Nothing => return false,
+                Read::Nothing => {
+                    reader.rest();
+                    return false;
+                }
                 Read::Lost(reason) => {
                     let link = reader.link();
                     drop(reader);
