@@ -99,7 +99,10 @@ impl Reader {
             }
         };
         match read {
-            Poll::Pending => Read::Nothing,
+            Poll::Pending => {
+                self.rest();
+                Read::Nothing
+            }
             Poll::Ready(Ok(0)) => self.lost("the peer closed the link".to_owned()),
             Poll::Ready(Ok(n)) => {
                 if n == room {
@@ -120,9 +123,8 @@ impl Reader {
         }
     }
 
-    /// Until there is more to read, whoever reads next on this thread may have the buffer: idle sessions hold none. For the session's
-    /// task, which looks in soon after a call that reads for itself.
-    pub(super) fn rest(&mut self) {
+    /// Until there is more to read, whoever reads next on this thread may have the buffer: idle sessions hold none.
+    fn rest(&mut self) {
         if self.buffer.is_empty() && self.appetite <= READ_SHARED {
             give_read_buffer(mem::take(&mut self.buffer));
         }

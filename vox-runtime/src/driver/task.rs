@@ -105,10 +105,7 @@ impl Driver {
                         (more, first) = self.shared.handle_some(&mut self.shared.reader());
                     }
                 }
-                Read::Nothing => {
-                    reader.rest();
-                    return false;
-                }
+                Read::Nothing => return false,
                 Read::Lost(reason) => {
                     let link = reader.link();
                     drop(reader);
