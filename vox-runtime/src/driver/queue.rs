@@ -1,5 +1,6 @@
 //! The queue of calls that wait for their turn, by connection, first come first served.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -7,13 +8,80 @@ use super::shared::State;
 use crate::ids::ConnectionId;
 use crate::proto::Gate;
 
+/// A line for each connection on which calls wait.
+#[derive(Default)]
+pub(super) struct Queue {
+    lines: BTreeMap<ConnectionId, Line>,
+}
+
+/// Those who wait, by their tickets, which only grow. One that was woken has no waker until it is polled and waits again.
+type Line = VecDeque<(u64, Option<Waker>)>;
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Whose turn it is.
+    #[inline]
+    fn head(&self, connection: ConnectionId) -> Option<u64> {
+        if self.lines.is_empty() {
+            return None;
+        }
+        Some(self.lines.get(&connection)?.front()?.0)
+    }
+
+    /// Joins the line, or stays in it. Gives back the waker that this one takes the place of.
+    fn join(&mut self, connection: ConnectionId, ticket: u64, waker: &Waker) -> Option<Waker> {
+        let line = self.lines.entry(connection).or_default();
+        match line.binary_search_by_key(&ticket, |(ticket, _)| *ticket) {
+            Ok(at) => line[at].1.replace(waker.clone()),
+            Err(at) => {
+                line.insert(at, (ticket, Some(waker.clone())));
+                None
+            }
+        }
+    }
+
+    /// Leaves the line. Gives back its waker, if it has one.
+    fn leave(&mut self, connection: ConnectionId, ticket: u64) -> Option<Waker> {
+        let line = self.lines.get_mut(&connection)?;
+        let at = line.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()?;
+        let (_, waker) = line.remove(at)?;
+        if line.is_empty() {
+            self.lines.remove(&connection);
+        }
+        waker
+    }
+
+    /// The waker of whoever is next, if it was not woken yet.
+    fn take_head(&mut self, connection: ConnectionId) -> Option<Waker> {
+        self.lines.get_mut(&connection)?.front_mut()?.1.take()
+    }
+
+    /// The wakers of the first few of every line that were not woken yet.
+    fn take_heads(&mut self, room: usize) -> impl Iterator<Item = Waker> {
+        self.lines.values_mut().flat_map(move |line| line.iter_mut().filter_map(|(_, waker)| waker.take()).take(room))
+    }
+
+    /// The wakers of all in one line.
+    pub(super) fn take_line(&mut self, connection: ConnectionId) -> impl Iterator<Item = Waker> {
+        self.lines.get_mut(&connection).into_iter().flatten().filter_map(|(_, waker)| waker.take())
+    }
+
+    /// The wakers of all who wait.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Waker> {
+        self.lines.values_mut().flatten().filter_map(|(_, waker)| waker.take())
+    }
+}
+
 impl State {
     /// Whether the call with this ticket, or a new one, may be made now.
     #[inline]
     pub(crate) fn turn(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> Gate {
         match self.session.gate(connection, channels) {
-            Gate::Open => match self.head(connection) {
-                Some((head, _)) if Some(head) != ticket => Gate::Wait,
+            Gate::Open => match self.queue.head(connection) {
+                Some(head) if Some(head) != ticket => Gate::Wait,
                 _ => Gate::Open,
             },
             other => other,
@@ -34,50 +102,29 @@ impl State {
             self.next_ticket
         });
         self.queue_deadline = crate::proto::earlier(self.queue_deadline, deadline);
-        self.queue.insert((connection, ticket), waker.clone());
+        self.after.spent.extend(self.queue.join(connection, ticket, waker));
         ticket
     }
 
     /// Leaves the queue; whoever is next may have been waiting for that.
     pub(crate) fn dequeue(&mut self, connection: ConnectionId, ticket: u64) {
-        self.queue.remove(&(connection, ticket));
-        if let Some((_, waker)) = self.head(connection)
-            && self.session.gate(connection, 0) == Gate::Open
-        {
-            let waker = waker.clone();
-            self.after.wakes.push(waker);
+        self.after.spent.extend(self.queue.leave(connection, ticket));
+        if self.session.gate(connection, 0) == Gate::Open {
+            self.after.wakes.extend(self.queue.take_head(connection));
         }
-    }
-
-    #[inline]
-    fn head(&self, connection: ConnectionId) -> Option<(u64, &Waker)> {
-        if self.queue.is_empty() {
-            return None;
-        }
-        let (key, waker) = self.queue.range((connection, 0)..=(connection, u64::MAX)).next()?;
-        Some((key.1, waker))
-    }
-
-    pub(super) fn waiting_on(&mut self, connection: ConnectionId) -> Vec<Waker> {
-        self.queue.range((connection, 0)..=(connection, u64::MAX)).map(|(_, waker)| waker.clone()).collect()
     }
 
     /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
     /// written on its own.
     pub(super) fn wake_heads(&mut self, room: usize) {
-        let mut from = ConnectionId(0);
-        while let Some(((connection, _), _)) = self.queue.range((from, 0)..).next() {
-            let queue = self.queue.range((*connection, 0)..=(*connection, u64::MAX));
-            self.after.wakes.extend(queue.take(room).map(|(_, waker)| waker.clone()));
-            from = ConnectionId(connection.0 + 1);
-        }
+        self.after.wakes.extend(self.queue.take_heads(room));
     }
 
     /// Wakes every waiting call once the earliest of their deadlines has passed.
     pub(super) fn expire_queue(&mut self, now: Instant) {
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
-            self.after.wakes.extend(self.queue.values().cloned());
+            self.after.wakes.extend(self.queue.take_all());
         }
     }
 

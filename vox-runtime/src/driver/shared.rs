@@ -14,6 +14,7 @@ use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
 use super::lead::{Lead, Watch};
 use super::operating::Operating;
+use super::queue::Queue;
 use super::reading::Reader;
 use super::redial::Redial;
 use super::relink::LinkState;
@@ -58,8 +59,8 @@ pub(crate) struct State {
     pub(crate) waiters: Slab<Waiter>,
     pub(crate) endpoints: Slab<Endpoint>,
     pub(crate) opens: Slab<OpenWaiter>,
-    /// Calls that wait for their turn, by connection, first come first served.
-    pub(super) queue: BTreeMap<(ConnectionId, u64), Waker>,
+    /// Calls that wait for their turn.
+    pub(super) queue: Queue,
     pub(super) next_ticket: u64,
     /// No later than the earliest deadline of a call in the queue.
     pub(super) queue_deadline: Option<Instant>,
@@ -161,7 +162,7 @@ impl Shared {
             waiters: Slab::default(),
             endpoints: Slab::default(),
             opens: Slab::default(),
-            queue: BTreeMap::new(),
+            queue: Queue::default(),
             next_ticket: 0,
             queue_deadline: None,
             tasks: HashMap::new(),
@@ -262,7 +263,7 @@ impl State {
         // Not only once it is empty: on a busy link that may be never.
         if self.outbox_full && self.session.outbox_has_room() {
             self.outbox_full = false;
-            self.after.wakes.extend(self.queue.values().cloned());
+            self.after.wakes.extend(self.queue.take_all());
             for endpoint in self.endpoints.iter_mut() {
                 if let Some(sender) = endpoint.as_sender() {
                     self.after.wakes.append(&mut sender.wakers);
@@ -315,8 +316,7 @@ impl State {
                 self.after.notes.push(Note::Offered(connection, service, metadata));
             }
             Output::ConnectionEnded { connection } => {
-                let waiting = self.waiting_on(connection);
-                self.after.wakes.extend(waiting);
+                self.after.wakes.extend(self.queue.take_line(connection));
                 // Whether the peer still holds the session is not known here, so the end that connected decides:
                 // else a client could not close its only connection and open another.
                 if self.session.is_initiator() {
@@ -327,7 +327,7 @@ impl State {
             Output::LinkDown(reason) => self.on_link_down(reason),
             Output::Ended(reason) => {
                 self.after.notes.push(Note::Ended(reason));
-                self.after.wakes.extend(std::mem::take(&mut self.queue).into_values());
+                self.after.wakes.extend(std::mem::take(&mut self.queue).take_all());
                 self.wake_observers();
             }
         }
