@@ -191,6 +191,19 @@ fn what_is_received_is_acknowledged_with_what_is_written_or_alone() {
 }
 
 #[test]
+fn a_long_frame_is_acknowledged_before_what_comes_of_it() {
+    let mut bench = Bench::resumable(two_of_each());
+    let Frame::Call { head, .. } = call(THEIRS, 1, &[]) else { panic!("a call") };
+    bench.accept(Frame::Call { head, payload: vec![7; 20_000].into() });
+    bench.change(|session| {
+        session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut vec![0; 20_000].into()));
+    });
+    let received = bench.session.received();
+    let sent = bench.sent();
+    assert!(matches!(&sent[..], [Frame::Ack { received: told }, Frame::Reply { .. }] if *told == received), "{sent:?}");
+}
+
+#[test]
 fn a_goodbye_without_a_link_is_heard_by_nobody() {
     let mut bench = Bench::resumable(two_of_each());
     bench.cut();

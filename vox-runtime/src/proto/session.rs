@@ -299,15 +299,13 @@ impl Session {
         }
         self.last_heard = now;
         self.probed = None;
-        self.count_received(body.len());
+        let len = body.len();
+        self.count_received(len);
         let result = Frame::parse(body, &self.limits).and_then(|frame| {
             self.carried += u64::from(frame.is_work());
             self.on_frame(now, frame)
         });
-        if let Err(violation) = &result {
-            self.on_violation(violation);
-        }
-        result
+        result.inspect(|()| self.acknowledge_if_long(len)).inspect_err(|violation| self.on_violation(violation))
     }
 
     /// The peer broke a rule that is seen outside: a length past the limit.

@@ -130,6 +130,14 @@ impl Session {
         }
     }
 
+    /// A frame was handled. A long one the peer can let go of before it takes in what comes of it.
+    #[inline]
+    pub(super) fn acknowledge_if_long(&mut self, body: usize) {
+        if body as u64 >= ACK_ALONE {
+            self.acknowledge();
+        }
+    }
+
     /// Whether so much was received that the peer is told, though there is nothing else to write.
     pub(super) fn must_acknowledge(&self) -> bool {
         self.resuming.as_ref().is_some_and(|resuming| resuming.received - resuming.told >= ACK_ALONE)
