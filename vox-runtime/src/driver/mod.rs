@@ -15,6 +15,7 @@ mod connect;
 mod endpoint;
 mod hosting;
 mod lead;
+mod long_frame;
 mod observe;
 mod operating;
 mod queue;

@@ -7,22 +7,22 @@ use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::buffers::{give_read_buffer, take_read_buffer};
 use super::hosting::quietly;
+use super::long_frame::{LONG, LongFrame, StockUse};
 use super::shared::{Shared, State};
 use super::writer::now;
 use crate::error::{EndReason, ProtocolViolation, Rule};
-use crate::proto::Session;
 use crate::wire::{Kind, LENGTH_BYTES};
 
 /// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
 pub(super) const READS_PER_TURN: usize = 16;
 /// Frames that are handled under one lock.
 const FRAMES_PER_LOCK: usize = 64;
-/// The read buffer's first capacity, and the most it grows to for small frames.
+/// The read buffer's first capacity, and the most that it is asked to have room for.
 const READ_MIN: usize = 4 << 10;
 const READ_MAX: usize = 64 << 10;
 /// A session that asks for no more at a time reads into a buffer that its thread's sessions share. Where frames are long, what is
@@ -33,6 +33,9 @@ const READ_SHARED: usize = 16 << 10;
 pub(super) struct Reader {
     io: Box<dyn AsyncRead + Send + Unpin>,
     buffer: BytesMut,
+    /// The frame under way, if it is long. Then there is nothing in the buffer.
+    long: Option<LongFrame>,
+    _stock: StockUse,
     /// How much the next read asks for.
     appetite: usize,
     /// The link gives nothing more.
@@ -50,7 +53,15 @@ pub(super) enum Read {
 
 impl Reader {
     pub(super) fn new(io: Box<dyn AsyncRead + Send + Unpin>) -> Self {
-        Self { io, buffer: BytesMut::new(), appetite: READ_MIN, deaf: false, link: 0 }
+        Self {
+            io,
+            buffer: BytesMut::new(),
+            long: None,
+            _stock: StockUse::new(),
+            appetite: READ_MIN,
+            deaf: false,
+            link: 0,
+        }
     }
 
     /// Reads another link, or none.
@@ -72,6 +83,7 @@ impl Reader {
     /// Forgets what was read and not handled.
     pub(super) fn clear(&mut self) {
         self.buffer.clear();
+        self.long = None;
     }
 
     /// The `turn`th read of a turn.
@@ -82,15 +94,17 @@ impl Reader {
         // By the first read of a turn what came before is mostly dropped, and its memory is had again for nothing; later
         // ones make do with less.
         let least = if turn == 0 { READ_MIN / 2 } else { READ_MIN / 4 };
-        // Room for READ_MIN at least, once there is less than `least`; a frame under way is read into as much as has come in already, so a
-        // buffer grows by what was received and never by what was claimed.
-        let want = self.appetite.max(self.missing().min(self.buffer.len()));
-        if self.buffer.capacity() - self.buffer.len() < least.min(want) {
-            self.make_room(least, want);
+        // Room for READ_MIN at least, once there is less than `least`.
+        if self.long.is_none() && self.buffer.capacity() - self.buffer.len() < least {
+            self.make_room(least);
         }
-        let room = self.buffer.capacity() - self.buffer.len();
+        let Self { io, buffer, long, .. } = self;
+        let room = buffer.capacity() - buffer.len();
         // What reads may be a call of the user's, which has no part in the link's faults.
-        let read = catch_unwind(AssertUnwindSafe(|| pin!(self.io.read_buf(&mut self.buffer)).poll(cx)));
+        let read = catch_unwind(AssertUnwindSafe(|| match long {
+            Some(long) => long.poll_read(io, cx),
+            None => pin!(io.read_buf(buffer)).poll(cx),
+        }));
         let read = match read {
             Ok(read) => read,
             Err(payload) => {
@@ -114,12 +128,12 @@ impl Reader {
         }
     }
 
-    fn make_room(&mut self, least: usize, want: usize) {
+    fn make_room(&mut self, least: usize) {
         if self.buffer.capacity() == 0 {
             self.buffer = take_read_buffer();
         }
-        if self.buffer.capacity() - self.buffer.len() < least.min(want) {
-            self.buffer.reserve(want);
+        if self.buffer.capacity() - self.buffer.len() < least {
+            self.buffer.reserve(self.appetite);
         }
     }
 
@@ -135,16 +149,11 @@ impl Reader {
         Read::Lost(EndReason::LinkLost(why.into()))
     }
 
-    /// How many bytes the frame under way still lacks, as far as its length is known.
-    fn missing(&self) -> usize {
-        match self.buffer.first_chunk::<LENGTH_BYTES>() {
-            Some(length) => (u32::from_le_bytes(*length) as usize + LENGTH_BYTES).saturating_sub(self.buffer.len()),
-            None => 0,
-        }
-    }
-
     /// Whether what was read is one whole reply.
     pub(super) fn has_one_reply(&self) -> bool {
+        if let Some(long) = &self.long {
+            return long.is_whole() && long.is_reply();
+        }
         let Some((length, body)) = self.buffer.split_first_chunk::<LENGTH_BYTES>() else { return false };
         body.len() == u32::from_le_bytes(*length) as usize && body.first() == Some(&(Kind::Reply as u8))
     }
@@ -152,34 +161,51 @@ impl Reader {
     /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
     pub(super) fn handle_frames(&mut self, state: &mut State, now: Instant, max_len: usize) -> bool {
         if state.link.number != self.link {
-            self.buffer.clear();
+            self.clear();
             return false;
         }
-        handle_frames(&mut state.session, now, &mut self.buffer, max_len)
+        let session = &mut state.session;
+        for _ in 0..FRAMES_PER_LOCK {
+            match self.next_frame(max_len) {
+                Ok(None) => return false,
+                Ok(Some(body)) => {
+                    if session.handle(now, body).is_err() || session.end_reason().is_some() {
+                        self.clear();
+                        return false;
+                    }
+                }
+                Err(violation) => {
+                    session.on_violation(&violation);
+                    self.clear();
+                    return false;
+                }
+            }
+        }
+        true
     }
-}
 
-fn handle_frames(session: &mut Session, now: Instant, buffer: &mut BytesMut, max_len: usize) -> bool {
-    for _ in 0..FRAMES_PER_LOCK {
-        let Some(length) = buffer.first_chunk::<LENGTH_BYTES>() else { return false };
+    /// The body of the first whole frame of what was read.
+    #[inline]
+    fn next_frame(&mut self, max_len: usize) -> Result<Option<Bytes>, ProtocolViolation> {
+        if self.long.is_some() {
+            return Ok(self.long.take_if(|long| long.is_whole()).map(LongFrame::into_body));
+        }
+        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
         let length = u32::from_le_bytes(*length) as usize;
         if length > max_len {
             let why = format!("a frame of {length} bytes, over the limit of {max_len}");
-            session.on_violation(&ProtocolViolation::new(Rule::FrameTooLarge, why));
-            buffer.clear();
-            return false;
+            return Err(ProtocolViolation::new(Rule::FrameTooLarge, why));
         }
-        if buffer.len() < LENGTH_BYTES + length {
-            return false;
+        if self.buffer.len() < LENGTH_BYTES + length {
+            if length >= LONG {
+                self.long = Some(LongFrame::begin(&self.buffer, LENGTH_BYTES + length));
+                self.buffer.clear();
+            }
+            return Ok(None);
         }
-        buffer.advance(LENGTH_BYTES);
-        let body = buffer.split_to(length).freeze();
-        if session.handle(now, body).is_err() || session.end_reason().is_some() {
-            buffer.clear();
-            return false;
-        }
+        self.buffer.advance(LENGTH_BYTES);
+        Ok(Some(self.buffer.split_to(length).freeze()))
     }
-    true
 }
 
 impl Shared {
