@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use vox::{Backoff, Limits, OperationId, Server, VoxError};
+use vox::{Backoff, Limits, OperationId, Rx, Server, Tx, VoxError};
 
 use crate::support::cable::Cable;
 use crate::support::{Count, settle};
@@ -21,6 +21,12 @@ pub trait Longs {
     async fn kept(&self, bytes: Vec<u8>) -> Vec<u8>;
     #[vox(idem)]
     async fn gated(&self, bytes: Vec<u8>) -> Vec<u8>;
+    #[vox(persist)]
+    async fn kept_gated(&self, bytes: Vec<u8>) -> Vec<u8>;
+    /// Sends both, and then what it got.
+    #[vox(idem)]
+    async fn beside(&self, first: Vec<u8>, numbers: Rx<u64>, back: Tx<Vec<u8>>, last: String) -> u64;
+    async fn made(&self, len: u64) -> Vec<u8>;
 }
 
 #[derive(Clone)]
@@ -53,6 +59,19 @@ impl Longs for Handlers {
         self.gate.acquire().await.expect("never closed").forget();
         bytes
     }
+    async fn kept_gated(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.gated(bytes).await
+    }
+    async fn beside(&self, first: Vec<u8>, mut numbers: Rx<u64>, back: Tx<Vec<u8>>, last: String) -> u64 {
+        self.started.add();
+        self.gate.acquire().await.expect("never closed").forget();
+        back.send(first).await.expect("the caller listens");
+        back.send(last.into_bytes()).await.expect("the caller listens");
+        numbers.recv().await.expect("the caller is there").expect("one number")
+    }
+    async fn made(&self, len: u64) -> Vec<u8> {
+        bytes(len as usize)
+    }
 }
 
 struct Bench {
@@ -64,10 +83,11 @@ struct Bench {
 impl Bench {
     async fn new(limits: Limits) -> Self {
         let handlers = Handlers { started: Count::default(), gate: Arc::new(Semaphore::new(0)) };
-        let server = Server::builder().service(LongsDispatcher::new(handlers.clone())).limits(limits);
+        let server = Server::builder().service(LongsDispatcher::new(handlers.clone())).limits(limits.clone());
         let cable = Cable::to(server.start().expect("a server"));
         let backoff = Backoff { most: Duration::from_millis(200), ..Backoff::default() };
-        let client = vox::connect(cable.connector()).reconnect(backoff).await.expect("a session");
+        let connecting = vox::connect(cable.connector()).limits(limits).resume(Limits::default().resume_window);
+        let client = connecting.reconnect(backoff).await.expect("a session");
         Self { cable, handlers, client }
     }
 }
@@ -134,10 +154,80 @@ async fn a_long_argument_goes_with_its_call_to_the_next_session() {
     }
 }
 
+/// It is the same operation: the digest is of the same bytes.
+#[tokio::test(start_paused = true)]
+async fn a_long_argument_of_a_kept_call_joins_its_handler_from_the_next_session() {
+    let window = Duration::from_secs(1);
+    for len in LENGTHS {
+        let bench = Bench::new(Limits { resume_window: window, ..Limits::default() }).await;
+        let call = tokio::spawn(bench.client.kept_gated(bytes(len)).into_future());
+        settle().await;
+        let server = bench.cable.unplug();
+        tokio::time::sleep(2 * window).await;
+        bench.cable.plug(server);
+        tokio::time::sleep(window).await;
+        bench.handlers.gate.add_permits(1);
+        assert_eq!(call.await.expect("no panic"), Ok(bytes(len)), "{len}");
+        assert_eq!(bench.handlers.started.get(), 1, "{len}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_arguments_and_channels_go_with_their_call_to_the_next_session() {
+    let window = Duration::from_secs(1);
+    for len in LENGTHS {
+        let bench = Bench::new(Limits { resume_window: window, ..Limits::default() }).await;
+        let (numbers, theirs) = vox::channel();
+        let (answers, mut back) = vox::channel();
+        let (first, last) = (bytes(LENGTHS[LENGTHS.len() - 1] - len), "ö".repeat(len / 2));
+        let call = tokio::spawn(bench.client.beside(first.clone(), theirs, answers, last.clone()).into_future());
+        settle().await;
+        for _ in 0..2 {
+            let server = bench.cable.unplug();
+            tokio::time::sleep(2 * window).await;
+            bench.cable.plug(server);
+            tokio::time::sleep(window).await;
+        }
+        bench.handlers.gate.add_permits(3);
+        numbers.send(7).await.expect("there is room");
+        assert_eq!(back.recv().await, Ok(Some(first)), "{len}");
+        assert_eq!(back.recv().await, Ok(Some(last.into_bytes())), "{len}");
+        assert_eq!(call.await.expect("no panic"), Ok(7), "{len}");
+        assert_eq!(bench.handlers.started.get(), 3, "{len}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_messages_holds_for_long_values() {
     let limits = Limits { max_message_bytes: 50_000, ..Limits::default() };
     let client = Bench::new(limits).await.client;
     assert!(matches!(client.bytes(bytes(50_000)).await, Err(VoxError::NotSent(vox::NotSent::TooLarge(_)))));
+    let mut sent = 0;
+    for len in 49_900..50_010 {
+        match client.both(bytes(0), 0, bytes(len)).await {
+            Err(VoxError::NotSent(vox::NotSent::TooLarge(why))) => assert!(why.contains("argument `last` of"), "{why}"),
+            answer => {
+                // The answer is as long, and one byte longer by what says that it is one.
+                assert!(
+                    matches!(&answer, Ok(back) if back.starts_with(&bytes(len)))
+                        || matches!(&answer, Err(VoxError::InvalidResponse(_))),
+                    "{len}: {answer:?}"
+                );
+                sent = len;
+            }
+        }
+    }
+    assert!((49_900..50_000).contains(&sent), "{sent}");
+    let mut answered = 0;
+    for len in 49_900..50_010 {
+        match client.made(len).await {
+            Err(VoxError::InvalidResponse(_)) => {}
+            answer => {
+                assert_eq!(answer, Ok(bytes(len as usize)));
+                answered = len;
+            }
+        }
+    }
+    assert!((49_900..50_000).contains(&answered), "{answered}");
     assert_eq!(client.bytes(bytes(40_000)).await, Ok(bytes(40_000)));
 }
