@@ -47,6 +47,8 @@ struct Traced {
     runtime: tokio::runtime::Id,
     /// Whether reading panics.
     broken: Arc<AtomicBool>,
+    /// Whether writing does.
+    blunt: Arc<AtomicBool>,
     readers: Arc<Mutex<Vec<Option<Id>>>>,
     /// After every read that gives something, one gives nothing and wakes the reader at once, as if what comes next came
     /// just then.
@@ -74,6 +76,7 @@ impl AsyncRead for Traced {
 impl AsyncWrite for Traced {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         assert_eq!(Handle::current().id(), self.runtime);
+        assert!(!self.blunt.load(Ordering::SeqCst), "on purpose, in a link");
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -89,6 +92,7 @@ struct Scene {
     /// The server's end of the session.
     session: Session,
     broken: Arc<AtomicBool>,
+    blunt: Arc<AtomicBool>,
     readers: Arc<Mutex<Vec<Option<Id>>>>,
 }
 
@@ -102,14 +106,21 @@ async fn scene_over(stutters: bool) -> Scene {
     tokio::spawn(vox::serve(Link::new(theirs, "memory"), PorchDispatcher::new(Keeper(sender))));
     let readers = Arc::default();
     let runtime = Handle::current().id();
-    let broken = Arc::default();
-    let traced =
-        Traced { io: ours, runtime, broken: Arc::clone(&broken), readers: Arc::clone(&readers), stutters, due: false };
+    let (broken, blunt) = (Arc::default(), Arc::default());
+    let traced = Traced {
+        io: ours,
+        runtime,
+        broken: Arc::clone(&broken),
+        blunt: Arc::clone(&blunt),
+        readers: Arc::clone(&readers),
+        stutters,
+        due: false,
+    };
     let link = Link::new(traced, "traced");
     let porch: PorchClient = vox::connect(link).serving(LabDispatcher::new(Bench::default())).await.expect("a session");
     porch.join().await.expect("joined");
     let session = sessions.recv().await.expect("a session");
-    Scene { porch, session, readers, broken }
+    Scene { porch, session, readers, broken, blunt }
 }
 
 fn poll_once(future: &mut (impl Future + Unpin)) -> bool {
@@ -198,6 +209,29 @@ async fn a_link_that_panics_is_lost_whoever_reads_it() {
         assert_eq!(porch.echo(1).await, Err(VoxError::Indeterminate));
         let reason = vox::Client::caller(&porch).session().closed().await;
         assert_eq!(reason, EndReason::LinkLost("the link panicked".into()));
+    }
+}
+
+/// A call that is alone is written where it is made, several at once are written by the session's task.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_panics_is_lost_whoever_writes_it() {
+    for alone in [true, false] {
+        let Scene { porch, session: _session, blunt, .. } = scene().await;
+        assert_eq!(porch.echo(1).await, Ok(1));
+        blunt.store(true, Ordering::SeqCst);
+        let before = Instant::now();
+        let mut calls = Vec::new();
+        for n in 0..if alone { 1 } else { 3 } {
+            calls.push(tokio::spawn(porch.echo(n).into_future()));
+        }
+        for call in calls {
+            // Those that come after it were never written.
+            let failed = call.await.expect("no panic").expect_err("nothing was written");
+            assert!(matches!(failed, VoxError::Indeterminate | VoxError::NotSent(_)), "{failed:?}, alone: {alone}");
+        }
+        let reason = vox::Client::caller(&porch).session().closed().await;
+        assert_eq!(reason, EndReason::LinkLost("the link panicked".into()));
+        assert_eq!(before.elapsed(), Duration::ZERO, "nobody had to find out by waiting");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writing what the outbox holds. Whoever finds nobody writing may write.
 
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::MutexGuard;
 use std::task::{Context, Poll, Waker};
@@ -8,6 +9,7 @@ use std::time::Instant;
 
 use tokio::io::AsyncWrite;
 
+use super::hosting::quietly;
 use super::shared::{Flush, Shared, State};
 use crate::proto::Batch;
 
@@ -46,7 +48,7 @@ impl Writer {
 
     /// Closes the link's own direction.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        unharmed(|| Pin::new(&mut self.io).poll_shutdown(cx)).unwrap_or_else(|panicked| Poll::Ready(Err(panicked)))
     }
 }
 
@@ -146,6 +148,10 @@ impl Shared {
 impl Writer {
     /// Writes what it can of the batch, and flushes once all of it is written.
     fn write_batch(&mut self) -> (usize, Poll<io::Result<()>>) {
+        unharmed(|| self.write_some()).unwrap_or_else(|panicked| (0, Poll::Ready(Err(panicked))))
+    }
+
+    fn write_some(&mut self) -> (usize, Poll<io::Result<()>>) {
         let Self { io, waker, batch, .. } = self;
         let mut cx = Context::from_waker(waker);
         let mut total = 0;
@@ -183,6 +189,14 @@ fn poll_write(
         used += 1;
     }
     io.poll_write_vectored(cx, &vector[..used])
+}
+
+/// Uses the link. What does may be a call of the user's, which has no part in the link's faults.
+fn unharmed<R>(used: impl FnOnce() -> R) -> io::Result<R> {
+    catch_unwind(AssertUnwindSafe(used)).map_err(|payload| {
+        quietly(move || drop(payload));
+        io::Error::other("the link panicked")
+    })
 }
 
 /// Now, as tokio's clock has it, so that tests can pause it.
