@@ -53,6 +53,7 @@ static ALLOCATOR: Counting = Counting;
 trait Meter {
     async fn echo(&self, number: u64) -> u64;
     async fn hold(&self) -> u64;
+    async fn long(&self, bytes: Vec<u8>) -> Vec<u8>;
 }
 
 struct Bench;
@@ -64,6 +65,10 @@ impl Meter for Bench {
 
     async fn hold(&self) -> u64 {
         std::future::pending().await
+    }
+
+    async fn long(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
     }
 }
 
@@ -139,4 +144,22 @@ fn an_idle_session_holds_little() {
 #[test]
 fn a_pending_call_holds_little() {
     check(1_600.0, 10_000, pending);
+}
+
+/// Sessions that have made a long call each, and a short one after it: the peer has said that it has the reply.
+async fn sated(address: &str, count: usize) -> Vec<MeterClient> {
+    let mut clients = Vec::with_capacity(count);
+    for _ in 0..count {
+        let client = connect(address).await;
+        assert_eq!(client.long(vec![7; 1 << 20]).await.map(|bytes| bytes.len()), Ok(1 << 20));
+        assert_eq!(client.echo(7).await, Ok(7));
+        clients.push(client);
+    }
+    clients
+}
+
+/// What long frames are read into is the process's, not the session's: it is given back.
+#[test]
+fn a_session_that_was_sent_much_holds_little_of_it() {
+    check(20_000.0, 50, sated);
 }
