@@ -15,7 +15,8 @@ use crate::wire::{Kind, LENGTH_BYTES};
 
 /// Frames from this length on have memory of their own.
 pub(super) const LONG: usize = 64 << 10;
-/// How much memory the process keeps for long frames to come, all blocks together, while it has sessions.
+/// How much memory the process keeps for long frames to come, all blocks together, while it has sessions. None of them is
+/// shorter than a long frame, so they are few.
 const MOST_KEPT: usize = 8 << 20;
 
 static STOCK: Mutex<Stock> = Mutex::new(Stock { blocks: Vec::new(), users: 0 });
@@ -115,7 +116,8 @@ impl Drop for Block {
         block.clear();
         let mut stock = stock();
         let kept: usize = stock.blocks.iter().map(Vec::capacity).sum();
-        if stock.users > 0 && kept + block.capacity() <= MOST_KEPT {
+        let is_of_use = block.capacity() >= LONG && kept + block.capacity() <= MOST_KEPT;
+        if stock.users > 0 && is_of_use {
             stock.blocks.push(block);
         }
     }
@@ -201,5 +203,15 @@ mod tests {
         drop(frames);
         let kept: usize = stock().blocks.iter().map(Vec::capacity).sum();
         assert!(kept <= MOST_KEPT, "{kept}");
+    }
+
+    /// Every frame looks at all that is kept: what was cut off when it had hardly begun is not.
+    #[test]
+    fn the_process_keeps_no_crumbs() {
+        let _stock = StockUse::new();
+        let begun: Vec<LongFrame> = (0..1000).map(|_| LongFrame::begin(&[0; 4], 1 << 20)).collect();
+        drop(begun);
+        let least = stock().blocks.iter().map(Vec::capacity).min();
+        assert!(least.is_none_or(|least| least >= LONG), "{least:?}");
     }
 }
