@@ -54,7 +54,10 @@ pub fn free_address(link: Link) -> Result<String, Fault> {
             static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
             let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let name = format!("vox-bench-{}-{next}.sock", std::process::id());
-            Ok(format!("unix://{}", std::env::temp_dir().join(name).display()))
+            let path = std::env::temp_dir().join(name);
+            // Left by an earlier process of the same number, which cannot be there any more.
+            let _ = std::fs::remove_file(&path);
+            Ok(format!("unix://{}", path.display()))
         }
         Link::Memory => Err("a memory link has no address".into()),
     }
