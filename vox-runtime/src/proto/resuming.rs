@@ -160,6 +160,20 @@ fn who_keeps_too_much_waits_until_it_is_acknowledged() {
 }
 
 #[test]
+fn an_acknowledgement_lets_go_of_just_what_it_names() {
+    let mut bench = Bench::resumable(two_of_each());
+    bench.call(1, &[]);
+    bench.write();
+    let received = bench.taken();
+    bench.call(2, &[]);
+    bench.write();
+    let left = bench.taken() - received;
+    bench.accept(Frame::Ack { received });
+    assert_eq!(bench.session.outbox().kept() as u64, left);
+    assert!(bench.session.outbox().reaches(received));
+}
+
+#[test]
 fn a_reply_acknowledges_what_came_before_it() {
     let mut bench = Bench::resumable(two_of_each());
     let (request, _) = bench.call(1, &[]);
