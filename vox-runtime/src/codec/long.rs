@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_limit_counts_what_is_taken() {
-        let bytes = vec![7; LONG];
+        let bytes = vec![7u8; LONG];
         let whole = copied(&bytes).len();
         assert!(put(bytes.clone(), whole).0.is_ok());
         let (refused, left) = put(bytes.clone(), whole - 1);
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn memory_that_is_mostly_empty_and_other_types_are_copied() {
-        let mut roomy = vec![7; LONG];
+        let mut roomy = vec![7u8; LONG];
         roomy.reserve_exact(2 * LONG);
         assert!(put(roomy, usize::MAX).0.expect("there is room").taken.is_none());
         assert!(put(vec![7u16; LONG], usize::MAX).0.expect("there is room").taken.is_none());
