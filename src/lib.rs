@@ -44,9 +44,10 @@
 //!
 //! # Calls
 //!
-//! A client's method gives a [`Call`]: nothing is sent until it is awaited, and dropping it then cancels it. Before that it
+//! A client's method gives a [`Call`], which is a future: its first poll sends it, and dropping it then cancels it. Before that it
 //! can be told how long it may take, and what to say beside its arguments. The handler sees that in its [`Context`], an
-//! argument that the client does not have. A call inside a handler inherits what is left of its time.
+//! argument that the client does not have. A call inside a handler inherits what is left of its time. Calls go wherever futures
+//! go: to `tokio::spawn`, a `JoinSet`, `join!`, and by `&mut` to `select!`.
 //!
 //! What can go wrong is a [`VoxError`], and [`ran`](VoxError::ran) says whether the handler ran.
 //!
@@ -77,6 +78,15 @@
 //!     let clock: ClockClient = vox::connect(ours).await?;
 //!
 //!     assert_eq!(clock.wait(0).metadata("tenant", "acme").await?, "for acme");
+//!
+//!     // Beside others, and together.
+//!     let beside = tokio::spawn(clock.wait(0).timeout(Duration::from_secs(5)));
+//!     let mut slow = clock.wait(60);
+//!     tokio::select! {
+//!         _ = &mut slow => panic!("a minute is not over"),
+//!         one = clock.wait(0) => assert_eq!(one?, "for nobody"),
+//!     }
+//!     assert_eq!(beside.await??, "for nobody");
 //!
 //!     let error = clock.wait(60).timeout(Duration::from_millis(20)).await.unwrap_err();
 //!     assert_eq!(error, VoxError::DeadlineExceeded);
@@ -121,7 +131,7 @@
 //!
 //!     let (numbers, rx) = vox::channel();
 //!     let (tx, mut so_far) = vox::channel();
-//!     let call = tokio::spawn(sums.add(rx, tx).into_future());
+//!     let call = tokio::spawn(sums.add(rx, tx));
 //!     for number in [1, 20, 300] {
 //!         numbers.send(number).await?;
 //!     }

@@ -85,7 +85,7 @@ async fn a_panic_is_one_calls_own() {
 async fn a_caller_streams_to_its_handler() {
     let lab = lab().await;
     let (tx, rx) = vox::channel();
-    let sum = tokio::spawn(lab.sum(rx).into_future());
+    let sum = tokio::spawn(lab.sum(rx));
     for n in 0..10_000 {
         tx.send(n).await.expect("the handler reads");
     }
@@ -97,7 +97,7 @@ async fn a_caller_streams_to_its_handler() {
 async fn a_handler_streams_to_its_caller() {
     let lab = lab().await;
     let (tx, mut rx) = vox::channel();
-    let call = tokio::spawn(lab.count(10_000, tx).into_future());
+    let call = tokio::spawn(lab.count(10_000, tx));
     for n in 0..10_000 {
         assert_eq!(rx.recv().await, Ok(Some(n)));
     }
@@ -109,7 +109,7 @@ async fn a_handler_streams_to_its_caller() {
 async fn a_cancelled_handlers_stream_does_not_look_whole() {
     let lab = lab().await;
     let (tx, mut rx) = vox::channel();
-    let mut call = Box::pin(lab.count(u64::MAX, tx).into_future());
+    let mut call = Box::pin(lab.count(u64::MAX, tx));
     tokio::select! {
         ended = &mut call => panic!("the handler counts for ever: {ended:?}"),
         first = rx.recv() => assert_eq!(first, Ok(Some(0))),

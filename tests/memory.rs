@@ -113,7 +113,7 @@ async fn pending(address: &str, count: usize) -> Vec<(MeterClient, Vec<Hold>)> {
         let client = connect(address).await;
         let mut calls = Vec::with_capacity(100);
         for _ in 0..left.min(100) {
-            let mut call = client.hold().into_future();
+            let mut call = client.hold();
             assert!(poll_once(&mut call).await.is_none());
             calls.push(call);
         }
@@ -125,7 +125,7 @@ async fn pending(address: &str, count: usize) -> Vec<(MeterClient, Vec<Hold>)> {
     sessions
 }
 
-type Hold = <vox::Call<u64, std::convert::Infallible> as IntoFuture>::IntoFuture;
+type Hold = vox::Call<u64, std::convert::Infallible>;
 
 /// What a future gives at its first poll.
 async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {

@@ -235,12 +235,12 @@ async fn i_drop_it() -> Tested {
     let (lab, _cable) = over_a_cable(&bench).await?;
     let sleeping = &bench.sleeping;
 
-    let call = tokio::spawn(lab.sleep(60_000).into_future());
+    let call = tokio::spawn(lab.sleep(60_000));
     until(|| sleeping.load(SeqCst)).await;
     call.abort();
     until(|| !sleeping.load(SeqCst)).await;
 
-    let call = tokio::spawn(lab.settle(50).into_future());
+    let call = tokio::spawn(lab.settle(50));
     until(|| sleeping.load(SeqCst)).await;
     call.abort();
     until(|| bench.settled.load(SeqCst)).await;
@@ -263,9 +263,9 @@ async fn the_link_is_lost() -> Tested {
     let (tx, rx) = vox::channel();
     let (kept, mut receiving) = vox::channel();
     lab.keep(kept).await?;
-    let sum = tokio::spawn(lab.sum(rx).into_future());
+    let sum = tokio::spawn(lab.sum(rx));
     tx.send(1).await?;
-    let call = tokio::spawn(lab.sleep(60_000).into_future());
+    let call = tokio::spawn(lab.sleep(60_000));
     until(|| bench.sleeping.load(SeqCst)).await;
     cable.abort();
 
@@ -284,7 +284,7 @@ async fn the_server_shuts_down() -> Tested {
     let bench = Bench::default();
     let server = vox::Server::builder().service(LabDispatcher::new(bench.clone())).bind("tcp://127.0.0.1:0").await?;
     let lab: LabClient = vox::connect(server.address()).await?;
-    let call = tokio::spawn(lab.sleep(60_000).into_future());
+    let call = tokio::spawn(lab.sleep(60_000));
     until(|| bench.sleeping.load(SeqCst)).await;
 
     let report = server.shutdown(Duration::from_millis(50)).await;
@@ -300,7 +300,7 @@ async fn the_server_is_shutting_down_and_answers_busy() -> Tested {
     let bench = Bench::default();
     let server = vox::Server::builder().service(LabDispatcher::new(bench.clone())).bind("tcp://127.0.0.1:0").await?;
     let lab: LabClient = vox::connect(server.address()).await?;
-    let call = tokio::spawn(lab.sleep(300).into_future());
+    let call = tokio::spawn(lab.sleep(300));
     until(|| bench.sleeping.load(SeqCst)).await;
     let shutdown = tokio::spawn(server.shutdown(Duration::from_secs(10)));
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -317,7 +317,7 @@ async fn there_are_too_many() -> Tested {
     let limits = vox::Limits { max_calls: 1, ..Default::default() };
     tokio::spawn(vox::Server::builder().service(LabDispatcher::new(bench.clone())).limits(limits).serve_link(theirs));
     let lab: LabClient = vox::connect(ours).await?;
-    let call = tokio::spawn(lab.sleep(300).into_future());
+    let call = tokio::spawn(lab.sleep(300));
     until(|| bench.sleeping.load(SeqCst)).await;
     let late = lab.double(1).timeout(Duration::from_millis(50)).await;
     assert_eq!(late, Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
@@ -343,7 +343,7 @@ async fn a_channel_is_closed() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;
 
     let (tx, rx) = vox::channel();
-    let sum = tokio::spawn(lab.sum(rx).into_future());
+    let sum = tokio::spawn(lab.sum(rx));
     for n in 0..1_000 {
         tx.send(n).await?;
     }
@@ -407,7 +407,7 @@ async fn a_handler_that_panics_resets_its_channel() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;
 
     let (tx, mut rx) = vox::channel();
-    let call = tokio::spawn(lab.count_and_explode(tx).into_future());
+    let call = tokio::spawn(lab.count_and_explode(tx));
     for n in 0..3 {
         assert_eq!(rx.recv().await, Ok(Some(n)));
     }

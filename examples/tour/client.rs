@@ -58,7 +58,7 @@ async fn import(bank: &BankClient, feed: &mut Feed, rows: Rows) -> Result<(), Bo
     let began = Instant::now();
     let (tx, rx) = vox::channel();
     let (reports, mut reported) = vox::channel();
-    let importing = tokio::spawn(bank.import(rx, reports).into_future());
+    let importing = tokio::spawn(bank.import(rx, reports));
     // Reading a file blocks, so it has a thread of its own. `send` waits for the server to keep up.
     let runtime = tokio::runtime::Handle::current();
     let reading = tokio::task::spawn_blocking(move || runtime.block_on(send_all(rows, tx)));
@@ -124,7 +124,7 @@ async fn send_all(mut rows: Rows, tx: Tx<Row>) -> Result<Sent, Box<dyn Error + S
 /// Dropping a call's future cancels the call.
 async fn cancel(bank: &BankClient, feed: &mut Feed) -> Result<(), Box<dyn Error>> {
     heading("A cancel");
-    let auditing = tokio::spawn(bank.audit(7).into_future());
+    let auditing = tokio::spawn(bank.audit(7));
     feed.until(|event| matches!(event, Event::AuditStarted { .. })).await?;
     let cancelled = Instant::now();
     auditing.abort();
@@ -173,7 +173,7 @@ async fn power_cut() -> Result<(), Box<dyn Error>> {
     // Otherwise it would wait for the server to come back, and so would every call, up to its deadline.
     let bank: BankClient = vox::connect(server.address()).no_reconnect().await?;
     let mut feed = Feed::open(&bank).await?;
-    let auditing = tokio::spawn(bank.audit(7).into_future());
+    let auditing = tokio::spawn(bank.audit(7));
     feed.until(|event| matches!(event, Event::AuditStarted { .. })).await?;
     server.kill()?;
     println!("killed a server in the middle of an audit");

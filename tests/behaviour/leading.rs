@@ -1,7 +1,7 @@
 //! A lone call reads its reply itself, and nobody waits for one that does not.
 
 use std::convert::Infallible;
-use std::future::{IntoFuture, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::Id;
 use tokio::time::Instant;
 use vox::transport::Link;
-use vox::{CallFuture, EndReason, Session, VoxError};
+use vox::{Call, EndReason, Session, VoxError};
 
 use crate::lab::{Bench, LabClient, LabDispatcher};
 use crate::support::block_on;
@@ -149,7 +149,7 @@ async fn a_call_that_is_not_polled_when_it_leads_holds_up_the_peer_for_milliseco
     for n in 0..3 {
         assert_eq!(porch.echo(n).await, Ok(n));
     }
-    let mut hanging = porch.hang().into_future();
+    let mut hanging = porch.hang();
     assert!(!poll_once(&mut hanging));
     let before = Instant::now();
     let lab: LabClient = session.open().await.expect("the client serves");
@@ -160,7 +160,7 @@ async fn a_call_that_is_not_polled_when_it_leads_holds_up_the_peer_for_milliseco
     for n in 0..3 {
         assert_eq!(porch.echo(n).await, Ok(n));
     }
-    let mut hanging = porch.hang().into_future();
+    let mut hanging = porch.hang();
     assert!(!poll_once(&mut hanging));
     let before = Instant::now();
     assert_eq!(lab.echo(8).await, Ok(8));
@@ -187,7 +187,7 @@ async fn a_second_call_ends_the_lead_of_the_first() {
     for n in 0..3 {
         assert_eq!(porch.echo(n).await, Ok(n));
     }
-    let mut hanging = porch.hang().into_future();
+    let mut hanging = porch.hang();
     assert!(!poll_once(&mut hanging));
     let before = Instant::now();
     assert_eq!(porch.echo(9).await, Ok(9));
@@ -222,7 +222,7 @@ async fn a_link_that_panics_is_lost_whoever_writes_it() {
         let before = Instant::now();
         let mut calls = Vec::new();
         for n in 0..if alone { 1 } else { 3 } {
-            calls.push(tokio::spawn(porch.echo(n).into_future()));
+            calls.push(tokio::spawn(porch.echo(n)));
         }
         for call in calls {
             // Those that come after it were never written.
@@ -242,7 +242,7 @@ async fn a_call_that_is_polled_outside_the_runtime_uses_the_link_inside() {
     let (outside, elsewhere) = (porch.clone(), porch);
     let calling = std::thread::spawn(move || {
         for n in 0..100 {
-            assert_eq!(block_on(outside.echo(n).into_future()), Ok(n));
+            assert_eq!(block_on(outside.echo(n)), Ok(n));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
@@ -286,7 +286,7 @@ async fn by<F: Future + Unpin>(waker: &Waker, mut future: F) -> F::Output {
 async fn led_by_a_lodger(porch: &PorchClient) -> Weak<Lodger> {
     let (lodger, waker) = lodger(porch).await;
     for n in 0..3 {
-        assert_eq!(by(&waker, porch.echo(n).into_future()).await, Ok(n));
+        assert_eq!(by(&waker, porch.echo(n)).await, Ok(n));
     }
     drop(waker);
     assert!(lodger.upgrade().is_some(), "the session has its waker still");
@@ -336,12 +336,12 @@ fn the_task_of_a_call_that_led_is_not_kept_by_a_session_whose_task_is_gone() {
 }
 
 /// A call under way whose task is no more than its waker: one that leads, or one that does not.
-async fn begun_by_a_lodger(porch: &PorchClient, leads: bool) -> (Weak<Lodger>, CallFuture<u64, Infallible>) {
+async fn begun_by_a_lodger(porch: &PorchClient, leads: bool) -> (Weak<Lodger>, Call<u64, Infallible>) {
     if !leads {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let (lodger, waker) = lodger(porch).await;
-    let mut call = porch.echo(2).into_future();
+    let mut call = porch.echo(2);
     assert!(Pin::new(&mut call).poll(&mut Context::from_waker(&waker)).is_pending());
     drop(waker);
     assert!(lodger.upgrade().is_some(), "the session has its waker");

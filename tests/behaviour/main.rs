@@ -7,6 +7,7 @@ mod support;
 
 mod cancelling;
 mod channels;
+mod futures;
 mod lab;
 mod leading;
 mod limits;

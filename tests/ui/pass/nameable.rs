@@ -23,14 +23,14 @@ impl Files for Disk {
 struct Held {
     files: FilesClient,
     opening: Option<vox::Call<u64, String>>,
-    sizing: Option<vox::CallFuture<u64, Infallible>>,
+    sizing: Option<vox::Call<u64, Infallible>>,
     serving: FilesDispatcher<Disk>,
 }
 
 impl Held {
     fn start(&mut self) {
         self.opening = Some(self.files.open("name"));
-        self.sizing = Some(self.files.size().into_future());
+        self.sizing = Some(self.files.size());
     }
 }
 

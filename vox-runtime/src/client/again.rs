@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::call::{CallFuture, CallState};
+use super::call::{Call, CallState};
 use super::caller::CallerHandle;
 use super::station::NoPlace;
 use crate::channel::Bound;
@@ -79,6 +79,11 @@ impl Again {
         }
     }
 
+    /// An attempt that is over may have run.
+    pub(super) fn may_have_run(&self) -> bool {
+        matches!(self.rest.as_ref().and_then(|rest| rest.or.as_ref()), Some(CallEnd::Indeterminate))
+    }
+
     /// Whether something went over one of its channels, so that it cannot take them along.
     fn is_exchanged(&self) -> bool {
         let Some(first) = self.carried().first() else { return false };
@@ -97,21 +102,21 @@ impl Again {
     }
 }
 
-impl<T, E> CallFuture<T, E> {
+impl<T, E> Call<T, E> {
     /// How many channels it goes out with.
     pub(super) fn channels(&self) -> usize {
-        self.call.channels.len() + self.again.carried().len()
+        self.channels.len() + self.again.carried().len()
     }
 
     /// It went out, with its channels under these names: tells the halves that stay here.
     pub(super) fn bind(&mut self, opened: Vec<(ChannelId, Token)>) {
-        let line = Arc::clone(self.call.line());
+        let line = Arc::clone(self.line());
         let rest = self.again.rest();
         let before = std::mem::take(&mut rest.carried);
         if before.is_empty() {
-            let given = self.call.channels.drain(..).zip(opened);
+            let given = self.channels.drain(..).zip(opened);
             let bound = given.map(|(given, (channel, token))| given.bind(&line, channel, token));
-            match self.call.station.remote() {
+            match self.station.remote() {
                 Some(_) => rest.carried.extend(bound),
                 None => bound.for_each(drop),
             }
@@ -127,7 +132,7 @@ impl<T, E> CallFuture<T, E> {
         cx: &mut Context<'_>,
         end: CallEnd,
     ) -> Result<CallEnd, Poll<Result<T, VoxError<E>>>> {
-        let Some(remote) = self.call.station.remote() else { return Ok(end) };
+        let Some(remote) = self.station.remote() else { return Ok(end) };
         let exchanged = !matches!(end, CallEnd::Reply(_)) && self.again.is_exchanged();
         let or = match self.again.attempts.ended(end, exchanged) {
             Verdict::Again { or } => or,
@@ -147,7 +152,7 @@ impl<T, E> CallFuture<T, E> {
         let rest = self.again.rest();
         rest.or = Some(or);
         if let Some(payload) = rest.payload.take() {
-            self.call.payload.encoded = payload.into();
+            self.payload.encoded = payload.into();
         }
         tracing::debug!("the call is made again");
         Err(self.begin_move(cx))
@@ -155,8 +160,8 @@ impl<T, E> CallFuture<T, E> {
 
     /// Leaves a connection that is over for the next.
     pub(super) fn begin_move(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
-        let dead = Arc::clone(self.call.line());
-        self.again.rest().moving = Some(Box::pin(Arc::clone(&self.call.station).leave(dead, self.deadline)));
+        let dead = Arc::clone(self.line());
+        self.again.rest().moving = Some(Box::pin(Arc::clone(&self.station).leave(dead, self.deadline)));
         self.state = CallState::Moving;
         self.poll_move(cx)
     }
@@ -168,7 +173,7 @@ impl<T, E> CallFuture<T, E> {
         rest.moving = None;
         match place {
             Ok(line) => {
-                self.call.line = Some(line);
+                self.line = Some(line);
                 match self.check() {
                     Some(fault) => Poll::Ready(Err(VoxError::NotSent(fault))),
                     None => self.poll_send(cx, now(), None),

@@ -1,24 +1,22 @@
-//! One call: its builder, and the future that makes it.
+//! One call: what it is told before it is made, and the future that makes it.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tracing::Span;
 
 use super::again::Again;
-use super::caller::{Caller, CallerHandle};
+use super::caller::CallerHandle;
 use super::station::Station;
-use crate::channel::{Given, Giving};
-use crate::codec::{EncodeError, Encoder};
+use super::writer::Written;
+use crate::channel::Given;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
-use crate::driver::{Flush, Scope, Sent, Waiter, give_buffer, now, take_buffer};
+use crate::driver::{Flush, Scope, Sent, Waiter, give_buffer, now};
 use crate::error::{NotSent, VoxError};
-use crate::evidence::ArgPlan;
 use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
@@ -26,98 +24,13 @@ use crate::proto::{CallEnd, Gate, NewCall, Token};
 use crate::reply::Reply;
 use crate::wire::{self, Payload};
 
-/// Writes the arguments of a call, one after the other. For generated code.
-pub struct CallWriter<'a> {
-    caller: &'a Caller,
-    line: Option<Arc<CallerHandle>>,
-    method: &'static MethodDescriptor,
-    payload: Payload,
-    channels: Vec<Given>,
-    written: usize,
-    fault: Option<Box<NotSent>>,
-}
-
-impl<'a> CallWriter<'a> {
-    pub(super) fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
-        let line = caller.station().moved();
-        Self {
-            caller,
-            line,
-            method,
-            payload: Payload::from(take_buffer()),
-            channels: Vec::new(),
-            written: 0,
-            fault: None,
-        }
-    }
-
-    /// Writes the next argument.
-    pub fn arg<T>(&mut self, plan: &'static ArgPlan<T>, mut value: T) {
-        let is_last = self.written + 1 == self.method.args.len();
-        self.write(|encoder| {
-            if is_last && let Some(taken) = encoder.take_long(&mut value)? {
-                return Ok(Some(taken));
-            }
-            plan.plan().encode(&value, encoder).map(|()| None)
-        });
-    }
-
-    /// Writes the next argument, a `&str`.
-    pub fn str(&mut self, value: &str) {
-        self.write(|encoder| encoder.str(value).map(|()| None));
-    }
-
-    /// Writes the next argument, a `&[u8]`.
-    pub fn bytes(&mut self, value: &[u8]) {
-        self.write(|encoder| encoder.bytes(value).map(|()| None));
-    }
-
-    /// Writes an argument, and takes up what is left of the last one to send as it is.
-    fn write(&mut self, write: impl FnOnce(&mut Encoder<'_>) -> Result<Option<Bytes>, EncodeError>) {
-        if self.fault.is_some() {
-            return;
-        }
-        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
-        let max_len = line.shared().max_payload;
-        let mut giving = Giving { given: &mut self.channels };
-        let mut encoder = Encoder::new(&mut self.payload.encoded, max_len).with_channels(&mut giving);
-        let written = write(&mut encoder).map(|last| self.payload.last = last);
-        if let Err(error) = written {
-            let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);
-            let what = format!("argument `{argument}` of `{}::{}`: {error}", self.method.service, self.method.name);
-            self.fault = Some(Box::new(match error {
-                EncodeError::TooLarge { .. } => NotSent::TooLarge(what),
-                _ => NotSent::InvalidArgument(what),
-            }));
-        }
-        self.written += 1;
-    }
-
-    /// The call, ready to be made.
-    pub fn finish<T, E>(self, reply: &'static Reply<T, E>) -> Call<T, E> {
-        Call {
-            station: Arc::clone(self.caller.station()),
-            line: self.line,
-            method: self.method,
-            payload: self.payload,
-            channels: self.channels,
-            fault: self.fault,
-            timeout: None,
-            metadata: Metadata::new(),
-            operation: None,
-            scope: Scope::current(),
-            reply,
-        }
-    }
-}
-
-impl fmt::Debug for CallWriter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallWriter({}::{})", self.method.service, self.method.name)
-    }
-}
-
-/// A call that is made when it is awaited. Dropping the future that it becomes cancels the call.
+/// A call: a future that sends it when it is first polled, and a builder before that.
+///
+/// Await it, spawn it, or give it to anything that takes a future: it is `Unpin`, and where its method's types are `Send`, it is `Send`
+/// and `'static`. Dropping it cancels the call, if it was sent. The tour of the crate `vox` has an example of each.
+///
+/// Its methods that tell it something, as [`timeout`](Self::timeout), are for the time before the first poll. The peer cannot be told
+/// afterwards: a call that is told something too late is cancelled, and its next poll ends it with an error that names the method.
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<T: 'static, E: 'static> {
     pub(super) station: Arc<Station>,
@@ -134,6 +47,13 @@ pub struct Call<T: 'static, E: 'static> {
     /// What the handler that makes the call passes on.
     scope: Scope,
     reply: &'static Reply<T, E>,
+    /// The one that it was made in, and its own from the first poll on.
+    span: Span,
+    pub(super) deadline: Option<Instant>,
+    pub(super) state: CallState,
+    pub(super) again: Again,
+    /// It may read the link itself.
+    leads: bool,
 }
 
 /// An operation's id, and whose it is.
@@ -144,7 +64,55 @@ struct Named {
     minted: bool,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CallState {
+    New,
+    /// Waits for its turn.
+    Queued(u64),
+    InFlight(Token, RequestId),
+    /// Waits for a session to be made on.
+    Moving,
+    /// It was told something after it was polled.
+    Late(Late),
+    Done,
+}
+
+/// What a call was told too late.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Late {
+    setting: &'static str,
+    /// It had been sent.
+    sent: bool,
+}
+
 impl<T, E> Call<T, E> {
+    pub(super) fn new(
+        station: Arc<Station>,
+        method: &'static MethodDescriptor,
+        written: Written,
+        reply: &'static Reply<T, E>,
+    ) -> Self {
+        let Written { line, payload, channels, fault } = written;
+        Self {
+            station,
+            line,
+            method,
+            payload,
+            channels,
+            fault,
+            timeout: None,
+            metadata: Metadata::new(),
+            operation: None,
+            scope: Scope::current(),
+            reply,
+            span: if tracing::enabled!(tracing::Level::INFO) { Span::current() } else { Span::none() },
+            deadline: None,
+            state: CallState::New,
+            again: Again::new(method.policy),
+            leads: false,
+        }
+    }
+
     /// Names the operation that this call is an attempt at. Calls of the same id, method and arguments are attempts at one
     /// operation: it runs once, and each attempt gets what came of it, from another process and after a crash as well.
     ///
@@ -152,9 +120,8 @@ impl<T, E> Call<T, E> {
     /// [acknowledged](crate::Caller::acknowledge) or a day old; without an id of the application's own the runtime makes one,
     /// and acknowledges by itself. Of a method that is neither `persist` nor `idem` the outcome is known for a while, and within
     /// the session only. For an `idem` method, which may run again, the id means nothing.
-    pub fn operation(mut self, id: OperationId) -> Self {
-        self.operation = Some(Named { id, minted: false });
-        self
+    pub fn operation(self, id: OperationId) -> Self {
+        self.told("operation", |call| call.operation = Some(Named { id, minted: false }))
     }
 
     /// What the method says about running again, which [`VoxError::is_retryable_under`] asks for.
@@ -164,20 +131,31 @@ impl<T, E> Call<T, E> {
 
     /// How long the call may take, from when it is first polled. Inside a handler the handler's own deadline holds
     /// too, whichever is earlier. Without this, the method's `timeout` holds, or `Limits::call_timeout`.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.told("timeout", |call| call.timeout = Some(timeout))
     }
 
     /// Adds metadata, which the handler finds in its context.
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.insert(key, value);
-        self
+    pub fn metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.told("metadata", |call| call.metadata.insert(key, value))
     }
 
     /// Adds metadata whose value is never printed.
-    pub fn sensitive_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.insert_sensitive(key, value);
+    pub fn sensitive_metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.told("sensitive_metadata", |call| call.metadata.insert_sensitive(key, value))
+    }
+
+    /// Tells the call something, before it is polled. Afterwards it is cancelled.
+    fn told(mut self, setting: &'static str, tell: impl FnOnce(&mut Self)) -> Self {
+        match self.state {
+            CallState::New => tell(&mut self),
+            CallState::Done | CallState::Late(_) => {}
+            CallState::Queued(_) | CallState::InFlight(..) | CallState::Moving => {
+                let sent = matches!(self.state, CallState::InFlight(..)) || self.again.may_have_run();
+                self.let_go();
+                self.state = CallState::Late(Late { setting, sent });
+            }
+        }
         self
     }
 
@@ -201,11 +179,16 @@ impl<T, E> Call<T, E> {
         }
     }
 
-    fn span(&self) -> Span {
+    /// Opens the call's own span: in the one that it is polled in, or else in the one that it was made in.
+    fn open_span(&mut self) {
+        self.inherit_trace();
         if !tracing::enabled!(tracing::Level::INFO) {
-            return Span::none();
+            return;
         }
-        tracing::info_span!(
+        let polled_in = Span::current();
+        let parent = if polled_in.is_none() { &self.span } else { &polled_in };
+        self.span = tracing::info_span!(
+            parent: parent,
             "vox.call",
             otel.kind = "client",
             rpc.system = "vox",
@@ -214,60 +197,8 @@ impl<T, E> Call<T, E> {
             network.peer.address = %self.line().shared().peer.address(),
             vox.connection = self.line().connection().0,
             vox.metadata = ?self.metadata,
-        )
+        );
     }
-}
-
-impl<T, E> IntoFuture for Call<T, E> {
-    type Output = Result<T, VoxError<E>>;
-    type IntoFuture = CallFuture<T, E>;
-
-    fn into_future(mut self) -> CallFuture<T, E> {
-        self.inherit_trace();
-        let span = self.span();
-        let again = Again::new(self.method.policy);
-        CallFuture { call: self, span, deadline: None, state: CallState::New, again, leads: false }
-    }
-}
-
-impl<T, E> Drop for Call<T, E> {
-    fn drop(&mut self) {
-        give_buffer(std::mem::take(&mut self.payload.encoded));
-    }
-}
-
-impl<T, E> fmt::Debug for Call<T, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("service", &self.method.service)
-            .field("method", &self.method.name)
-            .field("metadata", &self.metadata)
-            .field("operation", &self.operation.map(|named| named.id))
-            .finish_non_exhaustive()
-    }
-}
-
-/// A call under way. Dropping it cancels the call.
-#[must_use = "a call is made when it is awaited"]
-pub struct CallFuture<T: 'static, E: 'static> {
-    pub(super) call: Call<T, E>,
-    span: Span,
-    pub(super) deadline: Option<Instant>,
-    pub(super) state: CallState,
-    pub(super) again: Again,
-    /// It may read the link itself.
-    leads: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum CallState {
-    New,
-    /// Waits for its turn.
-    Queued(u64),
-    InFlight(Token, RequestId),
-    /// Waits for a session to be made on.
-    Moving,
-    Done,
 }
 
 /// What an attempt to send came to.
@@ -278,11 +209,14 @@ enum Send {
     Closed(String),
 }
 
-impl<T, E> Future for CallFuture<T, E> {
+impl<T, E> Future for Call<T, E> {
     type Output = Result<T, VoxError<E>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if let CallState::New = this.state {
+            this.open_span();
+        }
         let span = this.span.clone();
         let _entered = span.enter();
         let polled = match this.state {
@@ -290,7 +224,7 @@ impl<T, E> Future for CallFuture<T, E> {
                 Some(fault) => Poll::Ready(Err(VoxError::NotSent(fault))),
                 None => {
                     let now = now();
-                    this.deadline = this.call.deadline(now);
+                    this.deadline = this.deadline(now);
                     this.name_operation();
                     this.poll_send(cx, now, None)
                 }
@@ -298,13 +232,14 @@ impl<T, E> Future for CallFuture<T, E> {
             CallState::Queued(ticket) => this.poll_send(cx, now(), Some(ticket)),
             CallState::InFlight(token, _) => this.poll_reply(cx, token),
             CallState::Moving => this.poll_move(cx),
+            CallState::Late(late) => Poll::Ready(Err(this.too_late(late))),
             CallState::Done => panic!("a call was polled after it was done"),
         };
         let polled = polled.map(|result| this.again.judge(result));
         if let Poll::Ready(result) = &polled {
             this.state = CallState::Done;
             // Halves that the call did not take with it will never be bound, however long this future is kept.
-            this.call.channels.clear();
+            this.channels.clear();
             this.again.release();
             if let Err(error) = result {
                 tracing::debug!(outcome = error.kind(), "call failed");
@@ -314,18 +249,18 @@ impl<T, E> Future for CallFuture<T, E> {
     }
 }
 
-impl<T, E> CallFuture<T, E> {
+impl<T, E> Call<T, E> {
     /// What keeps the call from being sent at all.
     pub(super) fn check(&mut self) -> Option<NotSent> {
-        if let Some(fault) = self.call.fault.take() {
+        if let Some(fault) = self.fault.take() {
             return Some(*fault);
         }
-        let shared = self.call.line().shared();
-        if let Err(what) = self.call.metadata.check() {
+        let shared = self.line().shared();
+        if let Err(what) = self.metadata.check() {
             return Some(NotSent::TooLarge(what));
         }
-        let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.call.metadata) + 11 * self.channels();
-        if self.call.payload.len() + head > shared.max_payload + crate::proto::HEAD_ROOM {
+        let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.metadata) + 11 * self.channels();
+        if self.payload.len() + head > shared.max_payload + crate::proto::HEAD_ROOM {
             return Some(NotSent::TooLarge(format!(
                 "the call is over the peer's limit of {} bytes",
                 shared.max_payload
@@ -341,8 +276,8 @@ impl<T, E> CallFuture<T, E> {
 
     /// An operation whose outcome is kept needs a name.
     fn name_operation(&mut self) {
-        if self.call.method.policy.persist && self.call.operation.is_none() {
-            self.call.operation = Some(Named { id: OperationId::new(), minted: true });
+        if self.method.policy.persist && self.operation.is_none() {
+            self.operation = Some(Named { id: OperationId::new(), minted: true });
         }
     }
 
@@ -361,7 +296,7 @@ impl<T, E> CallFuture<T, E> {
                 self.state = CallState::Queued(ticket);
                 Poll::Pending
             }
-            Send::Closed(_) if self.call.station.remote().is_some() => {
+            Send::Closed(_) if self.station.remote().is_some() => {
                 self.leave_queue();
                 self.begin_move(cx)
             }
@@ -380,10 +315,10 @@ impl<T, E> CallFuture<T, E> {
     }
 
     fn try_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Send {
-        let Call { station, line, method, payload, channels, metadata, operation, .. } = &mut self.call;
-        let (line, again, leads) = (line.as_ref().unwrap_or(station.first()), &mut self.again, &mut self.leads);
+        let Self { station, line, method, payload, channels, metadata, operation, again, leads, deadline, .. } = self;
+        let line = line.as_ref().unwrap_or(station.first());
         let connection = line.connection();
-        let (deadline, count) = (self.deadline, channels.len() + again.carried().len());
+        let (deadline, count) = (*deadline, channels.len() + again.carried().len());
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()
             && state.session.calls_in_flight(connection) <= 1
@@ -436,8 +371,8 @@ impl<T, E> CallFuture<T, E> {
     }
 
     fn poll_reply(&mut self, cx: &mut Context<'_>, token: Token) -> Poll<Result<T, VoxError<E>>> {
-        let line = self.call.line();
-        let minted = self.call.operation.filter(|named| named.minted).map(|named| named.id);
+        let line = self.line();
+        let minted = self.operation.filter(|named| named.minted).map(|named| named.id);
         let sent = Sent { connection: line.connection(), token, minted, leads: self.leads };
         let end = std::task::ready!(line.shared().poll_end(&sent, cx.waker()));
         // The token is free, and another's before long.
@@ -448,10 +383,10 @@ impl<T, E> CallFuture<T, E> {
             Err(again) => return again,
         };
         // The peer has it, and its memory may be had again for the reply.
-        self.call.payload.last = None;
+        self.payload.last = None;
         self.again.drop_payload();
         Poll::Ready(match end {
-            CallEnd::Reply(payload) => self.call.reply.decode(&payload, &self.call.line().shared().limits),
+            CallEnd::Reply(payload) => self.reply.decode(&payload, &self.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
             CallEnd::Indeterminate => Err(VoxError::Indeterminate),
             CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string()))),
@@ -459,25 +394,24 @@ impl<T, E> CallFuture<T, E> {
     }
 }
 
-impl<T, E> CallFuture<T, E> {
+impl<T, E> Call<T, E> {
     fn leave_queue(&mut self) {
         if let CallState::Queued(ticket) = self.state {
             self.state = CallState::Done;
-            let connection = self.call.line().connection();
-            self.call.line().shared().change(|state| state.dequeue(connection, ticket));
+            let connection = self.line().connection();
+            self.line().shared().change(|state| state.dequeue(connection, ticket));
         }
     }
-}
 
-impl<T, E> Drop for CallFuture<T, E> {
-    fn drop(&mut self) {
+    /// Nobody waits for the outcome any more: the peer stops the handler.
+    fn let_go(&mut self) {
         match self.state {
-            CallState::New | CallState::Moving | CallState::Done => {}
+            CallState::New | CallState::Moving | CallState::Late(_) | CallState::Done => {}
             CallState::Queued(_) => self.leave_queue(),
             CallState::InFlight(token, request) => {
-                let connection = self.call.line().connection();
+                let connection = self.line().connection();
                 // Its waker goes once the lock is free.
-                let _waiter = self.call.line().shared().change(|state| {
+                let _waiter = self.line().shared().change(|state| {
                     state.call_over(token);
                     let waiter = state.waiters.remove(token);
                     if let Some(Waiter::Waiting(_)) = waiter {
@@ -489,10 +423,35 @@ impl<T, E> Drop for CallFuture<T, E> {
         }
         self.again.release();
     }
+
+    /// The outcome of a call that was told something after it had been polled.
+    fn too_late(&self, Late { setting, sent }: Late) -> VoxError<E> {
+        let MethodDescriptor { service, name, .. } = self.method;
+        let what =
+            format!("`.{setting}(…)` came after the first poll of a call of `{service}::{name}`; call it before");
+        tracing::warn!("{what}");
+        match sent {
+            true => VoxError::Cancelled,
+            false => VoxError::NotSent(NotSent::InvalidArgument(what)),
+        }
+    }
 }
 
-impl<T, E> fmt::Debug for CallFuture<T, E> {
+impl<T, E> Drop for Call<T, E> {
+    fn drop(&mut self) {
+        self.let_go();
+        give_buffer(std::mem::take(&mut self.payload.encoded));
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallFuture").field("call", &self.call).field("state", &self.state).finish()
+        f.debug_struct("Call")
+            .field("service", &self.method.service)
+            .field("method", &self.method.name)
+            .field("metadata", &self.metadata)
+            .field("operation", &self.operation.map(|named| named.id))
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::call::CallWriter;
 use super::remote::Remote;
 use super::session::Session;
 use super::station::Station;
+use super::writer::CallWriter;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::driver::{Shared, observe};
 use crate::error::EndReason;

@@ -1,0 +1,106 @@
+//! The arguments of a call, written as they are given.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::call::Call;
+use super::caller::{Caller, CallerHandle};
+use crate::channel::{Given, Giving};
+use crate::codec::{EncodeError, Encoder};
+use crate::descriptor::MethodDescriptor;
+use crate::driver::take_buffer;
+use crate::error::NotSent;
+use crate::evidence::ArgPlan;
+use crate::reply::Reply;
+use crate::wire::Payload;
+
+/// Writes the arguments of a call, one after the other. For generated code.
+pub struct CallWriter<'a> {
+    caller: &'a Caller,
+    line: Option<Arc<CallerHandle>>,
+    method: &'static MethodDescriptor,
+    payload: Payload,
+    channels: Vec<Given>,
+    written: usize,
+    fault: Option<Box<NotSent>>,
+}
+
+impl<'a> CallWriter<'a> {
+    pub(super) fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
+        let line = caller.station().moved();
+        Self {
+            caller,
+            line,
+            method,
+            payload: Payload::from(take_buffer()),
+            channels: Vec::new(),
+            written: 0,
+            fault: None,
+        }
+    }
+
+    /// Writes the next argument.
+    pub fn arg<T>(&mut self, plan: &'static ArgPlan<T>, mut value: T) {
+        let is_last = self.written + 1 == self.method.args.len();
+        self.write(|encoder| {
+            if is_last && let Some(taken) = encoder.take_long(&mut value)? {
+                return Ok(Some(taken));
+            }
+            plan.plan().encode(&value, encoder).map(|()| None)
+        });
+    }
+
+    /// Writes the next argument, a `&str`.
+    pub fn str(&mut self, value: &str) {
+        self.write(|encoder| encoder.str(value).map(|()| None));
+    }
+
+    /// Writes the next argument, a `&[u8]`.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.write(|encoder| encoder.bytes(value).map(|()| None));
+    }
+
+    /// Writes an argument, and takes up what is left of the last one to send as it is.
+    fn write(&mut self, write: impl FnOnce(&mut Encoder<'_>) -> Result<Option<Bytes>, EncodeError>) {
+        if self.fault.is_some() {
+            return;
+        }
+        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
+        let max_len = line.shared().max_payload;
+        let mut giving = Giving { given: &mut self.channels };
+        let mut encoder = Encoder::new(&mut self.payload.encoded, max_len).with_channels(&mut giving);
+        let written = write(&mut encoder).map(|last| self.payload.last = last);
+        if let Err(error) = written {
+            let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);
+            let what = format!("argument `{argument}` of `{}::{}`: {error}", self.method.service, self.method.name);
+            self.fault = Some(Box::new(match error {
+                EncodeError::TooLarge { .. } => NotSent::TooLarge(what),
+                _ => NotSent::InvalidArgument(what),
+            }));
+        }
+        self.written += 1;
+    }
+
+    /// The call, ready to be made.
+    pub fn finish<T, E>(self, reply: &'static Reply<T, E>) -> Call<T, E> {
+        let written = Written { line: self.line, payload: self.payload, channels: self.channels, fault: self.fault };
+        Call::new(Arc::clone(self.caller.station()), self.method, written, reply)
+    }
+}
+
+impl fmt::Debug for CallWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallWriter({}::{})", self.method.service, self.method.name)
+    }
+}
+
+/// What was written, for the call that takes it along.
+pub(super) struct Written {
+    pub(super) line: Option<Arc<CallerHandle>>,
+    pub(super) payload: Payload,
+    pub(super) channels: Vec<Given>,
+    /// What keeps the call from being sent.
+    pub(super) fault: Option<Box<NotSent>>,
+}
