@@ -68,7 +68,7 @@ async fn a_stale_socket_file_is_replaced_and_a_live_one_is_not() {
     let server = bind(&address).await;
     works(&server).await;
     let second = Server::builder().service(LabDispatcher::new(Bench::default())).bind(address.as_str()).await;
-    assert!(matches!(second, Err(vox::ServeError::Io(_))), "{second:?}");
+    assert!(matches!(second, Err(vox::ServeError::Listen { .. })), "{second:?}");
     works(&server).await;
 }
 
@@ -78,7 +78,7 @@ async fn a_file_that_is_no_socket_is_left_alone() {
     let (path, address) = socket("file");
     std::fs::write(&path, "mine").expect("a file");
     let server = Server::builder().service(LabDispatcher::new(Bench::default())).bind(address.as_str()).await;
-    assert!(matches!(server, Err(vox::ServeError::Io(_))));
+    assert!(matches!(server, Err(vox::ServeError::Listen { .. })));
     assert_eq!(std::fs::read_to_string(&path).expect("still there"), "mine");
     std::fs::remove_file(&path).expect("still there");
 }

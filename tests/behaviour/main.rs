@@ -20,4 +20,6 @@ mod panics;
 mod resuming;
 mod serving;
 mod sessions;
+#[cfg(unix)]
+mod sockets;
 mod stealing;

@@ -133,7 +133,7 @@ async fn two_services_of_one_name_are_refused_when_the_server_is_made() {
 async fn a_name_in_memory_is_free_again_when_its_server_is_gone() {
     let (first, _) = server("again", Limits::default()).await;
     let second = Server::builder().service(LabDispatcher::new(Bench::default())).bind("mem://again").await;
-    assert!(matches!(second, Err(vox::ServeError::Io(_))));
+    assert!(matches!(second, Err(vox::ServeError::Listen { .. })));
     first.shutdown(Duration::ZERO).await;
     let (second, _) = server("again", Limits::default()).await;
     assert_eq!(connect(&second).await.echo(1).await, Ok(1));

@@ -35,7 +35,7 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
     };
     let mut server = builder.bind(target).await?;
     match &mut server.accepting {
-        Some(accepting) => accepting.await.unwrap_or(Ok(())).map_err(ServeError::Io),
+        Some(accepting) => accepting.await.map_err(|_| ServeError::Stopped),
         None => Ok(()),
     }
 }
@@ -45,7 +45,7 @@ pub struct Server {
     /// Where it listens, if it does.
     address: Option<Address>,
     hall: Arc<Hall>,
-    accepting: Option<JoinHandle<io::Result<()>>>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 /// What a server is made of.
@@ -75,14 +75,21 @@ pub struct ShutdownReport {
 pub enum ServeError {
     /// The address cannot be read.
     Address(AddressError),
-    /// The address cannot be listened at, or the listener broke.
-    Io(io::Error),
+    /// The address cannot be listened at.
+    Listen {
+        /// Where, as clients write it.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
     /// A service cannot be served: one of its types cannot cross the wire.
     Service(ServiceError),
     /// Two services have the same name.
     DuplicateService(&'static str),
     /// The peer of a link that was served failed the handshake.
     Handshake(ConnectError),
+    /// The task that accepts links has ended: it panicked, or its runtime is shutting down.
+    Stopped,
 }
 
 impl Server {
@@ -220,7 +227,8 @@ impl Builder {
     pub async fn bind(self, address: impl Into<Target>) -> Result<Server, ServeError> {
         self.check()?;
         let address = address.into().address().map_err(ServeError::Address)?;
-        let (listener, address) = Listener::bind(&address).await.map_err(ServeError::Io)?;
+        let bound = Listener::bind(&address).await;
+        let (listener, address) = bound.map_err(|error| ServeError::Listen { address: address.to_string(), error })?;
         let pending = Arc::new(Semaphore::new(self.limits.max_pending_handshakes));
         let hall = Hall::new(self);
         let accepting = Accepting { listener, pending, hall: Arc::clone(&hall) };
@@ -254,9 +262,9 @@ struct Accepting {
 }
 
 impl Accepting {
-    async fn run(mut self) -> io::Result<()> {
+    async fn run(mut self) {
         loop {
-            let Ok(permit) = Arc::clone(&self.pending).acquire_owned().await else { return Ok(()) };
+            let Ok(permit) = Arc::clone(&self.pending).acquire_owned().await else { return };
             match self.listener.accept().await {
                 // One link's fault is not the listener's, and a shortage passes.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
@@ -321,10 +329,11 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(error) => error.fmt(f),
-            Self::Io(error) => write!(f, "cannot listen: {error}"),
+            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             Self::Service(error) => error.fmt(f),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::Handshake(error) => error.fmt(f),
+            Self::Stopped => f.write_str("the server no longer accepts links: its task panicked, or its runtime ends"),
         }
     }
 }
@@ -332,11 +341,12 @@ impl fmt::Display for ServeError {
 impl std::error::Error for ServeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            Self::Address(error) => Some(error),
-            Self::Service(error) => Some(error),
-            Self::Handshake(error) => Some(error),
-            Self::DuplicateService(_) => None,
+            // What they hold is printed with them, so it is not their source as well.
+            Self::Listen { error, .. } => error.source(),
+            Self::Address(error) => error.source(),
+            Self::Service(error) => error.source(),
+            Self::Handshake(error) => error.source(),
+            Self::DuplicateService(_) | Self::Stopped => None,
         }
     }
 }

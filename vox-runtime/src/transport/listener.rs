@@ -1,28 +1,20 @@
 //! Waiting for links.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
 use tokio::net::TcpListener;
 
 use super::memory::MemoryListener;
+#[cfg(unix)]
+use super::unix::UnixSocket;
 use super::{Address, Link};
 
 /// Whatever links come in by.
 pub(crate) enum Listener {
     Tcp(TcpListener),
     #[cfg(unix)]
-    Unix(tokio::net::UnixListener, SocketFile),
+    Unix(UnixSocket),
     Memory(MemoryListener),
-}
-
-/// A Unix socket's file, removed with its listener.
-pub(crate) struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 impl Listener {
@@ -35,11 +27,7 @@ impl Listener {
                 Ok((Self::Tcp(listener), bound))
             }
             #[cfg(unix)]
-            Address::Unix(path) => {
-                remove_stale(path).await?;
-                let listener = tokio::net::UnixListener::bind(path)?;
-                Ok((Self::Unix(listener, SocketFile(path.clone())), address.clone()))
-            }
+            Address::Unix(path) => Ok((Self::Unix(UnixSocket::bind(path).await?), address.clone())),
             #[cfg(not(unix))]
             Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
             Address::Memory(name) => Ok((Self::Memory(MemoryListener::bind(name)?), address.clone())),
@@ -51,25 +39,11 @@ impl Listener {
         match self {
             Self::Tcp(listener) => Link::tcp(listener.accept().await?.0),
             #[cfg(unix)]
-            Self::Unix(listener, file) => {
-                let address = format!("unix://{}", file.0.display());
-                Ok(Link::unix(listener.accept().await?.0, address))
+            Self::Unix(socket) => {
+                let address = format!("unix://{}", socket.path().display());
+                Ok(Link::unix(socket.accept().await?, address))
             }
             Self::Memory(listener) => listener.accept().await,
         }
     }
-}
-
-/// Removes a socket file that nobody listens on any more: one left behind by a process that was killed.
-#[cfg(unix)]
-async fn remove_stale(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket
-        && let Err(error) = tokio::net::UnixStream::connect(path).await
-        && error.kind() == io::ErrorKind::ConnectionRefused
-    {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
 }

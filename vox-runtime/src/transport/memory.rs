@@ -44,7 +44,7 @@ impl MemoryListener {
     pub(crate) fn bind(name: &str) -> io::Result<Self> {
         let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
         if listeners.contains_key(name) {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("mem://{name} is taken")));
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "Address already in use in this process"));
         }
         let (sender, links) = mpsc::channel(BACKLOG);
         listeners.insert(name.to_owned(), sender);

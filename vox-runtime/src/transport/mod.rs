@@ -5,6 +5,8 @@ mod connector;
 mod homed;
 mod listener;
 mod memory;
+#[cfg(unix)]
+mod unix;
 
 pub use address::{Address, AddressError};
 pub use connector::Connector;
