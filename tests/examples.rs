@@ -46,7 +46,7 @@ fn the_tour_shows_what_happens() {
             "the turnover of month 13: the handler panicked [panicked; ran: Unknown]",
             "the next call is answered",
             "opening the service `Weather`: refused: no service `Weather` here; served: Bank",
-            "connecting where nobody listens: no link: ",
+            "connecting where nobody listens: no link to tcp://",
             "server: a handler panicked: ",
             "server: shut down: 1 session open, 0 handlers cut off",
             "killed a server in the middle of an audit",

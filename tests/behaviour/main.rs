@@ -7,6 +7,7 @@ mod support;
 
 mod cancelling;
 mod channels;
+mod dialling;
 mod futures;
 mod lab;
 mod leading;

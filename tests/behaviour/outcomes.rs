@@ -133,7 +133,7 @@ async fn a_trace_context_is_inherited_by_calls_inside_a_handler() {
 async fn pitfall_22_connecting_to_an_unknown_service_fails_with_the_reason() {
     let (ours, theirs) = vox::transport::memory_pair();
     crate::lab::serve(theirs, crate::lab::Bench::default(), vox::Limits::default());
-    let Err(ConnectError::Refused(refusal)) = vox::connect::<crate::sessions::ChatClient>(ours).await else {
+    let Err(ConnectError::Refused { refusal, .. }) = vox::connect::<crate::sessions::ChatClient>(ours).await else {
         panic!("it is not served");
     };
     assert_eq!(refusal.code, vox::RefusalCode::UnknownService);

@@ -60,7 +60,7 @@ async fn pitfall_4_clients_that_share_a_store_do_not_get_each_others_outcomes() 
 async fn a_peer_that_is_not_accepted_is_told_why() {
     let lab = Lab::with(|builder| builder.authenticate(ask)).await;
     let refused = vox::connect::<LedgerClient>(lab.server.address()).metadata("name", "mallory").await;
-    let Err(ConnectError::Refused(refusal)) = refused else { panic!("it is not accepted") };
+    let Err(ConnectError::Refused { refusal, .. }) = refused else { panic!("it is not accepted") };
     assert_eq!((refusal.code, refusal.reason.as_str()), (RefusalCode::Unauthorized, "nobody of that name"));
 }
 

@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::caller::{Caller, Client};
+use super::connect_error::ConnectError;
+use super::credentials::{Credentials, Introduction};
 use super::remote::{Remote, Way};
-use crate::descriptor::{ServiceDescriptor, ServiceError};
+use crate::descriptor::ServiceDescriptor;
 use crate::driver::{Asking, Backoff, Router, initiate};
-use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::server::Dispatcher;
@@ -93,6 +93,16 @@ impl From<Link> for Target {
 }
 
 impl Target {
+    /// What it is called in errors.
+    fn name(&self) -> String {
+        match &self.0 {
+            TargetKind::Text(text) => text.clone(),
+            TargetKind::Address(address) => address.to_string(),
+            TargetKind::Connector(connector) => connector.name(),
+            TargetKind::Link(link) => link.address().to_owned(),
+        }
+    }
+
     /// The address. A link is made already and is nothing to listen at.
     pub(crate) fn address(self) -> Result<Address, AddressError> {
         match self.0 {
@@ -103,15 +113,14 @@ impl Target {
         }
     }
 
-    /// The first link, and what makes further ones, if anything does.
-    async fn link(self) -> Result<(Link, Option<Arc<dyn Reach>>), ConnectError> {
-        let reach: Arc<dyn Reach> = match self.0 {
-            TargetKind::Text(text) => Arc::new(text.parse::<Address>()?),
-            TargetKind::Address(address) => Arc::new(address),
-            TargetKind::Connector(connector) => Arc::new(connector),
-            TargetKind::Link(link) => return Ok((link, None)),
-        };
-        Ok((reach.link().await?, Some(reach)))
+    /// What makes links, or the one that there is.
+    fn reach(self) -> Result<Result<Arc<dyn Reach>, Link>, AddressError> {
+        Ok(match self.0 {
+            TargetKind::Text(text) => Ok(Arc::new(text.parse::<Address>()?)),
+            TargetKind::Address(address) => Ok(Arc::new(address)),
+            TargetKind::Connector(connector) => Ok(Arc::new(connector)),
+            TargetKind::Link(link) => Err(link),
+        })
     }
 }
 
@@ -121,7 +130,7 @@ pub struct Connect<C> {
     target: Target,
     limits: Limits,
     services: Vec<Arc<dyn Dispatcher>>,
-    metadata: Metadata,
+    introduction: Introduction,
     timeout: Option<Duration>,
     /// `Some`: instead of what the limits say.
     window: Option<Duration>,
@@ -137,7 +146,7 @@ impl<C: Connected> Connect<C> {
             target,
             limits: Limits::default(),
             services: Vec::new(),
-            metadata: Metadata::new(),
+            introduction: Introduction::default(),
             timeout: None,
             window: None,
             resumes: true,
@@ -191,7 +200,41 @@ impl<C: Connected> Connect<C> {
 
     /// Tells the peer something about this end, which handlers find in `cx.peer().metadata()`.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.insert(key, value);
+        self.introduction.metadata.insert(key, value);
+        self
+    }
+
+    /// As [`metadata`](Self::metadata), of a value that is never printed: a token, a password.
+    pub fn sensitive_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.introduction.metadata.insert_sensitive(key, value);
+        self
+    }
+
+    /// Asks for credentials in every handshake: to connect, to resume the session, to make the next one. So a token may expire.
+    /// What the closure gives goes along with the metadata, and is never printed. It gives a [`Metadata`], or a `Result` with
+    /// one; an error is a failed attempt. It has `Limits::handshake_timeout` to do so.
+    ///
+    /// ```no_run
+    /// # use vox_runtime::{ConnectError, Metadata, Session, connect};
+    /// # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// # async fn run() -> Result<(), ConnectError> {
+    /// let session: Session = connect("tcp://bank.example:9000")
+    ///     .credentials(async || {
+    ///         let mut metadata = Metadata::new();
+    ///         metadata.insert("token", fresh_token().await?);
+    ///         Ok::<_, std::io::Error>(metadata)
+    ///     })
+    ///     .await?;
+    /// # drop(session);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn credentials<F, A>(mut self, ask: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output: Credentials> + Send + 'static,
+    {
+        self.introduction.ask(ask);
         self
     }
 
@@ -199,22 +242,23 @@ impl<C: Connected> Connect<C> {
         for service in self.services.iter().map(|dispatcher| dispatcher.service()).chain(C::SERVICE) {
             service.check().map_err(ConnectError::Service)?;
         }
-        self.metadata.check().map_err(ConnectError::Metadata)?;
-        let (link, reach) = self.target.link().await?;
-        let (mut limits, router, metadata) = (self.limits, Router::new(self.services), self.metadata);
+        self.introduction.metadata.check().map_err(ConnectError::Metadata)?;
+        let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
         let limits = Arc::new(limits);
         let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
-        let (established, remote) = match reach.filter(|_| self.reconnects) {
-            None => {
+        let (introduction, resumes) = (self.introduction, self.resumes);
+        let (established, remote) = match self.target.reach()? {
+            Err(link) => {
+                let metadata = introduction.make(limits.handshake_timeout).await?;
                 let asking = Asking { limits, router, metadata, service, redial: None };
                 (initiate(link, asking).await?, None)
             }
-            Some(reach) => {
-                let way = Way { reach, limits, router, metadata, resumes: self.resumes, backoff: self.backoff };
-                let established = initiate(link, way.asking(service)).await?;
-                let remote = Remote::new(way, Arc::clone(&established.shared));
-                (established, Some(remote))
+            Ok(reach) => {
+                let way = Way { reach, limits, router, introduction, resumes, backoff: self.backoff };
+                let established = way.connect(service).await?;
+                let remote = self.reconnects.then(|| Remote::new(way, Arc::clone(&established.shared)));
+                (established, remote)
             }
         };
         Ok(C::connected(match (established.connection, C::SERVICE) {
@@ -234,10 +278,13 @@ impl<C: Connected> IntoFuture for Connect<C> {
         Box::pin(async move {
             match self.timeout {
                 None => self.run().await,
-                Some(timeout) => match tokio::time::timeout(timeout, self.run()).await {
-                    Ok(result) => result,
-                    Err(_) => Err(ConnectError::Timeout),
-                },
+                Some(timeout) => {
+                    let address = self.target.name();
+                    match tokio::time::timeout(timeout, self.run()).await {
+                        Ok(result) => result,
+                        Err(_) => Err(ConnectError::timeout(timeout).at(&address)),
+                    }
+                }
             }
         })
     }
@@ -246,62 +293,5 @@ impl<C: Connected> IntoFuture for Connect<C> {
 impl<C> fmt::Debug for Connect<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect").field("target", &self.target).finish_non_exhaustive()
-    }
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The address cannot be read.
-    Address(AddressError),
-    /// The link could not be made, or broke.
-    Io(io::Error),
-    /// The peer does not speak the protocol, or not as it should.
-    Handshake(String),
-    /// The peer refused, and says why.
-    Refused(Refusal),
-    /// It took too long.
-    Timeout,
-    /// A service cannot be served or called: one of its types cannot cross the wire.
-    Service(ServiceError),
-    /// The metadata is over a limit; says which.
-    Metadata(String),
-}
-
-impl From<io::Error> for ConnectError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<AddressError> for ConnectError {
-    fn from(error: AddressError) -> Self {
-        Self::Address(error)
-    }
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(error) => error.fmt(f),
-            Self::Io(error) => write!(f, "no link: {error}"),
-            Self::Handshake(why) => write!(f, "the handshake failed: {why}"),
-            Self::Refused(refusal) => write!(f, "the peer refused: {refusal}"),
-            Self::Timeout => f.write_str("connecting took too long"),
-            Self::Service(error) => error.fmt(f),
-            Self::Metadata(what) => f.write_str(what),
-        }
-    }
-}
-
-impl std::error::Error for ConnectError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::Address(error) => Some(error),
-            Self::Service(error) => Some(error),
-            Self::Handshake(_) | Self::Refused(_) | Self::Timeout | Self::Metadata(_) => None,
-        }
     }
 }

@@ -7,9 +7,10 @@ use tokio::sync::Mutex as TurnMutex;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
-use super::connect::ConnectError;
-use crate::driver::{Asking, Backoff, Established, Router, Shared, Trials, initiate, now};
-use crate::error::{EndReason, RefusalCode};
+use super::connect_error::ConnectError;
+use super::credentials::Introduction;
+use crate::driver::{Asking, Backoff, Established, Router, Shared, Trials, initiate_at, now};
+use crate::error::EndReason;
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::transport::Reach;
@@ -32,7 +33,7 @@ pub(super) struct Way {
     pub(super) reach: Arc<dyn Reach>,
     pub(super) limits: Arc<Limits>,
     pub(super) router: Router,
-    pub(super) metadata: Metadata,
+    pub(super) introduction: Introduction,
     pub(super) resumes: bool,
     pub(super) backoff: Backoff,
 }
@@ -56,15 +57,12 @@ pub(super) struct Wait<'a> {
 }
 
 impl Way {
-    /// What a handshake brings along.
-    pub(super) fn asking(&self, service: Option<(String, Metadata)>) -> Asking {
-        Asking {
-            limits: Arc::clone(&self.limits),
-            router: self.router.clone(),
-            metadata: self.metadata.clone(),
-            service,
-            redial: self.resumes.then(|| (Arc::clone(&self.reach), self.backoff)),
-        }
+    /// Makes a session, whatever its first link.
+    pub(super) async fn connect(&self, service: Option<(String, Metadata)>) -> Result<Established, ConnectError> {
+        let limits = Arc::clone(&self.limits);
+        let metadata = self.introduction.make(limits.handshake_timeout).await?;
+        let redial = self.resumes.then(|| (Arc::clone(&self.reach), self.backoff, self.introduction.clone()));
+        initiate_at(&*self.reach, Asking { limits, router: self.router.clone(), metadata, service, redial }).await
     }
 }
 
@@ -129,13 +127,7 @@ impl Remote {
     }
 
     async fn connect(&self) -> Result<(), ConnectError> {
-        let connecting = async {
-            let link = self.way.reach.link().await?;
-            initiate(link, self.way.asking(None)).await
-        };
-        let timeout = self.way.limits.handshake_timeout;
-        let Established { shared, .. } =
-            tokio::time::timeout(timeout, connecting).await.map_err(|_| ConnectError::Timeout)??;
+        let Established { shared, .. } = self.way.connect(None).await?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&shared);
         // Whoever closed it before that has found only the last one.
         if self.closed.is_cancelled() {
@@ -184,7 +176,7 @@ impl Wait<'_> {
                     tracing::debug!(%error, "no new session yet");
                     trials.failed(backoff);
                     why = error.to_string();
-                    if !passes(&error) {
+                    if !error.passes() {
                         remote.give_up(&why);
                     }
                 }
@@ -215,14 +207,5 @@ impl Wait<'_> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         self.remote.round().waiting -= 1;
-    }
-}
-
-/// Whether what kept a session from being made may be over before long.
-fn passes(error: &ConnectError) -> bool {
-    match error {
-        ConnectError::Io(_) | ConnectError::Timeout | ConnectError::Handshake(_) => true,
-        ConnectError::Refused(refusal) => matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown),
-        ConnectError::Address(_) | ConnectError::Service(_) | ConnectError::Metadata(_) => false,
     }
 }

@@ -15,14 +15,14 @@ use super::router::Router;
 use super::shared::Shared;
 use super::task::Driver;
 use super::writer::{Writer, now};
-use crate::client::ConnectError;
+use crate::client::{ConnectError, Introduction};
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::proto::Session;
 use crate::server::Peer;
-use crate::transport::{Link, Reach};
+use crate::transport::{Failure, Greeter, Link, Reach, dial};
 use crate::wire::{
     Greeting, Hello, LENGTH_BYTES, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
 };
@@ -41,11 +41,12 @@ pub(crate) struct Established {
 pub(crate) struct Asking {
     pub(crate) limits: Arc<Limits>,
     pub(crate) router: Router,
+    /// What it says of itself in this handshake.
     pub(crate) metadata: Metadata,
     /// The service to open a connection to in the same breath.
     pub(crate) service: Option<(String, Metadata)>,
     /// How the session gets new links, where it is to be resumed.
-    pub(crate) redial: Option<(Arc<dyn Reach>, Backoff)>,
+    pub(crate) redial: Option<(Arc<dyn Reach>, Backoff, Introduction)>,
 }
 
 /// What the end that accepts has.
@@ -63,43 +64,75 @@ pub(crate) enum Visitor {
     Resumed,
 }
 
-/// Speaks first: asks for a session and, in the same breath, for a connection.
-pub(crate) async fn initiate(mut link: Link, asking: Asking) -> Result<Established, ConnectError> {
-    let Asking { limits, router, metadata, service, redial } = asking;
-    let asks = service.is_some();
-    let features = if redial.is_some() { RESUME } else { 0 };
-    let (versions, announced) = ((VERSION, VERSION), limits.announced());
-    let hello = Hello { versions, features, limits: announced, metadata: metadata.clone(), service };
-    let asking = Box::pin(async {
-        say(&mut link, &Greeting::Hello(hello)).await?;
-        hear(&mut link.read, &limits).await
-    });
-    let answer = within(&limits, asking).await?;
-    let welcome = match answer {
-        Greeting::Rejected(refusal) => return Err(ConnectError::Refused(refusal)),
-        Greeting::Welcome(welcome) if welcome.version != VERSION => {
-            let why = format!("the peer chose version {}, which was not offered", welcome.version);
-            return Err(ConnectError::Handshake(why));
+/// Speaks first, over this link: asks for a session and, in the same breath, for a connection.
+pub(crate) async fn initiate(link: Link, asking: Asking) -> Result<Established, ConnectError> {
+    let address = link.address().to_owned();
+    let greeting = Box::pin(asking.greet(link));
+    let (link, welcome) = within(&asking.limits, greeting).await.map_err(|error| error.at(&address))?;
+    Ok(asking.establish(link, welcome))
+}
+
+/// As [`initiate`], over the first link to a target whose peer answers.
+pub(crate) async fn initiate_at(reach: &dyn Reach, asking: Asking) -> Result<Established, ConnectError> {
+    let dialling = Box::pin(dial(reach, asking.limits.handshake_timeout, &asking));
+    let (link, welcome) = dialling.await.map_err(|failure| match failure {
+        Failure::NoLink(why) => ConnectError::NoLink(why),
+        Failure::Greeting(error) => error,
+    })?;
+    Ok(asking.establish(link, welcome))
+}
+
+impl Greeter for Asking {
+    type Met = (Link, Welcome);
+    type Error = ConnectError;
+
+    async fn greet(&self, mut link: Link) -> Result<(Link, Welcome), ConnectError> {
+        let welcome = self.ask(&mut link).await.map_err(|error| error.at(link.address()))?;
+        Ok((link, welcome))
+    }
+
+    fn is_final(&self, error: &ConnectError) -> bool {
+        !error.passes()
+    }
+}
+
+impl Asking {
+    async fn ask(&self, link: &mut Link) -> Result<Welcome, ConnectError> {
+        let features = if self.redial.is_some() { RESUME } else { 0 };
+        let (versions, limits) = ((VERSION, VERSION), self.limits.announced());
+        let (metadata, service) = (self.metadata.clone(), self.service.clone());
+        say(link, &Greeting::Hello(Hello { versions, features, limits, metadata, service })).await?;
+        match hear(&mut link.read, &self.limits).await? {
+            Greeting::Rejected(refusal) => Err(ConnectError::refused(refusal)),
+            Greeting::Welcome(welcome) if welcome.version != VERSION => {
+                let why = format!("the peer chose version {}, which was not offered", welcome.version);
+                Err(ConnectError::handshake(why))
+            }
+            Greeting::Welcome(welcome) => Ok(welcome),
+            Greeting::Hello(_) | Greeting::Resume(_) | Greeting::Resumed(_) | Greeting::Confirm => {
+                Err(ConnectError::handshake("the peer did not say what it should have answered"))
+            }
         }
-        Greeting::Welcome(welcome) => welcome,
-        Greeting::Hello(_) | Greeting::Resume(_) | Greeting::Resumed(_) | Greeting::Confirm => {
-            return Err(ConnectError::Handshake("the peer did not say what it should have answered".to_owned()));
-        }
-    };
-    let mut session = Session::new(Role::Initiator, Arc::clone(&limits), welcome.limits, now());
-    let redial = redial.zip(welcome.ticket).map(|((reach, backoff), ticket)| {
-        session.resumes(limits.resume_window);
-        Box::new(Redial { reach, backoff, trials: Default::default(), metadata, ticket: ticket.into() })
-    });
-    let connection = asks.then(|| session.opened_in_handshake());
-    let peer = Peer::new(link.address().to_owned(), Metadata::new());
-    Ok(Established { shared: start(session, link, router, limits, peer, redial), connection })
+    }
+
+    fn establish(self, link: Link, welcome: Welcome) -> Established {
+        let Self { limits, router, service, redial, .. } = self;
+        let mut session = Session::new(Role::Initiator, Arc::clone(&limits), welcome.limits, now());
+        let redial = redial.zip(welcome.ticket).map(|((reach, backoff, introduction), ticket)| {
+            session.resumes(limits.resume_window);
+            Box::new(Redial { reach, backoff, trials: Default::default(), introduction, ticket: ticket.into() })
+        });
+        let connection = service.map(|_| session.opened_in_handshake());
+        let peer = Peer::new(link.address().to_owned(), Metadata::new());
+        Established { shared: start(session, link, router, limits, peer, redial), connection }
+    }
 }
 
 /// Answers: refuses what cannot be served, with a reason.
 ///
 /// `full`: there is room for no new session, only for the links of old ones.
 pub(crate) async fn accept(mut link: Link, door: &Door, full: bool) -> Result<Visitor, ConnectError> {
+    let address = link.address().to_owned();
     let welcoming = Box::pin(async {
         match hear(&mut link.read, &door.limits).await? {
             Greeting::Hello(_) if full => {
@@ -108,11 +141,11 @@ pub(crate) async fn accept(mut link: Link, door: &Door, full: bool) -> Result<Vi
             Greeting::Hello(hello) => door.welcome(link, hello).await,
             Greeting::Resume(resume) => door.resume(link, resume).await,
             Greeting::Welcome(_) | Greeting::Rejected(_) | Greeting::Resumed(_) | Greeting::Confirm => {
-                Err(ConnectError::Handshake("the peer answered where it should have said hello".to_owned()))
+                Err(ConnectError::handshake("the peer answered where it should have said hello"))
             }
         }
     });
-    within(&door.limits, welcoming).await
+    within(&door.limits, welcoming).await.map_err(|error| error.at(&address))
 }
 
 impl Door {
@@ -172,13 +205,13 @@ impl Door {
             Greeting::Confirm => {}
             Greeting::Rejected(refusal) => {
                 shared.change(|state| state.session.lost("the peer cannot go on from where this end is"));
-                return Err(ConnectError::Refused(refusal));
+                return Err(ConnectError::refused(refusal));
             }
             Greeting::Hello(_) | Greeting::Welcome(_) | Greeting::Resume(_) | Greeting::Resumed(_) => {
-                return Err(ConnectError::Handshake("the peer did not confirm".to_owned()));
+                return Err(ConnectError::handshake("the peer did not confirm"));
             }
         }
-        let gone = || ConnectError::Handshake("the session has another link, or has ended".to_owned());
+        let gone = || ConnectError::handshake("the session has another link, or has ended");
         // Under the session's lock, so that no later claim is answered in between.
         shared.attach(link, resume.received, || registry.confirm(&claim)).map_err(|_| gone())?;
         Ok(Visitor::Resumed)
@@ -202,7 +235,7 @@ fn make_way(registry: &Registry, claim: &Claim, peer_received: u64) -> Option<u6
 async fn reject(mut link: Link, refusal: Refusal) -> Result<Visitor, ConnectError> {
     say(&mut link, &Greeting::Rejected(refusal.clone())).await?;
     let _ = link.write.shutdown().await;
-    Err(ConnectError::Refused(refusal))
+    Err(ConnectError::refused(refusal))
 }
 
 fn no_common_version(versions: (u64, u64)) -> Refusal {
@@ -233,16 +266,15 @@ fn start(
 async fn within<T>(limits: &Limits, phases: Phases<'_, T>) -> Result<T, ConnectError> {
     match tokio::time::timeout(limits.handshake_timeout, phases).await {
         Ok(result) => result,
-        Err(_) => Err(ConnectError::Timeout),
+        Err(_) => Err(ConnectError::timeout(limits.handshake_timeout)),
     }
 }
 
 pub(super) async fn say(link: &mut Link, greeting: &Greeting) -> Result<(), ConnectError> {
     let mut bytes = Vec::new();
     greeting.put(&mut bytes);
-    link.write.write_all(&bytes).await?;
-    link.write.flush().await?;
-    Ok(())
+    link.write.write_all(&bytes).await.map_err(ConnectError::broken)?;
+    link.write.flush().await.map_err(ConnectError::broken)
 }
 
 pub(super) async fn hear(read: &mut (dyn AsyncRead + Send + Unpin), limits: &Limits) -> Result<Greeting, ConnectError> {
@@ -252,19 +284,17 @@ pub(super) async fn hear(read: &mut (dyn AsyncRead + Send + Unpin), limits: &Lim
     if length > limits.max_handshake_bytes {
         let why =
             format!("a handshake of {length} bytes, over the limit of {}: not a vox peer?", limits.max_handshake_bytes);
-        return Err(ConnectError::Handshake(why));
+        return Err(ConnectError::handshake(why));
     }
     let mut body = vec![0; length];
     read.read_exact(&mut body).await.map_err(closed_early)?;
-    Greeting::parse(&Bytes::from(body)).map_err(|violation| ConnectError::Handshake(violation.to_string()))
+    Greeting::parse(&Bytes::from(body)).map_err(|violation| ConnectError::handshake(violation.to_string()))
 }
 
 fn closed_early(error: io::Error) -> ConnectError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            ConnectError::Handshake("the peer closed the link during the handshake".to_owned())
-        }
-        _ => ConnectError::Io(error),
+        io::ErrorKind::UnexpectedEof => ConnectError::handshake("the peer closed the link during the handshake"),
+        _ => ConnectError::broken(error),
     }
 }
 

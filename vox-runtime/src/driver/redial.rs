@@ -1,5 +1,6 @@
 //! The end that connected gets its session a new link: again and again, until it has one or the session is over.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as TurnMutex;
@@ -8,9 +9,10 @@ use super::backoff::{Backoff, Trials};
 use super::connect::{hear, say};
 use super::observe::observe;
 use super::shared::Shared;
+use crate::client::{ConnectError, Introduction};
 use crate::error::{Refusal, RefusalCode};
-use crate::metadata::Metadata;
-use crate::transport::{Link, Reach};
+use crate::limits::Limits;
+use crate::transport::{Failure, Greeter, Link, Reach, dial};
 use crate::wire::{Greeting, Resume, Resumed, Ticket, VERSION};
 
 /// What it takes to give a session a new link.
@@ -19,7 +21,7 @@ pub(crate) struct Redial {
     pub(super) backoff: Backoff,
     /// Held by whoever makes links.
     pub(super) trials: TurnMutex<Trials>,
-    pub(super) metadata: Metadata,
+    pub(super) introduction: Introduction,
     pub(super) ticket: Mutex<Ticket>,
 }
 
@@ -43,10 +45,10 @@ pub(super) async fn redial(shared: Arc<Shared>) {
         trials.lost(&redial.backoff, carried);
         loop {
             trials.turn(&redial.backoff).await;
-            match tokio::time::timeout(shared.limits.handshake_timeout, redial.attempt(&shared)).await {
-                Ok(Attempt::Resumed) => return trials.made(carried),
-                Ok(Attempt::Over) => return,
-                Ok(Attempt::Failed) | Err(_) => trials.failed(&redial.backoff),
+            match redial.attempt(&shared).await {
+                Attempt::Resumed => return trials.made(carried),
+                Attempt::Over => return,
+                Attempt::Failed => trials.failed(&redial.backoff),
             }
         }
     };
@@ -59,27 +61,27 @@ pub(super) async fn redial(shared: Arc<Shared>) {
 
 impl Redial {
     async fn attempt(&self, shared: &Shared) -> Attempt {
-        let mut link = match self.reach.link().await {
-            Ok(link) => link,
-            Err(error) => {
-                tracing::debug!(%error, "no new link");
-                return Attempt::Failed;
-            }
+        let bound = shared.limits.handshake_timeout;
+        let metadata = match self.introduction.make(bound).await {
+            Ok(metadata) => metadata,
+            Err(error) => return Attempt::failed(&error),
         };
         // Without a link nothing is received: the number stays what it is.
         let received = shared.lock().session.received();
         let ticket = self.ticket.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let resume = Resume { versions: (VERSION, VERSION), ticket, received, metadata: self.metadata.clone() };
-        if say(&mut link, &Greeting::Resume(resume)).await.is_err() {
-            return Attempt::Failed;
-        }
-        match hear(&mut link.read, &shared.limits).await {
-            Ok(Greeting::Resumed(resumed)) => self.confirm(shared, link, resumed).await,
-            Ok(Greeting::Rejected(refusal)) if refusal.code == RefusalCode::SessionLost => {
+        let resume = Resume { versions: (VERSION, VERSION), ticket, received, metadata };
+        let resuming = Resuming { resume, limits: &shared.limits, is_lost: AtomicBool::new(false) };
+        match dial(&*self.reach, bound, &resuming).await {
+            Ok((link, resumed)) => match tokio::time::timeout(bound, self.confirm(shared, link, resumed)).await {
+                Ok(attempt) => attempt,
+                Err(_) => Attempt::failed(&ConnectError::timeout(bound)),
+            },
+            Err(_) if resuming.is_lost.into_inner() => {
                 shared.change(|state| state.session.lost("the peer does not know it any more"));
                 Attempt::Over
             }
-            Ok(_) | Err(_) => Attempt::Failed,
+            Err(Failure::NoLink(error)) => Attempt::failed(&error),
+            Err(Failure::Greeting(error)) => Attempt::failed(&error),
         }
     }
 
@@ -92,12 +94,56 @@ impl Redial {
         }
         // Good from now on, whether or not the confirmation arrives.
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner).secret = resumed.secret;
-        if say(&mut link, &Greeting::Confirm).await.is_err() {
-            return Attempt::Failed;
+        if let Err(error) = say(&mut link, &Greeting::Confirm).await {
+            return Attempt::failed(&error);
         }
         match shared.attach(link, resumed.received, || true) {
             Ok(()) => Attempt::Resumed,
             Err(_) => Attempt::Over,
         }
+    }
+}
+
+impl Attempt {
+    fn failed(error: &impl std::fmt::Display) -> Self {
+        tracing::debug!(%error, "no new link");
+        Self::Failed
+    }
+}
+
+/// Asks whoever answers for the session.
+struct Resuming<'a> {
+    resume: Resume,
+    limits: &'a Limits,
+    /// A peer does not know the session. One at another address of the same name may.
+    is_lost: AtomicBool,
+}
+
+impl Greeter for Resuming<'_> {
+    type Met = (Link, Resumed);
+    type Error = ConnectError;
+
+    async fn greet(&self, mut link: Link) -> Result<(Link, Resumed), ConnectError> {
+        let address = link.address().to_owned();
+        let answer = async {
+            say(&mut link, &Greeting::Resume(self.resume.clone())).await?;
+            hear(&mut link.read, self.limits).await
+        };
+        match answer.await.map_err(|error| error.at(&address))? {
+            Greeting::Resumed(resumed) => Ok((link, resumed)),
+            Greeting::Rejected(refusal) => {
+                if refusal.code == RefusalCode::SessionLost {
+                    self.is_lost.store(true, Ordering::Relaxed);
+                }
+                Err(ConnectError::refused(refusal).at(&address))
+            }
+            Greeting::Hello(_) | Greeting::Welcome(_) | Greeting::Resume(_) | Greeting::Confirm => {
+                Err(ConnectError::handshake("the peer did not say what it should have answered").at(&address))
+            }
+        }
+    }
+
+    fn is_final(&self, _error: &ConnectError) -> bool {
+        false
     }
 }

@@ -3,13 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Address, Link};
-
-/// A future of a link.
-pub(crate) type Linking<'a> = Pin<Box<dyn Future<Output = io::Result<Link>> + Send + 'a>>;
+use super::Link;
+use super::reach::Linking;
 
 /// Makes links to one peer, the first and every later one: a target for `connect` over a transport of one's own.
 ///
@@ -26,11 +23,11 @@ pub(crate) type Linking<'a> = Pin<Box<dyn Future<Output = io::Result<Link>> + Se
 #[derive(Clone)]
 pub struct Connector {
     name: Arc<str>,
-    make: Arc<dyn Fn() -> Linking<'static> + Send + Sync>,
+    make: Arc<dyn Fn() -> Linking + Send + Sync>,
 }
 
 impl Connector {
-    /// One that makes links in this way. `name` is for logs.
+    /// One that makes links in this way. `name` is what the peer is called in errors and logs.
     pub fn new<F, L>(name: impl AsRef<str>, make: F) -> Self
     where
         F: Fn() -> L + Send + Sync + 'static,
@@ -38,27 +35,18 @@ impl Connector {
     {
         Self { name: name.as_ref().into(), make: Arc::new(move || Box::pin(make())) }
     }
+
+    pub(super) fn called(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn link(&self) -> Linking {
+        (self.make)()
+    }
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Connector({})", self.name)
-    }
-}
-
-/// Where links are made to.
-pub(crate) trait Reach: Send + Sync + fmt::Debug {
-    fn link(&self) -> Linking<'_>;
-}
-
-impl Reach for Connector {
-    fn link(&self) -> Linking<'_> {
-        (self.make)()
-    }
-}
-
-impl Reach for Address {
-    fn link(&self) -> Linking<'_> {
-        Box::pin(Link::connect(self))
     }
 }

@@ -62,13 +62,14 @@ impl Drop for MemoryListener {
     }
 }
 
-pub(super) fn connect(name: &str) -> io::Result<Link> {
-    let refused = |why: &str| io::Error::new(io::ErrorKind::ConnectionRefused, format!("mem://{name}: {why}"));
+/// Waits while as many links as the backlog holds are not accepted yet.
+pub(super) async fn connect(name: &str) -> io::Result<Link> {
+    let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens");
     let sender = {
         let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.get(name).cloned().ok_or_else(|| refused("nobody listens"))?
+        listeners.get(name).cloned().ok_or_else(refused)?
     };
     let (ours, theirs) = pair(&format!("mem://{name}"));
-    sender.try_send(theirs).map_err(|_| refused("the backlog is full"))?;
+    sender.send(theirs).await.map_err(|_| refused())?;
     Ok(ours)
 }

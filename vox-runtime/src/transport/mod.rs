@@ -2,17 +2,21 @@
 
 mod address;
 mod connector;
+mod dial;
 mod homed;
 mod listener;
 mod memory;
+mod reach;
 #[cfg(unix)]
 mod unix;
 
 pub use address::{Address, AddressError};
 pub use connector::Connector;
-pub(crate) use connector::Reach;
+pub use dial::NoLink;
+pub(crate) use dial::{Failure, Greeter, dial};
 pub(crate) use listener::Listener;
 pub use memory::memory_pair;
+pub(crate) use reach::Reach;
 
 use std::fmt;
 use std::io;
@@ -82,18 +86,6 @@ impl Link {
     /// What the peer is called.
     pub fn address(&self) -> &str {
         &self.address
-    }
-
-    /// A link to whoever listens at `address`.
-    pub(crate) async fn connect(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Tcp(host) => Self::tcp(TcpStream::connect(host.as_str()).await?),
-            #[cfg(unix)]
-            Address::Unix(path) => Ok(Self::unix(tokio::net::UnixStream::connect(path).await?, address.to_string())),
-            #[cfg(not(unix))]
-            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
-            Address::Memory(name) => memory::connect(name),
-        }
     }
 }
 

@@ -1,0 +1,130 @@
+//! Why there is no connection.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::descriptor::ServiceError;
+use crate::error::{Refusal, RefusalCode};
+use crate::transport::{AddressError, NoLink};
+
+/// Why there is no connection. Says to which address.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address cannot be read.
+    Address(AddressError),
+    /// There is no link to the address, or to any of its addresses.
+    NoLink(NoLink),
+    /// The link broke during the handshake.
+    Broken {
+        /// Where the link led.
+        address: String,
+        /// How it broke.
+        error: io::Error,
+    },
+    /// The peer does not speak the protocol, or not as it should.
+    Handshake {
+        /// Where the link led.
+        address: String,
+        /// What was wrong.
+        why: String,
+    },
+    /// The peer refused.
+    Refused {
+        /// Where the link led.
+        address: String,
+        /// What the peer says of it.
+        refusal: Refusal,
+    },
+    /// It took too long.
+    Timeout {
+        /// Where to.
+        address: String,
+        /// How long it took.
+        after: Duration,
+        /// What had gone wrong until then, if anything.
+        last: Option<Box<ConnectError>>,
+    },
+    /// A service cannot be served or called: one of its types cannot cross the wire.
+    Service(ServiceError),
+    /// The metadata is over a limit; says which.
+    Metadata(String),
+    /// The application gave no credentials to show; says why.
+    Credentials(String),
+}
+
+impl ConnectError {
+    pub(crate) fn broken(error: io::Error) -> Self {
+        Self::Broken { address: String::new(), error }
+    }
+
+    pub(crate) fn handshake(why: impl Into<String>) -> Self {
+        Self::Handshake { address: String::new(), why: why.into() }
+    }
+
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self::Refused { address: String::new(), refusal }
+    }
+
+    pub(crate) fn timeout(after: Duration) -> Self {
+        Self::Timeout { address: String::new(), after, last: None }
+    }
+
+    /// The same error, which says where, if it does not already.
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        match &mut self {
+            Self::Broken { address, .. }
+            | Self::Handshake { address, .. }
+            | Self::Refused { address, .. }
+            | Self::Timeout { address, .. } => {
+                if address.is_empty() {
+                    place.clone_into(address);
+                }
+            }
+            Self::Address(_) | Self::NoLink(_) | Self::Service(_) | Self::Metadata(_) | Self::Credentials(_) => {}
+        }
+        self
+    }
+
+    /// Whether it may be over before long, so that it is worth while to try again.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::NoLink(_) | Self::Broken { .. } | Self::Timeout { .. } | Self::Handshake { .. } => true,
+            Self::Credentials(_) => true,
+            Self::Refused { refusal, .. } => matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown),
+            Self::Address(_) | Self::Service(_) | Self::Metadata(_) => false,
+        }
+    }
+}
+
+impl From<AddressError> for ConnectError {
+    fn from(error: AddressError) -> Self {
+        Self::Address(error)
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(error) => error.fmt(f),
+            Self::NoLink(error) => error.fmt(f),
+            Self::Broken { address, error } => write!(f, "the link to {address} broke during the handshake: {error}"),
+            Self::Handshake { address, why } => write!(f, "the handshake with {address} failed: {why}"),
+            Self::Refused { address, refusal } => write!(f, "{address} refused: {refusal}"),
+            Self::Timeout { address, after, last } => {
+                write!(f, "no session with {address} within {after:?}")?;
+                match last {
+                    Some(last) => write!(f, ": {last}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Service(error) => error.fmt(f),
+            Self::Metadata(what) => f.write_str(what),
+            Self::Credentials(why) => write!(f, "no credentials: {why}"),
+        }
+    }
+}
+
+// What another error is behind it says itself: nothing is printed twice where somebody prints the chain.
+impl std::error::Error for ConnectError {}
