@@ -234,5 +234,7 @@
 //! }
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub use vox_macros::service;
 pub use vox_runtime::*;

@@ -11,6 +11,8 @@
 //! The crate never looks at types, only at tokens. What tokens cannot tell (whether a type implements `Facet`, whether an
 //! alias hides a `Result`) is left to bounds in the emitted code, placed on the user's own tokens.
 
+#![forbid(unsafe_code)]
+
 #[cfg(any(feature = "build", test))]
 pub mod build;
 

@@ -1,5 +1,7 @@
 //! The door between `rustc` and [`vox_codegen`]: no logic of its own.
 
+#![forbid(unsafe_code)]
+
 use proc_macro::TokenStream;
 
 /// Turns a trait into an RPC service.

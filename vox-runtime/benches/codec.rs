@@ -114,7 +114,7 @@ fn compare<T: Facet<'static> + Serialize + DeserializeOwned>(name: &str, value: 
     );
     let decode = duel(
         || {
-            let budget = Budget::for_message(usize::MAX, usize::MAX, 1, 64);
+            let budget = Budget::new(usize::MAX, 64);
             let mut from = Decoder::new(black_box(&frame), budget);
             black_box(plan.decode(&mut from).expect("the bytes are whole"));
         },

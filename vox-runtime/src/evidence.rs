@@ -54,6 +54,7 @@ impl<T> Wire<T> {
         }
     }
 
+    #[allow(unsafe_code, reason = "a plan is made of the shape that the evidence holds")]
     /// The plan of `T`. Panics, at compile time where it is for a `static`, if there is no evidence.
     pub(crate) const fn plan(self) -> Plan<T> {
         match self.shape {

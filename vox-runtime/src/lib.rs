@@ -3,6 +3,8 @@
 //! Users depend on the facade crate `vox`, which re-exports what is theirs. The rooms, and which way
 //! imports point, are described in `ARCHITECTURE.md`.
 
+#![deny(unsafe_code)]
+
 pub mod codec;
 pub mod store;
 pub mod transport;

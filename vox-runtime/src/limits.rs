@@ -9,8 +9,7 @@ use std::time::Duration;
 /// |---|---|---|---|
 /// | `max_message_bytes` | 4 MiB | yes | the peer's frame is a violation; a call's own is refused before it is sent |
 /// | `max_decoded_bytes` | 64 MiB | no | the call gets `InvalidPayload`, the receiver `BadItem` |
-/// | `decode_factor` | 32 | no | as above: the budget is min(`max_decoded_bytes`, `decode_factor` × the message's length) |
-/// | `max_depth` | 64 | no | as above |
+/// | `max_depth` | 128 | no | as above |
 /// | `handshake_timeout` | 10 s | no | the link is closed |
 /// | `max_handshake_bytes` | 16 KiB | no | the link is closed |
 /// | `max_pending_handshakes` | 1,024 | no | further links wait in the listener's backlog |
@@ -39,9 +38,7 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// The most memory, in bytes, that one message may decode to.
     pub max_decoded_bytes: usize,
-    /// How many bytes of memory each byte of a message may decode to.
-    pub decode_factor: usize,
-    /// How deep values may nest.
+    /// How deep values may nest. Each box, owner, collection, option, result and variant with members is a level.
     pub max_depth: usize,
     /// How long all phases of the handshake may take together.
     pub handshake_timeout: Duration,
@@ -91,8 +88,7 @@ impl Default for Limits {
         Self {
             max_message_bytes: 4 << 20,
             max_decoded_bytes: 64 << 20,
-            decode_factor: 32,
-            max_depth: 64,
+            max_depth: 128,
             handshake_timeout: Duration::from_secs(10),
             max_handshake_bytes: 16 << 10,
             max_pending_handshakes: 1024,

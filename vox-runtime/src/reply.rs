@@ -59,7 +59,7 @@ impl<T, E> Reply<T, E> {
 
     /// Reads a response.
     pub(crate) fn decode(&self, payload: &Bytes, limits: &Limits) -> Result<T, VoxError<E>> {
-        let mut decoder = Decoder::new(payload, budget(payload.len(), limits));
+        let mut decoder = Decoder::new(payload, budget(limits));
         let invalid = |error: &dyn fmt::Display| VoxError::InvalidResponse(error.to_string());
         let result = match decoder.byte().map_err(|error| invalid(&error))? {
             OK => Ok(self.ok.decode(&mut decoder).map_err(|error| invalid(&error))?),
@@ -104,9 +104,8 @@ impl Operation {
 }
 
 /// What one message may decode to.
-pub(crate) fn budget(len: usize, limits: &Limits) -> Budget {
-    let depth = u32::try_from(limits.max_depth).unwrap_or(u32::MAX);
-    Budget::for_message(len, limits.max_decoded_bytes, limits.decode_factor, depth)
+pub(crate) fn budget(limits: &Limits) -> Budget {
+    Budget::new(limits.max_decoded_bytes, u32::try_from(limits.max_depth).unwrap_or(u32::MAX))
 }
 
 impl<T, E> fmt::Debug for Reply<T, E> {

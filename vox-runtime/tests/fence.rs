@@ -142,6 +142,62 @@ fn a_file_is_one_noun() {
     }
 }
 
+/// The files that may have unsafe code: all there is. `ARCHITECTURE.md` lists them too.
+const UNSAFE: &[&str] = &[
+    "channel/hooks.rs",
+    "channel/rx.rs",
+    "channel/tx.rs",
+    "codec/channels.rs",
+    "codec/description/containers.rs",
+    "codec/description/entries.rs",
+    "codec/description/glue.rs",
+    "codec/description/vtables.rs",
+    "codec/execute/",
+    "codec/leaf/mod.rs",
+    "codec/plan.rs",
+    "evidence.rs",
+    "store/sqlite/transaction.rs",
+];
+
+#[test]
+fn unsafe_code_stays_in_its_rooms() {
+    let architecture = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../ARCHITECTURE.md"));
+    let architecture = architecture.expect("the architecture");
+    for room in UNSAFE {
+        assert!(architecture.contains(&format!("`{room}`")), "ARCHITECTURE.md does not list `{room}` as unsafe");
+    }
+    let mut seen = Vec::new();
+    for source in sources() {
+        let path = source.path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+        for (number, line) in source.code() {
+            let is_unsafe = line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
+            if is_unsafe {
+                let room = UNSAFE.iter().find(|room| path.starts_with(**room));
+                seen.push(*room.unwrap_or_else(|| panic!("{path}:{number} has unsafe code: {line}")));
+            }
+            let allows = line.contains("allow(unsafe_code") && !line.contains("reason = ");
+            assert!(!allows, "{path}:{number} allows unsafe code and does not say why: {line}");
+        }
+    }
+    for room in UNSAFE {
+        assert!(seen.contains(room), "`{room}` has no unsafe code any more: take it off the list");
+    }
+}
+
+#[test]
+fn crates_deny_unsafe_code() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (file, lint) in [
+        ("vox-runtime/src/lib.rs", "#![deny(unsafe_code)]"),
+        ("src/lib.rs", "#![forbid(unsafe_code)]"),
+        ("vox-macros/src/lib.rs", "#![forbid(unsafe_code)]"),
+        ("vox-codegen/src/lib.rs", "#![forbid(unsafe_code)]"),
+    ] {
+        let text = fs::read_to_string(workspace.join(file)).expect("a crate's root");
+        assert!(text.lines().any(|line| line == lint), "{file} lacks {lint}");
+    }
+}
+
 #[test]
 fn every_limit_is_in_the_table_with_its_default() {
     check_limits("limits.rs", "Limits", 16);
@@ -295,7 +351,7 @@ mod source {
         let mut lines = text.lines().map(str::trim);
         while let Some(line) = lines.next() {
             if line == "#[cfg(test)]"
-                && let Some(declared) = lines.next()
+                && let Some(declared) = lines.by_ref().find(|line| !line.starts_with("#["))
                 && let Some(name) = declared.rsplit("mod ").next().and_then(|rest| rest.strip_suffix(';'))
             {
                 modules.push(home.join(name));

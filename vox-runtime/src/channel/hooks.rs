@@ -1,5 +1,6 @@
 //! How halves leave with a call's arguments and arrive with a request's.
 
+use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
@@ -27,10 +28,23 @@ pub(crate) struct Giving<'a> {
     pub(crate) given: &'a mut Vec<Given>,
 }
 
-impl ChannelEncoder for Giving<'_> {
+/// The layout of the halves of a kind, which is the same for every item type: an item stands in no field.
+fn layout_of(kind: ChannelKind) -> Layout {
+    match kind {
+        ChannelKind::Tx => Layout::new::<Tx<()>>(),
+        ChannelKind::Rx => Layout::new::<Rx<()>>(),
+    }
+}
+
+// SAFETY: `Tx` and `Rx` are the only types that `channel_shape` is called for.
+unsafe impl ChannelEncoder for Giving<'_> {
+    fn layout(&self, kind: ChannelKind) -> Layout {
+        layout_of(kind)
+    }
+
     unsafe fn give(&mut self, half: *const u8, kind: ChannelKind, item: &Arc<Program>) -> Result<u32, EncodeError> {
-        // SAFETY: the shapes of `Tx` and `Rx` are the only ones made by `channel_shape` here, and both begin with
-        // their `Half` (`repr(C)`); the pointer is to a live value for the length of this call.
+        // SAFETY: `channel_shape` is called for `Tx` and `Rx` alone, and the codec has compared the layout. Both begin
+        // with their `Half` (`repr(C)`). The caller promises a live value for the length of this call.
         let half = unsafe { &*half.cast::<Half>() };
         let Some(cell) = half.give() else {
             return Err(EncodeError::Channel("its other half is in a call already".into()));
@@ -76,7 +90,12 @@ pub(crate) struct Taking<'a> {
     pub(crate) opens: &'a mut [Option<ChannelOpen>],
 }
 
-impl ChannelDecoder for Taking<'_> {
+// SAFETY: as above. A half is written last, after everything that can fail.
+unsafe impl ChannelDecoder for Taking<'_> {
+    fn layout(&self, kind: ChannelKind) -> Layout {
+        layout_of(kind)
+    }
+
     unsafe fn take(
         &mut self,
         index: u32,

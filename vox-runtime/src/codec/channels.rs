@@ -3,7 +3,11 @@
 //! A channel half is not data: what crosses is a number, and the runtime's hooks give the half
 //! away on one side and make one on the other. The codec recognises a channel by its shape, made
 //! by [`channel_shape`], wherever it stands in a type.
+//!
+//! Nobody outside of this crate can make such a shape or such a hook. Before a hook sees a pointer,
+//! the codec compares the layout in the shape with the one that the hook expects.
 
+use std::alloc::Layout;
 use std::fmt;
 use std::mem;
 use std::ptr;
@@ -17,7 +21,7 @@ use super::{DecodeError, EncodeError, Program};
 
 /// Which half of a channel stands in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChannelKind {
+pub(crate) enum ChannelKind {
     /// The half that sends items.
     Tx,
     /// The half that receives items.
@@ -25,7 +29,15 @@ pub enum ChannelKind {
 }
 
 /// Gives channel halves away while a value is encoded.
-pub trait ChannelEncoder {
+///
+/// # Safety
+///
+/// `layout` is the layout of every type whose shape [`channel_shape`] made for that kind.
+#[allow(unsafe_code, reason = "hooks get pointers to halves, and the shape of a half drops through one")]
+pub(crate) unsafe trait ChannelEncoder {
+    /// The layout of the halves that this hook knows.
+    fn layout(&self, kind: ChannelKind) -> Layout;
+
     /// Gives the half at `half` away and returns the number that stands for it on the wire. `item`
     /// is the program of the channel's item type.
     ///
@@ -37,15 +49,23 @@ pub trait ChannelEncoder {
 }
 
 /// Makes channel halves while a value is decoded.
-pub trait ChannelDecoder {
+///
+/// # Safety
+///
+/// `layout` is as for [`ChannelEncoder`]. Where `take` returns `Ok`, it has initialised `dst`. Where
+/// it returns `Err`, it has left nothing there that needs dropping.
+#[allow(unsafe_code, reason = "hooks get pointers to halves, and the shape of a half drops through one")]
+pub(crate) unsafe trait ChannelDecoder {
+    /// The layout of the halves that this hook knows.
+    fn layout(&self, kind: ChannelKind) -> Layout;
+
     /// Makes the half that the number `index` stands for and writes it to `dst`. `item` is the
     /// program of the channel's item type.
     ///
     /// # Safety
     ///
     /// `dst` is valid for a write of the channel type whose shape was made for `kind` and for the
-    /// item type of `item`. When this returns `Ok`, it has initialised `dst`; when it returns
-    /// `Err`, it has left nothing there that needs dropping.
+    /// item type of `item`.
     unsafe fn take(
         &mut self,
         index: u32,
@@ -57,17 +77,15 @@ pub trait ChannelDecoder {
 
 /// The shape of the channel type `C`, called `name`, whose items are `T`.
 ///
-/// ```
-/// use vox_runtime::codec::{ChannelKind, channel_shape};
-/// struct Tx<T>(std::marker::PhantomData<T>);
-/// // SAFETY: the shape is the one made for this type.
-/// unsafe impl<T: facet::Facet<'static>> facet::Facet<'static> for Tx<T> {
-///     const SHAPE: &'static facet::Shape =
-///         &const { channel_shape::<Self, T>(ChannelKind::Tx, "Tx") };
-/// }
-/// ```
+/// # Safety
+///
+/// `C` is the crate's own half of this kind: what the hooks read and write where a channel stands.
+#[allow(unsafe_code, reason = "hooks get pointers to halves, and the shape of a half drops through one")]
 #[must_use]
-pub const fn channel_shape<C: 'static, T: Facet<'static>>(kind: ChannelKind, name: &'static str) -> Shape {
+pub(crate) const unsafe fn channel_shape<C: 'static, T: Facet<'static>>(
+    kind: ChannelKind,
+    name: &'static str,
+) -> Shape {
     ShapeBuilder::for_sized::<C>(name)
         .module_path(MODULE)
         .ty(Type::User(UserType::Opaque))
@@ -113,6 +131,9 @@ pub(crate) const fn evident_channel(shape: &'static Shape) -> Option<&'static st
     None
 }
 
+/// Why a half is not given to a hook whose layout it does not have.
+pub(super) const FOREIGN_HALF: &str = "its type is not vox's own `Tx` or `Rx`";
+
 const fn is_equal(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let mut at = 0;
@@ -153,21 +174,5 @@ const fn mark(display: unsafe fn(*const (), &mut fmt::Formatter<'_>) -> fmt::Res
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_marks_a_channel_looks_like_nothing_else() {
-        let says = |mark: &VTableDirect| Half(mark.display.expect("a mark has contents of its own")).to_string();
-        assert_ne!(says(&TX_MARK), says(&RX_MARK));
-    }
-
-    struct Half(unsafe fn(*const (), &mut fmt::Formatter<'_>) -> fmt::Result);
-
-    impl fmt::Display for Half {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            // SAFETY: the functions of a mark read no value.
-            unsafe { (self.0)(ptr::null(), f) }
-        }
-    }
-}
+#[allow(unsafe_code, reason = "halves and hooks of their own")]
+mod tests;

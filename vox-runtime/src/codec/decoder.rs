@@ -39,7 +39,7 @@ impl<'a> Decoder<'a> {
 
     /// Takes the channels in values through `channels`.
     #[must_use]
-    pub fn with_channels(mut self, channels: &'a mut dyn ChannelDecoder) -> Self {
+    pub(crate) fn with_channels(mut self, channels: &'a mut dyn ChannelDecoder) -> Self {
         self.channels = Some(channels);
         self
     }
@@ -139,7 +139,7 @@ impl<'a> Decoder<'a> {
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
         match self.budget.charge(bytes) {
             true => Ok(()),
-            false => Err(self.error(DecodeErrorKind::OverBudget)),
+            false => Err(self.error(over_budget(&self.budget, bytes))),
         }
     }
 
@@ -150,6 +150,12 @@ impl<'a> Decoder<'a> {
     fn rest(&self) -> &'a [u8] {
         &self.frame[self.position..]
     }
+}
+
+/// What is wrong where `budget` cannot pay for `bytes` more.
+#[cold]
+pub(super) fn over_budget(budget: &Budget, bytes: usize) -> DecodeErrorKind {
+    DecodeErrorKind::OverBudget { needed: budget.needed(bytes), limit: budget.limit() }
 }
 
 #[cfg(test)]

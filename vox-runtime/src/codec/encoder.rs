@@ -24,7 +24,7 @@ impl<'a> Encoder<'a> {
 
     /// Gives the channels in values away through `channels`.
     #[must_use]
-    pub fn with_channels(mut self, channels: &'a mut dyn ChannelEncoder) -> Self {
+    pub(crate) fn with_channels(mut self, channels: &'a mut dyn ChannelEncoder) -> Self {
         self.channels = Some(channels);
         self
     }

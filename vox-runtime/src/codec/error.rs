@@ -44,6 +44,20 @@ pub enum EncodeError {
         /// The deepest nesting.
         limit: u32,
     },
+    /// The value would take more memory than its receiver grants a message.
+    OverBudget {
+        /// The memory that it takes at least, in bytes.
+        needed: usize,
+        /// The memory that it may take, in bytes.
+        limit: usize,
+    },
+    /// A collection has more items that take no bytes than any receiver takes.
+    TooManyEmptyItems {
+        /// How many it has.
+        count: u64,
+        /// How many it may have.
+        limit: usize,
+    },
     /// The value holds a channel where no channel can be opened.
     NoChannels,
     /// A channel in the value could not be given away; the reason comes from the channel hook.
@@ -61,6 +75,14 @@ impl fmt::Display for EncodeError {
         match self {
             Self::TooLarge { limit } => write!(f, "the encoding passes the limit of {limit} bytes"),
             Self::TooDeep { limit } => write!(f, "the value nests deeper than {limit} levels"),
+            Self::OverBudget { needed, limit } => write!(
+                f,
+                "the value takes {needed} bytes of memory or more when it is decoded, over the peer's limit of {limit} \
+                 bytes; `Limits::max_decoded_bytes` of the peer raises it"
+            ),
+            Self::TooManyEmptyItems { count, limit } => {
+                write!(f, "a collection of {count} items that take no bytes passes the limit of {limit} such items")
+            }
             Self::NoChannels => f.write_str("the value holds a channel, and none can be opened here"),
             Self::Channel(why) => write!(f, "a channel in the value cannot be given away: {why}"),
             Self::PathNotUtf8 => f.write_str("a path in the value is not UTF-8"),
@@ -124,10 +146,25 @@ pub enum DecodeErrorKind {
     BadValue(&'static str),
     /// A length that the rest of the frame cannot hold.
     BadLength(u64),
+    /// A collection has more items that take no bytes than it may.
+    TooManyEmptyItems {
+        /// How many it has.
+        count: u64,
+        /// How many it may have.
+        limit: usize,
+    },
     /// The value would take more memory than the message may cost.
-    OverBudget,
+    OverBudget {
+        /// The memory that it takes at least, in bytes.
+        needed: usize,
+        /// The memory that it may take, in bytes.
+        limit: usize,
+    },
     /// The value nests deeper than the message may.
-    TooDeep,
+    TooDeep {
+        /// How deep it may nest.
+        limit: u32,
+    },
     /// The value holds a channel where none can be accepted.
     NoChannels,
     /// A channel in the value could not be taken; the reason comes from the channel hook.
@@ -149,8 +186,20 @@ impl fmt::Display for DecodeErrorKind {
             Self::BadVariant(index) => write!(f, "an enum has no variant {index}"),
             Self::BadValue(what) => write!(f, "not a valid {what}"),
             Self::BadLength(len) => write!(f, "a length of {len} is more than the frame holds"),
-            Self::OverBudget => f.write_str("the value takes more memory than its message may cost"),
-            Self::TooDeep => f.write_str("the value nests too deep"),
+            Self::TooManyEmptyItems { count, limit } => {
+                write!(f, "a collection of {count} items that take no bytes passes the limit of {limit} such items")
+            }
+            Self::OverBudget { needed, limit } => write!(
+                f,
+                "the value takes {needed} bytes of memory or more, over the limit of {limit} bytes; \
+                 `Limits::max_decoded_bytes` of the end that decodes it raises it"
+            ),
+            Self::TooDeep { limit } => write!(
+                f,
+                "the value nests {} levels deep or more, over the limit of {limit}; `Limits::max_depth` of the end that \
+                 decodes it raises it",
+                u64::from(*limit) + 1
+            ),
             Self::NoChannels => f.write_str("the value holds a channel, and none is accepted here"),
             Self::Channel(why) => write!(f, "a channel in the value cannot be taken: {why}"),
             Self::Plan(error) => error.fmt(f),

@@ -26,20 +26,22 @@
 
 mod budget;
 mod channels;
+mod charge;
 mod decoder;
 mod description;
 mod encoder;
 mod error;
+#[allow(unsafe_code, reason = "runs programs over raw memory")]
 mod execute;
 mod leaf;
 mod long;
+#[allow(unsafe_code, reason = "a program is run for the type that it was compiled for")]
 mod plan;
 mod program;
 mod varint;
 
 pub use budget::Budget;
-pub(crate) use channels::evident_channel;
-pub use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_shape};
+pub(crate) use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_shape, evident_channel};
 pub use decoder::Decoder;
 pub(crate) use description::response_schema_of;
 pub use description::schema_of;

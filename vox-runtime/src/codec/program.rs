@@ -8,6 +8,7 @@
 //! Beside its operations a block has an unwind table: which values are complete once which
 //! operations are done, so that a decoding that fails half-way drops exactly those.
 
+use std::alloc::Layout;
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +19,7 @@ use facet::Shape;
 use super::PlanError;
 use super::channels::ChannelKind;
 use super::description::{
-    Description, Glue, Kind, ListOps, MapOps, Member, OptionOps, ResultOps, Scalar, SetOps, SharedOps, SliceOps,
+    Description, Glue, Kind, ListOps, MapOps, Member, OptionOps, Pair, ResultOps, Scalar, SetOps, SharedOps, SliceOps,
     TagWidth, TypeIndex,
 };
 use super::leaf::LeafOps;
@@ -216,6 +217,7 @@ pub(super) struct ListOp {
 
 pub(super) struct MapOp {
     pub(super) ops: MapOps,
+    pub(super) pair: Pair,
     pub(super) key: Items,
     pub(super) value: Items,
     pub(super) glue: Glue,
@@ -224,6 +226,7 @@ pub(super) struct MapOp {
 pub(super) struct SetOp {
     pub(super) ops: SetOps,
     pub(super) items: Items,
+    pub(super) glue: Glue,
 }
 
 /// The items of a collection.
@@ -244,6 +247,8 @@ pub(super) enum ItemKind {
 
 pub(super) struct ChannelOp {
     pub(super) kind: ChannelKind,
+    /// The half's layout, as its shape has it.
+    pub(super) layout: Layout,
     item_shape: &'static Shape,
     item: OnceLock<Result<Arc<Program>, PlanError>>,
 }
@@ -407,14 +412,20 @@ impl Compiler<'_> {
             })),
             Kind::Map { ops, key, value } => OpKind::Map(Arc::new(MapOp {
                 ops: *ops,
+                pair: ops.pair(self.description.get(*key).layout(), self.description.get(*value).layout()),
                 key: self.items(*key),
                 value: self.items(*value),
                 glue: self.description.glue(ty).unwrap_or(Glue::Nothing),
             })),
-            Kind::Set { ops, item } => OpKind::Set(Arc::new(SetOp { ops: *ops, items: self.items(*item) })),
+            Kind::Set { ops, item } => OpKind::Set(Arc::new(SetOp {
+                ops: *ops,
+                items: self.items(*item),
+                glue: self.description.glue(ty).unwrap_or(Glue::Nothing),
+            })),
             Kind::Channel { kind, item_shape, .. } => {
                 self.has_channels = true;
-                OpKind::Channel(Arc::new(ChannelOp { kind: *kind, item_shape, item: OnceLock::new() }))
+                let layout = self.description.get(ty).layout();
+                OpKind::Channel(Arc::new(ChannelOp { kind: *kind, layout, item_shape, item: OnceLock::new() }))
             }
             Kind::Struct(_) | Kind::Array { .. } | Kind::Unfinished => {
                 unreachable!("structs and arrays are laid out flat, and descriptions are finished")

@@ -59,7 +59,7 @@ impl Args {
         let payload = mem::take(&mut request.payload);
         Self {
             position: 0,
-            budget: reply::budget(payload.len(), &shared.limits),
+            budget: reply::budget(&shared.limits),
             frame: payload,
             connection,
             channels: channels.iter().copied().map(Some).collect(),

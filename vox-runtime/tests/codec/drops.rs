@@ -147,3 +147,53 @@ fn slices_of_the_frame_let_go_of_it() {
         assert!(len == 0 || frame.is_unique(), "after {len} bytes");
     }
 }
+
+/// Panics when it is dropped with a text that says so.
+#[derive(Facet, Debug)]
+struct Mine {
+    text: String,
+}
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        LIVE.with(|live| live.set(live.get() + 1));
+        assert!(!self.text.contains("boom"), "a drop that panics");
+    }
+}
+
+/// A decoding that fails behind such values ends with its error. What else it had made is dropped.
+#[test]
+fn a_drop_that_panics_is_contained() {
+    fn check<T: Facet<'static> + std::fmt::Debug>(bytes: &[u8], drops: i64) {
+        // Behind the value stands a bool that is none.
+        let bytes = [bytes, &[9]].concat();
+        let dropped = drops_of(|| {
+            let error = decode::<(T, bool)>(&bytes).unwrap_err();
+            assert_eq!(error.kind, vox_runtime::codec::DecodeErrorKind::BadBool);
+        });
+        assert_eq!(dropped, drops, "{}", std::any::type_name::<T>());
+    }
+    const BOOM: &[u8] = b"\x04boom";
+    const OK: &[u8] = b"\x01k";
+    let two = [BOOM, OK].concat();
+    check::<Mine>(BOOM, 1);
+    check::<Option<Mine>>(&[&[1], BOOM].concat(), 1);
+    check::<Option<Option<(u8, Mine)>>>(&[&[1, 1, 7], BOOM].concat(), 1);
+    check::<Result<Mine, u8>>(&[&[0], BOOM].concat(), 1);
+    check::<Box<Mine>>(BOOM, 1);
+    check::<Arc<Mine>>(BOOM, 1);
+    check::<(Mine, Option<Mine>)>(&[BOOM, &[1], OK].concat(), 2);
+    check::<[Mine; 2]>(&two, 2);
+    check::<[Mine; 20]>(&BOOM.repeat(20), 20);
+    check::<Vec<Mine>>(&[&[2], &two[..]].concat(), 2);
+    check::<Box<[Option<Mine>]>>(&[&[2, 1], BOOM, &[1], OK].concat(), 2);
+    check::<BTreeMap<u8, Mine>>(&[&[2, 1], BOOM, &[2], OK].concat(), 2);
+    check::<HashMap<u8, Mine>>(&[&[2, 1], BOOM, &[2], OK].concat(), 2);
+    // Inside of what is not whole.
+    for cut in ["\x02\x04boom", "\x03\x04boom\x01k\x05"] {
+        assert!(decode::<Vec<Mine>>(cut.as_bytes()).is_err());
+        assert!(decode::<Box<[Mine]>>(cut.as_bytes()).is_err());
+        assert!(decode::<Arc<[Mine]>>(cut.as_bytes()).is_err());
+    }
+    assert!(decode::<HashMap<u8, Mine>>(b"\x03\x01\x04boom\x02\x01k\x03").is_err());
+}

@@ -25,16 +25,50 @@ fn pitfall_33_recursive_types_compile_and_decode() {
 }
 
 #[test]
-fn pitfall_33_nesting_ends_at_64() {
+fn pitfall_33_nesting_ends_at_128() {
+    const TOO_DEEP: DecodeErrorKind = DecodeErrorKind::TooDeep { limit: Budget::DEPTH };
+    // A box and an option are two levels.
     let nested = |depth: usize| {
         let mut bytes = [7u8, 1].repeat(depth);
         bytes.extend([7, 0]);
         bytes
     };
     assert!(decode::<List>(&nested(64)).is_ok());
-    assert_eq!(error::<List>(&nested(65)), DecodeErrorKind::TooDeep);
-    assert_eq!(error::<List>(&nested(fewer(50_000, 200))), DecodeErrorKind::TooDeep);
-    assert_eq!(error::<Tree>(&[1, 1].repeat(fewer(50_000, 200))), DecodeErrorKind::TooDeep);
+    assert_eq!(error::<List>(&nested(65)), TOO_DEEP);
+    assert_eq!(error::<List>(&nested(fewer(50_000, 200))), TOO_DEEP);
+    assert_eq!(error::<Tree>(&[1, 1].repeat(fewer(50_000, 200))), TOO_DEEP);
+}
+
+/// A box of many enums around one another is as many levels. The stack is that of a runtime's thread, and this is a build
+/// without optimisation.
+#[test]
+fn nesting_of_enums_and_options_cannot_overflow_a_stack() {
+    type Wraps<T> = Wrap<Wrap<Wrap<Option<Wrap<Option<Result<Wrap<Wrap<Wrap<Wrap<Wrap<Wrap<T>>>>>>, u8>>>>>>>;
+    #[derive(facet::Facet, Debug)]
+    #[repr(u8)]
+    enum Wrap<T> {
+        Of(T),
+    }
+    #[derive(facet::Facet, Debug)]
+    #[repr(u8)]
+    #[allow(dead_code)]
+    enum Chain {
+        End,
+        Next(#[facet(recursive_type)] Box<Wraps<Chain>>),
+    }
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let run = thread.spawn(|| {
+        let level = [1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+        let chain = |levels: usize| [&level.repeat(levels)[..], &[0]].concat();
+        // A level has a variant, a box, and twelve enums, options and results.
+        let deepest = (0..200).take_while(|levels| decode::<Chain>(&chain(*levels)).is_ok()).last();
+        let deepest = deepest.expect("the end alone is fine");
+        assert_eq!(deepest, Budget::DEPTH as usize / 15);
+        assert_eq!(error::<Chain>(&chain(10_000)), DecodeErrorKind::TooDeep { limit: Budget::DEPTH });
+        let value = decode::<Chain>(&chain(deepest)).unwrap();
+        assert_eq!(encode(&value), chain(deepest));
+    });
+    run.expect("a thread").join().unwrap();
 }
 
 #[test]
@@ -179,17 +213,20 @@ fn chars_are_taken_as_postcard_takes_them() {
 fn items_of_no_size_cannot_be_had_for_nothing() {
     let billion = length(1_000_000_000);
     assert_eq!(billion.len(), 5);
-    assert_eq!(error::<HashMap<(), ()>>(&billion), DecodeErrorKind::BadLength(1_000_000_000));
-    assert_eq!(error::<BTreeMap<(), ()>>(&billion), DecodeErrorKind::BadLength(1_000_000_000));
-    assert_eq!(error::<HashSet<()>>(&billion), DecodeErrorKind::BadLength(1_000_000_000));
-    assert_eq!(error::<Vec<()>>(&billion), DecodeErrorKind::BadLength(1_000_000_000));
-    assert_eq!(error::<Vec<[Unit; 3]>>(&billion), DecodeErrorKind::BadLength(1_000_000_000));
+    let limit = Budget::EMPTY_ITEMS;
+    let too_many = DecodeErrorKind::TooManyEmptyItems { count: 1_000_000_000, limit };
+    assert_eq!(error::<HashMap<(), ()>>(&billion), too_many);
+    assert_eq!(error::<BTreeMap<(), ()>>(&billion), too_many);
+    assert_eq!(error::<HashSet<()>>(&billion), too_many);
+    assert_eq!(error::<Vec<()>>(&billion), too_many);
+    assert_eq!(error::<Vec<[Unit; 3]>>(&billion), too_many);
     // Many small ones add up.
     let count = fewer(1000, 20);
     let mut many = length(count as u64);
     let each = fewer(1000, 50);
     many.extend(length(each as u64).repeat(count));
-    let budget = Budget::for_message(many.len(), each / 2 * count, 32, 64);
-    let result = decode_within::<Vec<Vec<()>>>(&many, budget);
-    assert_eq!(result.unwrap_err().kind, DecodeErrorKind::OverBudget);
+    let result = decode_within::<Vec<Vec<()>>>(&many, Budget::new(each * 32 * count, 64));
+    assert!(matches!(result.unwrap_err().kind, DecodeErrorKind::OverBudget { .. }));
+    // The most of one collection can be had.
+    assert!(decode::<Vec<()>>(&length(if cfg!(miri) { 2_000 } else { limit as u64 })).is_ok());
 }

@@ -1,6 +1,6 @@
 //! What encoding and decoding may cost.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use vox_runtime::codec::{Budget, DecodeErrorKind, EncodeError, Encoder, Plan};
@@ -15,10 +15,11 @@ where
     T: facet::Facet<'static> + std::fmt::Debug,
 {
     let bytes = encode(value);
-    let fits = |max| match decode_within::<T>(&bytes, Budget::for_message(usize::MAX, max, 1, 64)) {
+    let fits = |max| match decode_within::<T>(&bytes, Budget::new(max, 64)) {
         Ok(_) => true,
         Err(error) => {
-            assert_eq!(error.kind, DecodeErrorKind::OverBudget);
+            let DecodeErrorKind::OverBudget { needed, limit } = error.kind else { panic!("{error}") };
+            assert!(limit == max && needed > max, "{needed} and {limit}");
             false
         }
     };
@@ -33,22 +34,46 @@ fn memory_is_charged_by_its_size_in_memory() {
     assert_eq!(cost(&vec![1u64, 2, 3]), 24);
     assert_eq!(cost(&vec!["ab".to_owned()]), size_of::<String>() + 2);
     assert_eq!(cost(&Box::new(Point { x: 1, y: 2 })), 8);
-    assert_eq!(cost(&Arc::new(Point { x: 1, y: 2 })), 8 + 16);
+    assert_eq!(cost(&Arc::new(Point { x: 1, y: 2 })), 8 + 8 + 16);
     assert_eq!(cost(&Some(Box::new(7u64))), 8);
     assert_eq!(cost(&None::<Box<u64>>), 0);
-    assert_eq!(cost(&BTreeMap::from([(1u8, 2u64)])), 16);
-    assert_eq!(cost(&HashMap::from([(1u64, 2u64)])), 16);
     assert_eq!(cost::<Box<[u32]>>(&vec![1, 2].into()), 8);
     assert_eq!(cost(&bytes::Bytes::from_static(b"free")), 0);
-    assert_eq!(cost(&vec![(), ()]), 2);
+    assert_eq!(cost(&BTreeMap::<u8, u64>::new()), 0);
+    assert_eq!(cost(&HashMap::<u8, u64>::new()), 0);
 }
 
 #[test]
-fn a_small_message_cannot_become_a_large_value() {
+fn containers_are_charged_for_what_they_take_beside_their_contents() {
+    // A node has room for eleven.
+    assert_eq!(cost(&BTreeMap::from([(1u8, 2u64)])), 11 * 9 + 32 + 9);
+    assert_eq!(cost(&BTreeSet::from([1u64])), 11 * 8 + 32 + 8);
+    // Four buckets, four bytes that say what is in them, some more, and the pair before it is moved there.
+    assert_eq!(cost(&HashMap::from([(1u64, 2u64)])), 16 + 4 * 17 + 32);
+    assert_eq!(cost(&HashSet::from([1u64])), 4 * 9 + 32 + 8);
+}
+
+#[test]
+fn items_of_no_bytes_are_charged_for_the_work() {
+    assert_eq!(cost(&vec![(), ()]), 128);
+    assert_eq!(cost(&vec![[(); 3]; 5]), 320);
+}
+
+#[test]
+fn a_value_past_the_budget_is_refused_with_both_numbers_and_the_setting() {
     // Each item takes one byte on the wire and hundreds in memory.
-    let wide = encode(&vec![None::<[u64; 100]>; fewer(100_000, 200)]);
-    let error = super::support::decode::<Vec<Option<[u64; 100]>>>(&wide).unwrap_err();
-    assert_eq!(error.kind, DecodeErrorKind::OverBudget);
+    let count = fewer(100_000, 200);
+    let wide = encode(&vec![None::<[u64; 100]>; count]);
+    let budget = Budget::new(count * 100, 64);
+    let error = decode_within::<Vec<Option<[u64; 100]>>>(&wide, budget).unwrap_err();
+    let DecodeErrorKind::OverBudget { needed, limit } = error.kind else { panic!("{error}") };
+    assert!(needed >= count * 808 && limit == count * 100);
+    let text = DecodeErrorKind::OverBudget { needed: 808, limit: 100 }.to_string();
+    assert_eq!(
+        text,
+        "the value takes 808 bytes of memory or more, over the limit of 100 bytes; `Limits::max_decoded_bytes` of the \
+         end that decodes it raises it"
+    );
 }
 
 #[test]
@@ -95,7 +120,7 @@ fn nesting_that_no_peer_accepts_is_not_sent() {
         Plan::new().encode(&value, &mut Encoder::new(&mut Vec::new(), 10_000))
     };
     assert_eq!(result(64), Ok(()));
-    assert_eq!(result(65), Err(EncodeError::TooDeep { limit: 64 }));
+    assert_eq!(result(65), Err(EncodeError::TooDeep { limit: 128 }));
 }
 
 /// Whatever stands at the bottom, what can be encoded can be decoded, and nothing else is sent.
@@ -110,7 +135,7 @@ fn both_ways_end_at_the_same_depth() {
             let mut bytes = vec![1; depth];
             bytes.push(0);
             bytes.extend(encode(&bottom));
-            let budget = Budget::for_message(usize::MAX, usize::MAX, 1, Budget::DEPTH);
+            let budget = Budget::new(usize::MAX, Budget::DEPTH);
             assert_eq!(result.is_ok(), decode_within::<Nest<T>>(&bytes, budget).is_ok(), "{bottom:?} at {depth}");
             sent += u32::from(result.is_ok());
         }

@@ -2,7 +2,6 @@
 
 mod support;
 
-mod channels;
 mod differential;
 mod drops;
 #[cfg(feature = "foreign-oracle")]

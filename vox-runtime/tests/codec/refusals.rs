@@ -1,7 +1,7 @@
 //! Types that cannot be sent say so, where, and what to write instead.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher};
 
 use facet::Facet;
 
@@ -39,16 +39,145 @@ fn hash_maps_with_other_hashers_are_refused() {
     /// As large as the standard one, and words too.
     #[derive(Default)]
     struct Wide(#[allow(dead_code)] u64, #[allow(dead_code)] u64);
-    impl std::hash::BuildHasher for Wide {
+    impl BuildHasher for Wide {
         type Hasher = DefaultHasher;
         fn build_hasher(&self) -> DefaultHasher {
             DefaultHasher::new()
         }
     }
     type Narrow = BuildHasherDefault<DefaultHasher>;
+    /// As large as the standard one, with padding.
+    #[derive(Default)]
+    #[repr(C)]
+    struct Gap(#[allow(dead_code)] u16, #[allow(dead_code)] u64);
+    impl BuildHasher for Gap {
+        type Hasher = DefaultHasher;
+        fn build_hasher(&self) -> DefaultHasher {
+            DefaultHasher::new()
+        }
+    }
+    /// One that cannot be made.
+    struct Fails;
+    impl Default for Fails {
+        fn default() -> Self {
+            panic!("no hasher")
+        }
+    }
+    impl BuildHasher for Fails {
+        type Hasher = DefaultHasher;
+        fn build_hasher(&self) -> DefaultHasher {
+            DefaultHasher::new()
+        }
+    }
+    assert!(refusal::<HashMap<u8, u8, Gap>>().reason.contains("hasher"));
+    assert!(refusal::<HashMap<String, Vec<u8>, Gap>>().reason.contains("hasher"));
+    assert!(refusal::<HashMap<u8, u8, Fails>>().reason.contains("hasher"));
     assert!(refusal::<HashMap<u8, u8, Wide>>().reason.contains("hasher"));
     assert!(refusal::<HashMap<u8, u8, Narrow>>().reason.contains("hasher"));
     assert!(refusal::<Vec<HashMap<String, u8, Wide>>>().reason.contains("hasher"));
+}
+
+/// No shape tells a hasher that wraps the standard one from it. Its map is read by its table and made by the hasher itself,
+/// so that nothing is lost.
+#[test]
+fn a_map_with_a_hasher_around_the_standard_one_finds_its_entries() {
+    #[derive(Default)]
+    struct Around(std::hash::RandomState);
+    impl BuildHasher for Around {
+        type Hasher = DefaultHasher;
+        fn build_hasher(&self) -> DefaultHasher {
+            let mut hasher = self.0.build_hasher();
+            hasher.write_u64(7);
+            hasher
+        }
+    }
+    /// Makes a standard hasher, and is another one with padding.
+    #[repr(C)]
+    struct Odd(u8, u64);
+    impl Default for Odd {
+        fn default() -> Self {
+            let _ = std::hash::RandomState::new();
+            Self(1, 2)
+        }
+    }
+    impl BuildHasher for Odd {
+        type Hasher = DefaultHasher;
+        fn build_hasher(&self) -> DefaultHasher {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u64(self.1 + u64::from(self.0));
+            hasher
+        }
+    }
+    fn check<S: BuildHasher + Default + 'static>() {
+        let map: HashMap<u32, String, S> = (0..9).map(|n| (n * 70_000, n.to_string())).collect();
+        let Ok(back) = super::support::try_round(&map) else { return };
+        assert_eq!(back.len(), 9);
+        assert!(map.iter().all(|(key, value)| back.get(key) == Some(value)));
+    }
+    check::<std::hash::RandomState>();
+    check::<Around>();
+    check::<Odd>();
+    assert!(super::support::try_round(&HashMap::from([(1u8, 2u64)])).is_ok());
+}
+
+#[test]
+fn enums_whose_discriminants_do_not_fit_are_refused() {
+    #[derive(Facet)]
+    #[repr(C)]
+    #[allow(dead_code, repr_c_enums_larger_than_int, clippy::enum_clike_unportable_variant)]
+    enum Far {
+        Near = 7,
+        Far = 0x7_0000_0000,
+    }
+    #[derive(Facet)]
+    struct Inside {
+        list: Vec<Option<Far>>,
+    }
+    let error = refusal::<Far>();
+    assert_eq!(
+        error.to_string(),
+        "`Far` of type `Far` cannot cross the wire: its tag in memory is not as wide as its shape says; give it \
+         `#[repr(u64)]` or `#[repr(i64)]`, or smaller discriminants"
+    );
+    assert_eq!(refusal::<Inside>().path, "Inside.list[]");
+}
+
+#[test]
+fn enums_whose_discriminants_fit_are_fine() {
+    #[derive(Facet, serde::Serialize, serde::Deserialize, Debug, PartialEq)]
+    #[repr(C)]
+    enum Int {
+        Low = i32::MIN as isize,
+        High = i32::MAX as isize,
+    }
+    #[derive(Facet, serde::Serialize, serde::Deserialize, Debug, PartialEq)]
+    #[repr(i8)]
+    enum Small {
+        Low = -128,
+        High(u32) = 127,
+    }
+    #[derive(Facet, serde::Serialize, serde::Deserialize, Debug, PartialEq)]
+    #[repr(u64)]
+    enum Long {
+        Low = 0,
+        High = 0x7000_0000_0000_0001,
+    }
+    super::support::check(vec![Int::Low, Int::High]);
+    super::support::check(vec![Small::Low, Small::High(70_000)]);
+    super::support::check(vec![Long::Low, Long::High]);
+}
+
+#[test]
+fn a_field_that_is_skipped_is_refused_with_a_cure_that_can_be_followed() {
+    #[derive(Facet)]
+    #[facet(skip_all_unless_truthy)]
+    struct Sparse {
+        name: Option<String>,
+        count: u32,
+    }
+    let error = refusal::<Sparse>();
+    assert_eq!(error.path, "Sparse.name");
+    assert!(error.instead.contains("`skip_all_unless_truthy` of its type"), "{error}");
 }
 
 #[test]
@@ -157,7 +286,7 @@ struct Own {
     words: [u64; 2],
 }
 
-impl std::hash::BuildHasher for Own {
+impl BuildHasher for Own {
     type Hasher = DefaultHasher;
     fn build_hasher(&self) -> DefaultHasher {
         DefaultHasher::new()

@@ -34,6 +34,12 @@ pub(crate) fn decode_within<T: Facet<'static>>(bytes: &[u8], budget: Budget) -> 
     Ok(value)
 }
 
+/// Encodes the value and decodes it again, if it can be sent.
+pub(crate) fn try_round<T: Facet<'static>>(value: &T) -> Result<T, PlanError> {
+    Plan::<T>::new().program().map_err(PlanError::clone)?;
+    Ok(decode(&encode(value)).unwrap())
+}
+
 /// Decodes all of `bytes` with serde, which ignores what is left by itself.
 pub(crate) fn oracle<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let (value, rest) = postcard::take_from_bytes(bytes).ok()?;

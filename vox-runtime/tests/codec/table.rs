@@ -97,7 +97,7 @@ fn bytes_are_slices_of_the_frame() {
     let bytes = encode(&value);
     assert_eq!(decode(&bytes), Ok(value));
     let frame = Bytes::from(bytes);
-    let mut from = vox_runtime::codec::Decoder::new(&frame, vox_runtime::codec::Budget::for_message(0, 0, 0, 1));
+    let mut from = vox_runtime::codec::Decoder::new(&frame, vox_runtime::codec::Budget::new(0, 1));
     let plan = vox_runtime::codec::Plan::<(Bytes, ByteString, [Bytes; 1])>::new();
     let (bytes, text, _) = plan.decode(&mut from).unwrap();
     assert_eq!(bytes.as_ptr(), frame[1..].as_ptr());

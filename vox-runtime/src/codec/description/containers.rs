@@ -1,15 +1,18 @@
 //! Lists, maps and sets: which of facet's are the ones of the standard library.
 
-use std::collections::hash_map::RandomState;
+use std::alloc::Layout;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::BuildHasher;
-use std::mem::MaybeUninit;
+use std::hash::{BuildHasherDefault, DefaultHasher, RandomState};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::catch_unwind;
 
 use facet::{Facet, ListDef, MapDef, SetDef, Shape};
 
 use super::Kind;
 use super::describer::Describer;
-use super::vtables::{ListOps, MapOps, SetOps};
+use super::entries::{MapOps, SetOps};
+use super::glue;
+use super::vtables::ListOps;
 use crate::codec::PlanError;
 
 impl Describer {
@@ -30,11 +33,11 @@ impl Describer {
         if !is_hash && shape.decl_id != <BTreeMap<(), ()>>::SHAPE.decl_id {
             return Err(self.unknown(shape));
         }
-        let Some(ops) = MapOps::new(def) else {
+        let Some(ops) = MapOps::new(def, is_hash) else {
             return Err(self.unknown(shape));
         };
-        if is_hash && !hashes_like_std(shape, &ops) {
-            let reason = "its hasher is not the standard one, whose table facet takes it for";
+        if is_hash && !reads_like_std(shape, &ops) {
+            let reason = "its hasher is not the standard one";
             return Err(self.refuse(shape, reason, "use `HashMap` with its default hasher"));
         }
         let key = self.below("{key}", def.k)?;
@@ -52,7 +55,7 @@ impl Describer {
             let reason = "its hasher is not the standard one";
             return Err(self.refuse(shape, reason, "use `HashSet` with its default hasher"));
         }
-        let Some(ops) = SetOps::new(def) else {
+        let Some(ops) = SetOps::new(def, is_hash) else {
             return Err(self.unknown(shape));
         };
         let item = self.below("[]", def.t)?;
@@ -60,43 +63,74 @@ impl Describer {
     }
 }
 
-/// Whether a `HashMap` has the standard hasher.
+/// Whether facet's functions for reading a `HashMap` can read this one, whose hasher is as the standard one is.
 ///
-/// facet's shape of a map does not say which hasher it has, and the functions it gives for reading
-/// one take it for the standard one: with another they read memory that means something else. So
-/// an empty map is made (making one does use the real hasher) and looked at. The standard hasher
-/// is two words, of which a thread's every new one has the first counted up by one from the last,
-/// and the second the same: no other hasher holds the words that come next.
-fn hashes_like_std(shape: &'static Shape, ops: &MapOps) -> bool {
-    type Std = HashMap<(), (), RandomState>;
-    const WORDS: usize = size_of::<Std>() / size_of::<u64>();
-    let Ok(layout) = shape.layout.sized_layout() else {
-        return false;
-    };
-    if layout != std::alloc::Layout::new::<Std>()
-        || size_of::<RandomState>() != 2 * size_of::<u64>()
-        || size_of::<Std>() != WORDS * size_of::<u64>()
-    {
+/// facet's shape of a map does not name its hasher. The functions that read a map take it for the standard one, and
+/// those that make one take the real one. Reading uses the table of the map and never its hasher. So it is right if the
+/// table stands where it stands beside the standard hasher, and that is what is looked at here, in the part of a map that
+/// is table wherever the table begins: it is never padding of the hasher. Decoding makes the map by its real hasher.
+///
+/// That is also right for a hasher that wraps the standard one. Any other makes no `RandomState`, and is refused.
+fn reads_like_std(shape: &'static Shape, ops: &MapOps) -> bool {
+    if shape.layout.sized_layout() != Ok(Layout::new::<Std>()) || !TABLE_IS_IN_THE_MIDDLE {
         return false;
     }
-    let words_of_next = || {
-        // SAFETY: the sizes are equal, checked above, and a `RandomState` is two integers: std
-        // documents no more, so that the size is what this rests on, and Miri's word that there
-        // is no padding.
-        unsafe { std::mem::transmute_copy::<RandomState, [u64; 2]>(&RandomState::new()) }
-    };
-    let before = words_of_next();
-    let mut made = MaybeUninit::<Std>::zeroed();
-    // SAFETY: the map has the layout of `made`, checked above.
-    unsafe { ops.init(made.as_mut_ptr().cast(), 0) };
-    let after = words_of_next();
-    // SAFETY: an empty map has been written there, all of whose words are initialised unless the
-    // hasher has padding; `made` was zeroed for the case that the map's own write leaves it alone.
-    let words = unsafe { made.as_ptr().cast::<[u64; WORDS]>().read() };
-    // SAFETY: the map is live and not used after.
-    unsafe { super::glue::drop_value(shape, made.as_mut_ptr().cast()) };
-    let _ = RandomState::new().build_hasher();
-    let expected = [before[0].wrapping_add(1), before[1]];
-    let is_standard = after == [before[0].wrapping_add(2), before[1]];
-    is_standard && words.windows(2).any(|window| window == expected)
+    let before = keys_of_next();
+    // A hasher's `default` is the user's code, and may panic.
+    let made = catch_unwind(|| {
+        let mut made = MaybeUninit::<Std>::uninit();
+        // SAFETY: the map has the layout of `made`, checked above. It is dropped at once.
+        unsafe { glue::make_default(shape, made.as_mut_ptr().cast()) }
+    });
+    let draws = keys_of_next()[0].wrapping_sub(before[0]);
+    if !matches!(made, Ok(true)) || draws != 2 {
+        return false;
+    }
+    let mut made = MaybeUninit::<Std>::uninit();
+    let start = made.as_mut_ptr().cast::<u8>();
+    // SAFETY: the map has the layout of `made`. The two words are the table's, all of whose words are initialised.
+    unsafe {
+        ops.init(start, CAPACITY);
+        let seen = middle_of(start);
+        glue::drop_value(shape, start);
+        let mut std = ManuallyDrop::new(Std::with_capacity(CAPACITY));
+        let expected = middle_of((&raw const std).cast());
+        ManuallyDrop::drop(&mut std);
+        seen == expected
+    }
+}
+
+type Std = HashMap<(), (), RandomState>;
+
+/// Its table has 16 buckets, room for 14 entries, and none: its words are 15, 14, 0 and a pointer, in some order, so that
+/// two neighbours say where it begins.
+const CAPACITY: usize = 14;
+
+/// A map is a table of four words and a hasher, which is at most two here. So the table begins with the first, second or
+/// third word of six, and the third and fourth are always its own.
+const TABLE_IS_IN_THE_MIDDLE: bool = {
+    type Table = HashMap<(), (), BuildHasherDefault<DefaultHasher>>;
+    size_of::<Table>() == 4 * WORD && align_of::<Table>() == WORD && size_of::<Std>() == 6 * WORD
+};
+
+const WORD: usize = size_of::<usize>();
+
+/// The third and fourth word of a map: numbers as they are, any pointer as the same.
+///
+/// # Safety
+///
+/// `map` points to a live map of six words.
+unsafe fn middle_of(map: *const u8) -> [usize; 2] {
+    [2, 3].map(|index| {
+        // SAFETY: the words are inside the map, and are the table's: initialised.
+        let word = unsafe { map.cast::<*const ()>().add(index).read() };
+        if word.addr() > CAPACITY + 1 { usize::MAX } else { word.addr() }
+    })
+}
+
+/// The keys of a new standard hasher. In one thread, the first of them counts the hashers up.
+fn keys_of_next() -> [u64; 2] {
+    const { assert!(size_of::<RandomState>() == 16, "the standard hasher is two keys") };
+    // SAFETY: a `RandomState` is two integers without padding: its size was checked.
+    unsafe { std::mem::transmute::<RandomState, [u64; 2]>(RandomState::new()) }
 }

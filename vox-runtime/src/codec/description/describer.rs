@@ -8,6 +8,7 @@ use facet::{
     TypeOps, UserType,
 };
 
+use super::layouts;
 use super::refusals;
 use super::{
     Described, Glue, Kind, Member, OptionOps, ResultOps, Scalar, SharedOps, SliceOps, TagWidth, TypeIndex, Variant,
@@ -57,6 +58,9 @@ impl Describer {
             glue: Glue::Nothing,
         });
         let kind = self.kind_of(shape)?;
+        if let Some(reason) = layouts::fault(&self.types, layout, &kind) {
+            return Err(self.refuse(shape, reason, cure_of(&kind)));
+        }
         self.types[index.0].glue = self.glue_of(shape, &kind)?;
         self.types[index.0].kind = kind;
         Ok(index)
@@ -157,6 +161,7 @@ impl Describer {
             };
             variants.push(Variant {
                 name: variant.name,
+                discriminant,
                 tag: discriminant as u64 & tag.mask(),
                 members: self.members(variant.data.fields)?,
             });
@@ -237,6 +242,14 @@ impl Describer {
     pub(super) fn unknown(&self, shape: &Shape) -> PlanError {
         let refusal = refusals::unknown(shape);
         self.refuse(shape, refusal.reason, refusal.instead)
+    }
+}
+
+/// What to do about a layout that is not what the shape says.
+fn cure_of(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Enum { .. } => "give it `#[repr(u64)]` or `#[repr(i64)]`, or smaller discriminants",
+        _ => "derive `Facet` instead of writing its shape by hand",
     }
 }
 

@@ -1,6 +1,10 @@
 //! How values are dropped.
 
-use facet::{OxPtrMut, PtrMut, Shape};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use facet::{OxPtrMut, PtrMut, PtrUninit, Shape};
+
+use super::vtables::OptionOps;
 
 /// How to drop a value.
 #[derive(Clone)]
@@ -12,6 +16,8 @@ pub(in crate::codec) enum Glue {
     Direct(unsafe fn(*mut ())),
     Indirect(unsafe fn(OxPtrMut), &'static Shape),
     Leaf(unsafe fn(*mut u8)),
+    /// The glue of an option's content. facet's own function to drop an option cannot unwind.
+    Option(OptionOps, Box<Glue>),
     Parts(Box<[(usize, Glue)]>),
     Repeat {
         each: Box<Glue>,
@@ -21,7 +27,8 @@ pub(in crate::codec) enum Glue {
 }
 
 impl Glue {
-    /// Drops the value at `value`.
+    /// Drops the value at `value`. If its `Drop` panics, what that leaves is leaked and dropping goes on: this runs where a
+    /// decoding has failed, whose error is what is told.
     ///
     /// # Safety
     ///
@@ -32,9 +39,15 @@ impl Glue {
         unsafe {
             match self {
                 Self::Nothing | Self::ByParts => {}
-                Self::Direct(drop) => drop(value.cast()),
-                Self::Indirect(drop, shape) => drop(OxPtrMut::new(PtrMut::new_sized(value), shape)),
-                Self::Leaf(drop) => drop(value),
+                Self::Direct(drop) => contained(|| drop(value.cast())),
+                Self::Indirect(drop, shape) => contained(|| drop(OxPtrMut::new(PtrMut::new_sized(value), shape))),
+                Self::Leaf(drop) => contained(|| drop(value)),
+                Self::Option(ops, some) => {
+                    let content = ops.get_mut(value);
+                    if !content.is_null() {
+                        some.run(content);
+                    }
+                }
                 Self::Parts(parts) => {
                     for (offset, part) in parts {
                         part.run(value.add(*offset));
@@ -50,6 +63,13 @@ impl Glue {
     }
 }
 
+/// Runs what may panic, and keeps the panic from going on. What it carries is leaked, for that may panic again.
+fn contained(drop: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(drop)) {
+        std::mem::forget(panic);
+    }
+}
+
 /// Drops the value of type `shape` at `value`, if the shape knows how.
 ///
 /// # Safety
@@ -58,4 +78,20 @@ impl Glue {
 pub(super) unsafe fn drop_value(shape: &'static Shape, value: *mut u8) {
     // SAFETY: the caller's promise.
     unsafe { shape.call_drop_in_place(PtrMut::new_sized(value)) };
+}
+
+/// Makes a default value of type `shape` at `dst` and drops it. Whether it could be made.
+///
+/// # Safety
+///
+/// `dst` is valid for a write of that type.
+pub(super) unsafe fn make_default(shape: &'static Shape, dst: *mut u8) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let made = shape.call_default_in_place(PtrUninit::new_sized(dst)).is_some();
+        if made {
+            drop_value(shape, dst);
+        }
+        made
+    }
 }

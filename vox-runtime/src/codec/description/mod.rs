@@ -3,16 +3,25 @@
 //! This room reads facet's `Shape` tree and is the only one that knows facet: out come types by
 //! index, each with its layout, its kind, and the functions that make and read it. It fails
 //! closed: a shape that it does not know, or an attribute that would change what is encoded, is a
-//! [`PlanError`] naming the way to it, never a guess.
+//! [`PlanError`] naming the way to it, never a guess. What a shape says of layouts is checked in
+//! `layouts`, before anything is written by it.
 
+#[allow(unsafe_code, reason = "looks at a hash map to see whether it has the standard hasher")]
 mod containers;
 mod describer;
+#[allow(unsafe_code, reason = "calls the functions of facet's shapes, of maps and sets")]
+mod entries;
+#[allow(unsafe_code, reason = "drops values through the functions of facet's shapes")]
 mod glue;
+mod layouts;
 mod lengths;
 mod placement;
 mod refusals;
 mod schemas;
+#[allow(unsafe_code, reason = "calls the functions of facet's shapes")]
 mod vtables;
+
+use std::alloc::Layout;
 
 use facet::Shape;
 
@@ -23,8 +32,9 @@ use super::leaf::LeafOps;
 pub(crate) use schemas::response_schema_of;
 pub use schemas::schema_of;
 
+pub(super) use entries::{MapOps, Pair, SetOps};
 pub(super) use glue::Glue;
-pub(super) use vtables::{ListOps, MapOps, OptionOps, ResultOps, SetOps, SharedOps, SliceOps};
+pub(super) use vtables::{ListOps, OptionOps, ResultOps, SharedOps, SliceOps};
 
 /// A type and all types it is made of.
 pub(super) struct Description {
@@ -130,6 +140,7 @@ pub(super) struct Member {
 /// A variant of an enum: the tag it has in memory, and its members at offsets from the enum.
 pub(super) struct Variant {
     pub(super) name: &'static str,
+    discriminant: i64,
     pub(super) tag: u64,
     pub(super) members: Vec<Member>,
 }
@@ -141,6 +152,12 @@ pub(super) enum TagWidth {
     Two,
     Four,
     Eight,
+}
+
+impl Described {
+    pub(super) fn layout(&self) -> Layout {
+        Layout::from_size_align(self.size, self.align).expect("it was a layout before")
+    }
 }
 
 impl TagWidth {
@@ -180,6 +197,7 @@ impl Description {
                     members.iter().filter_map(|member| Some((member.offset, self.glue(member.ty)?))).collect();
                 (!parts.is_empty()).then_some(Glue::Parts(parts))
             }
+            Kind::Option { ops, some } => Some(Glue::Option(*ops, Box::new(self.glue(*some)?))),
             Kind::Array { item, len } => {
                 let each = Box::new(self.glue(*item)?);
                 let stride = self.get(*item).size;

@@ -51,7 +51,7 @@ pub(super) fn of_field(field: &Field) -> Option<Refusal> {
     if !field.flags.intersection(skips).is_empty() || field.skip_serializing_if.is_some() {
         return refusal(
             "a field that is skipped leaves a hole that a reader without field names cannot see",
-            "drop the `skip` attribute, or make the field an Option",
+            "drop the attribute: `skip` or `skip_serializing_if` of the field, or `skip_all_unless_truthy` of its type",
         );
     }
     if field.flags.contains(FieldFlags::FLATTEN) {

@@ -6,19 +6,19 @@
 use std::alloc::Layout;
 
 use facet::{
-    IterVTable, ListDef, MapDef, OptionDef, OptionVTable, PointerDef, PtrConst, PtrMut, PtrUninit, ResultDef,
-    ResultVTable, SetDef, Shape, SliceBuilderVTable, SliceDef,
+    KnownPointer, ListDef, OptionDef, OptionVTable, PointerDef, PtrConst, PtrMut, PtrUninit, ResultDef, ResultVTable,
+    Shape, SliceBuilderVTable, SliceDef,
 };
 
-fn live(value: *const u8) -> PtrConst {
+pub(super) fn live(value: *const u8) -> PtrConst {
     PtrConst::new_sized(value)
 }
 
-fn owned(value: *mut u8) -> PtrMut {
+pub(super) fn owned(value: *mut u8) -> PtrMut {
     PtrMut::new_sized(value)
 }
 
-fn room(dst: *mut u8) -> PtrUninit {
+pub(super) fn room(dst: *mut u8) -> PtrUninit {
     PtrUninit::new_sized(dst)
 }
 
@@ -39,6 +39,23 @@ impl OptionOps {
     pub(in crate::codec) unsafe fn get(self, option: *const u8) -> *const u8 {
         // SAFETY: the caller's promise.
         unsafe { (self.0.get_value)(live(option)) }
+    }
+
+    /// The content of the live option, to be dropped or changed, or null. The option's own functions for that cannot
+    /// unwind.
+    ///
+    /// # Safety
+    ///
+    /// As for `get`, and nothing else uses the option.
+    pub(in crate::codec) unsafe fn get_mut(self, option: *mut u8) -> *mut u8 {
+        // SAFETY: the caller's promise; the content lies inside of the option.
+        unsafe {
+            let content = self.get(option);
+            match content.is_null() {
+                true => std::ptr::null_mut(),
+                false => option.add(content.addr() - option.addr()),
+            }
+        }
     }
 
     /// Makes `None` at `dst`.
@@ -153,6 +170,7 @@ pub(in crate::codec) struct SliceOps {
     as_ptr: facet::SliceAsPtrFn,
     builder: &'static SliceBuilderVTable,
     owner: Layout,
+    is_box: bool,
 }
 
 impl SliceOps {
@@ -163,6 +181,7 @@ impl SliceOps {
             as_ptr: slice.vtable.as_ptr,
             builder: def.vtable.slice_builder_vtable?,
             owner: shape.layout.sized_layout().ok()?,
+            is_box: matches!(def.known, Some(KnownPointer::Box)),
         })
     }
 
@@ -179,7 +198,12 @@ impl SliceOps {
         }
     }
 
-    /// A builder with no items yet, to be given to `finish` or `free`.
+    /// Whether the owner is a `Box`: a pointer to the items and their number.
+    pub(in crate::codec) fn is_box(self) -> bool {
+        self.is_box
+    }
+
+    /// A builder with no items yet, to be given to `finish`.
     pub(in crate::codec) fn build(self) -> *mut u8 {
         (self.builder.new_fn)().data_ptr()
     }
@@ -207,16 +231,6 @@ impl SliceOps {
             made.copy_to_nonoverlapping(dst, self.owner.size());
             std::alloc::dealloc(made, self.owner);
         }
-    }
-
-    /// Drops a builder and its items.
-    ///
-    /// # Safety
-    ///
-    /// `builder` came from `build` and is given up.
-    pub(in crate::codec) unsafe fn free(self, builder: *mut u8) {
-        // SAFETY: the caller's promise.
-        unsafe { (self.builder.free_fn)(owned(builder)) };
     }
 }
 
@@ -291,156 +305,5 @@ impl ListOps {
     pub(in crate::codec) unsafe fn reserve(self, list: *mut u8, more: usize) {
         // SAFETY: the caller's promise.
         unsafe { (self.reserve)(owned(list), more) };
-    }
-}
-
-/// A map.
-#[derive(Clone, Copy)]
-pub(in crate::codec) struct MapOps {
-    init: facet::MapInitInPlaceWithCapacityFn,
-    len: facet::MapLenFn,
-    iter: &'static IterVTable<(PtrConst, PtrConst)>,
-    iter_init: facet::IterInitWithValueFn,
-    insert: facet::MapInsertFn,
-    /// The size of a pair of key and value.
-    pub(in crate::codec) pair_size: usize,
-}
-
-impl MapOps {
-    pub(super) fn new(def: &MapDef) -> Option<Self> {
-        let vtable = def.vtable;
-        Some(Self {
-            init: vtable.init_in_place_with_capacity,
-            len: vtable.len,
-            iter: &vtable.iter_vtable,
-            iter_init: vtable.iter_vtable.init_with_value?,
-            insert: vtable.insert,
-            pair_size: vtable.pair_stride,
-        })
-    }
-
-    /// How many entries the live map has.
-    ///
-    /// # Safety
-    ///
-    /// `map` points to a live map of the type these came from.
-    pub(in crate::codec) unsafe fn len(self, map: *const u8) -> usize {
-        // SAFETY: the caller's promise.
-        unsafe { (self.len)(live(map)) }
-    }
-
-    /// Makes an empty map with room for `capacity` entries, if it has room, at `dst`.
-    ///
-    /// # Safety
-    ///
-    /// `dst` is valid for a write of the map.
-    pub(in crate::codec) unsafe fn init(self, dst: *mut u8, capacity: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { (self.init)(room(dst), capacity) };
-    }
-
-    /// Moves an entry into the live map, whose hasher must be the standard one.
-    ///
-    /// # Safety
-    ///
-    /// `map` points to a live map of the type these came from; `key` and `value` point to live ones, given up.
-    pub(in crate::codec) unsafe fn insert(self, map: *mut u8, key: *mut u8, value: *mut u8) {
-        // SAFETY: the caller's promise.
-        unsafe { (self.insert)(owned(map), owned(key), owned(value)) };
-    }
-
-    /// Goes through the live map, which outlives the iteration.
-    ///
-    /// # Safety
-    ///
-    /// `map` points to a live map of the type these came from, which outlives the iteration unchanged.
-    pub(in crate::codec) unsafe fn iterate(self, map: *const u8) -> Iteration<(PtrConst, PtrConst)> {
-        // SAFETY: the caller's promise.
-        let state = unsafe { (self.iter_init)(live(map)) };
-        Iteration { state, vtable: self.iter }
-    }
-}
-
-/// A set.
-#[derive(Clone, Copy)]
-pub(in crate::codec) struct SetOps {
-    len: facet::SetLenFn,
-    iter: &'static IterVTable<PtrConst>,
-    iter_init: facet::IterInitWithValueFn,
-    from_items: facet::SetFromSliceFn,
-}
-
-impl SetOps {
-    pub(super) fn new(def: &SetDef) -> Option<Self> {
-        let vtable = def.vtable;
-        Some(Self {
-            len: vtable.len,
-            iter: &vtable.iter_vtable,
-            iter_init: vtable.iter_vtable.init_with_value?,
-            from_items: vtable.from_slice?,
-        })
-    }
-
-    /// How many items the live set has.
-    ///
-    /// # Safety
-    ///
-    /// `set` points to a live set of the type these came from.
-    pub(in crate::codec) unsafe fn len(self, set: *const u8) -> usize {
-        // SAFETY: the caller's promise.
-        unsafe { (self.len)(live(set)) }
-    }
-
-    /// Makes a set at `dst` of `len` items side by side, which are moved out.
-    ///
-    /// # Safety
-    ///
-    /// `dst` is valid for a write of the set; `len` live items stand from `items`, given up.
-    pub(in crate::codec) unsafe fn init_from(self, dst: *mut u8, items: *mut u8, len: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { (self.from_items)(room(dst), items, len) };
-    }
-
-    /// Goes through the live set, which outlives the iteration.
-    ///
-    /// # Safety
-    ///
-    /// `set` points to a live set of the type these came from, which outlives the iteration unchanged.
-    pub(in crate::codec) unsafe fn iterate(self, set: *const u8) -> Iteration<PtrConst> {
-        // SAFETY: the caller's promise.
-        let state = unsafe { (self.iter_init)(live(set)) };
-        Iteration { state, vtable: self.iter }
-    }
-}
-
-/// One pass through a map or a set.
-pub(in crate::codec) struct Iteration<T: facet::IterItem + 'static> {
-    state: PtrMut,
-    vtable: &'static IterVTable<T>,
-}
-
-impl<T: facet::IterItem> Drop for Iteration<T> {
-    fn drop(&mut self) {
-        // SAFETY: the state came from this vtable and is given up once, here.
-        unsafe { (self.vtable.dealloc)(self.state) };
-    }
-}
-
-impl Iterator for Iteration<PtrConst> {
-    type Item = *const u8;
-
-    fn next(&mut self) -> Option<*const u8> {
-        // SAFETY: the state is live, and so is what it goes through.
-        unsafe { (self.vtable.next)(self.state) }.map(PtrConst::raw_ptr)
-    }
-}
-
-impl Iterator for Iteration<(PtrConst, PtrConst)> {
-    type Item = (*const u8, *const u8);
-
-    fn next(&mut self) -> Option<(*const u8, *const u8)> {
-        // SAFETY: the state is live, and so is what it goes through.
-        let (key, value) = unsafe { (self.vtable.next)(self.state) }?;
-        Some((key.raw_ptr(), value.raw_ptr()))
     }
 }

@@ -1,6 +1,7 @@
 //! Room for values that are on their way somewhere else.
 
 use std::alloc::{self, Layout};
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 /// Room for values side by side, given back when it goes out of scope. What is in it is not
@@ -21,12 +22,22 @@ impl Scratch {
         self.start
     }
 
-    /// Makes room for `bytes` in all; what is there moves along.
-    pub(super) fn grow(&mut self, bytes: usize) -> Option<()> {
-        let layout = Layout::from_size_align(bytes, self.layout.align()).ok()?;
+    /// Gives its room away, to be released by whoever has it.
+    pub(super) fn into_start(self) -> *mut u8 {
+        ManuallyDrop::new(self).start
+    }
+
+    /// Makes room for `bytes` in all, which are more than there is room for, and have a layout: the budget has paid for
+    /// them. What is there moves along.
+    pub(super) fn grow(&mut self, bytes: usize) {
+        let Ok(layout) = Layout::from_size_align(bytes, self.layout.align()) else {
+            unreachable!("no budget pays for {bytes} bytes");
+        };
         if self.layout.size() == 0 {
-            *self = Self { start: allocate(layout), layout };
-            return Some(());
+            if layout.size() > 0 {
+                *self = Self { start: allocate(layout), layout };
+            }
+            return;
         }
         // SAFETY: the block was allocated with this layout, and the new size is not zero, being
         // more than the old one.
@@ -36,7 +47,6 @@ impl Scratch {
         }
         self.start = start;
         self.layout = layout;
-        Some(())
     }
 }
 

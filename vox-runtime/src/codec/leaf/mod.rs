@@ -8,6 +8,7 @@ mod foreign;
 mod net;
 mod owned;
 
+use std::alloc::Layout;
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::mem;
@@ -40,6 +41,7 @@ pub(super) trait Leaf: Sized + 'static {
 pub(super) struct LeafOps {
     pub(super) name: &'static str,
     pub(super) min: usize,
+    pub(super) layout: Layout,
     /// Appends the value at the pointer, which must be a live value of the leaf type.
     pub(super) put: unsafe fn(*const u8, &mut Encoder<'_>) -> Result<(), EncodeError>,
     /// Initialises the pointer, valid for writes of the leaf type, unless it returns an error.
@@ -69,6 +71,7 @@ impl Table {
     }
 }
 
+#[allow(unsafe_code, reason = "the functions of a leaf get pointers, for its type is erased")]
 fn erased<T: Leaf>() -> &'static LeafOps {
     /// Appends the value.
     ///
@@ -103,6 +106,7 @@ fn erased<T: Leaf>() -> &'static LeafOps {
         LeafOps {
             name: T::NAME,
             min: T::MIN,
+            layout: Layout::new::<T>(),
             put: put::<T>,
             take: take::<T>,
             drop: if mem::needs_drop::<T>() { Some(drop::<T>) } else { None },

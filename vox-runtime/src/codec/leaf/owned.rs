@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
+use super::super::charge::COUNTS;
 use super::super::varint::{unzigzag128, zigzag128};
 use super::super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
 use super::{BYTES, Leaf, STRING, Table};
@@ -43,9 +44,6 @@ pub(super) fn register(table: &mut Table) {
     table.add::<NonZero<i128>>();
     table.add::<NonZero<isize>>();
 }
-
-/// What an owner with reference counts takes beside its content.
-const COUNTS: usize = 2 * size_of::<usize>();
 
 macro_rules! text {
     ($($owner:ty, $beside:expr;)*) => {$(

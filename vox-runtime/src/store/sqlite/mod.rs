@@ -14,6 +14,7 @@ mod owner;
 mod record;
 mod records;
 mod statements;
+#[allow(unsafe_code, reason = "asks SQLite what its bindings do not")]
 mod transaction;
 mod writer;
 
@@ -295,6 +296,7 @@ impl fmt::Debug for OpenSqlite {
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+#[allow(unsafe_code, reason = "a file system of SQLite's that fails")]
 mod failing;
 #[cfg(test)]
 mod testing;

@@ -2,21 +2,14 @@
 
 use std::ptr;
 
-use super::super::super::DecodeErrorKind;
+use super::super::super::charge::{self, Growth};
 use super::super::super::description::Scalar;
 use super::super::super::program::{Block, BlockIndex, ItemKind, Items, ListOp, MapOp, SetOp, SliceOp};
 use super::super::super::varint::unzigzag;
+use super::super::super::{Budget, DecodeErrorKind};
 use super::super::scratch::Scratch;
 use super::Reader;
 use super::unwind::drop_items;
-
-/// The most memory that is allocated before any of it is filled.
-const FIRST_ALLOCATION: usize = 1 << 20;
-
-/// A collection of items that take no bytes on the wire may have as many as its frame has bytes, or
-/// this many. Each is charged to the budget as one byte, so that the work for all collections of a
-/// message is bounded too.
-const FEW_EMPTY_ITEMS: usize = 1024;
 
 impl<'r> Reader<'r, '_> {
     /// Reads the items of a boxed or shared slice.
@@ -26,29 +19,32 @@ impl<'r> Reader<'r, '_> {
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn slice(&mut self, op: &'r SliceOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let block = self.program.block(op.items.block);
+        let cost = |len| match op.ops.is_box() {
+            true => charge::list(len, block.size),
+            false => charge::shared_slice(len, block.size),
+        };
         // SAFETY: the caller's promise.
-        let Some((len, mut cursor, depth)) = (unsafe { self.collection(block, cursor, depth) }) else {
+        let Some((len, cursor, depth)) = (unsafe { self.counted(block.min_len, cost, cursor, depth) }) else {
             return ptr::null();
         };
-        let Some(scratch) = Scratch::new(block.size, block.align, 1) else {
-            return self.fail(DecodeErrorKind::OverBudget, cursor);
-        };
-        let builder = op.ops.build();
-        for _ in 0..len {
-            // SAFETY: there is room for an item, which is moved into the builder; after a failure
-            // the builder goes, with the items it has.
-            unsafe {
-                cursor = self.block(block, scratch.start(), cursor, depth);
-                if cursor.is_null() {
-                    op.ops.free(builder);
-                    return cursor;
+        // SAFETY: the caller's promise. The heap holds `len` items when it comes back, and is as long as they are.
+        unsafe {
+            let Some((heap, cursor)) = self.heap(op.items, len, cursor, depth) else {
+                return ptr::null();
+            };
+            if op.ops.is_box() {
+                // A `Box` of a slice is a pointer to an allocation of its items' layout, and their number.
+                let items = ptr::slice_from_raw_parts_mut(heap.into_start().cast::<()>(), len);
+                at.cast::<*mut [()]>().write(items);
+            } else {
+                let builder = op.ops.build();
+                for index in 0..len {
+                    op.ops.push(builder, heap.start().add(index * block.size));
                 }
-                op.ops.push(builder, scratch.start());
+                op.ops.finish(builder, at);
             }
+            cursor
         }
-        // SAFETY: the owner of the builder's items belongs at `at`.
-        unsafe { op.ops.finish(builder, at) };
-        cursor
     }
 
     /// Reads a list, whose items are made where they stay.
@@ -58,11 +54,15 @@ impl<'r> Reader<'r, '_> {
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn list(&mut self, op: &'r ListOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let block = self.program.block(op.items.block);
+        let cost = |len| match op.items.kind {
+            ItemKind::Raw => len * block.size,
+            _ => charge::list(len, block.size),
+        };
         // SAFETY: the caller's promise.
-        let Some((len, cursor, depth)) = (unsafe { self.collection(block, cursor, depth) }) else {
+        let Some((len, cursor, depth)) = (unsafe { self.counted(block.min_len, cost, cursor, depth) }) else {
             return ptr::null();
         };
-        // SAFETY: a list belongs at `at`. What is raw is there in the frame: `collection` has seen
+        // SAFETY: a list belongs at `at`. What is raw is there in the frame: `counted` has seen
         // to it that as many bytes are left.
         unsafe {
             if let ItemKind::Raw = op.items.kind {
@@ -72,17 +72,17 @@ impl<'r> Reader<'r, '_> {
                 op.ops.set_len(at, len);
                 return cursor.add(bytes);
             }
-            let mut room = len.min(FIRST_ALLOCATION / block.size.max(1));
+            let mut room = Growth::to(len, block.size).first;
             op.ops.init(at, room);
             let (mut made, mut cursor) = (0, cursor);
             while made < len {
                 if made == room {
                     op.ops.set_len(at, made);
-                    room = len.min(room.saturating_mul(2).max(4));
-                    op.ops.reserve(at, room - made);
+                    op.ops.reserve(at, room);
+                    room *= 2;
                 }
                 let items = op.ops.items(at);
-                cursor = self.items(op.items, items, &mut made, room, cursor, depth);
+                cursor = self.items(op.items, items, &mut made, room.min(len), cursor, depth);
                 if cursor.is_null() {
                     op.ops.set_len(at, made);
                     op.glue.run(at);
@@ -178,6 +178,9 @@ impl<'r> Reader<'r, '_> {
     ) -> *const u8 {
         let block = self.program.block(item);
         let items = Items { block: item, kind: ItemKind::Other };
+        let Some(depth) = depth.checked_sub(1) else {
+            return self.too_deep(cursor);
+        };
         let mut made = 0;
         // SAFETY: there is room for all items; after a failure the first `made` are live.
         unsafe {
@@ -196,28 +199,30 @@ impl<'r> Reader<'r, '_> {
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn set(&mut self, op: &'r SetOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let block = self.program.block(op.items.block);
+        let cost = |len| match op.ops.is_hash() {
+            true => charge::hash_set(len, block.size),
+            false => charge::tree(len, block.size, 0),
+        };
         // SAFETY: the caller's promise.
-        let Some((len, mut cursor, depth)) = (unsafe { self.collection(block, cursor, depth) }) else {
+        let Some((len, mut cursor, depth)) = (unsafe { self.counted(block.min_len, cost, cursor, depth) }) else {
             return ptr::null();
         };
-        let Some(mut heap) = self.heap(block.size, block.align, len, cursor) else {
-            return ptr::null();
+        let Some(scratch) = Scratch::new(block.size, block.align, usize::from(len > 0)) else {
+            return self.over_budget(usize::MAX, cursor);
         };
-        let mut made = 0;
-        while made < len {
-            let until = heap.room_after(made, len);
-            // SAFETY: there is room for that many items; after a failure the first `made` are live.
-            unsafe {
-                let items = heap.scratch.start();
-                cursor = self.items(op.items, items, &mut made, until, cursor, depth);
+        // SAFETY: a set belongs at `at`. There is room for an item, which is moved into the set; after a failure the set
+        // goes with what it has.
+        unsafe {
+            op.ops.init(at, Growth::to(len, block.size).first);
+            for _ in 0..len {
+                cursor = self.block(block, scratch.start(), cursor, depth);
                 if cursor.is_null() {
-                    drop_items(block, items, made);
+                    op.glue.run(at);
                     return cursor;
                 }
+                op.ops.insert(at, scratch.start());
             }
         }
-        // SAFETY: a set belongs at `at`; the items are moved into it.
-        unsafe { op.ops.init_from(at, heap.scratch.start(), made) };
         cursor
     }
 
@@ -228,30 +233,49 @@ impl<'r> Reader<'r, '_> {
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn map(&mut self, op: &'r MapOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let (key, value) = (self.program.block(op.key.block), self.program.block(op.value.block));
-        let size = op.ops.pair_size;
         let min_len = key.min_len.saturating_add(value.min_len);
+        let cost = |len| match op.ops.is_hash() {
+            true => charge::hash_map(len, op.pair.layout.size()),
+            false => charge::tree(len, key.size, value.size),
+        };
         // SAFETY: the caller's promise.
-        let Some((len, mut cursor, depth)) = (unsafe { self.counted(size, min_len, cursor, depth) }) else {
+        let Some((len, cursor, depth)) = (unsafe { self.counted(min_len, cost, cursor, depth) }) else {
             return ptr::null();
         };
-        let scratch = Scratch::new(key.size, key.align, 1);
-        let Some((for_key, for_value)) = scratch.zip(Scratch::new(value.size, value.align, 1)) else {
-            self.fail(DecodeErrorKind::OverBudget, cursor);
-            return ptr::null();
+        // SAFETY: a map belongs at `at`.
+        unsafe {
+            match op.ops.is_hash() {
+                true => self.hash_map(op, at, len, cursor, depth),
+                false => self.tree_map(op, at, len, cursor, depth),
+            }
+        }
+    }
+
+    /// Reads the entries of a map, each of which is moved into it.
+    ///
+    /// # Safety
+    ///
+    /// As for `map`.
+    unsafe fn tree_map(
+        &mut self,
+        op: &'r MapOp,
+        at: *mut u8,
+        len: usize,
+        mut cursor: *const u8,
+        depth: u32,
+    ) -> *const u8 {
+        let (key, value) = (self.program.block(op.key.block), self.program.block(op.value.block));
+        let any = usize::from(len > 0);
+        let scratch = Scratch::new(key.size, key.align, any);
+        let Some((for_key, for_value)) = scratch.zip(Scratch::new(value.size, value.align, any)) else {
+            return self.over_budget(usize::MAX, cursor);
         };
         // SAFETY: a map belongs at `at`. There is room for a key and a value, which are moved into
-        // the map; after a failure the map goes with what it has, and so does the key if it was its
-        // value that failed.
+        // the map; after a failure the map goes with what it has.
         unsafe {
-            op.ops.init(at, len.min(FIRST_ALLOCATION / size.max(1)));
+            op.ops.init(at, 0);
             for _ in 0..len {
-                cursor = self.block(key, for_key.start(), cursor, depth);
-                if !cursor.is_null() {
-                    cursor = self.block(value, for_value.start(), cursor, depth);
-                    if cursor.is_null() {
-                        drop_items(key, for_key.start(), 1);
-                    }
-                }
+                cursor = self.entry(key, for_key.start(), value, for_value.start(), cursor, depth);
                 if cursor.is_null() {
                     op.glue.run(at);
                     return cursor;
@@ -262,26 +286,88 @@ impl<'r> Reader<'r, '_> {
         cursor
     }
 
-    /// As `counted`, for items of one block.
+    /// Reads the entries of a hash map, which is made of all of them at once.
     ///
     /// # Safety
     ///
-    /// The cursor is in this reader's frame.
-    unsafe fn collection(&mut self, item: &Block, cursor: *const u8, depth: u32) -> Option<(usize, *const u8, u32)> {
-        // SAFETY: the caller's promise.
-        unsafe { self.counted(item.size, item.min_len, cursor, depth) }
+    /// As for `map`.
+    unsafe fn hash_map(
+        &mut self,
+        op: &'r MapOp,
+        at: *mut u8,
+        len: usize,
+        mut cursor: *const u8,
+        depth: u32,
+    ) -> *const u8 {
+        let (key, value) = (self.program.block(op.key.block), self.program.block(op.value.block));
+        let size = op.pair.layout.size();
+        let mut room = Growth::to(len, size).first;
+        let Some(mut heap) = Scratch::new(size, op.pair.layout.align(), room) else {
+            return self.over_budget(usize::MAX, cursor);
+        };
+        // SAFETY: there is room for every pair, whose key and value stand where the pair's layout has them; after a failure
+        // the pairs that are whole are dropped.
+        unsafe {
+            for made in 0..len {
+                if made == room {
+                    room = len.min(room * 2);
+                    heap.grow(room * size);
+                }
+                let pair = heap.start().add(made * size);
+                cursor = self.entry(key, pair.add(op.pair.key), value, pair.add(op.pair.value), cursor, depth);
+                if cursor.is_null() {
+                    for index in 0..made {
+                        let pair = heap.start().add(index * size);
+                        drop_items(key, pair.add(op.pair.key), 1);
+                        drop_items(value, pair.add(op.pair.value), 1);
+                    }
+                    return cursor;
+                }
+            }
+            op.ops.init_from(at, heap.start(), len);
+        }
+        cursor
+    }
+
+    /// Reads a key and a value. After a failure neither is there.
+    ///
+    /// # Safety
+    ///
+    /// There is room for a key and a value of these blocks, and the cursor is in this reader's frame.
+    #[inline(always)]
+    unsafe fn entry(
+        &mut self,
+        key: &'r Block,
+        for_key: *mut u8,
+        value: &'r Block,
+        for_value: *mut u8,
+        cursor: *const u8,
+        depth: u32,
+    ) -> *const u8 {
+        // SAFETY: the caller's promise; the key is live when its value fails.
+        unsafe {
+            let cursor = self.block(key, for_key, cursor, depth);
+            if cursor.is_null() {
+                return cursor;
+            }
+            let cursor = self.block(value, for_value, cursor, depth);
+            if cursor.is_null() {
+                drop_items(key, for_key, 1);
+            }
+            cursor
+        }
     }
 
     /// Reads a collection's length, which its frame can hold and its budget pays for, and goes one
-    /// level deeper.
+    /// level deeper. `cost` is what so many items cost.
     ///
     /// # Safety
     ///
     /// The cursor is in this reader's frame.
     unsafe fn counted(
         &mut self,
-        size: usize,
         min_len: usize,
+        cost: impl FnOnce(usize) -> usize,
         cursor: *const u8,
         depth: u32,
     ) -> Option<(usize, *const u8, u32)> {
@@ -291,48 +377,70 @@ impl<'r> Reader<'r, '_> {
         if next.is_null() {
             return None;
         }
-        let most = match min_len {
-            0 => (self.end.addr() - self.start.addr()).max(FEW_EMPTY_ITEMS),
-            min_len => self.left(next) / min_len,
-        };
-        if len > most as u64 {
+        if min_len == 0 {
+            return self.counted_empty(len, cost, next, depth);
+        }
+        if len > (self.left(next) / min_len) as u64 {
             self.fail(DecodeErrorKind::BadLength(len), cursor);
             return None;
         }
+        let depth = self.deeper(depth, cost(len as usize), cursor)?;
+        Some((len as usize, next, depth))
+    }
+
+    /// As `counted`, of items that take no bytes.
+    #[cold]
+    #[inline(never)]
+    fn counted_empty(
+        &mut self,
+        len: u64,
+        cost: impl FnOnce(usize) -> usize,
+        next: *const u8,
+        depth: u32,
+    ) -> Option<(usize, *const u8, u32)> {
+        let limit = Budget::EMPTY_ITEMS;
+        if len > limit as u64 {
+            self.fail(DecodeErrorKind::TooManyEmptyItems { count: len, limit }, next);
+            return None;
+        }
         let len = len as usize;
-        let depth = self.deeper(depth, len.saturating_mul(size.max(1)), cursor)?;
+        let depth = self.deeper(depth, cost(len).saturating_add(len * charge::EMPTY_ITEM), next)?;
         Some((len, next, depth))
     }
 
-    /// Room for the first of `len` values.
-    fn heap(&mut self, size: usize, align: usize, len: usize, cursor: *const u8) -> Option<Heap> {
-        let room = len.min((FIRST_ALLOCATION / size.max(1)).max(1));
-        let Some(scratch) = Scratch::new(size, align, room) else {
-            self.fail(DecodeErrorKind::OverBudget, cursor);
+    /// Reads `len` items side by side into room of their own, which ends with them.
+    ///
+    /// # Safety
+    ///
+    /// The cursor is in this reader's frame, and the budget has paid for the items.
+    unsafe fn heap(
+        &mut self,
+        of: Items,
+        len: usize,
+        mut cursor: *const u8,
+        depth: u32,
+    ) -> Option<(Scratch, *const u8)> {
+        let block = self.program.block(of.block);
+        let mut room = Growth::to(len, block.size).first;
+        let Some(mut heap) = Scratch::new(block.size, block.align, room) else {
+            self.over_budget(usize::MAX, cursor);
             return None;
         };
-        Some(Heap { scratch, size, room })
-    }
-}
-
-/// Values side by side, in room that grows as they are made.
-struct Heap {
-    scratch: Scratch,
-    size: usize,
-    room: usize,
-}
-
-impl Heap {
-    /// Until which number there is room, making more if the first `made` fill it.
-    fn room_after(&mut self, made: usize, len: usize) -> usize {
-        if made == self.room && made < len {
-            let room = len.min(self.room.saturating_mul(2).max(4));
-            // The budget has paid for `len` values, so that they have a layout.
-            if self.size != 0 && self.scratch.grow(room * self.size).is_none() {
-                return self.room;
+        let mut made = 0;
+        while made < len {
+            if made == room {
+                room = len.min(room * 2);
+                heap.grow(room * block.size);
             }
-            self.room = room;
+            // SAFETY: there is room for that many items; after a failure the first `made` are live.
+            unsafe {
+                cursor = self.items(of, heap.start(), &mut made, room, cursor, depth);
+                if cursor.is_null() {
+                    drop_items(block, heap.start(), made);
+                    return None;
+                }
+            }
         }
-        self.room
+        Some((heap, cursor))
     }
 }

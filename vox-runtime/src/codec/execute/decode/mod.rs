@@ -7,6 +7,9 @@
 use std::alloc::Layout;
 use std::ptr;
 
+use super::super::channels::FOREIGN_HALF;
+use super::super::charge;
+use super::super::decoder::over_budget;
 use super::super::description::TagWidth;
 use super::super::leaf::LeafOps;
 use super::super::program::{Block, BlockIndex, ChannelOp, EnumOp, OpKind, Program};
@@ -96,7 +99,7 @@ impl<'r> Reader<'r, '_> {
                         }
                         Some(1) => {
                             let some = self.program.block(*some);
-                            let cursor = self.block(some, at, cursor.add(1), depth);
+                            let cursor = self.inner(some, at, cursor.add(1), depth);
                             if !cursor.is_null() {
                                 ops.init_some(at, at);
                             }
@@ -111,13 +114,13 @@ impl<'r> Reader<'r, '_> {
                         if next.is_null() {
                             next
                         } else if index == 0 {
-                            let next = self.block(self.program.block(*ok), at, next, depth);
+                            let next = self.inner(self.program.block(*ok), at, next, depth);
                             if !next.is_null() {
                                 ops.init_ok(at, at);
                             }
                             next
                         } else if index == 1 {
-                            let next = self.block(self.program.block(*err), at, next, depth);
+                            let next = self.inner(self.program.block(*err), at, next, depth);
                             if !next.is_null() {
                                 ops.init_err(at, at);
                             }
@@ -196,7 +199,7 @@ impl<'r> Reader<'r, '_> {
             if op.is_plain {
                 return next;
             }
-            self.block(self.program.block(op.variants[index as usize]), at, next, depth)
+            self.inner(self.program.block(op.variants[index as usize]), at, next, depth)
         }
     }
 
@@ -211,7 +214,7 @@ impl<'r> Reader<'r, '_> {
             return ptr::null();
         };
         let Ok(layout) = Layout::from_size_align(block.size, block.align) else {
-            return self.fail(DecodeErrorKind::OverBudget, cursor);
+            return self.over_budget(usize::MAX, cursor);
         };
         let content = scratch::allocate(layout);
         // SAFETY: there is room for the content; a `Box` is a pointer to an allocation of its
@@ -238,12 +241,11 @@ impl<'r> Reader<'r, '_> {
         cursor: *const u8,
         depth: u32,
     ) -> *const u8 {
-        let counts = 2 * size_of::<usize>();
-        let Some(depth) = self.deeper(depth, block.size + counts, cursor) else {
+        let Some(depth) = self.deeper(depth, charge::shared(block.size), cursor) else {
             return ptr::null();
         };
         let Some(scratch) = Scratch::new(block.size, block.align, 1) else {
-            return self.fail(DecodeErrorKind::OverBudget, cursor);
+            return self.over_budget(usize::MAX, cursor);
         };
         // SAFETY: there is room for the content, which is moved out if it could be made.
         let cursor = unsafe { self.block(block, scratch.start(), cursor, depth) };
@@ -273,7 +275,10 @@ impl<'r> Reader<'r, '_> {
         let Some(channels) = self.from.channels.as_deref_mut() else {
             return self.fail(DecodeErrorKind::NoChannels, cursor);
         };
-        // SAFETY: a channel half of this kind and item type belongs at `at`.
+        if channels.layout(op.kind) != op.layout {
+            return self.fail(DecodeErrorKind::Channel(FOREIGN_HALF.into()), cursor);
+        }
+        // SAFETY: a channel half of this kind, layout and item type belongs at `at`.
         match unsafe { channels.take(index as u32, op.kind, item, at) } {
             Ok(()) => next,
             Err(error) => {
@@ -283,17 +288,43 @@ impl<'r> Reader<'r, '_> {
         }
     }
 
+    /// Decodes what stands inside of the block's value in the same place: the content of an option or a variant.
+    ///
+    /// # Safety
+    ///
+    /// As for `block`.
+    #[inline(always)]
+    unsafe fn inner(&mut self, block: &'r Block, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
+        match depth.checked_sub(1) {
+            // SAFETY: the caller's promise.
+            Some(depth) => unsafe { self.block(block, at, cursor, depth) },
+            None => self.too_deep(cursor),
+        }
+    }
+
     /// Goes one level deeper for `size` bytes of memory.
     #[inline(always)]
     fn deeper(&mut self, depth: u32, size: usize, cursor: *const u8) -> Option<u32> {
         let Some(depth) = depth.checked_sub(1) else {
-            self.fail(DecodeErrorKind::TooDeep, cursor);
+            self.too_deep(cursor);
             return None;
         };
         if !self.from.budget.charge(size) {
-            self.fail(DecodeErrorKind::OverBudget, cursor);
+            self.over_budget(size, cursor);
             return None;
         }
         Some(depth)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn too_deep(&mut self, cursor: *const u8) -> *const u8 {
+        self.fail(DecodeErrorKind::TooDeep { limit: self.from.budget.depth() }, cursor)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn over_budget(&mut self, size: usize, cursor: *const u8) -> *const u8 {
+        self.fail(over_budget(&self.from.budget, size), cursor)
     }
 }

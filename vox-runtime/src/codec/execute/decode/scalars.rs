@@ -227,7 +227,7 @@ impl Reader<'_, '_> {
             return self.fail(DecodeErrorKind::BadUtf8, next);
         }
         if !self.from.budget.charge(len) {
-            return self.fail(DecodeErrorKind::OverBudget, next);
+            return self.over_budget(len, next);
         }
         // SAFETY: a string belongs at `at`; its bytes were left, and are UTF-8, as was just seen.
         unsafe {

@@ -9,6 +9,7 @@
 
 use std::ptr;
 
+use super::super::channels::FOREIGN_HALF;
 use super::super::description::TagWidth;
 use super::super::leaf::LeafOps;
 use super::super::program::{Block, ChannelOp, EnumOp, OpKind, Program};
@@ -186,7 +187,10 @@ impl<'w> Writer<'w, '_> {
                     OpKind::String => self.string(at, cursor),
                     OpKind::Leaf(ops) => self.leaf(ops, at, cursor),
                     OpKind::Enum(op) => match self.variant(op, at, &mut cursor) {
-                        Some(members) => go_into!(members, at, depth),
+                        Some(members) => match depth.checked_sub(1) {
+                            Some(inner) => go_into!(members, at, inner),
+                            None => return self.too_deep(),
+                        },
                         None => cursor,
                     },
                     OpKind::Option { ops: option, some, reserves } => {
@@ -196,7 +200,8 @@ impl<'w> Writer<'w, '_> {
                         } else {
                             let some = self.program.block(*some);
                             cursor = self.tag(1, some.max_len, *reserves, cursor);
-                            go_into!(some, content, depth)
+                            let Some(inner) = depth.checked_sub(1) else { return self.too_deep() };
+                            go_into!(some, content, inner)
                         }
                     }
                     OpKind::Result { ops: result, ok, err, reserves } => {
@@ -207,7 +212,8 @@ impl<'w> Writer<'w, '_> {
                         };
                         let block = self.program.block(block);
                         cursor = self.tag(tag, block.max_len, *reserves, cursor);
-                        go_into!(block, content, depth)
+                        let Some(inner) = depth.checked_sub(1) else { return self.too_deep() };
+                        go_into!(block, content, inner)
                     }
                     OpKind::Box(inner) => {
                         let inner = self.program.block(*inner);
@@ -227,7 +233,10 @@ impl<'w> Writer<'w, '_> {
                         let (items, len) = op.ops.get(at);
                         self.sequence(op.items, items, len, cursor, depth)
                     }
-                    OpKind::Array { item, len, reserves } => self.items(*item, at, *len, *reserves, cursor, depth),
+                    OpKind::Array { item, len, reserves } => match depth.checked_sub(1) {
+                        Some(inner) => self.items(*item, at, *len, *reserves, cursor, inner),
+                        None => return self.too_deep(),
+                    },
                     OpKind::Map(op) => self.map(op, at, cursor, depth),
                     OpKind::Set(op) => self.set(op, at, cursor, depth),
                     OpKind::Channel(op) => self.channel(op, at, cursor),
@@ -346,7 +355,10 @@ impl<'w> Writer<'w, '_> {
         let Some(channels) = self.to.channels.as_deref_mut() else {
             return self.fail(EncodeError::NoChannels);
         };
-        // SAFETY: `at` is a live channel half of this kind and item type.
+        if channels.layout(op.kind) != op.layout {
+            return self.fail(EncodeError::Channel(FOREIGN_HALF.into()));
+        }
+        // SAFETY: `at` is a live channel half of this kind, layout and item type.
         match unsafe { channels.give(at, op.kind, item) } {
             // SAFETY: the cursor is this writer's, and room is reserved.
             Ok(index) => unsafe {

@@ -2,16 +2,37 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use facet::{Facet, Shape};
-use vox_runtime::codec::{
-    Budget, ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder,
-    Plan, Program, channel_shape,
-};
 
-use super::support::{encode, refusal};
+use super::*;
+use crate::codec::{Budget, DecodeErrorKind, Decoder, Encoder, Plan, PlanError};
+
+#[test]
+fn what_marks_a_channel_looks_like_nothing_else() {
+    let says = |mark: &VTableDirect| Mark(mark.display.expect("a mark has contents of its own")).to_string();
+    assert_ne!(says(&TX_MARK), says(&RX_MARK));
+}
+
+struct Mark(unsafe fn(*const (), &mut fmt::Formatter<'_>) -> fmt::Result);
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: the functions of a mark read no value.
+        unsafe { (self.0)(ptr::null(), f) }
+    }
+}
+
+fn encode<T: Facet<'static>>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    Plan::new().encode(value, &mut Encoder::new(&mut out, usize::MAX)).expect("it can be encoded");
+    out
+}
+
+fn refusal<T: Facet<'static>>() -> PlanError {
+    Plan::<T>::new().program().expect_err("it cannot be sent").clone()
+}
 
 /// A channel half that knows its number, until it is given away.
 #[derive(Debug, PartialEq)]
@@ -45,8 +66,10 @@ impl<T, const TX: bool> Drop for Half<T, TX> {
 unsafe impl<T: Facet<'static>, const TX: bool> Facet<'static> for Half<T, TX> {
     const SHAPE: &'static Shape = &const {
         match TX {
-            true => channel_shape::<Self, T>(ChannelKind::Tx, "Tx"),
-            false => channel_shape::<Self, T>(ChannelKind::Rx, "Rx"),
+            // SAFETY: the hooks of these tests know this type and no other.
+            true => unsafe { channel_shape::<Self, T>(ChannelKind::Tx, "Tx") },
+            // SAFETY: as above.
+            false => unsafe { channel_shape::<Self, T>(ChannelKind::Rx, "Rx") },
         }
     };
 }
@@ -54,9 +77,16 @@ unsafe impl<T: Facet<'static>, const TX: bool> Facet<'static> for Half<T, TX> {
 #[derive(Default)]
 struct Hook {
     seen: Vec<(ChannelKind, u32, &'static Shape)>,
+    /// What it says of the layout, where that is not the truth.
+    layout: Option<Layout>,
 }
 
-impl ChannelEncoder for Hook {
+// SAFETY: halves of all item types have one layout.
+unsafe impl ChannelEncoder for Hook {
+    fn layout(&self, _: ChannelKind) -> Layout {
+        self.layout.unwrap_or(Layout::new::<Tx<()>>())
+    }
+
     unsafe fn give(&mut self, half: *const u8, kind: ChannelKind, item: &Arc<Program>) -> Result<u32, EncodeError> {
         // SAFETY: halves of all item types have one layout.
         let half = unsafe { &*half.cast::<Tx<()>>() };
@@ -66,7 +96,12 @@ impl ChannelEncoder for Hook {
     }
 }
 
-impl ChannelDecoder for Hook {
+// SAFETY: as above; `take` writes a half and cannot fail after that.
+unsafe impl ChannelDecoder for Hook {
+    fn layout(&self, _: ChannelKind) -> Layout {
+        self.layout.unwrap_or(Layout::new::<Tx<()>>())
+    }
+
     unsafe fn take(
         &mut self,
         index: u32,
@@ -183,6 +218,23 @@ fn an_error_of_the_hook_comes_back() {
     let result = Plan::new().encode(&call, &mut Encoder::new(&mut out, 1024).with_channels(&mut hook));
     assert_eq!(result, Err(EncodeError::Channel("given twice".into())));
     assert_eq!(out, []);
+}
+
+/// A half of another layout than the hook's never reaches the hook.
+#[test]
+fn a_half_of_another_layout_is_refused_both_ways() {
+    for layout in [Layout::new::<[u64; 4]>(), Layout::new::<u8>(), Layout::new::<(u32, u8)>()] {
+        let mut hook = Hook { layout: Some(layout), ..Hook::default() };
+        let (mut out, call) = (Vec::new(), call());
+        let result = Plan::new().encode(&call, &mut Encoder::new(&mut out, 1024).with_channels(&mut hook));
+        let agrees = layout == Layout::new::<Tx<()>>();
+        assert_eq!(result.is_err(), !agrees, "{layout:?}: {result:?}");
+        if !agrees {
+            assert!(result.unwrap_err().to_string().contains("vox's own"));
+            assert!(take(CALL_BYTES, &mut hook).unwrap_err().to_string().contains("vox's own"));
+            assert_eq!((hook.seen.len(), out.len()), (0, 0));
+        }
+    }
 }
 
 #[test]
