@@ -7,6 +7,7 @@ mod support;
 
 mod cancelling;
 mod channels;
+mod crowds;
 mod dialling;
 mod futures;
 mod lab;

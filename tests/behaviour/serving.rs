@@ -41,7 +41,7 @@ async fn a_shutdown_drains_what_runs_and_refuses_what_is_new() {
     let address = server.address();
     let running = tokio::spawn(lab.gate(1).into_future());
     settle().await;
-    let stopping = tokio::spawn(server.shutdown(Duration::from_secs(5)));
+    let stopping = tokio::spawn(async move { server.shutdown(Duration::from_secs(5)).await });
     settle().await;
     assert_eq!(lab.echo(1).await, Err(VoxError::Busy));
     let Err(OpenError::Refused(refusal)) = session.open::<LabClient>().await else { panic!("it is stopping") };

@@ -12,8 +12,8 @@ use std::time::Duration;
 /// | `max_depth` | 128 | no | as above |
 /// | `handshake_timeout` | 10 s | no | the link is closed |
 /// | `max_handshake_bytes` | 16 KiB | no | the link is closed |
-/// | `max_pending_handshakes` | 1,024 | no | further links wait in the listener's backlog |
-/// | `max_sessions` | 10,000 | no | further sessions are refused |
+/// | `max_pending_handshakes` | 1,024 | no | further links wait, in the listener's backlog or in `Server::accept` |
+/// | `max_sessions` | 10,000 | no | further sessions are refused; one counts from before its welcome |
 /// | `max_connections` | 16 | yes | a violation; `open` refuses before it is sent |
 /// | `max_calls` | 128 | yes | a violation; callers wait |
 /// | `max_channels` | 256 | yes | a violation; calls with channels wait |

@@ -242,6 +242,9 @@ impl<C: Connected> Connect<C> {
         for service in self.services.iter().map(|dispatcher| dispatcher.service()).chain(C::SERVICE) {
             service.check().map_err(ConnectError::Service)?;
         }
+        if let Some(name) = Router::duplicate(&self.services) {
+            return Err(ConnectError::DuplicateService(name));
+        }
         self.introduction.metadata.check().map_err(ConnectError::Metadata)?;
         let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);

@@ -50,6 +50,8 @@ pub enum ConnectError {
     Service(ServiceError),
     /// The metadata is over a limit; says which.
     Metadata(String),
+    /// Two services that this end serves have the same name.
+    DuplicateService(&'static str),
     /// The application gave no credentials to show; says why.
     Credentials(String),
 }
@@ -82,7 +84,12 @@ impl ConnectError {
                     place.clone_into(address);
                 }
             }
-            Self::Address(_) | Self::NoLink(_) | Self::Service(_) | Self::Metadata(_) | Self::Credentials(_) => {}
+            Self::Address(_)
+            | Self::NoLink(_)
+            | Self::Service(_)
+            | Self::Metadata(_)
+            | Self::DuplicateService(_)
+            | Self::Credentials(_) => {}
         }
         self
     }
@@ -93,7 +100,7 @@ impl ConnectError {
             Self::NoLink(_) | Self::Broken { .. } | Self::Timeout { .. } | Self::Handshake { .. } => true,
             Self::Credentials(_) => true,
             Self::Refused { refusal, .. } => matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown),
-            Self::Address(_) | Self::Service(_) | Self::Metadata(_) => false,
+            Self::Address(_) | Self::Service(_) | Self::Metadata(_) | Self::DuplicateService(_) => false,
         }
     }
 }
@@ -121,6 +128,7 @@ impl fmt::Display for ConnectError {
             }
             Self::Service(error) => error.fmt(f),
             Self::Metadata(what) => f.write_str(what),
+            Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::Credentials(why) => write!(f, "no credentials: {why}"),
         }
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::reading::Reader;
@@ -55,11 +57,15 @@ pub(crate) struct Door {
     pub(crate) router: Router,
     /// Where its sessions are found again, if they can be resumed.
     pub(crate) registry: Option<Arc<Registry>>,
+    /// How many sessions there may yet be. A new one takes its seat before it is welcomed, and keeps it to its end.
+    pub(crate) seats: Arc<Semaphore>,
+    /// Nobody is welcomed any more.
+    pub(crate) closing: CancellationToken,
 }
 
 /// What a link turned out to be for.
 pub(crate) enum Visitor {
-    New(Established, Option<SessionId>),
+    New(Established, Option<SessionId>, OwnedSemaphorePermit),
     /// An old session has it.
     Resumed,
 }
@@ -129,15 +135,16 @@ impl Asking {
 }
 
 /// Answers: refuses what cannot be served, with a reason.
-///
-/// `full`: there is room for no new session, only for the links of old ones.
-pub(crate) async fn accept(mut link: Link, door: &Door, full: bool) -> Result<Visitor, ConnectError> {
+pub(crate) async fn accept(mut link: Link, door: &Door) -> Result<Visitor, ConnectError> {
     let address = link.address().to_owned();
     let welcoming = Box::pin(async {
-        match hear(&mut link.read, &door.limits).await? {
-            Greeting::Hello(_) if full => {
-                reject(link, Refusal::new(RefusalCode::Busy, "the server has as many sessions as it takes")).await
-            }
+        let heard = tokio::select! {
+            biased;
+            () = door.closing.cancelled() => None,
+            heard = hear(&mut link.read, &door.limits) => Some(heard?),
+        };
+        let Some(greeting) = heard else { return reject(link, shutting_down()).await };
+        match greeting {
             Greeting::Hello(hello) => door.welcome(link, hello).await,
             Greeting::Resume(resume) => door.resume(link, resume).await,
             Greeting::Welcome(_) | Greeting::Rejected(_) | Greeting::Resumed(_) | Greeting::Confirm => {
@@ -149,8 +156,13 @@ pub(crate) async fn accept(mut link: Link, door: &Door, full: bool) -> Result<Vi
 }
 
 impl Door {
+    pub(crate) fn new(limits: Limits, router: Router, registry: Option<Arc<Registry>>) -> Self {
+        let seats = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
+        Self { limits: limits.into(), router, registry, seats, closing: CancellationToken::new() }
+    }
+
     async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
-        let (mut session, peer) = match self.consider(&hello, link.address()) {
+        let (mut session, peer, seat) = match self.consider(&hello, link.address()) {
             Ok(considered) => considered,
             Err(refusal) => return reject(link, refusal).await,
         };
@@ -166,10 +178,10 @@ impl Door {
         if let (Some(registry), Some(ticket)) = (resumable, &ticket) {
             registry.insert(ticket, &shared);
         }
-        Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
+        Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session), seat))
     }
 
-    fn consider(&self, hello: &Hello, address: &str) -> Result<(Session, Peer), Refusal> {
+    fn consider(&self, hello: &Hello, address: &str) -> Result<(Session, Peer, OwnedSemaphorePermit), Refusal> {
         if common_version(hello.versions).is_none() {
             return Err(no_common_version(hello.versions));
         }
@@ -180,7 +192,14 @@ impl Door {
             let (index, descriptor) = self.router.find(service).ok_or_else(|| self.router.refusal(service))?;
             session.accepted_in_handshake(index, descriptor);
         }
-        Ok((session, peer.authenticated(principal)))
+        // Only now, so that nobody who is refused takes a seat meanwhile.
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| self.full())?;
+        Ok((session, peer.authenticated(principal), seat))
+    }
+
+    fn full(&self) -> Refusal {
+        let why = format!("the server has {} sessions, as many as it takes (`max_sessions`)", self.limits.max_sessions);
+        Refusal::new(RefusalCode::Busy, why)
     }
 
     /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same.
@@ -241,6 +260,10 @@ async fn reject(mut link: Link, refusal: Refusal) -> Result<Visitor, ConnectErro
 fn no_common_version(versions: (u64, u64)) -> Refusal {
     let why = format!("this end speaks version {VERSION}, the peer {} to {}", versions.0, versions.1);
     Refusal::new(RefusalCode::Other, why)
+}
+
+fn shutting_down() -> Refusal {
+    Refusal::new(RefusalCode::ShuttingDown, "the server is shutting down")
 }
 
 fn session_lost() -> Refusal {
@@ -308,13 +331,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_link_that_was_confirmed_is_not_lost_for_one_that_was_claimed_before() {
         let (limits, registry) = (Limits::default(), Arc::new(Registry::default()));
-        let door =
-            Door { limits: limits.clone().into(), router: Router::default(), registry: Some(Arc::clone(&registry)) };
+        let door = Door::new(limits.clone(), Router::default(), Some(Arc::clone(&registry)));
         let (mut near, far) = memory_pair();
         let (versions, announced) = ((VERSION, VERSION), limits.announced());
         let hello = Hello { versions, features: RESUME, limits: announced, metadata: Metadata::new(), service: None };
         say(&mut near, &Greeting::Hello(hello)).await.expect("heard");
-        let Ok(Visitor::New(Established { shared, .. }, _)) = accept(far, &door, false).await else {
+        let Ok(Visitor::New(Established { shared, .. }, ..)) = accept(far, &door).await else {
             panic!("it is let in");
         };
         let Ok(Greeting::Welcome(Welcome { ticket: Some(ticket), .. })) = hear(&mut near.read, &limits).await else {

@@ -40,6 +40,15 @@ impl Router {
         Self { services: services.into(), operating, authenticate }
     }
 
+    /// The name that two of these services have, if two do: only the first would ever be called.
+    pub(crate) fn duplicate(services: &[Arc<dyn Dispatcher>]) -> Option<&'static str> {
+        let names = || services.iter().map(|dispatcher| dispatcher.service().name);
+        names()
+            .enumerate()
+            .find(|(index, name)| names().take(*index).any(|earlier| earlier == *name))
+            .map(|(_, name)| name)
+    }
+
     /// The operations whose outcomes are kept.
     pub(crate) fn operating(&self) -> Option<&Arc<Operating>> {
         self.operating.as_ref()

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::listen::{Builder, ended, idle};
 use crate::client::ConnectError;
 use crate::driver::{Door, Registry, Shared, Visitor, accept, observe};
@@ -14,6 +16,8 @@ use crate::wire::SessionId;
 pub(super) struct Hall {
     door: Door,
     registry: Arc<Registry>,
+    /// How many more links may be in their handshake.
+    pending: Arc<Semaphore>,
     table: Mutex<Table>,
 }
 
@@ -33,42 +37,73 @@ pub(super) struct Table {
 impl Hall {
     pub(super) fn new(builder: Builder) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
-        let door = Door {
-            limits: builder.limits.clone().into(),
-            router: builder.router(),
-            registry: Some(Arc::clone(&registry)),
-        };
-        Arc::new(Self { door, registry, table: Mutex::default() })
+        let limits = builder.limits.clone();
+        let pending = Arc::new(Semaphore::new(limits.max_pending_handshakes.min(Semaphore::MAX_PERMITS)));
+        let door = Door::new(limits, builder.router(), Some(Arc::clone(&registry)));
+        Arc::new(Self { door, registry, pending, table: Mutex::default() })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in a link. Gives back what keeps its session until it ends, where the session is new.
+    /// The right to be in a handshake, once there is room.
+    pub(super) async fn admit(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.pending).acquire_owned().await.expect("nobody closes it")
+    }
+
+    /// Takes no new link any more, and refuses those that are in their handshake.
+    pub(super) fn close(&self) {
+        self.lock().stopped = true;
+        self.door.closing.cancel();
+    }
+
+    /// Waits until the server takes no new link any more.
+    pub(super) async fn closing(&self) {
+        self.door.closing.cancelled().await;
+    }
+
+    /// Takes in a link that was admitted. Gives back what keeps its session until it ends, where the session is new.
     pub(super) async fn receive(
         self: &Arc<Self>,
         link: Link,
+        admitted: OwnedSemaphorePermit,
     ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, ConnectError> {
-        let full = self.lock().open.len() >= self.door.limits.max_sessions;
-        Ok(match accept(link, &self.door, full).await? {
+        let visitor = accept(link, &self.door).await?;
+        drop(admitted);
+        Ok(match visitor {
             Visitor::Resumed => None,
-            Visitor::New(established, ticket) => Some(Arc::clone(self).keep(established.shared, ticket)),
+            Visitor::New(established, ticket, seat) => {
+                // At once, so that a shutdown finds it.
+                let key = self.enter(&established.shared);
+                Some(Arc::clone(self).keep(key, established.shared, ticket, seat))
+            }
         })
     }
 
-    /// Keeps a session in the table while it lasts.
-    async fn keep(self: Arc<Self>, shared: Arc<Shared>, ticket: Option<SessionId>) {
+    /// Puts a new session into the table.
+    fn enter(&self, shared: &Arc<Shared>) -> u64 {
         let (key, stopped) = {
             let mut table = self.lock();
             table.next += 1;
             let key = table.next;
-            table.open.insert(key, Arc::clone(&shared));
+            table.open.insert(key, Arc::clone(shared));
             (key, table.stopped)
         };
         if stopped {
             shared.change(|state| state.session.goodbye("the server has stopped"));
         }
+        key
+    }
+
+    /// Keeps a session in the table while it lasts, and in its seat.
+    async fn keep(
+        self: Arc<Self>,
+        key: u64,
+        shared: Arc<Shared>,
+        ticket: Option<SessionId>,
+        seat: OwnedSemaphorePermit,
+    ) {
         match ticket {
             None => ended(&shared).await,
             Some(ticket) => {
@@ -81,6 +116,7 @@ impl Hall {
             table.open.remove(&key);
             table.leaving.insert(key, Arc::clone(&shared));
         }
+        drop(seat);
         idle(&shared).await;
         self.lock().leaving.remove(&key);
     }

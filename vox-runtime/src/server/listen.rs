@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
+use futures_core::Stream;
+use tokio::sync::{Mutex as TurnMutex, OwnedSemaphorePermit};
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::context::Peer;
 use super::hall::Hall;
@@ -34,8 +37,9 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
         target => target,
     };
     let mut server = builder.bind(target).await?;
-    match &mut server.accepting {
-        Some(accepting) => accepting.await.map_err(|_| ServeError::Stopped),
+    let accepting = server.accepting.as_mut().and_then(|accepting| accepting.end.get_mut().as_mut());
+    match accepting {
+        Some(end) => end.await.map_err(|_| ServeError::Stopped),
         None => Ok(()),
     }
 }
@@ -45,7 +49,14 @@ pub struct Server {
     /// Where it listens, if it does.
     address: Option<Address>,
     hall: Arc<Hall>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: Option<Accepting>,
+}
+
+/// The task that accepts links.
+struct Accepting {
+    task: AbortHandle,
+    /// Taken by whoever waits for its end. Until then the address is taken.
+    end: TurnMutex<Option<JoinHandle<()>>>,
 }
 
 /// What a server is made of.
@@ -115,17 +126,45 @@ impl Server {
 
     /// Takes in a link that came in by other means: for a new session, or for one of this server's that lost its link.
     ///
-    /// Gives back how the handshake went, once it has; the session goes on by itself.
+    /// Gives back how the handshake went, once it has; the session goes on by itself. While `Limits::max_pending_handshakes`
+    /// links are in their handshake, this waits before it reads anything. A server that is shutting down refuses the link.
+    ///
+    /// A peer may take up to `Limits::handshake_timeout`, so give each link a task of its own, or use
+    /// [`accept_all`](Self::accept_all).
     pub async fn accept(&self, link: Link) -> Result<(), ConnectError> {
-        let Some(visitor) = self.hall.receive(link).await? else { return Ok(()) };
+        let admitted = self.hall.admit().await;
+        let Some(visitor) = self.hall.receive(link, admitted).await? else { return Ok(()) };
         tokio::spawn(visitor);
         Ok(())
     }
 
-    /// Stops taking links and calls, gives running handlers `grace` to end, then ends every session.
-    pub async fn shutdown(mut self, grace: Duration) -> ShutdownReport {
+    /// Takes in every link of a stream, as [`accept`](Self::accept) does, each in a task of its own. Ends with the stream, or
+    /// when the server shuts down. The stream is asked for no link while `Limits::max_pending_handshakes` are in their handshake.
+    pub async fn accept_all(&self, links: impl Stream<Item = Link> + Send) {
+        let mut links = pin!(links);
+        loop {
+            let next = async {
+                let admitted = self.hall.admit().await;
+                Some((poll_fn(|cx| links.as_mut().poll_next(cx)).await?, admitted))
+            };
+            let next = tokio::select! {
+                biased;
+                () = self.hall.closing() => None,
+                next = next => next,
+            };
+            let Some((link, admitted)) = next else { return };
+            welcome(&self.hall, link, admitted);
+        }
+    }
+
+    /// Stops taking links and calls, gives running handlers `grace` to end, then ends every session. Links that are in their
+    /// handshake are refused at once.
+    ///
+    /// It may be called more than once, by several tasks, and while others use the server. Each call reports the sessions that it
+    /// found open and the handlers that it cut.
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        self.hall.close();
         self.stop_accepting().await;
-        self.hall.lock().stopped = true;
         let (open, leaving) = {
             let table = self.hall.lock();
             let all = |sessions: &BTreeMap<u64, Arc<Shared>>| sessions.values().cloned().collect::<Vec<_>>();
@@ -156,11 +195,13 @@ impl Server {
         report
     }
 
-    async fn stop_accepting(&mut self) {
-        if let Some(accepting) = self.accepting.take() {
-            accepting.abort();
-            // Until it is gone the address is taken.
-            let _ = accepting.await;
+    async fn stop_accepting(&self) {
+        let Some(accepting) = &self.accepting else { return };
+        accepting.task.abort();
+        let mut end = accepting.end.lock().await;
+        if let Some(task) = end.as_mut() {
+            let _ = task.await;
+            *end = None;
         }
     }
 }
@@ -168,13 +209,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(accepting) = &self.accepting {
-            accepting.abort();
+            accepting.task.abort();
         }
-        let open = {
-            let mut table = self.hall.lock();
-            table.stopped = true;
-            std::mem::take(&mut table.open)
-        };
+        self.hall.close();
+        let open = std::mem::take(&mut self.hall.lock().open);
         for shared in open.into_values() {
             shared.change(|state| state.session.goodbye("the server has stopped"));
         }
@@ -213,14 +251,13 @@ impl Builder {
     }
 
     fn check(&self) -> Result<(), ServeError> {
-        for (index, dispatcher) in self.services.iter().enumerate() {
-            let service = dispatcher.service();
-            service.check().map_err(ServeError::Service)?;
-            if self.services[..index].iter().any(|earlier| earlier.service().name == service.name) {
-                return Err(ServeError::DuplicateService(service.name));
-            }
+        for dispatcher in &self.services {
+            dispatcher.service().check().map_err(ServeError::Service)?;
         }
-        Ok(())
+        match Router::duplicate(&self.services) {
+            None => Ok(()),
+            Some(name) => Err(ServeError::DuplicateService(name)),
+        }
     }
 
     /// Listens at an address and serves every link that comes in.
@@ -229,10 +266,10 @@ impl Builder {
         let address = address.into().address().map_err(ServeError::Address)?;
         let bound = Listener::bind(&address).await;
         let (listener, address) = bound.map_err(|error| ServeError::Listen { address: address.to_string(), error })?;
-        let pending = Arc::new(Semaphore::new(self.limits.max_pending_handshakes));
         let hall = Hall::new(self);
-        let accepting = Accepting { listener, pending, hall: Arc::clone(&hall) };
-        Ok(Server { address: Some(address), hall, accepting: Some(tokio::spawn(accepting.run())) })
+        let task = tokio::spawn(listen(listener, Arc::clone(&hall)));
+        let accepting = Accepting { task: task.abort_handle(), end: TurnMutex::new(Some(task)) };
+        Ok(Server { address: Some(address), hall, accepting: Some(accepting) })
     }
 
     /// A server that listens nowhere and is given its links, by [`Server::accept`].
@@ -244,9 +281,9 @@ impl Builder {
     /// Serves one link until its session ends, which a lost link does. Dropping the future ends it.
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
-        let door = Door { limits: self.limits.clone().into(), router: self.router(), registry: None };
-        let visitor = accept(link, &door, false).await.map_err(ServeError::Handshake)?;
-        if let Visitor::New(established, _) = visitor {
+        let door = Door::new(self.limits.clone(), self.router(), None);
+        let visitor = accept(link, &door).await.map_err(ServeError::Handshake)?;
+        if let Visitor::New(established, ..) = visitor {
             let serving = Serving(established.shared);
             ended(&serving.0).await;
         }
@@ -255,42 +292,32 @@ impl Builder {
 }
 
 /// The accept loop.
-struct Accepting {
-    listener: Listener,
-    pending: Arc<Semaphore>,
-    hall: Arc<Hall>,
-}
-
-impl Accepting {
-    async fn run(mut self) {
-        loop {
-            let Ok(permit) = Arc::clone(&self.pending).acquire_owned().await else { return };
-            match self.listener.accept().await {
-                // One link's fault is not the listener's, and a shortage passes.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
-                Err(error) => {
-                    tracing::warn!(%error, "a link could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-                Ok(link) => self.welcome(link, permit),
+async fn listen(mut listener: Listener, hall: Arc<Hall>) {
+    loop {
+        let admitted = hall.admit().await;
+        match listener.accept().await {
+            // One link's fault is not the listener's, and a shortage passes.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            Err(error) => {
+                tracing::warn!(%error, "a link could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+            Ok(link) => welcome(&hall, link, admitted),
         }
     }
+}
 
-    /// Brings up a session in a task of its own, so that a slow peer holds up nobody.
-    fn welcome(&self, link: Link, permit: OwnedSemaphorePermit) {
-        let hall = Arc::clone(&self.hall);
-        tokio::spawn(async move {
-            let address = link.address().to_owned();
-            let received = hall.receive(link).await;
-            drop(permit);
-            match received {
-                Ok(Some(visitor)) => visitor.await,
-                Ok(None) => {}
-                Err(error) => tracing::debug!(peer = address, %error, "a handshake failed"),
-            }
-        });
-    }
+/// Brings up a session in a task of its own, so that a slow peer holds up nobody.
+fn welcome(hall: &Arc<Hall>, link: Link, admitted: OwnedSemaphorePermit) {
+    let hall = Arc::clone(hall);
+    tokio::spawn(async move {
+        let address = link.address().to_owned();
+        match hall.receive(link, admitted).await {
+            Ok(Some(visitor)) => visitor.await,
+            Ok(None) => {}
+            Err(error) => tracing::debug!(peer = address, %error, "a handshake failed"),
+        }
+    });
 }
 
 pub(super) async fn ended(shared: &Shared) {
