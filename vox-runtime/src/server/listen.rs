@@ -36,9 +36,9 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
         Target(TargetKind::Link(link)) => return builder.serve_link(link).await,
         target => target,
     };
-    let mut server = builder.bind(target).await?;
-    let accepting = server.accepting.as_mut().and_then(|accepting| accepting.end.get_mut().as_mut());
-    match accepting {
+    let server = builder.bind(target).await?;
+    let Some(accepting) = &server.accepting else { return Ok(()) };
+    match accepting.end.lock().await.as_mut() {
         Some(end) => end.await.map_err(|_| ServeError::Stopped),
         None => Ok(()),
     }
@@ -49,7 +49,7 @@ pub struct Server {
     /// Where it listens, if it does.
     address: Option<Address>,
     hall: Arc<Hall>,
-    accepting: Option<Accepting>,
+    accepting: Option<Arc<Accepting>>,
 }
 
 /// The task that accepts links.
@@ -161,12 +161,36 @@ impl Server {
     /// handshake are refused at once.
     ///
     /// It may be called more than once, by several tasks, and while others use the server. Each call reports the sessions that it
-    /// found open and the handlers that it cut.
-    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.hall.close();
-        self.stop_accepting().await;
+    /// found open and the handlers that it cut. The future does not borrow the server, so it may be spawned; a server that is
+    /// dropped meanwhile ends at once.
+    pub fn shutdown(&self, grace: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
+        let (hall, accepting) = (Arc::clone(&self.hall), self.accepting.clone());
+        async move {
+            hall.close();
+            if let Some(accepting) = accepting {
+                accepting.stop().await;
+            }
+            hall.shutdown(grace).await
+        }
+    }
+}
+
+impl Accepting {
+    async fn stop(&self) {
+        self.task.abort();
+        let mut end = self.end.lock().await;
+        if let Some(task) = end.as_mut() {
+            let _ = task.await;
+            *end = None;
+        }
+    }
+}
+
+impl Hall {
+    /// Lets what runs in the sessions come to its end, and ends them.
+    async fn shutdown(&self, grace: Duration) -> ShutdownReport {
         let (open, leaving) = {
-            let table = self.hall.lock();
+            let table = self.lock();
             let all = |sessions: &BTreeMap<u64, Arc<Shared>>| sessions.values().cloned().collect::<Vec<_>>();
             (all(&table.open), all(&table.leaving))
         };
@@ -193,16 +217,6 @@ impl Server {
             observe(shared, |state| state.over.then_some(())).await;
         }
         report
-    }
-
-    async fn stop_accepting(&self) {
-        let Some(accepting) = &self.accepting else { return };
-        accepting.task.abort();
-        let mut end = accepting.end.lock().await;
-        if let Some(task) = end.as_mut() {
-            let _ = task.await;
-            *end = None;
-        }
     }
 }
 
@@ -269,7 +283,7 @@ impl Builder {
         let hall = Hall::new(self);
         let task = tokio::spawn(listen(listener, Arc::clone(&hall)));
         let accepting = Accepting { task: task.abort_handle(), end: TurnMutex::new(Some(task)) };
-        Ok(Server { address: Some(address), hall, accepting: Some(accepting) })
+        Ok(Server { address: Some(address), hall, accepting: Some(accepting.into()) })
     }
 
     /// A server that listens nowhere and is given its links, by [`Server::accept`].
