@@ -216,7 +216,7 @@ const METADATA: u8 = 14;
 const FLOOD: u8 = 15;
 
 fn open(id: u64, service: &str) -> Frame {
-    frame(raw::OPEN).var(id).text(service).var(0)
+    frame(raw::OPEN).var(id).text(service).var(0).u8(0)
 }
 
 fn items(channel: u64, count: usize) -> Frame {
@@ -295,7 +295,7 @@ async fn messages_for_what_never_was_are_named() {
     let field = Field::new().await;
     field.accuses("a call on no connection", &call(9, 1, "Prey.echo", &[1]).wire(), NO_CONNECTION).await;
     field.accuses("a shut of no connection", &frame(raw::SHUT).var(9).wire(), NO_CONNECTION).await;
-    field.accuses("an answer nobody waits for", &frame(raw::ACCEPT).var(2).wire(), NO_CONNECTION).await;
+    field.accuses("an answer nobody waits for", &frame(raw::ACCEPT).var(2).u8(0).wire(), NO_CONNECTION).await;
     field.accuses("a refusal nobody waits for", &frame(raw::REFUSE).var(2).u8(1).text("").wire(), NO_CONNECTION).await;
     field.accuses("items on no channel", &items(1, 1).wire(), NO_CHANNEL).await;
     field.accuses("a close of no channel", &frame(raw::CLOSE).var(1).var(1).var(0).wire(), NO_CHANNEL).await;
@@ -734,7 +734,7 @@ async fn a_hostile_server_is_named_too() {
     lure("a reply to nothing", &ok(3).wire(), NO_REQUEST).await;
     lure("a call to the opener", &call(1, 1, "Prey.echo", &[1]).wire(), DIRECTION).await;
     lure("a cancel from the server", &frame(raw::CANCEL).var(1).var(1).wire(), DIRECTION).await;
-    lure("a second accept", &frame(raw::ACCEPT).var(1).wire(), NO_CONNECTION).await;
+    lure("a second accept", &frame(raw::ACCEPT).var(1).u8(0).wire(), NO_CONNECTION).await;
     lure("an odd connection", &open(3, "Prey").wire(), PARITY).await;
     lure("items on no channel", &items(1, 1).wire(), NO_CHANNEL).await;
     lure("too long", &[0xff; 4], TOO_LARGE).await;

@@ -96,7 +96,7 @@ pub fn hello(service: Option<&str>, limits: [u64; 6]) -> Frame {
     }
     match service {
         None => frame.var(0).u8(0),
-        Some(service) => frame.var(0).u8(1).text(service).var(0),
+        Some(service) => frame.var(0).u8(1).text(service).var(0).u8(0),
     }
 }
 

@@ -1,13 +1,15 @@
 //! What is known of a service before anything runs: names, shapes, policies. All of it is static.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use facet::Shape;
 
 use crate::codec::{self, PlanError};
 use crate::ids::MethodId;
-use crate::schema::Schema;
+use crate::schema::{Contract, Method, Schema};
 
 /// A service, as its trait describes it.
 #[derive(Debug)]
@@ -28,10 +30,9 @@ impl ServiceDescriptor {
 
     /// Checks that every argument and every response of every method can cross the wire, that no response carries
     /// channels, and no argument of a `persist` method. Done once per service when it is first served or called, before any data.
-    pub fn check(&self) -> Result<(), ServiceError> {
+    pub fn check(&'static self) -> Result<(), ServiceError> {
         for method in self.methods {
-            let fault =
-                |place: String, fault: String| ServiceError { service: self.name, method: method.name, place, fault };
+            let fault = |place, fault| ServiceError::Type { service: self.name, method: method.name, place, fault };
             for argument in method.args {
                 let place = format!("argument `{}`", argument.name);
                 let has_channels = (argument.plan)().map_err(|e| fault(place.clone(), e.to_string()))?;
@@ -46,7 +47,26 @@ impl ServiceDescriptor {
             let response = codec::response_schema_of(method.response);
             response.map_err(|e| fault("the response".to_owned(), e.to_string()))?;
         }
+        let len = self.contract().bytes().len();
+        if len > Contract::MAX_BYTES {
+            return Err(ServiceError::TooLong { service: self.name, len });
+        }
         Ok(())
+    }
+
+    /// What both ends of a connection to this service must agree on. Made once per service. Types that cannot cross the wire
+    /// have an empty schema in it; [`check`](Self::check) refuses them.
+    pub(crate) fn contract(&'static self) -> Arc<Contract> {
+        /// By the address of the descriptor, which is a static.
+        static CONTRACTS: Mutex<BTreeMap<usize, Arc<Contract>>> = Mutex::new(BTreeMap::new());
+        let key = std::ptr::from_ref(self) as usize;
+        let known = CONTRACTS.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let methods = self.methods.iter().map(|method| (method.id, method.contract())).collect();
+            let contract = Arc::new(Contract::new(methods));
+            CONTRACTS.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&contract));
+            contract
+        })
     }
 }
 
@@ -81,6 +101,18 @@ impl MethodDescriptor {
     /// type.
     pub fn schema(&self) -> Schema {
         codec::response_schema_of(self.response).unwrap_or_else(|_| Schema::from_bytes([]))
+    }
+
+    fn contract(&self) -> Method {
+        let schema = |argument: &ArgDescriptor| {
+            codec::schema_of(argument.shape).map_or_else(|_| Vec::new(), |schema| schema.bytes().to_vec())
+        };
+        Method {
+            name: self.name.to_owned(),
+            policy: u8::from(self.policy.idem) | u8::from(self.policy.persist) << 1,
+            arguments: self.args.iter().map(|arg| (arg.name.to_owned(), schema(arg).into())).collect(),
+            response: self.schema().bytes().to_vec().into(),
+        }
     }
 }
 
@@ -120,19 +152,45 @@ impl RetryPolicy {
     pub const IDEM_PERSIST: Self = Self { idem: true, persist: true };
 }
 
-/// A service that cannot be served or called: one of its types cannot cross the wire.
+/// Why a service cannot be served or called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceError {
-    service: &'static str,
-    method: &'static str,
-    place: String,
-    fault: String,
+#[non_exhaustive]
+pub enum ServiceError {
+    /// A type of it cannot cross the wire.
+    Type {
+        /// The service.
+        service: &'static str,
+        /// Its method.
+        method: &'static str,
+        /// Where in the method.
+        place: String,
+        /// Why not.
+        fault: String,
+    },
+    /// The description of its types is too long for one connection.
+    TooLong {
+        /// The service.
+        service: &'static str,
+        /// How many bytes the description has.
+        len: usize,
+    },
 }
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { service, method, place, fault } = self;
-        write!(f, "{place} of `{service}::{method}` cannot cross the wire: {fault}")
+        match self {
+            Self::Type { service, method, place, fault } => {
+                write!(f, "{place} of `{service}::{method}` cannot cross the wire: {fault}")
+            }
+            Self::TooLong { service, len } => {
+                let most = Contract::MAX_BYTES;
+                write!(
+                    f,
+                    "the types of the service `{service}` take {len} bytes to describe, over the limit of {most}: \
+                     divide it into two services"
+                )
+            }
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub enum NotSent {
     TooLarge(String),
     /// An argument cannot cross the wire; says which and why.
     InvalidArgument(String),
+    /// The peer was built from another version of the service, in which the method differs; says where.
+    Incompatible(String),
 }
 
 /// Whether a call's handler ran.
@@ -190,6 +192,9 @@ impl fmt::Display for NotSent {
             Self::Closed(how) => write!(f, "the connection is closed: {how}"),
             Self::DeadlineExceeded => f.write_str("the deadline passed while it waited for its turn"),
             Self::TooLarge(what) | Self::InvalidArgument(what) => f.write_str(what),
+            Self::Incompatible(how) => {
+                write!(f, "the two ends have different versions of {how}; build both from one version of the trait")
+            }
         }
     }
 }

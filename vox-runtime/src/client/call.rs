@@ -207,6 +207,8 @@ enum Send {
     /// With what its channels are called.
     Sent(Token, RequestId, Vec<(ChannelId, Token)>),
     Closed(String),
+    /// The peer knows the method otherwise; says how.
+    Differs(Arc<str>),
 }
 
 impl<T, E> Future for Call<T, E> {
@@ -304,6 +306,12 @@ impl<T, E> Call<T, E> {
                 self.leave_queue();
                 Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how))))
             }
+            Send::Differs(why) => {
+                self.leave_queue();
+                let MethodDescriptor { service, name, .. } = self.method;
+                let why = format!("`{service}.{name}`: {why}");
+                Poll::Ready(Err(VoxError::NotSent(NotSent::Incompatible(why))))
+            }
             Send::Sent(token, request, opened) => {
                 self.state = CallState::InFlight(token, request);
                 if !opened.is_empty() {
@@ -332,6 +340,9 @@ impl<T, E> Call<T, E> {
                 Gate::Wait => return Send::Wait(state.enqueue(connection, ticket, deadline, cx.waker())),
                 Gate::Closed(reason) => return Send::Closed(reason.to_string()),
                 Gate::Open => {}
+            }
+            if let Some(why) = state.session.disagreement(connection, method.id) {
+                return Send::Differs(why);
             }
             let token = state.waiters.insert(Waiter::Waiting(Some(cx.waker().clone())));
             let mut halves = Vec::new();

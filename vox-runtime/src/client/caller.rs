@@ -85,7 +85,7 @@ impl Caller {
         shared: Arc<Shared>,
         connection: ConnectionId,
         remote: Option<Arc<Remote>>,
-        service: (&'static str, Metadata),
+        service: (&'static ServiceDescriptor, Metadata),
     ) -> Self {
         Self { station: Station::new(CallerHandle::on(shared, connection), remote, Some(service)) }
     }

@@ -249,7 +249,7 @@ impl<C: Connected> Connect<C> {
         let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
         let limits = Arc::new(limits);
-        let service = C::SERVICE.map(|service| (service.name.to_owned(), Metadata::new()));
+        let service = C::SERVICE.map(|service| (service, Metadata::new()));
         let (introduction, resumes) = (self.introduction, self.resumes);
         let (established, remote) = match self.target.reach()? {
             Err(link) => {
@@ -266,7 +266,7 @@ impl<C: Connected> Connect<C> {
         };
         Ok(C::connected(match (established.connection, C::SERVICE) {
             (Some(connection), Some(service)) => {
-                Caller::on(established.shared, connection, remote, (service.name, Metadata::new()))
+                Caller::on(established.shared, connection, remote, (service, Metadata::new()))
             }
             (_, _) => Caller::holding(established.shared, remote),
         }))

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::budget::Budget;
 use super::connect_error::ConnectError;
 use super::credentials::Introduction;
+use crate::descriptor::ServiceDescriptor;
 use crate::driver::{Asking, Backoff, Established, Router, Shared, Trials, initiate_at, now};
 use crate::error::EndReason;
 use crate::limits::Limits;
@@ -58,7 +59,10 @@ pub(super) struct Wait<'a> {
 
 impl Way {
     /// Makes a session, whatever its first link.
-    pub(super) async fn connect(&self, service: Option<(String, Metadata)>) -> Result<Established, ConnectError> {
+    pub(super) async fn connect(
+        &self,
+        service: Option<(&'static ServiceDescriptor, Metadata)>,
+    ) -> Result<Established, ConnectError> {
         let limits = Arc::clone(&self.limits);
         let metadata = self.introduction.make(limits.handshake_timeout).await?;
         let redial = self.resumes.then(|| (Arc::clone(&self.reach), self.backoff, self.introduction.clone()));

@@ -60,10 +60,10 @@ impl Session {
         service.check().map_err(OpenError::Service)?;
         metadata.check().map_err(OpenError::Metadata)?;
         let shared = self.live().await;
-        let opened = open_connection(&shared, service.name, metadata.clone()).await;
+        let opened = open_connection(&shared, service, metadata.clone()).await;
         let connection = opened.map_err(OpenError::Refused)?;
         let remote = self.station().remote().cloned();
-        Ok(C::from_caller(Caller::on(shared, connection, remote, (service.name, metadata))))
+        Ok(C::from_caller(Caller::on(shared, connection, remote, (service, metadata))))
     }
 
     /// The other end.
@@ -89,12 +89,14 @@ impl Session {
 /// Opens a connection on this session.
 pub(super) async fn open_connection(
     shared: &Arc<Shared>,
-    service: &str,
+    service: &'static ServiceDescriptor,
     metadata: Metadata,
 ) -> Result<ConnectionId, Refusal> {
+    // Made before the lock is taken: the first time takes a while.
+    let contract = Some(service.contract());
     let token = shared.change(|state| {
         let token = state.opens.insert(OpenWaiter::Waiting(None));
-        state.session.open(service, metadata, token).map(|()| token).inspect_err(|_| {
+        state.session.open(service.name, metadata, contract, token).map(|()| token).inspect_err(|_| {
             state.opens.remove(token);
         })
     })?;

@@ -8,6 +8,7 @@ use tokio::sync::Mutex as TurnMutex;
 use super::caller::CallerHandle;
 use super::remote::Remote;
 use super::session::open_connection;
+use crate::descriptor::ServiceDescriptor;
 use crate::metadata::Metadata;
 
 /// What the clones of one client share.
@@ -19,14 +20,14 @@ pub(crate) struct Station {
     moving: TurnMutex<()>,
     remote: Option<Arc<Remote>>,
     /// What is opened; `None`: nothing, and only the session is held.
-    service: Option<(&'static str, Metadata)>,
+    service: Option<(&'static ServiceDescriptor, Metadata)>,
 }
 
 impl Station {
     pub(super) fn new(
         first: CallerHandle,
         remote: Option<Arc<Remote>>,
-        service: Option<(&'static str, Metadata)>,
+        service: Option<(&'static ServiceDescriptor, Metadata)>,
     ) -> Arc<Self> {
         Arc::new(Self { first: Arc::new(first), moved: OnceLock::new(), moving: TurnMutex::default(), remote, service })
     }

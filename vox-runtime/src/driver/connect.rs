@@ -18,6 +18,7 @@ use super::shared::Shared;
 use super::task::Driver;
 use super::writer::{Writer, now};
 use crate::client::{ConnectError, Introduction};
+use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::limits::Limits;
@@ -26,7 +27,7 @@ use crate::proto::Session;
 use crate::server::Peer;
 use crate::transport::{Failure, Greeter, Link, Reach, dial};
 use crate::wire::{
-    Greeting, Hello, LENGTH_BYTES, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
+    DIFFERS, Greeting, Hello, LENGTH_BYTES, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
 };
 
 /// What a handshake does.
@@ -46,7 +47,7 @@ pub(crate) struct Asking {
     /// What it says of itself in this handshake.
     pub(crate) metadata: Metadata,
     /// The service to open a connection to in the same breath.
-    pub(crate) service: Option<(String, Metadata)>,
+    pub(crate) service: Option<(&'static ServiceDescriptor, Metadata)>,
     /// How the session gets new links, where it is to be resumed.
     pub(crate) redial: Option<(Arc<dyn Reach>, Backoff, Introduction)>,
 }
@@ -106,7 +107,12 @@ impl Asking {
     async fn ask(&self, link: &mut Link) -> Result<Welcome, ConnectError> {
         let features = if self.redial.is_some() { RESUME } else { 0 };
         let (versions, limits) = ((VERSION, VERSION), self.limits.announced());
-        let (metadata, service) = (self.metadata.clone(), self.service.clone());
+        let metadata = self.metadata.clone();
+        let service = self.service.as_ref().map(|(service, metadata)| Open {
+            service: service.name.to_owned(),
+            metadata: metadata.clone(),
+            contract: Some(service.contract().hash()),
+        });
         say(link, &Greeting::Hello(Hello { versions, features, limits, metadata, service })).await?;
         match hear(&mut link.read, &self.limits).await? {
             Greeting::Rejected(refusal) => Err(ConnectError::refused(refusal)),
@@ -128,7 +134,8 @@ impl Asking {
             session.resumes(limits.resume_window);
             Box::new(Redial { reach, backoff, trials: Default::default(), introduction, ticket: ticket.into() })
         });
-        let connection = service.map(|_| session.opened_in_handshake());
+        let differs = welcome.features & DIFFERS != 0;
+        let connection = service.map(|(service, _)| session.opened_in_handshake(Some(service.contract()), differs));
         let peer = Peer::new(link.address().to_owned(), Metadata::new());
         Established { shared: start(session, link, router, limits, peer, redial), connection }
     }
@@ -162,7 +169,7 @@ impl Door {
     }
 
     async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
-        let (mut session, peer, seat) = match self.consider(&hello, link.address()) {
+        let (mut session, peer, seat, differs) = match self.consider(&hello, link.address()) {
             Ok(considered) => considered,
             Err(refusal) => return reject(link, refusal).await,
         };
@@ -172,7 +179,8 @@ impl Door {
             session.resumes(self.limits.resume_window);
         }
         let limits = self.limits.announced();
-        let welcome = Welcome { version: VERSION, features: 0, limits, ticket: ticket.clone() };
+        let welcome =
+            Welcome { version: VERSION, features: if differs { DIFFERS } else { 0 }, limits, ticket: ticket.clone() };
         say(&mut link, &Greeting::Welcome(welcome)).await?;
         let shared = start(session, link, self.router.clone(), Arc::clone(&self.limits), peer, None);
         if let (Some(registry), Some(ticket)) = (resumable, &ticket) {
@@ -181,20 +189,22 @@ impl Door {
         Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session), seat))
     }
 
-    fn consider(&self, hello: &Hello, address: &str) -> Result<(Session, Peer, OwnedSemaphorePermit), Refusal> {
+    /// The session, the peer, its seat, and whether it knows the service that it asks for otherwise than this end.
+    fn consider(&self, hello: &Hello, address: &str) -> Result<(Session, Peer, OwnedSemaphorePermit, bool), Refusal> {
         if common_version(hello.versions).is_none() {
             return Err(no_common_version(hello.versions));
         }
         let peer = Peer::new(address.to_owned(), hello.metadata.clone());
         let principal = self.router.authenticate(&peer)?;
         let mut session = Session::new(Role::Acceptor, Arc::clone(&self.limits), hello.limits, now());
-        if let Some((service, _)) = &hello.service {
+        let mut differs = false;
+        if let Some(Open { service, contract, .. }) = &hello.service {
             let (index, descriptor) = self.router.find(service).ok_or_else(|| self.router.refusal(service))?;
-            session.accepted_in_handshake(index, descriptor);
+            differs = session.accepted_in_handshake(index, descriptor, *contract)?;
         }
         // Only now, so that nobody who is refused takes a seat meanwhile.
         let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| self.full())?;
-        Ok((session, peer.authenticated(principal), seat))
+        Ok((session, peer.authenticated(principal), seat, differs))
     }
 
     fn full(&self) -> Refusal {

@@ -25,6 +25,7 @@ use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::proto::{CallEnd, HandlerEnd, Output, Request, Session, Token, earlier};
+use crate::schema::SchemaHash;
 use crate::server::Peer;
 use crate::wire::Failure;
 
@@ -311,8 +312,8 @@ impl State {
                 }
             }
             Output::Opened { token, result } => self.on_opened(token, result),
-            Output::Offered { connection, service, metadata } => {
-                self.on_offered(connection, &service, router);
+            Output::Offered { connection, service, metadata, contract } => {
+                self.on_offered(connection, &service, contract, router);
                 self.after.notes.push(Note::Offered(connection, service, metadata));
             }
             Output::ConnectionEnded { connection } => {
@@ -362,13 +363,13 @@ impl State {
         }
     }
 
-    fn on_offered(&mut self, connection: ConnectionId, service: &str, router: &Router) {
+    fn on_offered(&mut self, connection: ConnectionId, service: &str, contract: Option<SchemaHash>, router: &Router) {
         if self.draining {
             let refusal = Refusal::new(RefusalCode::ShuttingDown, "the server is shutting down");
             return self.session.refuse(connection, refusal);
         }
         match router.find(service) {
-            Some((index, descriptor)) => self.session.accept(connection, index, descriptor),
+            Some((index, descriptor)) => self.session.accept(connection, index, descriptor, contract),
             None => self.session.refuse(connection, router.refusal(service)),
         }
     }

@@ -1,5 +1,6 @@
 //! A connection that this end opened: the calls it makes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::schema::{Contract, Disagreements, SchemaHash};
 use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, Payload};
 
 /// How a call ended, as far as the protocol knows.
@@ -73,10 +75,24 @@ pub(crate) struct Calling {
     pub(crate) channels: Channels,
     /// `Some`: asked for, not yet accepted.
     pub(crate) opening: Option<Token>,
+    /// The service as this end knows it, where it was told to the peer.
+    contract: Option<Arc<Contract>>,
+    agreement: Agreement,
+}
+
+/// What is known of how the peer's contract of the service compares with this end's.
+#[derive(Debug, PartialEq, Eq)]
+enum Agreement {
+    /// They are equal, or were not compared.
+    Equal,
+    /// They are not, and the peer's is on its way.
+    Awaited,
+    /// They are not, and these methods cannot be called.
+    Differs(Disagreements),
 }
 
 impl Calling {
-    pub(crate) fn new(id: ConnectionId, role: Role, opening: Option<Token>) -> Self {
+    pub(crate) fn new(id: ConnectionId, role: Role, opening: Option<Token>, contract: Option<Arc<Contract>>) -> Self {
         Self {
             id,
             attempts: IdTable::default(),
@@ -85,6 +101,46 @@ impl Calling {
             highest_channel: 0,
             channels: Channels::default(),
             opening,
+            contract,
+            agreement: Agreement::Equal,
+        }
+    }
+
+    /// The peer has accepted the connection and knows the service otherwise than this end does.
+    pub(crate) fn on_differs(&mut self) -> Result<(), ProtocolViolation> {
+        if self.contract.is_none() {
+            let why = format!("connection {} differs from a contract that was not told", self.id);
+            return Err(ProtocolViolation::new(Rule::MalformedFrame, why));
+        }
+        self.agreement = Agreement::Awaited;
+        Ok(())
+    }
+
+    /// The peer tells how it knows the service.
+    pub(crate) fn on_contract(&mut self, hash: SchemaHash, theirs: Bytes) -> Result<(), ProtocolViolation> {
+        let (Some(ours), Agreement::Awaited) = (&self.contract, &self.agreement) else {
+            let why = format!("a contract of connection {}, which waits for none", self.id);
+            return Err(ProtocolViolation::new(Rule::UnknownConnection, why));
+        };
+        let theirs = Contract::read(theirs, hash).map_err(|fault| {
+            ProtocolViolation::new(Rule::MalformedFrame, format!("the contract of connection {}: {}", self.id, fault.0))
+        })?;
+        self.agreement = Agreement::Differs(ours.disagreements(&theirs));
+        Ok(())
+    }
+
+    /// Whether calls have to wait until the peer's contract is here.
+    #[inline]
+    pub(crate) fn awaits_contract(&self) -> bool {
+        self.agreement == Agreement::Awaited
+    }
+
+    /// Why this method cannot be called on the connection; `None` where it can.
+    #[inline]
+    pub(crate) fn disagreement(&self, method: MethodId) -> Option<&Arc<str>> {
+        match &self.agreement {
+            Agreement::Equal | Agreement::Awaited => None,
+            Agreement::Differs(methods) => methods.get(&method),
         }
     }
 

@@ -32,6 +32,8 @@ mod session;
 mod table;
 
 #[cfg(test)]
+mod agreeing;
+#[cfg(test)]
 mod pitfalls;
 #[cfg(test)]
 mod resuming;
@@ -60,6 +62,7 @@ use crate::error::{EndReason, Refusal};
 use crate::ids::{ConnectionId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::schema::SchemaHash;
 use crate::wire::Failure;
 
 /// A name that whoever drives a session gives to a thing of its own: a waiting call, a channel's end.
@@ -72,7 +75,8 @@ pub(crate) enum Output {
     /// The connection that this end asked for under `token` is open, or refused.
     Opened { token: Token, result: Result<ConnectionId, Refusal> },
     /// The peer asks for a connection; answer with `accept` or `refuse`.
-    Offered { connection: ConnectionId, service: String, metadata: Metadata },
+    /// `contract` names the service as the peer knows it.
+    Offered { connection: ConnectionId, service: String, metadata: Metadata, contract: Option<SchemaHash> },
     /// Run a handler; `handler_ended` says when it has ended.
     Dispatch(Request),
     /// End the handler of this request at its next await.

@@ -2,6 +2,7 @@
 
 mod acknowledging;
 mod addressing;
+mod agreeing;
 mod answering;
 mod clock;
 mod observing;
@@ -23,11 +24,12 @@ use super::serving::{Detached, HandlerEnd, Serving, id_violation};
 use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{EndReason, ProtocolViolation, Refusal, Rule};
+use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role, ServiceIndex};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::schema::{Contract, SchemaHash};
 use crate::wire::{Failure, Frame, Open, Payload};
 
 /// What a frame's head may take at most beside its payload, metadata and channels.
@@ -108,22 +110,40 @@ impl Session {
     }
 
     /// The connection that the handshake opened, on the side that asked for it.
-    pub(crate) fn opened_in_handshake(&mut self) -> ConnectionId {
-        self.new_connection(None)
+    ///
+    /// `differs`: the peer's contract of the service is another than `contract`, and follows.
+    pub(crate) fn opened_in_handshake(&mut self, contract: Option<Arc<Contract>>, differs: bool) -> ConnectionId {
+        let id = self.new_connection(None, contract);
+        if differs && let Some(Err(violation)) = self.calling.get_mut(id.0).map(Calling::on_differs) {
+            self.on_violation(&violation);
+        }
+        id
     }
 
     /// The connection that the handshake opened, on the side that serves it.
-    pub(crate) fn accepted_in_handshake(&mut self, service: ServiceIndex, descriptor: &'static ServiceDescriptor) {
+    ///
+    /// `theirs` names the contract that the peer has of the service. `Ok(true)`: this end's is another, which follows the
+    /// `Welcome`. `Err`: it cannot be told.
+    pub(crate) fn accepted_in_handshake(
+        &mut self,
+        service: ServiceIndex,
+        descriptor: &'static ServiceDescriptor,
+        theirs: Option<SchemaHash>,
+    ) -> Result<bool, Refusal> {
         let id = ConnectionId(1);
+        let contract = self.other_contract(descriptor, theirs)?;
         if self.peer_connections.open(id.0).is_ok() {
             self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
         }
+        let differs = contract.is_some();
+        self.tell(id, contract);
+        Ok(differs)
     }
 
-    fn new_connection(&mut self, opening: Option<Token>) -> ConnectionId {
+    fn new_connection(&mut self, opening: Option<Token>, contract: Option<Arc<Contract>>) -> ConnectionId {
         let id: ConnectionId = self.connection_ids.allocate();
         self.highest_connection = id.0;
-        self.calling.push_rare(id.0, Calling::new(id, self.role, opening));
+        self.calling.push_rare(id.0, Calling::new(id, self.role, opening, contract));
         id
     }
 
@@ -169,9 +189,14 @@ impl Session {
 
     // ---- facts from this end's user ----
 
-    /// Asks the peer for a connection.
-    pub(crate) fn open(&mut self, service: &str, metadata: Metadata, token: Token) -> Result<(), Refusal> {
-        use crate::error::RefusalCode;
+    /// Asks the peer for a connection. `contract` is how this end knows the service.
+    pub(crate) fn open(
+        &mut self,
+        service: &str,
+        metadata: Metadata,
+        contract: Option<Arc<Contract>>,
+        token: Token,
+    ) -> Result<(), Refusal> {
         if let Some(reason) = &self.ended {
             return Err(Refusal::new(RefusalCode::Other, reason.to_string()));
         }
@@ -179,20 +204,32 @@ impl Session {
             let why = format!("the peer takes {} connections in a session", self.peer.max_connections);
             return Err(Refusal::new(RefusalCode::Busy, why));
         }
-        let connection = self.new_connection(Some(token));
-        let open = Open { service: service.to_owned(), metadata };
+        let hash = contract.as_ref().map(|contract| contract.hash());
+        let connection = self.new_connection(Some(token), contract);
+        let open = Open { service: service.to_owned(), metadata, contract: hash };
         self.fx.send(&Frame::Open { connection, open });
         Ok(())
     }
 
-    /// Serves an offered connection.
-    pub(crate) fn accept(&mut self, id: ConnectionId, service: ServiceIndex, descriptor: &'static ServiceDescriptor) {
+    /// Serves an offered connection. `theirs` names the contract that the peer has of the service.
+    pub(crate) fn accept(
+        &mut self,
+        id: ConnectionId,
+        service: ServiceIndex,
+        descriptor: &'static ServiceDescriptor,
+        theirs: Option<SchemaHash>,
+    ) {
+        let contract = match self.other_contract(descriptor, theirs) {
+            Ok(contract) => contract,
+            Err(refusal) => return self.refuse(id, refusal),
+        };
         self.offered -= 1;
         if self.ended.is_some() {
             return;
         }
         self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
-        self.fx.send(&Frame::Accept { connection: id });
+        self.fx.send(&Frame::Accept { connection: id, differs: contract.is_some() });
+        self.tell(id, contract);
         self.unread_answers.push_back(self.fx.outbox.end());
         self.fx.note_answer();
     }
@@ -228,6 +265,7 @@ impl Session {
         };
         let full = calling.in_flight() as u64 >= self.peer.max_calls
             || (channels > 0 && (calling.channels.len() + channels) as u64 > self.peer.max_channels)
+            || calling.awaits_contract()
             || self.outbox_is_full();
         if full { Gate::Wait } else { Gate::Open }
     }
@@ -347,8 +385,9 @@ impl Session {
             Frame::Pong { .. } => Ok(()),
             Frame::Ack { received } => self.on_ack(received),
             Frame::Open { connection, open } => self.on_open(connection, open),
-            Frame::Accept { connection } => self.on_answer(connection, None),
-            Frame::Refuse { connection, refusal } => self.on_answer(connection, Some(refusal)),
+            Frame::Accept { connection, differs } => self.on_answer(connection, Ok(differs)),
+            Frame::Refuse { connection, refusal } => self.on_answer(connection, Err(refusal)),
+            Frame::Contract { connection, hash, contract } => self.on_contract(connection, hash, contract),
             Frame::Shut { connection } => self.on_shut(connection),
             Frame::Goodbye { reason } => {
                 self.end(EndReason::Goodbye(reason.into()));
@@ -414,11 +453,12 @@ impl Session {
             return Err(ProtocolViolation::new(Rule::TooManyConnections, why));
         }
         self.offered += 1;
-        self.fx.emit(Output::Offered { connection, service: open.service, metadata: open.metadata });
+        let Open { service, metadata, contract } = open;
+        self.fx.emit(Output::Offered { connection, service, metadata, contract });
         Ok(())
     }
 
-    fn on_answer(&mut self, connection: ConnectionId, refusal: Option<Refusal>) -> Result<(), ProtocolViolation> {
+    fn on_answer(&mut self, connection: ConnectionId, answer: Result<bool, Refusal>) -> Result<(), ProtocolViolation> {
         let Some(calling) = self.calling.get_mut(connection.0) else {
             return self.stray(connection, "an answer", self.role);
         };
@@ -426,9 +466,14 @@ impl Session {
             let why = format!("connection {connection} was answered twice");
             return Err(ProtocolViolation::new(Rule::UnknownConnection, why));
         };
-        let result = match refusal {
-            None => Ok(connection),
-            Some(refusal) => {
+        let result = match answer {
+            Ok(differs) => {
+                if differs {
+                    calling.on_differs()?;
+                }
+                Ok(connection)
+            }
+            Err(refusal) => {
                 self.calling.remove(connection.0);
                 Err(refusal)
             }
@@ -453,7 +498,7 @@ impl Session {
 
     fn abort_opening(&mut self, calling: &mut Calling, reason: &EndReason) {
         if let Some(token) = calling.opening.take() {
-            let refusal = Refusal::new(crate::error::RefusalCode::Other, reason.to_string());
+            let refusal = Refusal::new(RefusalCode::Other, reason.to_string());
             self.fx.emit(Output::Opened { token, result: Err(refusal) });
         }
     }

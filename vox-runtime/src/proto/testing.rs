@@ -86,10 +86,10 @@ impl Bench {
         if let Some(window) = window {
             session.resumes(window);
         }
-        session.accepted_in_handshake(0, &SERVICE);
-        session.open(SERVICE.name, Metadata::new(), Token(0)).expect("one connection is allowed");
+        session.accepted_in_handshake(0, &SERVICE, None).expect("there is nothing to compare");
+        session.open(SERVICE.name, Metadata::new(), None, Token(0)).expect("one connection is allowed");
         let mut bench = Self { session, now, outputs: Vec::new(), written: Vec::new() };
-        bench.accept(Frame::Accept { connection: OURS });
+        bench.accept(Frame::Accept { connection: OURS, differs: false });
         bench.write();
         bench.outputs.clear();
         bench.written.clear();
@@ -126,7 +126,7 @@ impl Bench {
         while let Some(output) = self.session.poll_output() {
             if let Output::Offered { connection, service, .. } = &output {
                 match service == SERVICE.name {
-                    true => self.session.accept(*connection, 0, &SERVICE),
+                    true => self.session.accept(*connection, 0, &SERVICE, None),
                     false => self.session.refuse(*connection, Refusal::new(RefusalCode::UnknownService, "none")),
                 }
             }
@@ -210,7 +210,7 @@ pub(crate) fn call_of(
 
 /// Asks the bench for a connection.
 pub(crate) fn open(connection: u64, service: &str) -> Frame {
-    let open = Open { service: service.to_owned(), metadata: Metadata::new() };
+    let open = Open { service: service.to_owned(), metadata: Metadata::new(), contract: None };
     Frame::Open { connection: ConnectionId(connection), open }
 }
 

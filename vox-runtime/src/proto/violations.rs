@@ -1,8 +1,8 @@
 //! Every rule of the protocol, broken: the session that sees it says so once, by name, and ends.
 
-use super::Output;
 use super::session::MAX_UNREAD_ANSWERS;
 use super::testing::{Bench, OURS, THEIRS, call, items, open, two_of_each};
+use super::{Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
@@ -33,6 +33,11 @@ fn cancel(connection: ConnectionId, request: u64) -> Step {
 
 fn acknowledge(connection: ConnectionId) -> Step {
     In(Frame::Acknowledge { connection, operation: crate::operation::OperationId::from_u128(1) })
+}
+
+fn contract(connection: ConnectionId) -> Frame {
+    let contract = crate::schema::Contract::new(Default::default());
+    Frame::Contract { connection, hash: contract.hash(), contract: contract.bytes().clone() }
 }
 
 fn close(connection: ConnectionId, channel: u64) -> Step {
@@ -164,12 +169,31 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
         (Rule::UnknownConnection, "items", vec![In(items(never, 1, &[1]))]),
         (Rule::UnknownConnection, "a reset on connection 0", vec![reset(ConnectionId(0), 1)]),
         (Rule::UnknownConnection, "a shut", vec![In(Frame::Shut { connection: never })]),
-        (Rule::UnknownConnection, "an acceptance", vec![In(Frame::Accept { connection: ConnectionId(4) })]),
-        (Rule::UnknownConnection, "a second acceptance", vec![In(Frame::Accept { connection: OURS })]),
+        (
+            Rule::UnknownConnection,
+            "an acceptance",
+            vec![In(Frame::Accept { connection: ConnectionId(4), differs: false })],
+        ),
+        (Rule::UnknownConnection, "a second acceptance", vec![In(Frame::Accept { connection: OURS, differs: false })]),
         (
             Rule::UnknownConnection,
             "a refusal after an acceptance",
             vec![In(Frame::Refuse { connection: OURS, refusal: Refusal::new(RefusalCode::Busy, "") })],
+        ),
+        (Rule::UnknownConnection, "a contract that nobody waits for", vec![In(contract(OURS))]),
+        (
+            Rule::UnknownConnection,
+            "a contract of a connection that was never opened",
+            vec![In(contract(ConnectionId(4)))],
+        ),
+        (Rule::WrongDirection, "a contract from the opener", vec![In(contract(THEIRS))]),
+        (
+            Rule::MalformedFrame,
+            "an acceptance that differs from a contract that was not told",
+            vec![
+                Do(|bench| bench.change(|s| s.open("alpha", Metadata::new(), None, Token(1))).expect("there is room")),
+                In(Frame::Accept { connection: ConnectionId(4), differs: true }),
+            ],
         ),
         (Rule::UnknownChannel, "items", vec![In(items(THEIRS, 1, &[1]))]),
         (Rule::UnknownChannel, "credit", vec![Do(our_call), credit(OURS, 6, 1, 1)]),
@@ -191,7 +215,11 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
         (Rule::WrongDirection, "a cancel from the server", vec![Do(our_call), cancel(OURS, 2)]),
         (Rule::WrongDirection, "an acknowledgement from the server", vec![acknowledge(OURS)]),
         (Rule::WrongDirection, "a reply from the caller", vec![In(call(THEIRS, 1, &[])), reply(THEIRS, 1)]),
-        (Rule::WrongDirection, "an acceptance of its own", vec![In(Frame::Accept { connection: THEIRS })]),
+        (
+            Rule::WrongDirection,
+            "an acceptance of its own",
+            vec![In(Frame::Accept { connection: THEIRS, differs: false })],
+        ),
         (Rule::WrongDirection, "items from the receiver", vec![Do(our_call), In(items(OURS, 2, &[1]))]),
         (Rule::WrongDirection, "a close from the receiver", vec![Do(our_call), close(OURS, 2)]),
         (Rule::WrongDirection, "credit from the sender", vec![Do(our_call), credit(OURS, 4, 1, 1)]),
@@ -354,6 +382,6 @@ fn frames_for_what_is_gone_are_ignored() {
     for connection in [THEIRS, OURS] {
         bench.accept(Frame::Shut { connection });
     }
-    bench.accept(Frame::Accept { connection: OURS });
+    bench.accept(Frame::Accept { connection: OURS, differs: false });
     assert!(!bench.session.has_connections());
 }

@@ -3,8 +3,14 @@
 //!
 //! Data alone: a schema is made where types are read, in the codec.
 
+mod contract;
+mod cursor;
+mod difference;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub(crate) use contract::{Contract, Disagreements, Method};
 
 use crate::operation::hex;
 

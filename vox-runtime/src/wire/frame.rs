@@ -10,6 +10,7 @@ use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::schema::SchemaHash;
 
 macro_rules! kinds {
     ($($variant:ident = $code:literal;)*) => {
@@ -46,6 +47,7 @@ kinds! {
     Accept = 0x11;
     Refuse = 0x12;
     Shut = 0x13;
+    Contract = 0x14;
     Call = 0x20;
     Reply = 0x21;
     Cancel = 0x22;
@@ -79,6 +81,8 @@ pub(crate) enum Frame {
     },
     Accept {
         connection: ConnectionId,
+        /// The acceptor knows the service otherwise than the opener says, and tells how in a `Contract`.
+        differs: bool,
     },
     Refuse {
         connection: ConnectionId,
@@ -87,6 +91,13 @@ pub(crate) enum Frame {
     /// Closes a connection: the opener has no more handles, or the acceptor serves it no longer.
     Shut {
         connection: ConnectionId,
+    },
+    /// The service of a connection, as its acceptor knows it.
+    Contract {
+        connection: ConnectionId,
+        /// What names the bytes.
+        hash: SchemaHash,
+        contract: Bytes,
     },
     Call {
         head: CallHead,
@@ -134,6 +145,8 @@ pub(crate) enum Frame {
 pub(crate) struct Open {
     pub(crate) service: String,
     pub(crate) metadata: Metadata,
+    /// What the opener's contract of the service is called, where it says so.
+    pub(crate) contract: Option<SchemaHash>,
 }
 
 /// A call, without its arguments.
@@ -266,6 +279,7 @@ impl Frame {
             Self::Accept { .. } => Kind::Accept,
             Self::Refuse { .. } => Kind::Refuse,
             Self::Shut { .. } => Kind::Shut,
+            Self::Contract { .. } => Kind::Contract,
             Self::Cancel { .. } => Kind::Cancel,
             Self::Acknowledge { .. } => Kind::Acknowledge,
             Self::Items { .. } => Kind::Items,
@@ -295,7 +309,16 @@ impl Frame {
                 put_varint(out, connection.0);
                 put_refusal(out, refusal);
             }
-            Self::Accept { connection } | Self::Shut { connection } => put_varint(out, connection.0),
+            Self::Accept { connection, differs } => {
+                put_varint(out, connection.0);
+                out.push(u8::from(*differs));
+            }
+            Self::Shut { connection } => put_varint(out, connection.0),
+            Self::Contract { connection, hash, contract } => {
+                put_varint(out, connection.0);
+                out.extend_from_slice(&hash.0);
+                out.extend_from_slice(contract);
+            }
             Self::Cancel { connection, request } => {
                 put_varint(out, connection.0);
                 put_varint(out, request.0);
@@ -358,6 +381,12 @@ impl Frame {
                 body.advance(at);
                 return Ok(Self::Items { connection, channel, items: body });
             }
+            Kind::Contract => {
+                let (connection, hash) = (connection(r)?, SchemaHash(r.fixed("hash")?));
+                let at = r.position();
+                body.advance(at);
+                return Ok(Self::Contract { connection, hash, contract: body });
+            }
             Kind::Ping => Self::Ping { nonce: r.varint("nonce")? },
             Kind::Pong => Self::Pong { nonce: r.varint("nonce")? },
             Kind::Ack => Self::Ack { received: r.varint("received")? },
@@ -368,7 +397,7 @@ impl Frame {
                 Self::Violation(ProtocolViolation::new(rule, r.reason("detail")?))
             }
             Kind::Open => Self::Open { connection: connection(r)?, open: Open::read(r)? },
-            Kind::Accept => Self::Accept { connection: connection(r)? },
+            Kind::Accept => Self::Accept { connection: connection(r)?, differs: r.flag("differs")? },
             Kind::Refuse => Self::Refuse { connection: connection(r)?, refusal: read_refusal(r)? },
             Kind::Shut => Self::Shut { connection: connection(r)? },
             Kind::Cancel => Self::Cancel { connection: connection(r)?, request: request(r)? },
@@ -447,10 +476,16 @@ impl Open {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_str(out, &self.service);
         put_metadata(out, &self.metadata);
+        out.push(u8::from(self.contract.is_some()));
+        if let Some(SchemaHash(hash)) = &self.contract {
+            out.extend_from_slice(hash);
+        }
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
-        Ok(Self { service: r.text("service")?.to_owned(), metadata: r.metadata()? })
+        let (service, metadata) = (r.text("service")?.to_owned(), r.metadata()?);
+        let contract = if r.flag("contract flag")? { Some(SchemaHash(r.fixed("contract")?)) } else { None };
+        Ok(Self { service, metadata, contract })
     }
 }
 

@@ -15,6 +15,9 @@ pub(crate) const MAGIC: [u8; 4] = *b"vox\x01";
 /// The version of the protocol that this crate speaks.
 pub(crate) const VERSION: u64 = 1;
 
+/// The feature bit of a `Welcome`: the acceptor knows the service otherwise than the `Hello` says, and a `Contract` follows.
+pub(crate) const DIFFERS: u64 = 2;
+
 /// What the initiator says first.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Hello {
@@ -26,8 +29,8 @@ pub(crate) struct Hello {
     pub(crate) limits: AnnouncedLimits,
     /// About the initiator.
     pub(crate) metadata: Metadata,
-    /// Opens connection 1 at once, without a further round trip: the service's name, and metadata.
-    pub(crate) service: Option<(String, Metadata)>,
+    /// Opens connection 1 at once, without a further round trip.
+    pub(crate) service: Option<Open>,
 }
 
 /// What the acceptor answers.
@@ -137,9 +140,9 @@ impl Hello {
         super::put_metadata(out, &self.metadata);
         match &self.service {
             None => out.push(0),
-            Some((service, metadata)) => {
+            Some(open) => {
                 out.push(1);
-                Open { service: service.clone(), metadata: metadata.clone() }.put(out);
+                open.put(out);
             }
         }
     }
@@ -152,10 +155,7 @@ impl Hello {
             metadata: r.metadata()?,
             service: match r.byte("service flag")? {
                 0 => None,
-                1 => {
-                    let open = Open::read(r)?;
-                    Some((open.service, open.metadata))
-                }
+                1 => Some(Open::read(r)?),
                 _ => return Err(r.fault("service flag", "neither 0 nor 1")),
             },
         })

@@ -18,7 +18,7 @@ pub(crate) use frame::{
 };
 #[cfg(test)]
 pub(crate) use handshake::MAGIC;
-pub(crate) use handshake::{Greeting, Hello, VERSION, Welcome, common_version};
+pub(crate) use handshake::{DIFFERS, Greeting, Hello, VERSION, Welcome, common_version};
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use payload::Payload;
 pub(crate) use reader::Reader;

@@ -70,8 +70,8 @@ impl World {
             log,
         };
         if world.rng.percent(70) {
-            let connection = world.ends[0].session.opened_in_handshake();
-            world.ends[1].session.accepted_in_handshake(0, &SERVICE);
+            let connection = world.ends[0].session.opened_in_handshake(None, false);
+            world.ends[1].session.accepted_in_handshake(0, &SERVICE, None).expect("there is nothing to compare");
             world.ends[0].calling.insert(connection);
             world.ends[1].serving.insert(connection);
         }
@@ -137,7 +137,7 @@ impl World {
         let end = &mut self.ends[e];
         let token = end.token();
         let full = (end.calling.len() + end.opening.len()) >= end.peer.max_connections;
-        let result = end.session.open(if known { SERVICE.name } else { "beta" }, Metadata::new(), token);
+        let result = end.session.open(if known { SERVICE.name } else { "beta" }, Metadata::new(), None, token);
         assert_eq!(result.is_err(), full, "opening: {result:?}");
         if result.is_ok() {
             end.opening.insert(token, known);
@@ -566,7 +566,7 @@ impl World {
             }
             Output::Offered { connection, service, .. } => {
                 if service == SERVICE.name {
-                    end.session.accept(connection, 0, &SERVICE);
+                    end.session.accept(connection, 0, &SERVICE, None);
                     end.serving.insert(connection);
                 } else {
                     end.session.refuse(connection, Refusal::new(RefusalCode::UnknownService, "no"));

@@ -14,6 +14,7 @@ use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::schema::SchemaHash;
 
 /// What a byte of a frame may cost in memory: an entry of metadata takes three bytes or more, a channel two.
 const WEIGHT_PER_BYTE: usize = 64;
@@ -105,6 +106,7 @@ fn every_truncation_of_a_golden_frame_is_a_named_violation() {
         let payload = match Frame::parse(body.clone(), &Limits::default()) {
             Ok(Frame::Call { payload, .. } | Frame::Reply { payload, .. }) => payload.len(),
             Ok(Frame::Items { items, .. }) => items.len(),
+            Ok(Frame::Contract { contract, .. }) => contract.len(),
             _ => 0,
         };
         for len in 0..body.len() - payload {
@@ -199,6 +201,7 @@ fn weight(frame: &Frame) -> usize {
         | Frame::Ack { .. }
         | Frame::Accept { .. }
         | Frame::Shut { .. }
+        | Frame::Contract { .. }
         | Frame::Reply { .. }
         | Frame::Cancel { .. }
         | Frame::Acknowledge { .. }
@@ -226,9 +229,16 @@ fn frame() -> impl Strategy<Value = Frame> {
         any::<u64>().prop_map(|nonce| Frame::Pong { nonce }),
         text().prop_map(|reason| Frame::Goodbye { reason }),
         (rule, text()).prop_map(|(rule, detail)| Frame::Violation(ProtocolViolation::new(rule, detail))),
-        (connection(), text(), metadata())
-            .prop_map(|(connection, service, metadata)| Frame::Open { connection, open: Open { service, metadata } }),
-        connection().prop_map(|connection| Frame::Accept { connection }),
+        (connection(), text(), metadata(), hash()).prop_map(|(connection, service, metadata, hash)| {
+            let contract = (hash.0[0] < 128).then_some(hash);
+            Frame::Open { connection, open: Open { service, metadata, contract } }
+        }),
+        (connection(), any::<bool>()).prop_map(|(connection, differs)| Frame::Accept { connection, differs }),
+        (connection(), hash(), payload()).prop_map(|(connection, hash, contract)| Frame::Contract {
+            connection,
+            hash,
+            contract
+        }),
         (connection(), code, text())
             .prop_map(|(connection, code, why)| Frame::Refuse { connection, refusal: Refusal::new(code, why) }),
         connection().prop_map(|connection| Frame::Shut { connection }),
@@ -254,6 +264,10 @@ fn frame() -> impl Strategy<Value = Frame> {
         (connection(), channel(), any::<u32>(), any::<u32>())
             .prop_map(|(connection, channel, items, bytes)| Frame::Credit { connection, channel, items, bytes }),
     ]
+}
+
+fn hash() -> impl Strategy<Value = SchemaHash> {
+    any::<[u8; 32]>().prop_map(SchemaHash)
 }
 
 fn operation() -> impl Strategy<Value = OperationId> {

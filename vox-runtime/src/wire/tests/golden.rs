@@ -5,14 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{
-    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Hello, Kind, Open, Resume, Resumed, Secret,
-    SessionId, Ticket, Welcome,
+    CallHead, ChannelDirection, ChannelOpen, DIFFERS, Failure, Frame, Greeting, Hello, Kind, Open, Resume, Resumed,
+    Secret, SessionId, Ticket, Welcome,
 };
 use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::schema::SchemaHash;
 
 const HANDSHAKE: &str = include_str!("../../../tests/golden/handshake.txt");
 const FRAMES: &str = include_str!("../../../tests/golden/frames.txt");
@@ -21,6 +22,7 @@ const REJECTED: &str = include_str!("../../../tests/golden/rejected.txt");
 
 const BALANCE: MethodId = MethodId(0xe3b5_bca8_71d7_b8c9);
 const TRANSFER: MethodId = MethodId(0x303e_92c0_60d7_ef10);
+const HASH: SchemaHash = SchemaHash([0xcc; 32]);
 const OPERATION: OperationId = OperationId::from_u128(0x018b_cfe5_687b_7abc_8def_0123_4567_89ab);
 
 #[test]
@@ -133,15 +135,24 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("ack", Frame::Ack { received: 16_384 }),
         ("goodbye", Frame::Goodbye { reason: "bye".into() }),
         ("violation", Frame::Violation(ProtocolViolation::new(Rule::IdReused, "req3"))),
-        ("open", open(3, "Bank", metadata(&[("token", "hünd", true)]))),
-        ("open-bare", open(2, "C", Metadata::new())),
-        ("accept", Frame::Accept { connection: ConnectionId(3) }),
+        ("open", open(3, "Bank", metadata(&[("token", "hünd", true)]), Some(HASH))),
+        ("open-bare", open(2, "C", Metadata::new(), None)),
+        ("accept", Frame::Accept { connection: ConnectionId(3), differs: false }),
+        ("accept-other-contract", Frame::Accept { connection: ConnectionId(3), differs: true }),
         refuse("refuse-unknown-service", 3, RefusalCode::UnknownService, "no Bank"),
         refuse("refuse-busy", 5, RefusalCode::Busy, ""),
         refuse("refuse-shutting-down", 5, RefusalCode::ShuttingDown, ""),
         refuse("refuse-unauthorized", 5, RefusalCode::Unauthorized, ""),
         refuse("refuse-other", 5, RefusalCode::Other, ""),
         ("shut", Frame::Shut { connection: ConnectionId(3) }),
+        (
+            "contract",
+            Frame::Contract {
+                connection: ConnectionId(3),
+                hash: SchemaHash([0xee; 32]),
+                contract: Bytes::from_static(&[1, 0]),
+            },
+        ),
         ("call-bare", call(head(1, 1, BALANCE), &[])),
         ("call-with-arguments", call(head(1, 3, BALANCE), &[7])),
         ("call-with-timeout", call(CallHead { timeout: Some(Duration::from_secs(1)), ..head(1, 5, BALANCE) }, &[7])),
@@ -218,10 +229,18 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
                 features: 5,
                 limits: small,
                 metadata: Metadata::new(),
-                service: Some(("Bank".into(), metadata(&[("k", "", true)]))),
+                service: Some(Open {
+                    service: "Bank".into(),
+                    metadata: metadata(&[("k", "", true)]),
+                    contract: Some(HASH),
+                }),
             }),
         ),
         ("welcome", Greeting::Welcome(Welcome { version: 1, features: 0, limits: small, ticket: None })),
+        (
+            "welcome-other-contract",
+            Greeting::Welcome(Welcome { version: 1, features: DIFFERS, limits: small, ticket: None }),
+        ),
         (
             "welcome-to-resume",
             Greeting::Welcome(Welcome { version: 1, features: 0, limits: small, ticket: Some(ticket()) }),
@@ -266,8 +285,8 @@ fn channel_open(id: u64, direction: ChannelDirection) -> ChannelOpen {
     ChannelOpen { id: ChannelId(id), direction }
 }
 
-fn open(connection: u64, service: &str, metadata: Metadata) -> Frame {
-    Frame::Open { connection: ConnectionId(connection), open: Open { service: service.into(), metadata } }
+fn open(connection: u64, service: &str, metadata: Metadata, contract: Option<SchemaHash>) -> Frame {
+    Frame::Open { connection: ConnectionId(connection), open: Open { service: service.into(), metadata, contract } }
 }
 
 fn metadata(entries: &[(&str, &str, bool)]) -> Metadata {

@@ -1,0 +1,150 @@
+//! Two ends that know one service otherwise: what they tell each other, and what can still be called.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::testing::{Bench, OURS, PERSIST, SERVICE, VOLATILE, two_of_each};
+use super::{Gate, Output, Token};
+use crate::error::{RefusalCode, Rule};
+use crate::ids::ConnectionId;
+use crate::limits::Limits;
+use crate::metadata::Metadata;
+use crate::schema::{Contract, Method, SchemaHash};
+use crate::wire::{Frame, Open};
+
+const U8: &[u8] = b"\x01\x01\x02u8";
+const I8: &[u8] = b"\x01\x01\x02i8";
+/// The connection that the bench opens in these tests.
+const OPENED: ConnectionId = ConnectionId(4);
+
+/// A contract of the bench's service, in which the persist method answers with this.
+fn contract(response: &'static [u8]) -> Arc<Contract> {
+    let method = |name: &str, response| Method {
+        name: name.to_owned(),
+        policy: 0,
+        arguments: Vec::new(),
+        response: Bytes::from_static(response),
+    };
+    let methods = [(VOLATILE, method("volatile", U8)), (PERSIST, method("persist", response))];
+    Arc::new(Contract::new(methods.into_iter().collect()))
+}
+
+fn told(connection: ConnectionId, contract: &Contract) -> Frame {
+    Frame::Contract { connection, hash: contract.hash(), contract: contract.bytes().clone() }
+}
+
+/// A bench that asks for a connection to a service that it knows so.
+fn asking(ours: &Arc<Contract>) -> Bench {
+    let mut bench = Bench::new(two_of_each());
+    let ours = Some(Arc::clone(ours));
+    bench.change(|session| session.open("alpha", Metadata::new(), ours, Token(1))).expect("there is room");
+    bench
+}
+
+#[test]
+fn the_opener_names_its_contract() {
+    let ours = contract(U8);
+    let open = Open { service: "alpha".to_owned(), metadata: Metadata::new(), contract: Some(ours.hash()) };
+    assert_eq!(asking(&ours).sent(), [Frame::Open { connection: OPENED, open }]);
+}
+
+#[test]
+fn where_the_contracts_are_equal_nothing_is_told_and_all_may_be_called() {
+    let mut bench = asking(&contract(U8));
+    bench.accept(Frame::Accept { connection: OPENED, differs: false });
+    assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
+    assert_eq!(bench.session.disagreement(OPENED, PERSIST), None);
+}
+
+#[test]
+fn calls_wait_for_the_contract_and_then_those_that_differ_are_refused() {
+    let (ours, theirs) = (contract(U8), contract(I8));
+    let mut bench = asking(&ours);
+    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    assert_eq!(bench.session.gate(OPENED, 0), Gate::Wait);
+    bench.outputs.clear();
+    bench.accept(told(OPENED, &theirs));
+    assert!(matches!(bench.outputs[..], [Output::Room]), "{:?}", bench.outputs);
+    assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
+    assert_eq!(bench.session.disagreement(OPENED, VOLATILE), None);
+    let why = bench.session.disagreement(OPENED, PERSIST);
+    assert_eq!(why.as_deref(), Some("the response is u8 here and i8 there"));
+    assert_eq!(bench.session.disagreement(OURS, PERSIST), None, "another connection was not compared");
+    let again = bench.receive(&told(OPENED, &theirs)).expect_err("it is told once");
+    assert_eq!(again.rule, Rule::UnknownConnection);
+}
+
+#[test]
+fn a_contract_that_is_not_the_one_of_its_hash_ends_the_session() {
+    let mut bench = asking(&contract(U8));
+    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    let lie = Frame::Contract { connection: OPENED, hash: SchemaHash([7; 32]), contract: contract(I8).bytes().clone() };
+    assert_eq!(bench.receive(&lie).expect_err("a lie").rule, Rule::MalformedFrame);
+}
+
+fn offer(bench: &mut Bench, connection: u64, theirs: Option<SchemaHash>) {
+    let open = Open { service: "alpha".to_owned(), metadata: Metadata::new(), contract: theirs };
+    let connection = ConnectionId(connection);
+    bench.session.handle(bench.now, body(&Frame::Open { connection, open })).expect("no rule is broken");
+    while bench.session.poll_output().is_some() {}
+    bench.change(|session| session.accept(connection, 0, &SERVICE, theirs));
+}
+
+fn body(frame: &Frame) -> Bytes {
+    let mut bytes = Vec::new();
+    frame.put(&mut bytes);
+    Bytes::from(bytes.split_off(crate::wire::LENGTH_BYTES))
+}
+
+#[test]
+fn the_acceptor_tells_its_contract_only_to_one_that_names_another() {
+    let ours = SERVICE.contract();
+    let connection = ConnectionId(3);
+    for same in [None, Some(ours.hash())] {
+        let mut bench = Bench::new(two_of_each());
+        offer(&mut bench, 3, same);
+        assert_eq!(bench.sent(), [Frame::Accept { connection, differs: false }]);
+    }
+    let mut bench = Bench::new(two_of_each());
+    offer(&mut bench, 3, Some(SchemaHash([7; 32])));
+    assert_eq!(bench.sent(), [Frame::Accept { connection, differs: true }, told(connection, &ours)]);
+}
+
+#[test]
+fn a_peer_that_can_take_no_contract_is_refused_and_told_why() {
+    let mut bench = Bench::new(Limits { max_message_bytes: 80, ..two_of_each() });
+    offer(&mut bench, 3, Some(SchemaHash([7; 32])));
+    let sent = bench.sent();
+    let [Frame::Refuse { refusal, .. }] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(refusal.code, RefusalCode::Other);
+    assert!(refusal.reason.contains("`alpha`") && refusal.reason.contains("max_message_bytes, 16"), "{refusal}");
+}
+
+/// A peer that opens and shuts, and acknowledges nothing, is told contracts only as long as there is room for them.
+#[test]
+fn contracts_are_not_kept_without_bound() {
+    let limits = Limits { replay_bytes: 64 << 10, ..two_of_each() };
+    let mut bench = Bench::resumable(limits);
+    let len = SERVICE.contract().bytes().len();
+    for n in 1..4000 {
+        let connection = ConnectionId(2 * n + 1);
+        offer(&mut bench, connection.0, Some(SchemaHash([7; 32])));
+        let told = bench.sent().iter().filter(|frame| matches!(frame, Frame::Contract { .. })).count();
+        bench.accept(Frame::Shut { connection });
+        if told == 0 {
+            assert!(n as usize * len < 2 * (64 << 10), "{n} contracts of {len} bytes are kept");
+            return;
+        }
+    }
+    panic!("it is told for ever");
+}
+
+#[test]
+fn a_shut_before_the_contract_ends_the_wait_for_it() {
+    let mut bench = asking(&contract(U8));
+    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.accept(Frame::Shut { connection: OPENED });
+    bench.accept(told(OPENED, &contract(I8)));
+    assert!(matches!(bench.session.gate(OPENED, 0), Gate::Closed(_)));
+}
