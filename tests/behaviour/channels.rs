@@ -373,7 +373,7 @@ async fn pitfall_29_halves_that_the_handler_never_takes_are_reset() {
             more
         }
     }
-    let (ours, theirs) = vox::transport::memory_pair();
+    let (ours, theirs) = crate::support::undescribed::undescribed_pair();
     tokio::spawn(vox::serve(theirs, BlindDispatcher::new(Sees)));
     let lab: crate::lab::LabClient = vox::connect(ours).await.expect("a session");
     let (tx, rx) = vox::channel();
@@ -395,7 +395,7 @@ trait Narrow {
 /// An item of another type ends its channel at its receiver, and no other: not even the one that has its place later.
 #[tokio::test(start_paused = true)]
 async fn a_bad_item_ends_its_channel_and_never_another() {
-    let (ours, theirs) = vox::transport::memory_pair();
+    let (ours, theirs) = crate::support::undescribed::undescribed_pair();
     let bench = crate::lab::Bench::default();
     crate::lab::serve(theirs, bench, Limits::default());
     let session = vox::Session::connect(ours).await.expect("a session");

@@ -172,7 +172,7 @@ async fn a_response_over_the_callers_limit_is_an_invalid_response() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_over_the_peers_limit_is_refused_and_the_channel_goes_on() {
-    let (ours, theirs) = vox::transport::memory_pair();
+    let (ours, theirs) = crate::support::undescribed::undescribed_pair();
     serve(theirs, crate::lab::Bench::default(), Limits { max_message_bytes: 1 << 10, ..Limits::default() });
     let lab: TextsClient = vox::connect(ours).await.expect("a session");
     let (tx, rx) = vox::channel();

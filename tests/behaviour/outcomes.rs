@@ -24,7 +24,7 @@ mod other {
 
 #[tokio::test(start_paused = true)]
 async fn arguments_of_other_types_are_an_invalid_payload_that_names_the_argument() {
-    let (ours, theirs) = vox::transport::memory_pair();
+    let (ours, theirs) = crate::support::undescribed::undescribed_pair();
     crate::lab::serve(theirs, crate::lab::Bench::default(), vox::Limits::default());
     let lab: other::OtherClient = vox::connect(ours).await.expect("a session");
     let error = lab.echo("x".repeat(300), true).await.expect_err("more bytes than a u64");

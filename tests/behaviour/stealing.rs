@@ -78,7 +78,7 @@ impl Den {
             None => hello.var(0),
             Some(name) => hello.var(1).text("name").u8(0).text(name),
         };
-        raw.send(&hello.u8(1).text("Lab").var(0)).await;
+        raw.send(&hello.u8(1).text("Lab").var(0).u8(0)).await;
         let welcome = raw.read().await.expect("an answer");
         assert_eq!(welcome.kind, raw::WELCOME);
         let at = welcome.body.len() - 48;

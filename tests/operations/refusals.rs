@@ -104,7 +104,11 @@ async fn ids_that_are_too_old_or_of_the_future_never_run() {
 async fn arguments_that_cannot_be_decoded_are_not_kept() {
     let lab = Lab::new().await;
     let id = id();
-    let other: other::OtherClient = vox::connect(lab.server.address()).await.expect("a session");
+    let (ours, theirs) = crate::support::undescribed::undescribed_pair();
+    let (other, accepted) =
+        tokio::join!(vox::connect::<other::OtherClient>(ours).into_future(), lab.server.accept(theirs));
+    accepted.expect("let in");
+    let other = other.expect("a session");
     let error = other.transfer("more than a number takes".repeat(9)).operation(id).await.expect_err("no number");
     assert!(matches!(error, VoxError::InvalidPayload(_)), "{error:?}");
     lab.bench.gate.add_permits(1);

@@ -4,6 +4,7 @@
 
 pub mod cable;
 pub mod raw;
+pub mod undescribed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,42 @@
+//! A client that does not tell the server its contract, as one in another language may do: nothing is compared, and what
+//! differs is found only when it arrives.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use vox::transport::Link;
+
+use super::raw;
+
+/// How the contract stands at the end of a `Hello` or an `Open`: a flag, and a hash.
+const NAMED: usize = 1 + 32;
+
+/// A link whose first end is for such a client. Not for sessions that are resumed: their streams are counted in bytes.
+pub fn undescribed_pair() -> (Link, Link) {
+    let (ours, near) = tokio::io::duplex(64 << 10);
+    let (theirs, far) = tokio::io::duplex(64 << 10);
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (tokio::io::split(near), tokio::io::split(far));
+    tokio::spawn(async move {
+        while let Ok(len) = from_client.read_u32_le().await {
+            let mut body = vec![0; len as usize];
+            if from_client.read_exact(&mut body).await.is_err() {
+                break;
+            }
+            if [raw::HELLO, raw::OPEN].contains(&body[0]) && body.len() > NAMED {
+                let at = body.len() - NAMED;
+                assert_eq!(body[at], 1, "the client names its contract");
+                body.truncate(at);
+                body.push(0);
+            }
+            let frame = [&(body.len() as u32).to_le_bytes()[..], &body].concat();
+            if to_server.write_all(&frame).await.is_err() {
+                break;
+            }
+        }
+        let _ = to_server.shutdown().await;
+    });
+    tokio::spawn(async move {
+        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+        let _ = to_client.shutdown().await;
+    });
+    (Link::new(ours, "undescribed"), Link::new(theirs, "undescribed"))
+}
