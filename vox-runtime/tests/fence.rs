@@ -44,7 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sorted", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation"]),
     ("codec", &["ids", "limits", "metadata", "message", "error", "schema"]),
-    ("wire", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation"]),
+    ("wire", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation", "schema"]),
     (
         "proto",
         &[

@@ -2,10 +2,10 @@
 
 mod acknowledging;
 mod addressing;
-mod agreeing;
 mod answering;
 mod clock;
 mod observing;
+mod opening;
 mod resuming;
 
 #[cfg(test)]
@@ -20,17 +20,14 @@ pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
 use super::calling::{CallEnd, Calling, Made, NewCall, is_said};
 use super::channels::Windows;
-use super::serving::{Detached, HandlerEnd, Serving, id_violation};
+use super::serving::{Detached, HandlerEnd, Serving};
 use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
-use crate::descriptor::ServiceDescriptor;
-use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
-use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role, ServiceIndex};
+use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode};
+use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role};
 use crate::limits::{AnnouncedLimits, Limits};
-use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::schema::{Contract, SchemaHash};
-use crate::wire::{Failure, Frame, Open, Payload};
+use crate::wire::{Failure, Frame, Payload};
 
 /// What a frame's head may take at most beside its payload, metadata and channels.
 pub(crate) const HEAD_ROOM: usize = 64;
@@ -109,44 +106,6 @@ impl Session {
         }
     }
 
-    /// The connection that the handshake opened, on the side that asked for it.
-    ///
-    /// `differs`: the peer's contract of the service is another than `contract`, and follows.
-    pub(crate) fn opened_in_handshake(&mut self, contract: Option<Arc<Contract>>, differs: bool) -> ConnectionId {
-        let id = self.new_connection(None, contract);
-        if differs && let Some(Err(violation)) = self.calling.get_mut(id.0).map(Calling::on_differs) {
-            self.on_violation(&violation);
-        }
-        id
-    }
-
-    /// The connection that the handshake opened, on the side that serves it.
-    ///
-    /// `theirs` names the contract that the peer has of the service. `Ok(true)`: this end's is another, which follows the
-    /// `Welcome`. `Err`: it cannot be told.
-    pub(crate) fn accepted_in_handshake(
-        &mut self,
-        service: ServiceIndex,
-        descriptor: &'static ServiceDescriptor,
-        theirs: Option<SchemaHash>,
-    ) -> Result<bool, Refusal> {
-        let id = ConnectionId(1);
-        let contract = self.other_contract(descriptor, theirs)?;
-        if self.peer_connections.open(id.0).is_ok() {
-            self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
-        }
-        let differs = contract.is_some();
-        self.tell(id, contract);
-        Ok(differs)
-    }
-
-    fn new_connection(&mut self, opening: Option<Token>, contract: Option<Arc<Contract>>) -> ConnectionId {
-        let id: ConnectionId = self.connection_ids.allocate();
-        self.highest_connection = id.0;
-        self.calling.push_rare(id.0, Calling::new(id, self.role, opening, contract));
-        id
-    }
-
     // ---- what whoever drives the session drains ----
 
     #[inline]
@@ -188,62 +147,6 @@ impl Session {
     }
 
     // ---- facts from this end's user ----
-
-    /// Asks the peer for a connection. `contract` is how this end knows the service.
-    pub(crate) fn open(
-        &mut self,
-        service: &str,
-        metadata: Metadata,
-        contract: Option<Arc<Contract>>,
-        token: Token,
-    ) -> Result<(), Refusal> {
-        if let Some(reason) = &self.ended {
-            return Err(Refusal::new(RefusalCode::Other, reason.to_string()));
-        }
-        if self.calling.len() as u64 >= self.peer.max_connections {
-            let why = format!("the peer takes {} connections in a session", self.peer.max_connections);
-            return Err(Refusal::new(RefusalCode::Busy, why));
-        }
-        let hash = contract.as_ref().map(|contract| contract.hash());
-        let connection = self.new_connection(Some(token), contract);
-        let open = Open { service: service.to_owned(), metadata, contract: hash };
-        self.fx.send(&Frame::Open { connection, open });
-        Ok(())
-    }
-
-    /// Serves an offered connection. `theirs` names the contract that the peer has of the service.
-    pub(crate) fn accept(
-        &mut self,
-        id: ConnectionId,
-        service: ServiceIndex,
-        descriptor: &'static ServiceDescriptor,
-        theirs: Option<SchemaHash>,
-    ) {
-        let contract = match self.other_contract(descriptor, theirs) {
-            Ok(contract) => contract,
-            Err(refusal) => return self.refuse(id, refusal),
-        };
-        self.offered -= 1;
-        if self.ended.is_some() {
-            return;
-        }
-        self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
-        self.fx.send(&Frame::Accept { connection: id, differs: contract.is_some() });
-        self.tell(id, contract);
-        self.unread_answers.push_back(self.fx.outbox.end());
-        self.fx.note_answer();
-    }
-
-    /// Refuses an offered connection.
-    pub(crate) fn refuse(&mut self, connection: ConnectionId, refusal: Refusal) {
-        self.offered -= 1;
-        if self.ended.is_some() {
-            return;
-        }
-        self.fx.send(&Frame::Refuse { connection, refusal });
-        self.unread_answers.push_back(self.fx.outbox.end());
-        self.fx.note_answer();
-    }
 
     /// Closes a connection of this end: its last holder is gone.
     pub(crate) fn shut(&mut self, connection: ConnectionId) {
@@ -442,43 +345,6 @@ impl Session {
             return self.stray(connection, "an acknowledgement", self.role.peer());
         }
         self.fx.emit(Output::Acknowledged { operation });
-        Ok(())
-    }
-
-    fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
-        self.answer_allowed()?;
-        self.peer_connections.open(connection.0).map_err(|fault| id_violation("connection", connection.0, fault))?;
-        if self.serving.len() + self.offered >= self.limits.max_connections {
-            let why = format!("connection {connection} is over the limit of {}", self.limits.max_connections);
-            return Err(ProtocolViolation::new(Rule::TooManyConnections, why));
-        }
-        self.offered += 1;
-        let Open { service, metadata, contract } = open;
-        self.fx.emit(Output::Offered { connection, service, metadata, contract });
-        Ok(())
-    }
-
-    fn on_answer(&mut self, connection: ConnectionId, answer: Result<bool, Refusal>) -> Result<(), ProtocolViolation> {
-        let Some(calling) = self.calling.get_mut(connection.0) else {
-            return self.stray(connection, "an answer", self.role);
-        };
-        let Some(token) = calling.opening.take() else {
-            let why = format!("connection {connection} was answered twice");
-            return Err(ProtocolViolation::new(Rule::UnknownConnection, why));
-        };
-        let result = match answer {
-            Ok(differs) => {
-                if differs {
-                    calling.on_differs()?;
-                }
-                Ok(connection)
-            }
-            Err(refusal) => {
-                self.calling.remove(connection.0);
-                Err(refusal)
-            }
-        };
-        self.fx.emit(Output::Opened { token, result });
         Ok(())
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
+use super::open::{Open, put_refusal, read_refusal};
 use super::{LENGTH_BYTES, Reader, put_metadata, put_str, put_varint};
-use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::error::{ProtocolViolation, Refusal, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -138,15 +139,6 @@ pub(crate) enum Frame {
         items: u32,
         bytes: u32,
     },
-}
-
-/// What a connection is opened with.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Open {
-    pub(crate) service: String,
-    pub(crate) metadata: Metadata,
-    /// What the opener's contract of the service is called, where it says so.
-    pub(crate) contract: Option<SchemaHash>,
 }
 
 /// A call, without its arguments.
@@ -470,33 +462,6 @@ fn read_channels(r: &mut Reader<'_>, limits: &Limits) -> Result<Box<[ChannelOpen
         channels.push(ChannelOpen { id, direction });
     }
     Ok(channels.into())
-}
-
-impl Open {
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_str(out, &self.service);
-        put_metadata(out, &self.metadata);
-        out.push(u8::from(self.contract.is_some()));
-        if let Some(SchemaHash(hash)) = &self.contract {
-            out.extend_from_slice(hash);
-        }
-    }
-
-    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
-        let (service, metadata) = (r.text("service")?.to_owned(), r.metadata()?);
-        let contract = if r.flag("contract flag")? { Some(SchemaHash(r.fixed("contract")?)) } else { None };
-        Ok(Self { service, metadata, contract })
-    }
-}
-
-pub(crate) fn put_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
-    out.push(refusal.code as u8);
-    put_str(out, &refusal.reason);
-}
-
-pub(crate) fn read_refusal(r: &mut Reader<'_>) -> Result<Refusal, ProtocolViolation> {
-    let code = RefusalCode::from_code(r.byte("refusal code")?);
-    Ok(Refusal::new(code, r.reason("reason")?))
 }
 
 #[inline]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::frame::{put_refusal, read_refusal};
+use super::open::{put_refusal, read_refusal};
 use super::resume::{RESUME, Resume, Resumed, Ticket};
 use super::{Kind, Open, Reader, begin, finish, put_limits, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};

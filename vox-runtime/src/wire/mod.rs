@@ -6,6 +6,7 @@
 
 mod frame;
 mod handshake;
+mod open;
 mod outcome;
 mod payload;
 mod reader;
@@ -14,11 +15,12 @@ mod resume;
 mod tests;
 
 pub(crate) use frame::{
-    CallHead, ChannelDirection, ChannelOpen, Frame, Kind, Open, begin, finish, put_items_head, put_reply_head,
+    CallHead, ChannelDirection, ChannelOpen, Frame, Kind, begin, finish, put_items_head, put_reply_head,
 };
 #[cfg(test)]
 pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{DIFFERS, Greeting, Hello, VERSION, Welcome, common_version};
+pub(crate) use open::Open;
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use payload::Payload;
 pub(crate) use reader::Reader;

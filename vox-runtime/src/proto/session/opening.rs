@@ -1,0 +1,206 @@
+//! How connections are opened, and whether both ends know the service alike. Where they do not, the acceptor tells the
+//! opener its contract, and the opener judges every method before it calls it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::calling::Calling;
+use super::super::serving::{Serving, id_violation};
+use super::super::{Output, Token};
+use super::Session;
+use crate::descriptor::ServiceDescriptor;
+use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::ids::{ConnectionId, MethodId, ServiceIndex};
+use crate::metadata::Metadata;
+use crate::schema::{Contract, SchemaHash};
+use crate::wire::{Frame, Open};
+
+impl Session {
+    /// The connection that the handshake opened, on the side that asked for it.
+    ///
+    /// `differs`: the peer's contract of the service is another than `contract`, and follows.
+    pub(crate) fn opened_in_handshake(&mut self, contract: Option<Arc<Contract>>, differs: bool) -> ConnectionId {
+        let id = self.new_connection(None, contract);
+        if differs && let Some(Err(violation)) = self.calling.get_mut(id.0).map(Calling::on_differs) {
+            self.on_violation(&violation);
+        }
+        id
+    }
+
+    /// The connection that the handshake opened, on the side that serves it.
+    ///
+    /// `theirs` names the contract that the peer has of the service. `Ok(true)`: this end's is another, which follows the
+    /// `Welcome`. `Err`: it cannot be told.
+    pub(crate) fn accepted_in_handshake(
+        &mut self,
+        service: ServiceIndex,
+        descriptor: &'static ServiceDescriptor,
+        theirs: Option<SchemaHash>,
+    ) -> Result<bool, Refusal> {
+        let id = ConnectionId(1);
+        let contract = self.other_contract(descriptor, theirs)?;
+        if self.peer_connections.open(id.0).is_ok() {
+            self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
+        }
+        let differs = contract.is_some();
+        self.tell(id, contract);
+        Ok(differs)
+    }
+
+    fn new_connection(&mut self, opening: Option<Token>, contract: Option<Arc<Contract>>) -> ConnectionId {
+        let id: ConnectionId = self.connection_ids.allocate();
+        self.highest_connection = id.0;
+        self.calling.push_rare(id.0, Calling::new(id, self.role, opening, contract));
+        id
+    }
+
+    /// Asks the peer for a connection. `contract` is how this end knows the service.
+    pub(crate) fn open(
+        &mut self,
+        service: &str,
+        metadata: Metadata,
+        contract: Option<Arc<Contract>>,
+        token: Token,
+    ) -> Result<(), Refusal> {
+        if let Some(reason) = &self.ended {
+            return Err(Refusal::new(RefusalCode::Other, reason.to_string()));
+        }
+        if self.calling.len() as u64 >= self.peer.max_connections {
+            let why = format!("the peer takes {} connections in a session", self.peer.max_connections);
+            return Err(Refusal::new(RefusalCode::Busy, why));
+        }
+        let hash = contract.as_ref().map(|contract| contract.hash());
+        let connection = self.new_connection(Some(token), contract);
+        let open = Open { service: service.to_owned(), metadata, contract: hash };
+        self.fx.send(&Frame::Open { connection, open });
+        Ok(())
+    }
+
+    /// Serves an offered connection. `theirs` names the contract that the peer has of the service.
+    pub(crate) fn accept(
+        &mut self,
+        id: ConnectionId,
+        service: ServiceIndex,
+        descriptor: &'static ServiceDescriptor,
+        theirs: Option<SchemaHash>,
+    ) {
+        let contract = match self.other_contract(descriptor, theirs) {
+            Ok(contract) => contract,
+            Err(refusal) => return self.refuse(id, refusal),
+        };
+        self.offered -= 1;
+        if self.ended.is_some() {
+            return;
+        }
+        self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
+        self.fx.send(&Frame::Accept { connection: id, differs: contract.is_some() });
+        self.tell(id, contract);
+        self.unread_answers.push_back(self.fx.outbox.end());
+        self.fx.note_answer();
+    }
+
+    /// Refuses an offered connection.
+    pub(crate) fn refuse(&mut self, connection: ConnectionId, refusal: Refusal) {
+        self.offered -= 1;
+        if self.ended.is_some() {
+            return;
+        }
+        self.fx.send(&Frame::Refuse { connection, refusal });
+        self.unread_answers.push_back(self.fx.outbox.end());
+        self.fx.note_answer();
+    }
+
+    pub(super) fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
+        self.answer_allowed()?;
+        self.peer_connections.open(connection.0).map_err(|fault| id_violation("connection", connection.0, fault))?;
+        if self.serving.len() + self.offered >= self.limits.max_connections {
+            let why = format!("connection {connection} is over the limit of {}", self.limits.max_connections);
+            return Err(ProtocolViolation::new(Rule::TooManyConnections, why));
+        }
+        self.offered += 1;
+        let Open { service, metadata, contract } = open;
+        self.fx.emit(Output::Offered { connection, service, metadata, contract });
+        Ok(())
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        connection: ConnectionId,
+        answer: Result<bool, Refusal>,
+    ) -> Result<(), ProtocolViolation> {
+        let Some(calling) = self.calling.get_mut(connection.0) else {
+            return self.stray(connection, "an answer", self.role);
+        };
+        let Some(token) = calling.opening.take() else {
+            let why = format!("connection {connection} was answered twice");
+            return Err(ProtocolViolation::new(Rule::UnknownConnection, why));
+        };
+        let result = match answer {
+            Ok(differs) => {
+                if differs {
+                    calling.on_differs()?;
+                }
+                Ok(connection)
+            }
+            Err(refusal) => {
+                self.calling.remove(connection.0);
+                Err(refusal)
+            }
+        };
+        self.fx.emit(Output::Opened { token, result });
+        Ok(())
+    }
+
+    /// Why this method cannot be called on the connection: the peer knows it otherwise.
+    #[inline]
+    pub(crate) fn disagreement(&self, connection: ConnectionId, method: MethodId) -> Option<Arc<str>> {
+        self.calling.get(connection.0)?.disagreement(method).cloned()
+    }
+
+    /// This end's contract of a service, where it is another than the peer's. `Err`: the peer cannot be told of it.
+    pub(super) fn other_contract(
+        &self,
+        descriptor: &'static ServiceDescriptor,
+        theirs: Option<SchemaHash>,
+    ) -> Result<Option<Arc<Contract>>, Refusal> {
+        let Some(theirs) = theirs else { return Ok(None) };
+        let ours = descriptor.contract();
+        if ours.hash() == theirs {
+            return Ok(None);
+        }
+        let (name, len, most) = (descriptor.name, ours.bytes().len(), self.max_payload());
+        if len > most {
+            let why = format!(
+                "the two ends know `{name}` otherwise, and its description of {len} bytes is over the peer's limit of \
+                 max_message_bytes, {most}"
+            );
+            return Err(Refusal::new(RefusalCode::Other, why));
+        }
+        if self.outbox_is_full() {
+            return Err(Refusal::new(RefusalCode::Busy, format!("too much waits to be sent to describe `{name}`")));
+        }
+        Ok(Some(ours))
+    }
+
+    pub(super) fn tell(&mut self, connection: ConnectionId, contract: Option<Arc<Contract>>) {
+        if let Some(contract) = contract {
+            let (hash, contract) = (contract.hash(), contract.bytes().clone());
+            self.fx.send(&Frame::Contract { connection, hash, contract });
+        }
+    }
+
+    pub(super) fn on_contract(
+        &mut self,
+        connection: ConnectionId,
+        hash: SchemaHash,
+        contract: Bytes,
+    ) -> Result<(), ProtocolViolation> {
+        let Some(calling) = self.calling.get_mut(connection.0) else {
+            return self.stray(connection, "a contract", self.role);
+        };
+        calling.on_contract(hash, contract)?;
+        self.fx.emit(Output::Room);
+        Ok(())
+    }
+}
