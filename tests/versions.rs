@@ -1,6 +1,8 @@
 //! Two builds of one trait at the two ends of a session: methods that differ are refused before they are called, the
 //! others work, and no value is taken for another.
 
+#![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
+
 mod support;
 
 use std::time::Duration;
@@ -14,20 +16,20 @@ mod old {
 
     #[derive(Debug, Clone, PartialEq, facet::Facet)]
     #[repr(u8)]
-    pub(crate) enum Level {
+    pub enum Level {
         Low,
         Middle,
         High,
     }
 
     #[derive(Debug, Clone, PartialEq, facet::Facet)]
-    pub(crate) struct Reading {
-        pub(crate) place: String,
-        pub(crate) unit: String,
+    pub struct Reading {
+        pub place: String,
+        pub unit: String,
     }
 
     #[vox::service]
-    pub(crate) trait Meter {
+    pub trait Meter {
         async fn level(&self) -> Level;
         async fn note(&self, reading: Reading) -> String;
         async fn shift(&self, by: u64) -> u64;
@@ -46,19 +48,19 @@ mod new {
 
     #[derive(Debug, Clone, PartialEq, facet::Facet)]
     #[repr(u8)]
-    pub(crate) enum Level {
+    pub enum Level {
         Low,
         High,
     }
 
     #[derive(Debug, Clone, PartialEq, facet::Facet)]
-    pub(crate) struct Reading {
-        pub(crate) unit: String,
-        pub(crate) place: String,
+    pub struct Reading {
+        pub unit: String,
+        pub place: String,
     }
 
     #[vox::service]
-    pub(crate) trait Meter {
+    pub trait Meter {
         async fn added(&self) -> u8;
         async fn level(&self) -> Level;
         async fn note(&self, reading: Reading) -> String;
@@ -67,7 +69,7 @@ mod new {
         async fn lookup(&self, key: u32, strict: Option<bool>) -> u32;
         async fn feed(&self, values: Rx<i32>) -> u32;
         async fn watch(&self, values: Tx<u64>);
-        async fn same(&self, text: String) -> Result<String, super::old::Level>;
+        async fn same(&self, text: String) -> Result<String, old::Level>;
     }
 }
 
