@@ -133,11 +133,11 @@ async fn a_name_with_a_dead_and_a_live_address_is_reached() {
 async fn credentials_are_asked_for_in_every_handshake() {
     let shown = Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = Arc::clone(&shown);
-    let authenticate = move |peer: &vox::Peer| {
+    let authenticate = move |peer: vox::Peer| {
         seen.lock().expect("no panic").push(peer.metadata().get("token").map(str::to_owned));
         assert_eq!(peer.metadata().get("who"), Some("me"));
         assert!(!format!("{:?}", peer.metadata()).contains("token-"));
-        Ok(vox::Principal::new("somebody"))
+        async { Ok(vox::Principal::new("somebody")) }
     };
     let server = Server::builder().service(lab()).authenticate(authenticate).start().expect("a server");
     let cable = Cable::to(server);
@@ -160,9 +160,9 @@ async fn credentials_are_asked_for_in_every_handshake() {
     }
     let fresh = Server::builder().service(LabDispatcher::new(Bench::default()));
     let seen = Arc::clone(&shown);
-    let fresh = fresh.authenticate(move |peer: &vox::Peer| {
+    let fresh = fresh.authenticate(move |peer: vox::Peer| {
         seen.lock().expect("no panic").push(peer.metadata().get("token").map(str::to_owned));
-        Ok(vox::Principal::new("somebody"))
+        async { Ok(vox::Principal::new("somebody")) }
     });
     let old = cable.unplug();
     settle().await;

@@ -10,6 +10,7 @@ mod channels;
 mod crowds;
 mod dialling;
 mod futures;
+mod identity;
 mod lab;
 mod leading;
 mod limits;
@@ -20,6 +21,7 @@ mod moving;
 mod outcomes;
 mod panics;
 mod resuming;
+mod secrets;
 mod serving;
 mod sessions;
 #[cfg(unix)]

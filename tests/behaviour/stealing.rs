@@ -52,7 +52,7 @@ impl Den {
         let server = Server::builder()
             .service(LabDispatcher::new(bench))
             .limits(limits)
-            .authenticate(|peer| Ok(peer.metadata().get("name").map_or(Principal::anonymous(), Principal::new)));
+            .authenticate(async |peer| Ok(peer.metadata().get("name").map_or(Principal::anonymous(), Principal::new)));
         Self { server: server.start().expect("a server").into(), probe }
     }
 

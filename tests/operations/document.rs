@@ -58,14 +58,14 @@ async fn what_the_document_shows_holds() -> Result<(), Box<dyn Error>> {
     let server = Server::builder()
         .service(BankDispatcher::new(ledger.clone()))
         .store(Arc::new(MemoryStore::new()))
-        .authenticate(|peer| match peer.metadata().get("token") {
+        .authenticate(async |peer| match peer.metadata().get("token") {
             Some("secret of acme") => Ok(Principal::new("acme")),
             _ => Err(Refusal::new(RefusalCode::Unauthorized, "who are you?")),
         })
         .bind("mem://bank")
         .await?;
     assert!(vox::connect::<BankClient>(server.address()).await.is_err());
-    let bank: BankClient = vox::connect(server.address()).metadata("token", "secret of acme").await?;
+    let bank: BankClient = vox::connect(server.address()).sensitive_metadata("token", "secret of acme").await?;
     let order = Order { cents: 7 };
 
     let id = OperationId::new();

@@ -8,7 +8,7 @@ use vox::{Client, ConnectError, Peer, Principal, Refusal, RefusalCode, VoxError}
 use crate::lab::{Lab, LedgerClient, id};
 
 /// Whoever says who they are is believed, in a test.
-fn ask(peer: &Peer) -> Result<Principal, Refusal> {
+async fn ask(peer: Peer) -> Result<Principal, Refusal> {
     let name = peer.metadata().get("name").unwrap_or_default();
     match name {
         "mallory" => Err(Refusal::new(RefusalCode::Unauthorized, "nobody of that name")),

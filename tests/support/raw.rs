@@ -62,6 +62,14 @@ impl Frame {
         self.bytes(&id.to_le_bytes())
     }
 
+    pub fn metadata(mut self, entries: Entries<'_>) -> Self {
+        self = self.var(entries.len() as u64);
+        for (key, flag, value) in entries {
+            self = self.text(key).u8(*flag).text(value);
+        }
+        self
+    }
+
     /// The whole frame, its length first.
     pub fn wire(&self) -> Vec<u8> {
         let mut wire = (self.0.len() as u32).to_le_bytes().to_vec();
@@ -98,6 +106,23 @@ pub fn hello(service: Option<&str>, limits: [u64; 6]) -> Frame {
         None => frame.var(0).u8(0),
         Some(service) => frame.var(0).u8(1).text(service).var(0).u8(0),
     }
+}
+
+/// Entries of metadata: a key, its flag, a value.
+pub type Entries<'a> = &'a [(&'a str, u8, &'a str)];
+
+/// As [`hello`], for no service, and with metadata.
+pub fn hello_with(metadata: Entries<'_>, limits: [u64; 6]) -> Frame {
+    let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
+    for limit in limits {
+        frame = frame.var(limit);
+    }
+    frame.metadata(metadata).u8(0)
+}
+
+/// Asks for a connection, and does not say by which contract.
+pub fn open_with(connection: u64, service: &str, metadata: Entries<'_>) -> Frame {
+    frame(OPEN).var(connection).text(service).metadata(metadata).u8(0)
 }
 
 pub fn welcome(limits: [u64; 6]) -> Frame {

@@ -4,6 +4,11 @@ use std::fmt;
 
 /// Ordered key-value pairs. Keys may repeat. Values marked sensitive are never printed.
 ///
+/// A value is sensitive if it was inserted so, and under a key that names a secret by itself. Such a key contains one of these
+/// words, in upper or lower case, with or without hyphens, underscores, dots and spaces in between: `authorization`, `cookie`,
+/// `token`, `password`, `passwd`, `passphrase`, `secret`, `credential`, `api key`, `access key`, `private key`, `session id`. So
+/// `Proxy-Authorization`, `set-cookie`, `x_api_key`, `accessToken` and `db.password` are sensitive without being marked.
+///
 /// What one message may carry is fixed by the protocol, for both peers alike: [`MAX_ENTRIES`](Self::MAX_ENTRIES),
 /// [`MAX_KEY`](Self::MAX_KEY) and [`MAX_BYTES`](Self::MAX_BYTES). More is refused before it is sent.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -35,9 +40,11 @@ impl Metadata {
         Self { entries: None }
     }
 
-    /// Adds an entry.
+    /// Adds an entry. Its value is sensitive if the key names a secret.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        self.push(key.into(), value.into(), false);
+        let key = key.into();
+        let sensitive = names_a_secret(&key);
+        self.push(key, value.into(), sensitive);
     }
 
     /// Adds an entry whose value is never printed: a token, a password.
@@ -45,6 +52,7 @@ impl Metadata {
         self.push(key.into(), value.into(), true);
     }
 
+    /// Adds an entry as a peer sent it, or as it was added elsewhere.
     pub(crate) fn push(&mut self, key: String, value: String, sensitive: bool) {
         self.entries.get_or_insert_default().0.push(Entry { key, value, sensitive });
     }
@@ -100,16 +108,101 @@ impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
             .entries(self.list().iter().map(|entry| {
-                let value = if entry.sensitive { "[redacted]" } else { entry.value.as_str() };
+                // A peer need not know which keys name secrets.
+                let hidden = entry.sensitive || names_a_secret(&entry.key);
+                let value = if hidden { "[redacted]" } else { entry.value.as_str() };
                 (entry.key.as_str(), value)
             }))
             .finish()
     }
 }
 
+/// The words that make a key the name of a secret, without what may stand between them.
+const SECRETS: &[&[u8]] = &[
+    b"authorization",
+    b"cookie",
+    b"token",
+    b"password",
+    b"passwd",
+    b"passphrase",
+    b"secret",
+    b"credential",
+    b"apikey",
+    b"accesskey",
+    b"privatekey",
+    b"sessionid",
+];
+
+/// Whether a key says by itself that its value is a secret.
+fn names_a_secret(key: &str) -> bool {
+    let key = key.as_bytes();
+    (0..key.len()).any(|start| SECRETS.iter().any(|word| starts_with(&key[start..], word)))
+}
+
+/// Whether `text` starts with `word`, whatever its case and separators.
+fn starts_with(text: &[u8], word: &[u8]) -> bool {
+    let mut letters = text.iter().filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' '));
+    word.iter().all(|expected| letters.next().is_some_and(|byte| byte.to_ascii_lowercase() == *expected))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_that_name_a_secret_are_sensitive_by_themselves() {
+        let secret = [
+            "authorization",
+            "Authorization",
+            "PROXY-AUTHORIZATION",
+            "cookie",
+            "Set-Cookie",
+            "token",
+            "x-auth-token",
+            "accessToken",
+            "refresh_token",
+            "password",
+            "db.password",
+            "PassWd",
+            "client secret",
+            "api-key",
+            "X-Api-Key",
+            "api_key",
+            "apikey",
+            "aws-secret-access-key",
+            "credentials",
+            "ssh.private.key",
+            "Session-Id",
+            "pass-phrase",
+        ];
+        let open = [
+            "tenant",
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "who",
+            "key",
+            "author",
+            "pass",
+            "api",
+            "x-request-id",
+            "t",
+            "é",
+        ];
+        for (key, hidden) in secret.map(|key| (key, true)).into_iter().chain(open.map(|key| (key, false))) {
+            assert_eq!(names_a_secret(key), hidden, "{key}");
+            let mut here = Metadata::new();
+            here.insert(key, "hunter2");
+            assert!(here.entries().all(|(.., sensitive)| sensitive == hidden), "the peer is told: {key}");
+            // As it comes from a peer that did not know.
+            let mut there = Metadata::new();
+            there.push(key.to_owned(), "hunter2".to_owned(), false);
+            for metadata in [here, there] {
+                assert_eq!(format!("{metadata:?}").contains("hunter2"), !hidden, "{key}");
+                assert_eq!(metadata.get(key), Some("hunter2"));
+            }
+        }
+    }
 
     #[test]
     fn sensitive_values_are_not_printed() {

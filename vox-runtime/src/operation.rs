@@ -191,16 +191,17 @@ impl std::error::Error for InvalidOperationId {}
 /// use vox_runtime::Principal;
 ///
 /// assert_eq!(Principal::new("acme").as_str(), "acme");
-/// assert_eq!(Principal::new(""), Principal::anonymous());
+/// // A name that is missing makes nobody anonymous. A server refuses a peer that is given it.
+/// assert_ne!(Principal::new(""), Principal::anonymous());
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal(Option<Arc<str>>);
 
 impl Principal {
-    /// The principal of this name.
+    /// The principal of this name. With an empty name it is not the [anonymous](Self::anonymous) one, and no peer can have it:
+    /// a server whose `authenticate` answers with it refuses the peer.
     pub fn new(name: impl AsRef<str>) -> Self {
-        let name = name.as_ref();
-        Self((!name.is_empty()).then(|| Arc::from(name)))
+        Self(Some(Arc::from(name.as_ref())))
     }
 
     /// The one that everybody is who was not authenticated.
@@ -211,6 +212,11 @@ impl Principal {
     /// The name; empty for the anonymous one.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Whether its name is empty, and it is not the anonymous one.
+    pub(crate) fn is_nameless(&self) -> bool {
+        self.0.as_deref() == Some("")
     }
 
     /// Whether this is the anonymous one.
@@ -230,7 +236,10 @@ impl fmt::Display for Principal {
 
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.as_str())
+        match &self.0 {
+            Some(name) => write!(f, "{name:?}"),
+            None => f.write_str("(anonymous)"),
+        }
     }
 }
 

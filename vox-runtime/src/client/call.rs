@@ -172,9 +172,9 @@ impl<T, E> Call<T, E> {
     }
 
     fn inherit_trace(&mut self) {
-        for (key, value) in self.scope.trace.iter().flat_map(|trace| trace.iter()) {
+        for (key, value, sensitive) in self.scope.trace.iter().flat_map(|trace| trace.entries()) {
             if self.metadata.get(key).is_none() {
-                self.metadata.insert(key, value);
+                self.metadata.push(key.to_owned(), value.to_owned(), sensitive);
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
+use crate::operation::Principal;
 use crate::proto::Session;
 use crate::server::Peer;
 use crate::transport::{Failure, Greeter, Link, Reach, dial};
@@ -32,6 +33,9 @@ use crate::wire::{
 
 /// What a handshake does.
 type Phases<'a, T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send + 'a>>;
+
+/// A session that may begin, its peer, its seat, and whether the peer knows the service that it asks for otherwise than this end.
+type Considered = Result<(Session, Peer, OwnedSemaphorePermit, bool), Refusal>;
 
 /// A session that is up.
 pub(crate) struct Established {
@@ -169,7 +173,7 @@ impl Door {
     }
 
     async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
-        let (mut session, peer, seat, differs) = match self.consider(&hello, link.address()) {
+        let (mut session, peer, seat, differs) = match self.consider(&hello, link.address()).await {
             Ok(considered) => considered,
             Err(refusal) => return reject(link, refusal).await,
         };
@@ -189,13 +193,15 @@ impl Door {
         Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session), seat))
     }
 
-    /// The session, the peer, its seat, and whether it knows the service that it asks for otherwise than this end.
-    fn consider(&self, hello: &Hello, address: &str) -> Result<(Session, Peer, OwnedSemaphorePermit, bool), Refusal> {
+    async fn consider(&self, hello: &Hello, address: &str) -> Considered {
         if common_version(hello.versions).is_none() {
             return Err(no_common_version(hello.versions));
         }
+        if self.seats.available_permits() == 0 {
+            return Err(self.full());
+        }
         let peer = Peer::new(address.to_owned(), hello.metadata.clone());
-        let principal = self.router.authenticate(&peer)?;
+        let principal = self.authenticate(&peer).await?;
         let mut session = Session::new(Role::Acceptor, Arc::clone(&self.limits), hello.limits, now());
         let mut differs = false;
         if let Some(Open { service, contract, .. }) = &hello.service {
@@ -205,6 +211,15 @@ impl Door {
         // Only now, so that nobody who is refused takes a seat meanwhile.
         let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| self.full())?;
         Ok((session, peer.authenticated(principal), seat, differs))
+    }
+
+    /// Who this peer is. Nobody waits for the answer when the server shuts down.
+    async fn authenticate(&self, peer: &Peer) -> Result<Principal, Refusal> {
+        tokio::select! {
+            biased;
+            () = self.closing.cancelled() => Err(shutting_down()),
+            answer = self.router.authenticate(peer, &self.limits) => answer,
+        }
     }
 
     fn full(&self) -> Refusal {
@@ -218,7 +233,14 @@ impl Door {
             return reject(link, no_common_version(resume.versions)).await;
         }
         let peer = Peer::new(link.address().to_owned(), resume.metadata);
-        let principal = self.router.authenticate(&peer).ok();
+        let principal = match self.authenticate(&peer).await {
+            Ok(principal) => Some(principal),
+            // It has nothing to do with the session, and the peer may ask again.
+            Err(refusal) if matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown) => {
+                return reject(link, refusal).await;
+            }
+            Err(_) => None,
+        };
         let claim = principal.zip(self.registry.as_ref()).and_then(|(principal, registry)| {
             let claim = registry.claim(&resume.ticket, &principal)?;
             Some((registry, claim))
@@ -334,7 +356,6 @@ fn closed_early(error: io::Error) -> ConnectError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::Principal;
     use crate::transport::memory_pair;
 
     /// Two threads have looked at the same secret, and one of them was quicker all the way.

@@ -9,6 +9,7 @@
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
 mod after;
+mod authenticating;
 mod backoff;
 mod buffers;
 mod connect;
@@ -31,6 +32,7 @@ mod task;
 mod waiting;
 mod writer;
 
+pub(crate) use authenticating::Authenticate;
 pub use backoff::Backoff;
 pub(crate) use backoff::Trials;
 pub(crate) use buffers::{give_buffer, take_buffer};
@@ -41,7 +43,7 @@ pub use hosting::Hosted;
 pub(crate) use observe::observe;
 pub(crate) use operating::Granted;
 pub(crate) use registry::Registry;
-pub(crate) use router::{Authenticate, Router};
+pub(crate) use router::Router;
 pub(crate) use scope::{Scope, is_cut};
 pub(crate) use shared::{Flush, OpenWaiter, Shared, State, Waiter};
 pub(crate) use waiting::Sent;

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
+use super::authenticating::Authenticate;
 use super::operating::Operating;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::ServiceIndex;
+use crate::limits::Limits;
 use crate::operation::Principal;
 use crate::server::{Dispatcher, Peer};
 use crate::store::{MemoryStore, OperationStore};
-
-/// Says who a peer is, or that it is nobody to be served.
-pub(crate) type Authenticate = Arc<dyn Fn(&Peer) -> Result<Principal, Refusal> + Send + Sync>;
 
 /// What one end of a session serves: the services, where the outcomes of their operations are kept, and to whom.
 #[derive(Clone, Default)]
@@ -55,8 +54,11 @@ impl Router {
     }
 
     /// Who this peer is.
-    pub(crate) fn authenticate(&self, peer: &Peer) -> Result<Principal, Refusal> {
-        self.authenticate.as_ref().map_or(Ok(Principal::anonymous()), |authenticate| authenticate(peer))
+    pub(super) async fn authenticate(&self, peer: &Peer, limits: &Limits) -> Result<Principal, Refusal> {
+        match &self.authenticate {
+            None => Ok(Principal::anonymous()),
+            Some(authenticate) => authenticate.ask(peer.clone(), limits).await,
+        }
     }
 
     /// The service of this name: its index and what is known of it.

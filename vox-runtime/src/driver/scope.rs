@@ -48,8 +48,9 @@ impl Scope {
         let mut trace = Metadata::new();
         if !metadata.is_empty() {
             for key in TRACE_KEYS {
-                if let Some(value) = metadata.get(key) {
-                    trace.insert(key, value);
+                // The first of this key, and as secret as the caller says.
+                if let Some((key, value, sensitive)) = metadata.entries().find(|(name, ..)| *name == key) {
+                    trace.push(key.to_owned(), value.to_owned(), sensitive);
                 }
             }
         }

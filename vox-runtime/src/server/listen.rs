@@ -253,10 +253,28 @@ impl Builder {
         self
     }
 
-    /// Asks, of everybody who connects, who they are. Handlers find the answer in `cx.principal()`, and operations of one
-    /// principal are unknown to all others. Without this everybody is anonymous, and all share one name.
-    pub fn authenticate(mut self, ask: impl Fn(&Peer) -> Result<Principal, Refusal> + Send + Sync + 'static) -> Self {
-        self.authenticate = Some(Arc::new(ask));
+    /// Asks, of every peer that connects or resumes a session, who it is. Handlers find the answer in `cx.principal()`, and
+    /// operations of one principal are unknown to all others. Without this every peer is anonymous, and all share one name.
+    ///
+    /// The answer may take nine tenths of `Limits::handshake_timeout`. A peer for which it takes longer, or for which `ask`
+    /// panics, is refused as `Busy` and may try again; no other peer is harmed. A [`Principal`] with an empty name is refused: it
+    /// is what a missing name becomes by mistake.
+    ///
+    /// ```
+    /// use vox_runtime::{Principal, Refusal, RefusalCode, Server};
+    ///
+    /// let builder = Server::builder().authenticate(async |peer| match peer.metadata().get("token") {
+    ///     Some("secret of acme") => Ok(Principal::new("acme")),
+    ///     _ => Err(Refusal::new(RefusalCode::Unauthorized, "the token is unknown")),
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn authenticate<F, A>(mut self, ask: F) -> Self
+    where
+        F: Fn(Peer) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Principal, Refusal>> + Send + 'static,
+    {
+        self.authenticate = Some(Authenticate::new(ask));
         self
     }
 
