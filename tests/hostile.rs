@@ -708,7 +708,7 @@ async fn a_handshake_that_ends_or_stops_at_any_byte_comes_to_nothing() {
 // ---- servers that are hostile to their clients ----
 
 /// A client of a raw server.
-async fn lured(limits: [u64; 6]) -> (PreyClient, Raw) {
+async fn lured(limits: [u64; 7]) -> (PreyClient, Raw) {
     watch_panics();
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let accept = tokio::spawn(async move { Raw::accept(theirs, limits).await });
@@ -775,10 +775,10 @@ async fn replies_that_are_none_are_invalid_responses() {
 /// Limits of nothing, and of everything, are obeyed as well as can be.
 #[tokio::test(start_paused = true)]
 async fn absurd_limits_of_a_peer_harm_nobody() {
-    let (client, _server) = lured([0, 0, 0, 0, 1, 1]).await;
+    let (client, _server) = lured([0, 0, 0, 0, 1, 1, 0]).await;
     let outcome = client.echo(1).timeout(Duration::from_secs(1)).await;
     assert!(matches!(outcome, Err(vox::VoxError::NotSent(_))), "{outcome:?}");
-    let (client, mut server) = lured([u64::MAX; 6]).await;
+    let (client, mut server) = lured([u64::MAX; 7]).await;
     let (tx, rx) = vox::channel();
     let call = tokio::spawn(client.drink(rx).into_future());
     server.read_kind(raw::CALL).await;

@@ -271,15 +271,31 @@ async fn persist_calls_past_the_limit_of_those_that_run_on_are_answered_busy() {
     assert_eq!(lab.persist(1).await, Ok(1));
 }
 
+/// A peer that does not count what its messages decode to is refused by the one that decodes them.
 #[tokio::test(start_paused = true)]
-async fn an_item_that_decodes_to_too_much_is_a_bad_item() {
-    let (ours, theirs) = vox::transport::memory_pair();
-    serve(theirs, crate::lab::Bench::default(), Limits::default());
+async fn what_decodes_to_too_much_is_refused_by_its_receiver() {
+    let (ours, theirs) = tokio::io::duplex(64 << 10);
+    let accept = tokio::spawn(Raw::accept(theirs, raw::LIMITS));
     let limits = Limits { max_decoded_bytes: 100, ..Limits::default() };
-    let lab: LabClient = vox::connect(ours).limits(limits).await.expect("a session");
+    let lab: LabClient = vox::connect(Link::new(ours, "raw")).limits(limits).await.expect("welcome");
+    let mut peer = accept.await.expect("no panic");
     let (tx, mut rx) = vox::channel();
-    let call = tokio::spawn(lab.bytes(3, 1000, tx).into_future());
-    assert!(matches!(rx.recv().await, Err(RecvError::BadItem(_))));
-    assert!(call.await.expect("no panic").is_ok());
-    assert!(matches!(lab.big(1000).await, Err(VoxError::InvalidResponse(_))));
+    let call = tokio::spawn(lab.bytes(3, 101, tx).into_future());
+    peer.read_kind(raw::CALL).await;
+    let item = |len: u64| raw::frame(raw::ITEMS).var(1).var(1).var(len + 1).var(len).bytes(&vec![7; len as usize]);
+    peer.send(&item(100)).await;
+    assert_eq!(rx.recv().await.expect("within the limit").map(|item| item.len()), Some(100));
+    peer.send(&item(101)).await;
+    let error = rx.recv().await.expect_err("over the limit");
+    assert!(matches!(error, RecvError::BadItem(_)), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("101 bytes") && text.contains("100 bytes") && text.contains("max_decoded_bytes"), "{text}");
+    peer.send(&raw::frame(raw::REPLY).var(1).var(1).u8(0)).await;
+    assert_eq!(call.await.expect("no panic"), Ok(()));
+    let call = tokio::spawn(lab.big(1000).into_future());
+    peer.read_kind(raw::CALL).await;
+    peer.send(&raw::frame(raw::REPLY).var(1).var(3).u8(0).var(101).bytes(&[7; 101])).await;
+    let error = call.await.expect("no panic").expect_err("over the limit");
+    assert_eq!((error.kind(), error.ran()), ("invalid-response", Ran::Yes));
+    assert!(error.to_string().contains("max_decoded_bytes"), "{error}");
 }

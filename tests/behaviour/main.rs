@@ -26,4 +26,5 @@ mod serving;
 mod sessions;
 #[cfg(unix)]
 mod sockets;
+mod sparse;
 mod stealing;

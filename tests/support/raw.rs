@@ -95,9 +95,9 @@ pub fn call_with(connection: u64, request: u64, method: &str, channels: &[(u64, 
 pub const MAGIC: &[u8] = b"vox\x01";
 
 /// The limits that a raw peer announces.
-pub const LIMITS: [u64; 6] = [4 << 20, 16, 128, 256, 256, 64 << 10];
+pub const LIMITS: [u64; 7] = [4 << 20, 16, 128, 256, 256, 64 << 10, 64 << 20];
 
-pub fn hello(service: Option<&str>, limits: [u64; 6]) -> Frame {
+pub fn hello(service: Option<&str>, limits: [u64; 7]) -> Frame {
     let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
     for limit in limits {
         frame = frame.var(limit);
@@ -112,7 +112,7 @@ pub fn hello(service: Option<&str>, limits: [u64; 6]) -> Frame {
 pub type Entries<'a> = &'a [(&'a str, u8, &'a str)];
 
 /// As [`hello`], for no service, and with metadata.
-pub fn hello_with(metadata: Entries<'_>, limits: [u64; 6]) -> Frame {
+pub fn hello_with(metadata: Entries<'_>, limits: [u64; 7]) -> Frame {
     let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
     for limit in limits {
         frame = frame.var(limit);
@@ -125,7 +125,7 @@ pub fn open_with(connection: u64, service: &str, metadata: Entries<'_>) -> Frame
     frame(OPEN).var(connection).text(service).metadata(metadata).u8(0)
 }
 
-pub fn welcome(limits: [u64; 6]) -> Frame {
+pub fn welcome(limits: [u64; 7]) -> Frame {
     let mut frame = frame(WELCOME).bytes(MAGIC).var(1).var(0);
     for limit in limits {
         frame = frame.var(limit);
@@ -163,7 +163,7 @@ impl Raw {
     }
 
     /// Hears the hello and welcomes it.
-    pub async fn accept(io: impl Stream + 'static, limits: [u64; 6]) -> Self {
+    pub async fn accept(io: impl Stream + 'static, limits: [u64; 7]) -> Self {
         let mut raw = Self::new(io);
         let hello = raw.read().await.expect("a hello");
         assert_eq!(hello.kind, HELLO);

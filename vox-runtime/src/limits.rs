@@ -8,8 +8,8 @@ use std::time::Duration;
 /// | limit | default | announced | past it |
 /// |---|---|---|---|
 /// | `max_message_bytes` | 4 MiB | yes | the peer's frame is a violation; a call's own is refused before it is sent |
-/// | `max_decoded_bytes` | 64 MiB | no | the call gets `InvalidPayload`, the receiver `BadItem` |
-/// | `max_depth` | 128 | no | as above |
+/// | `max_decoded_bytes` | 64 MiB | yes | a call, an item and a response are refused before they are sent; a peer that sends them gets `InvalidPayload`, a receiver `BadItem` |
+/// | `max_depth` | 128 | no | the call gets `InvalidPayload`, the receiver `BadItem` |
 /// | `handshake_timeout` | 10 s | no | the link is closed |
 /// | `max_handshake_bytes` | 16 KiB | no | the link is closed |
 /// | `max_pending_handshakes` | 1,024 | no | further links wait, in the listener's backlog or in `Server::accept` |
@@ -126,6 +126,7 @@ impl Limits {
             max_channels: self.max_channels as u64,
             channel_items: u64::from(self.channel_items.max(1)),
             channel_bytes: u64::from(self.channel_bytes.max(1)),
+            max_decoded_bytes: self.max_decoded_bytes as u64,
         }
     }
 }
@@ -145,4 +146,6 @@ pub(crate) struct AnnouncedLimits {
     pub(crate) channel_items: u64,
     /// See [`Limits::channel_bytes`].
     pub(crate) channel_bytes: u64,
+    /// See [`Limits::max_decoded_bytes`].
+    pub(crate) max_decoded_bytes: u64,
 }

@@ -11,6 +11,13 @@ use crate::wire::{ERR, Failure, OK, Payload, USER};
 use bytes::Bytes;
 use facet::Facet;
 
+/// What a response may be: so many bytes, which decode to so many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) bytes: usize,
+    pub(crate) decoded: usize,
+}
+
 /// The plans of one method's response, for both ends. Compiled on first use.
 pub struct Reply<T, E> {
     ok: Plan<T>,
@@ -24,12 +31,17 @@ impl<T, E> Reply<T, E> {
     }
 
     /// Appends the response. Says why where it cannot be encoded.
-    pub(crate) fn encode(&self, result: &Result<T, E>, out: &mut Vec<u8>, max_len: usize) -> Result<(), String> {
-        self.encode_with(result.as_ref(), |value, encoder| self.ok.encode(value, encoder), out, max_len)
+    fn encode(&self, result: &Result<T, E>, out: &mut Vec<u8>, room: Room) -> Result<(), EncodeError> {
+        self.encode_with(result.as_ref(), |value, encoder| self.ok.encode(value, encoder), out, room)
     }
 
     /// As [`Reply::encode`], of a result that nobody looks at again: long bytes are taken out of it.
-    pub(crate) fn encode_last(&self, result: &mut Result<T, E>, out: &mut Payload, max_len: usize) -> Result<(), String>
+    pub(crate) fn encode_last(
+        &self,
+        result: &mut Result<T, E>,
+        out: &mut Payload,
+        room: Room,
+    ) -> Result<(), EncodeError>
     where
         T: 'static,
     {
@@ -38,7 +50,11 @@ impl<T, E> Reply<T, E> {
             *last = encoder.take_long(value)?;
             if last.is_none() { self.ok.encode(value, encoder) } else { Ok(()) }
         };
-        self.encode_with(result.as_mut().map_err(|error| &*error), encode, encoded, max_len)
+        self.encode_with(result.as_mut().map_err(|error| &*error), encode, encoded, room)?;
+        match last.as_ref().map_or(0, Bytes::len) {
+            needed if needed > room.decoded => Err(EncodeError::OverBudget { needed, limit: room.decoded }),
+            _ => Ok(()),
+        }
     }
 
     /// As [`Reply::encode`], of a success that is not a `T` but has its encoding.
@@ -47,14 +63,32 @@ impl<T, E> Reply<T, E> {
         result: Result<B, &E>,
         encode: impl FnOnce(B, &mut Encoder<'_>) -> Result<(), EncodeError>,
         out: &mut Vec<u8>,
-        max_len: usize,
-    ) -> Result<(), String> {
-        let mut encoder = Encoder::new(out, max_len);
-        let encoded = match result {
-            Ok(value) => encoder.byte(OK).and_then(|()| encode(value, &mut encoder)),
-            Err(error) => encoder.raw(&[ERR, USER]).and_then(|()| self.err.encode(error, &mut encoder)),
+        room: Room,
+    ) -> Result<(), EncodeError> {
+        let mut encoder = Encoder::new(out, room.bytes);
+        let (rate, head) = match result {
+            Ok(value) => {
+                encoder.byte(OK)?;
+                encode(value, &mut encoder)?;
+                (self.ok.rate(), 1)
+            }
+            Err(error) => {
+                encoder.raw(&[ERR, USER])?;
+                self.err.encode(error, &mut encoder)?;
+                (self.err.rate(), 2)
+            }
         };
-        encoded.map_err(|error| error.to_string())
+        match rate.saturating_mul(out.len()) <= room.decoded {
+            true => Ok(()),
+            false => self.measure(out, head, room.decoded),
+        }
+    }
+
+    /// Whether the response is within what the caller lets a message decode to.
+    #[cold]
+    fn measure(&self, response: &[u8], head: usize, limit: usize) -> Result<(), EncodeError> {
+        let program = if head == 1 { self.ok.program() } else { self.err.program() };
+        program.map_or(Ok(()), |program| program.check_cost(&response[head..], limit))
     }
 
     /// Reads a response.
@@ -98,8 +132,20 @@ impl Operation {
         }
         let reply = Reply { ok: Plan::<T>::new(), err: Plan::<E>::new() };
         let mut bytes = Vec::new();
-        reply.encode(result, &mut bytes, max_len)?;
+        let room = Room { bytes: max_len, decoded: usize::MAX };
+        reply.encode(result, &mut bytes, room).map_err(|error| too_large_to_keep(&error))?;
         Ok(Outcome { bytes: bytes.into(), schema: method.schema().hash() })
+    }
+}
+
+/// Why an outcome cannot be kept.
+pub(crate) fn too_large_to_keep(error: &EncodeError) -> String {
+    match error {
+        EncodeError::TooLarge { needed, limit } => format!(
+            "{needed} bytes or more, over the limit of {limit} bytes that the store keeps of an outcome; \
+             `StoreLimits::max_outcome_bytes` raises it"
+        ),
+        error => error.to_string(),
     }
 }
 

@@ -89,7 +89,8 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
         let Some(bound) = self.half.get() else { return Err(SendError::NotBound("not bound".to_owned())) };
         let mut buffer = take_buffer();
         let encoded = bound.item.encode(item, &mut Encoder::new(&mut buffer, bound.shared.max_payload));
-        encoded.map_err(|error: EncodeError| SendError::InvalidItem(error.to_string())).map(|()| buffer)
+        let checked = encoded.and_then(|()| bound.item.check_cost(&buffer, bound.shared.max_decoded));
+        checked.map_err(|error: EncodeError| SendError::InvalidItem(error.to_string())).map(|()| buffer)
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::call::Call;
 use super::caller::{Caller, CallerHandle};
 use crate::channel::{Given, Giving};
-use crate::codec::{EncodeError, Encoder};
+use crate::codec::{EncodeError, Encoder, check_cost_of};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::take_buffer;
 use crate::error::NotSent;
@@ -24,6 +24,8 @@ pub struct CallWriter<'a> {
     payload: Payload,
     channels: Vec<Given>,
     written: usize,
+    /// The most that the receiver is charged for each byte of them.
+    rate: usize,
     fault: Option<Box<NotSent>>,
 }
 
@@ -37,6 +39,7 @@ impl<'a> CallWriter<'a> {
             payload: Payload::from(take_buffer()),
             channels: Vec::new(),
             written: 0,
+            rate: 1,
             fault: None,
         }
     }
@@ -50,6 +53,7 @@ impl<'a> CallWriter<'a> {
             }
             plan.plan().encode(&value, encoder).map(|()| None)
         });
+        self.rate = self.rate.max(plan.plan().rate());
     }
 
     /// Writes the next argument, a `&str`.
@@ -84,9 +88,26 @@ impl<'a> CallWriter<'a> {
     }
 
     /// The call, ready to be made.
-    pub fn finish<T, E>(self, reply: &'static Reply<T, E>) -> Call<T, E> {
+    pub fn finish<T, E>(mut self, reply: &'static Reply<T, E>) -> Call<T, E> {
+        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
+        if self.rate.saturating_mul(self.payload.len()) > line.shared().max_decoded && self.fault.is_none() {
+            self.measure(line.shared().max_decoded);
+        }
         let written = Written { line: self.line, payload: self.payload, channels: self.channels, fault: self.fault };
         Call::new(Arc::clone(self.caller.station()), self.method, written, reply)
+    }
+}
+
+impl CallWriter<'_> {
+    /// Whether the arguments are within what the peer lets a message decode to.
+    #[cold]
+    fn measure(&mut self, limit: usize) {
+        let Payload { encoded, last } = &self.payload;
+        let shapes = self.method.args.iter().map(|argument| argument.shape);
+        if let Err(error) = check_cost_of(shapes, encoded, last.as_ref().map_or(0, Bytes::len), limit) {
+            let what = format!("the arguments of `{}::{}`: {error}", self.method.service, self.method.name);
+            self.fault = Some(Box::new(NotSent::TooLarge(what)));
+        }
     }
 }
 

@@ -111,6 +111,12 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Spends what an owner of these bytes would cost: what is borrowed here may be owned where the peer knows the type.
+    pub(crate) fn charged(&mut self, range: Range<usize>) -> Result<Range<usize>, DecodeError> {
+        self.charge(range.len())?;
+        Ok(range)
+    }
+
     /// Reads a string out of the frame.
     pub(super) fn str_slice(&mut self) -> Result<&'a str, DecodeError> {
         let range = self.bytes()?;

@@ -89,7 +89,7 @@ impl<'a> Encoder<'a> {
     fn room(&self, more: usize) -> Result<(), EncodeError> {
         match self.out.len().checked_add(more) {
             Some(len) if len <= self.max_len => Ok(()),
-            _ => Err(EncodeError::TooLarge { limit: self.max_len }),
+            _ => Err(EncodeError::TooLarge { needed: self.out.len().saturating_add(more), limit: self.max_len }),
         }
     }
 }

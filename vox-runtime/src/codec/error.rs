@@ -36,6 +36,8 @@ impl std::error::Error for PlanError {}
 pub enum EncodeError {
     /// The encoding is longer than the buffer may become.
     TooLarge {
+        /// The bytes that it takes at least, with what was in the buffer before.
+        needed: usize,
         /// The most bytes the buffer may hold.
         limit: usize,
     },
@@ -73,7 +75,11 @@ pub enum EncodeError {
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { limit } => write!(f, "the encoding passes the limit of {limit} bytes"),
+            Self::TooLarge { needed, limit } => write!(
+                f,
+                "the encoding takes {needed} bytes or more, over the limit of {limit} bytes; `Limits::max_message_bytes` of \
+                 the peer raises it"
+            ),
             Self::TooDeep { limit } => write!(f, "the value nests deeper than {limit} levels"),
             Self::OverBudget { needed, limit } => write!(
                 f,

@@ -93,7 +93,7 @@ mod tests {
         let whole = copied(&bytes).len();
         assert!(put(bytes.clone(), whole).0.is_ok());
         let (refused, left) = put(bytes.clone(), whole - 1);
-        assert_eq!(refused.expect_err("one byte too many"), EncodeError::TooLarge { limit: whole - 1 });
+        assert_eq!(refused.expect_err("one byte too many"), EncodeError::TooLarge { needed: whole, limit: whole - 1 });
         assert_eq!(left, bytes);
     }
 

@@ -35,6 +35,7 @@ mod error;
 mod execute;
 mod leaf;
 mod long;
+mod measure;
 #[allow(unsafe_code, reason = "a program is run for the type that it was compiled for")]
 mod plan;
 mod program;
@@ -47,5 +48,6 @@ pub(crate) use description::response_schema_of;
 pub use description::schema_of;
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
+pub(crate) use measure::check_cost_of;
 pub use plan::Plan;
 pub use program::Program;

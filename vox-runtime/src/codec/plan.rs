@@ -58,6 +58,12 @@ impl<T> Plan<T> {
         self.compiled().as_ref().map_err(|error| &**error)
     }
 
+    /// The most that an encoding is charged for each of its bytes when it is decoded.
+    #[inline]
+    pub(crate) fn rate(&self) -> usize {
+        self.compiled().as_ref().map_or(0, |program| program.rate())
+    }
+
     /// Appends `value`. On an error, what was appended of it is taken away again.
     pub fn encode(&self, value: &T, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self.compiled() {

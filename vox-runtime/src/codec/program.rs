@@ -23,6 +23,7 @@ use super::description::{
     TagWidth, TypeIndex,
 };
 use super::leaf::LeafOps;
+use super::measure::rate_of;
 
 /// The compiled form of one type: how to encode and decode it.
 pub struct Program {
@@ -31,6 +32,7 @@ pub struct Program {
     root: BlockIndex,
     min_len: usize,
     has_channels: bool,
+    rate: usize,
 }
 
 impl Program {
@@ -67,6 +69,11 @@ impl Program {
         self.min_len
     }
 
+    /// The most that an encoding is charged for each of its bytes when it is decoded.
+    pub(crate) fn rate(&self) -> usize {
+        self.rate
+    }
+
     pub(super) fn root(&self) -> &Block {
         self.block(self.root)
     }
@@ -96,13 +103,10 @@ impl Program {
         }
         let has_channels = compiler.has_channels;
         let blocks = compiler.blocks.into_iter().map(|block| block.expect("every block is filled"));
-        Ok(Self {
-            shape,
-            blocks: blocks.collect(),
-            root,
-            min_len: description.min_len(description.root()),
-            has_channels,
-        })
+        let min_len = description.min_len(description.root());
+        let mut program = Self { shape, blocks: blocks.collect(), root, min_len, has_channels, rate: 0 };
+        program.rate = rate_of(&program);
+        Ok(program)
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) peer: Peer,
     /// The longest payload, and the most channels in one call, that the peer takes.
     pub(crate) max_payload: usize,
+    /// The most memory that the peer lets one message decode to.
+    pub(crate) max_decoded: usize,
     pub(crate) max_channels: usize,
     pub(super) number: u64,
     /// Where the session's task is.
@@ -156,7 +158,8 @@ impl Shared {
         peer: Peer,
         redial: Option<Box<Redial>>,
     ) -> Arc<Self> {
-        let (max_payload, max_channels) = (session.max_payload(), session.max_channels());
+        let (max_payload, max_decoded) = (session.max_payload(), session.max_decoded());
+        let max_channels = session.max_channels();
         let watch = Watch::new();
         let state = State {
             session,
@@ -196,6 +199,7 @@ impl Shared {
             limits,
             peer,
             max_payload,
+            max_decoded,
             max_channels,
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             runtime: Handle::current(),

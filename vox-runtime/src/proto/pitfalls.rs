@@ -391,8 +391,7 @@ fn a_response_over_the_callers_limit_is_said_to_be_lost() {
     bench.change(|session| {
         session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut vec![0; most + 1].into()));
     });
-    let why = format!("{} bytes, over the caller's limit of {most}", most + 1);
-    assert_eq!(bench.sent(), [answer(1, &Failure::InvalidResponse(why))]);
+    assert_eq!(bench.sent(), [answer(1, &Failure::response_too_large(most + 1, most))]);
 }
 
 /// The reply that the runtime makes to a request on the peer's connection.

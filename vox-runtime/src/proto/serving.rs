@@ -247,8 +247,7 @@ impl Serving {
             }
             (_, HandlerEnd::Aborted) => self.answer(request, Failure::Cancelled, fx),
             (_, HandlerEnd::Returned(payload)) if payload.len() > max_payload => {
-                let why = format!("{} bytes, over the caller's limit of {max_payload}", payload.len());
-                self.answer(request, Failure::InvalidResponse(why), fx);
+                self.answer(request, Failure::response_too_large(payload.len(), max_payload), fx);
             }
             (_, HandlerEnd::Returned(payload)) => self.reply(request, payload, fx),
         }

@@ -16,7 +16,7 @@ use crate::driver::{Granted, Shared, give_buffer, take_buffer};
 use crate::evidence::ArgPlan;
 use crate::ids::ConnectionId;
 use crate::proto::Request;
-use crate::reply::{self, Reply};
+use crate::reply::{self, Reply, Room};
 use crate::wire::{ChannelOpen, Payload};
 
 /// The arguments of one request. Keeps the frame, so that `&str` and `&[u8]` arguments borrow from it.
@@ -82,12 +82,12 @@ impl Args {
 
     /// Reads the next argument, a `&str`: where it stands.
     pub fn read_str(&mut self) -> Result<Span, InvalidArgs> {
-        self.with_decoder(|decoder| decoder.str()).map(Span::from)
+        self.with_decoder(|decoder| decoder.str().and_then(|range| decoder.charged(range))).map(Span::from)
     }
 
     /// Reads the next argument, a `&[u8]`: where it stands.
     pub fn read_bytes(&mut self) -> Result<Span, InvalidArgs> {
-        self.with_decoder(|decoder| decoder.bytes()).map(Span::from)
+        self.with_decoder(|decoder| decoder.bytes().and_then(|range| decoder.charged(range))).map(Span::from)
     }
 
     fn with_decoder<R>(
@@ -132,7 +132,7 @@ impl Args {
         reply: &'static Reply<T, E>,
         mut result: Result<T, E>,
     ) -> Result<Answer<Result<T, E>>, InvalidArgs> {
-        let payload = self.encoded(|out, max_len| reply.encode_last(&mut result, out, max_len));
+        let payload = self.encoded(|out, room| reply.encode_last(&mut result, out, room));
         Ok(Answer { payload, kept: result })
     }
 
@@ -165,19 +165,21 @@ impl Args {
         result: Result<&B, E>,
         encode: impl FnOnce(&B, &mut Encoder<'_>) -> Result<(), EncodeError>,
     ) -> Result<Answer<Option<E>>, InvalidArgs> {
-        let payload = self.encoded(|out, max_len| {
-            reply.encode_with(result.as_ref().map(|lent| *lent), encode, &mut out.encoded, max_len)
-        });
+        let payload = self
+            .encoded(|out, room| reply.encode_with(result.as_ref().map(|lent| *lent), encode, &mut out.encoded, room));
         Ok(Answer { payload, kept: result.err() })
     }
 
-    fn encoded(&self, encode: impl FnOnce(&mut Payload, usize) -> Result<(), String>) -> Result<Payload, String> {
+    fn encoded(&self, encode: impl FnOnce(&mut Payload, Room) -> Result<(), EncodeError>) -> Result<Payload, String> {
         let mut payload = Payload::from(take_buffer());
-        match encode(&mut payload, self.context.max_response()) {
+        match encode(&mut payload, self.context.room()) {
             Ok(()) => Ok(payload),
-            Err(why) => {
+            Err(error) => {
                 give_buffer(payload.encoded);
-                Err(why)
+                Err(match self.context.is_kept() {
+                    true => reply::too_large_to_keep(&error),
+                    false => error.to_string(),
+                })
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::driver::{Granted, Shared};
 use crate::ids::{ConnectionId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::{Operation, Principal};
+use crate::reply::Room;
 
 /// A handler's view of its call: who calls, with what metadata, until when, and the session, to call back.
 ///
@@ -87,13 +88,17 @@ impl Context {
         self.request
     }
 
-    /// The longest response that there can be: as long as the caller takes, or, where other callers may get it too, as long as
-    /// can be kept.
-    pub(super) fn max_response(&self) -> usize {
+    /// The largest response that there can be: what the caller takes, or, where other callers may get it too, what can be kept.
+    pub(super) fn room(&self) -> Room {
         match &self.granted {
-            None => self.shared.max_payload,
-            Some(granted) => granted.max_outcome_bytes(),
+            None => Room { bytes: self.shared.max_payload, decoded: self.shared.max_decoded },
+            Some(granted) => Room { bytes: granted.max_outcome_bytes(), decoded: usize::MAX },
         }
+    }
+
+    /// Whether the response is an outcome that is kept.
+    pub(super) fn is_kept(&self) -> bool {
+        self.granted.is_some()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -69,6 +69,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &AnnouncedLimits) {
         limits.max_channels,
         limits.channel_items,
         limits.channel_bytes,
+        limits.max_decoded_bytes,
     ] {
         put_varint(out, value);
     }

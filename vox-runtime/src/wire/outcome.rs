@@ -35,6 +35,13 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A response of `len` bytes to a caller that takes `limit`.
+    pub(crate) fn response_too_large(len: usize, limit: usize) -> Self {
+        Self::InvalidResponse(format!(
+            "it takes {len} bytes, over the caller's limit of {limit} bytes; `Limits::max_message_bytes` of the caller raises it"
+        ))
+    }
+
     /// Appends the whole response payload.
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.push(ERR);

@@ -151,6 +151,7 @@ impl<'a> Reader<'a> {
             max_channels: self.varint("max_channels")?,
             channel_items: self.varint("channel_items")?,
             channel_bytes: self.varint("channel_bytes")?,
+            max_decoded_bytes: self.varint("max_decoded_bytes")?,
         })
     }
 

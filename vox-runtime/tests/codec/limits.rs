@@ -83,7 +83,8 @@ fn an_encoding_past_the_limit_leaves_nothing() {
     let exact = 3 + encode(&value).len();
     for limit in (0..exact).step_by(fewer(1, 7)) {
         let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, limit));
-        assert_eq!(result, Err(EncodeError::TooLarge { limit }));
+        let Err(EncodeError::TooLarge { needed, limit: told }) = result else { panic!("{result:?}") };
+        assert!(told == limit && needed > limit && needed <= exact, "{needed} and {limit}");
         assert_eq!(out, [1, 2, 3]);
     }
     Plan::new().encode(&value, &mut Encoder::new(&mut out, exact)).unwrap();
@@ -95,7 +96,7 @@ fn a_large_encoding_past_the_limit_is_not_made_first() {
     let mut out = Vec::new();
     let value = vec![0u8; 1 << 20];
     let result = Plan::new().encode(&value, &mut Encoder::new(&mut out, 1000));
-    assert_eq!(result, Err(EncodeError::TooLarge { limit: 1000 }));
+    assert_eq!(result, Err(EncodeError::TooLarge { needed: 1 << 20, limit: 1000 }));
     assert!(out.capacity() < 10_000);
 }
 
@@ -104,11 +105,11 @@ fn pieces_of_the_runtime_keep_to_the_limit() {
     let mut out = Vec::new();
     let mut to = Encoder::new(&mut out, 5);
     to.str("abc").unwrap();
-    assert_eq!(to.bytes(b"xy"), Err(EncodeError::TooLarge { limit: 5 }));
-    assert_eq!(to.varint(1 << 20), Err(EncodeError::TooLarge { limit: 5 }));
+    assert_eq!(to.bytes(b"xy"), Err(EncodeError::TooLarge { needed: 7, limit: 5 }));
+    assert_eq!(to.varint(1 << 20), Err(EncodeError::TooLarge { needed: 7, limit: 5 }));
     to.byte(9).unwrap();
     assert_eq!(to.len(), 5);
-    assert_eq!(to.byte(9), Err(EncodeError::TooLarge { limit: 5 }));
+    assert_eq!(to.byte(9), Err(EncodeError::TooLarge { needed: 6, limit: 5 }));
     assert_eq!(out, b"\x03abc\x09");
 }
 

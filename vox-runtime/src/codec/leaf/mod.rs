@@ -46,6 +46,8 @@ pub(super) struct LeafOps {
     pub(super) put: unsafe fn(*const u8, &mut Encoder<'_>) -> Result<(), EncodeError>,
     /// Initialises the pointer, valid for writes of the leaf type, unless it returns an error.
     pub(super) take: unsafe fn(*mut u8, &mut Decoder<'_>) -> Result<(), DecodeError>,
+    /// Reads a value and lets go of it, for what that charges the decoder.
+    pub(super) measure: fn(&mut Decoder<'_>) -> Result<(), DecodeError>,
     /// Drops the live value at the pointer.
     pub(super) drop: Option<unsafe fn(*mut u8)>,
 }
@@ -93,6 +95,7 @@ fn erased<T: Leaf>() -> &'static LeafOps {
         unsafe { dst.cast::<T>().write(value) };
         Ok(())
     }
+    fn drop_value<T>(_: T) {}
     /// Drops the value.
     ///
     /// # Safety
@@ -109,6 +112,7 @@ fn erased<T: Leaf>() -> &'static LeafOps {
             layout: Layout::new::<T>(),
             put: put::<T>,
             take: take::<T>,
+            measure: |from| T::take(from).map(drop_value),
             drop: if mem::needs_drop::<T>() { Some(drop::<T>) } else { None },
         }
     }

@@ -86,6 +86,11 @@ impl Session {
         announced.min(Limits::MESSAGE_CEILING).saturating_sub(HEAD_ROOM)
     }
 
+    /// The most memory that the peer lets one message decode to.
+    pub(crate) fn max_decoded(&self) -> usize {
+        usize::try_from(self.peer.max_decoded_bytes).unwrap_or(usize::MAX)
+    }
+
     /// The largest number of channels that one call can ever have.
     pub(crate) fn max_channels(&self) -> usize {
         usize::try_from(self.peer.max_channels).unwrap_or(usize::MAX)

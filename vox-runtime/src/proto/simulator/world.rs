@@ -289,8 +289,7 @@ impl World {
             2 => (HandlerEnd::Aborted, None),
             _ if len > self.ends[e].session.max_payload() => {
                 let limit = self.ends[e].session.max_payload();
-                let why = format!("{len} bytes, over the caller's limit of {limit}");
-                (HandlerEnd::Returned(&mut payload), Some(failure(&Failure::InvalidResponse(why))))
+                (HandlerEnd::Returned(&mut payload), Some(failure(&Failure::response_too_large(len, limit))))
             }
             _ => {
                 let expected = vec![how as u8; len];

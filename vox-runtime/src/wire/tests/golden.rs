@@ -210,6 +210,7 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
         max_channels: 3,
         channel_items: 4,
         channel_bytes: 5,
+        max_decoded_bytes: 6,
     };
     vec![
         (

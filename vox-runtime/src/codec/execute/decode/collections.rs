@@ -19,10 +19,8 @@ impl<'r> Reader<'r, '_> {
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn slice(&mut self, op: &'r SliceOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let block = self.program.block(op.items.block);
-        let cost = |len| match op.ops.is_box() {
-            true => charge::list(len, block.size),
-            false => charge::shared_slice(len, block.size),
-        };
+        let program = self.program;
+        let cost = |len| op.cost(program, len);
         // SAFETY: the caller's promise.
         let Some((len, cursor, depth)) = (unsafe { self.counted(block.min_len, cost, cursor, depth) }) else {
             return ptr::null();
@@ -54,10 +52,8 @@ impl<'r> Reader<'r, '_> {
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn list(&mut self, op: &'r ListOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let block = self.program.block(op.items.block);
-        let cost = |len| match op.items.kind {
-            ItemKind::Raw => len * block.size,
-            _ => charge::list(len, block.size),
-        };
+        let program = self.program;
+        let cost = |len| op.cost(program, len);
         // SAFETY: the caller's promise.
         let Some((len, cursor, depth)) = (unsafe { self.counted(block.min_len, cost, cursor, depth) }) else {
             return ptr::null();
@@ -199,10 +195,8 @@ impl<'r> Reader<'r, '_> {
     /// `at` is valid for a write of the operation's type, and the cursor is in this reader's frame.
     pub(super) unsafe fn set(&mut self, op: &'r SetOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let block = self.program.block(op.items.block);
-        let cost = |len| match op.ops.is_hash() {
-            true => charge::hash_set(len, block.size),
-            false => charge::tree(len, block.size, 0),
-        };
+        let program = self.program;
+        let cost = |len| op.cost(program, len);
         // SAFETY: the caller's promise.
         let Some((len, mut cursor, depth)) = (unsafe { self.counted(block.min_len, cost, cursor, depth) }) else {
             return ptr::null();
@@ -234,10 +228,8 @@ impl<'r> Reader<'r, '_> {
     pub(super) unsafe fn map(&mut self, op: &'r MapOp, at: *mut u8, cursor: *const u8, depth: u32) -> *const u8 {
         let (key, value) = (self.program.block(op.key.block), self.program.block(op.value.block));
         let min_len = key.min_len.saturating_add(value.min_len);
-        let cost = |len| match op.ops.is_hash() {
-            true => charge::hash_map(len, op.pair.layout.size()),
-            false => charge::tree(len, key.size, value.size),
-        };
+        let program = self.program;
+        let cost = |len| op.cost(program, len);
         // SAFETY: the caller's promise.
         let Some((len, cursor, depth)) = (unsafe { self.counted(min_len, cost, cursor, depth) }) else {
             return ptr::null();

@@ -52,7 +52,8 @@ pub(in crate::codec) unsafe fn encode(
         }
     }
     let limit = writer.to.max_len;
-    let error = writer.error.take().unwrap_or(EncodeError::TooLarge { limit });
+    let needed = writer.to.out.len();
+    let error = writer.error.take().unwrap_or(EncodeError::TooLarge { needed, limit });
     to.out.truncate(began);
     Err(error)
 }
@@ -135,8 +136,9 @@ impl<'w> Writer<'w, '_> {
         // SAFETY: everything before the cursor has been written.
         unsafe { self.sync(cursor) };
         let limit = self.to.max_len;
-        if self.to.out.len().saturating_add(known) > limit {
-            return self.fail(EncodeError::TooLarge { limit });
+        let needed = self.to.out.len().saturating_add(known);
+        if needed > limit {
+            return self.fail(EncodeError::TooLarge { needed, limit });
         }
         self.to.out.reserve(room + SLACK);
         self.attach()
