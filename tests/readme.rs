@@ -36,7 +36,14 @@ fn ci_runs_the_commands_of_the_readme() {
 
 #[test]
 fn the_files_that_documents_link_to_exist() {
-    for name in ["README.md", "ARCHITECTURE.md", "docs/guide.md", "docs/dependencies.md", "examples/data/README.md"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/guide.md",
+        "docs/dependencies.md",
+        "docs/testing.md",
+        "examples/data/README.md",
+    ] {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
         for (at, open) in text.match_indices("](") {

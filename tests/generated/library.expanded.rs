@@ -129,10 +129,12 @@ const _: () = {
         }
     }
     impl<H: Library> LibraryDispatcher<H> {
-        /// Serves a handler.
-        pub fn new(__handler: H) -> Self {
+        /// Serves a handler, or one in an `Arc`, which others may hold too.
+        pub fn new<__VoxHow>(
+            __handler: impl __vox::IntoHandler<LibraryClient, __VoxHow, Handler = H>,
+        ) -> Self {
             LibraryDispatcher {
-                handler: ::std::sync::Arc::new(__handler),
+                handler: __vox::IntoHandler::into_handler(__handler),
             }
         }
         /// Serves a handler that others hold too.
@@ -140,6 +142,17 @@ const _: () = {
             LibraryDispatcher {
                 handler: __handler,
             }
+        }
+    }
+    impl<H: Library> __vox::Serves<H> for LibraryClient {}
+    impl LibraryClient {
+        /**Calls a handler in this process: `LibraryClient::over_memory(handler).await`.
+
+The session is a real one, over memory. The handler is served until the last clone of the client is gone.*/
+        pub fn over_memory<H: Library, __VoxHow>(
+            __handler: impl __vox::IntoHandler<LibraryClient, __VoxHow, Handler = H>,
+        ) -> ::vox::Connect<LibraryClient> {
+            __vox::over_memory(LibraryDispatcher::new(__handler))
         }
     }
     impl<H: Library> ::vox::Dispatcher for LibraryDispatcher<H> {

@@ -42,14 +42,17 @@ pub use operation::{
     Principal,
 };
 pub use schema::{Schema, SchemaHash};
-pub use server::{Builder, Context, Dispatcher, Incoming, Peer, ServeError, Server, ShutdownReport, serve};
+pub use server::{
+    Builder, Context, ContextBuilder, Dispatcher, Incoming, Peer, ServeError, Server, ShutdownReport, TestContext,
+    serve,
+};
 
 pub use facet;
 
 /// What generated code names. Not for anyone else: it changes with the macro.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::client::{Call, CallWriter, Caller, Client};
+    pub use crate::client::{Call, CallWriter, Caller, Client, Connect, over_memory};
     pub use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::Hosted;
     pub use crate::evidence::{
@@ -58,6 +61,8 @@ pub mod __private {
     };
     pub use crate::ids::MethodId;
     pub use crate::reply::Reply;
-    pub use crate::server::{Accepted, Answer, Args, Dispatcher, Incoming, InvalidArgs, Slot, Span};
+    pub use crate::server::{
+        Accepted, Answer, Args, Dispatcher, Incoming, IntoHandler, InvalidArgs, Serves, Slot, Span,
+    };
     pub use facet::Facet;
 }

@@ -85,11 +85,14 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
     // The trait itself may be called `H`.
     let parameter = if the_trait.unraw() == "H" { quote!(__VoxH) } else { quote!(H) };
     let arms = service.methods.iter().enumerate().map(|(index, method)| arm(index, method, &parameter, names));
+    let over_memory = over_memory(service, names, &parameter);
     quote! {
         impl<#parameter: #the_trait> #dispatcher<#parameter> {
-            /// Serves a handler.
-            #vis fn new(__handler: #parameter) -> Self {
-                #dispatcher { handler: ::std::sync::Arc::new(__handler) }
+            /// Serves a handler, or one in an `Arc`, which others may hold too.
+            #vis fn new<__VoxHow>(
+                __handler: impl __vox::IntoHandler<#client, __VoxHow, Handler = #parameter>,
+            ) -> Self {
+                #dispatcher { handler: __vox::IntoHandler::into_handler(__handler) }
             }
 
             /// Serves a handler that others hold too.
@@ -97,6 +100,10 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
                 #dispatcher { handler: __handler }
             }
         }
+
+        impl<#parameter: #the_trait> __vox::Serves<#parameter> for #client {}
+
+        #over_memory
 
         impl<#parameter: #the_trait> #vox::Dispatcher for #dispatcher<#parameter> {
             fn service(&self) -> &'static #vox::ServiceDescriptor {
@@ -113,6 +120,29 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
             }
         }
     }
+}
+
+/// The client of a handler in the same process, unless a method has taken its name.
+fn over_memory(service: &Service, names: &Names<'_>, parameter: &TokenStream) -> Option<TokenStream> {
+    if service.methods.iter().any(|method| method.ident == "over_memory") {
+        return None;
+    }
+    let Names { vox, service: the_trait, client, dispatcher } = names;
+    let vis = &service.vis;
+    let docs = format!(
+        "Calls a handler in this process: `{client}::over_memory(handler).await`.\n\nThe session is a real one, over memory. The handler is \
+         served until the last clone of the client is gone."
+    );
+    Some(quote! {
+        impl #client {
+            #[doc = #docs]
+            #vis fn over_memory<#parameter: #the_trait, __VoxHow>(
+                __handler: impl __vox::IntoHandler<#client, __VoxHow, Handler = #parameter>,
+            ) -> #vox::Connect<#client> {
+                __vox::over_memory(#dispatcher::new(__handler))
+            }
+        }
+    })
 }
 
 fn arm(index: usize, method: &Method, parameter: &TokenStream, names: &Names<'_>) -> TokenStream {

@@ -27,6 +27,16 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
     let common = common(&names);
     let methods = client_methods(item, &names);
     let Names { client, dispatcher, .. } = &names;
+    let has_over_memory =
+        item.items.iter().any(|item| matches!(item, TraitItem::Fn(f) if f.sig.ident == "over_memory"));
+    let over_memory = (!has_over_memory).then(|| {
+        let vis = &item.vis;
+        quote! {
+            #vis fn over_memory<__VoxH>(__handler: __VoxH) -> #vox::Connect<#client> {
+                ::core::panic!("the service has mistakes")
+            }
+        }
+    });
     let (vis, name) = (&item.vis, item.ident.to_string());
     quote! {
         #import
@@ -43,6 +53,7 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
                 #vis const SERVICE: &'static #vox::ServiceDescriptor =
                     &#vox::ServiceDescriptor { name: #name, docs: "", methods: &[] };
                 #(#methods)*
+                #over_memory
             }
             impl<H> #dispatcher<H> {
                 #vis fn new(__handler: H) -> Self {

@@ -232,10 +232,12 @@ const _: () = {
         }
     }
     impl<H: Everything> EverythingDispatcher<H> {
-        /// Serves a handler.
-        pub(crate) fn new(__handler: H) -> Self {
+        /// Serves a handler, or one in an `Arc`, which others may hold too.
+        pub(crate) fn new<__VoxHow>(
+            __handler: impl __vox::IntoHandler<EverythingClient, __VoxHow, Handler = H>,
+        ) -> Self {
             EverythingDispatcher {
-                handler: ::std::sync::Arc::new(__handler),
+                handler: __vox::IntoHandler::into_handler(__handler),
             }
         }
         /// Serves a handler that others hold too.
@@ -243,6 +245,17 @@ const _: () = {
             EverythingDispatcher {
                 handler: __handler,
             }
+        }
+    }
+    impl<H: Everything> __vox::Serves<H> for EverythingClient {}
+    impl EverythingClient {
+        /**Calls a handler in this process: `EverythingClient::over_memory(handler).await`.
+
+The session is a real one, over memory. The handler is served until the last clone of the client is gone.*/
+        pub(crate) fn over_memory<H: Everything, __VoxHow>(
+            __handler: impl __vox::IntoHandler<EverythingClient, __VoxHow, Handler = H>,
+        ) -> __vox_Everything::Connect<EverythingClient> {
+            __vox::over_memory(EverythingDispatcher::new(__handler))
         }
     }
     impl<H: Everything> __vox_Everything::Dispatcher for EverythingDispatcher<H> {

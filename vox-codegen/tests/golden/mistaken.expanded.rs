@@ -100,6 +100,9 @@ const _: () = {
         ) -> ::vox::Call<vox::Rx<u64>, ::core::convert::Infallible> {
             ::core::panic!("the service has mistakes")
         }
+        pub fn over_memory<__VoxH>(__handler: __VoxH) -> ::vox::Connect<MistakenClient> {
+            ::core::panic!("the service has mistakes")
+        }
     }
     impl<H> MistakenDispatcher<H> {
         pub fn new(__handler: H) -> Self {

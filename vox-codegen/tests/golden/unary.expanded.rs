@@ -99,10 +99,12 @@ const _: () = {
         }
     }
     impl<H: Bank> BankDispatcher<H> {
-        /// Serves a handler.
-        pub fn new(__handler: H) -> Self {
+        /// Serves a handler, or one in an `Arc`, which others may hold too.
+        pub fn new<__VoxHow>(
+            __handler: impl __vox::IntoHandler<BankClient, __VoxHow, Handler = H>,
+        ) -> Self {
             BankDispatcher {
-                handler: ::std::sync::Arc::new(__handler),
+                handler: __vox::IntoHandler::into_handler(__handler),
             }
         }
         /// Serves a handler that others hold too.
@@ -110,6 +112,17 @@ const _: () = {
             BankDispatcher {
                 handler: __handler,
             }
+        }
+    }
+    impl<H: Bank> __vox::Serves<H> for BankClient {}
+    impl BankClient {
+        /**Calls a handler in this process: `BankClient::over_memory(handler).await`.
+
+The session is a real one, over memory. The handler is served until the last clone of the client is gone.*/
+        pub fn over_memory<H: Bank, __VoxHow>(
+            __handler: impl __vox::IntoHandler<BankClient, __VoxHow, Handler = H>,
+        ) -> ::vox::Connect<BankClient> {
+            __vox::over_memory(BankDispatcher::new(__handler))
         }
     }
     impl<H: Bank> ::vox::Dispatcher for BankDispatcher<H> {

@@ -15,7 +15,7 @@ use crate::descriptor::ServiceDescriptor;
 use crate::driver::{Asking, Backoff, Router, initiate};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::server::Dispatcher;
+use crate::server::{Builder, Dispatcher, ServeError, Server};
 use crate::transport::{Address, AddressError, Connector, Link, Reach};
 
 /// Connects to a peer and opens the service that the client `C` calls.
@@ -25,6 +25,11 @@ use crate::transport::{Address, AddressError, Connector, Link, Reach};
 /// made, so their sessions survive the loss of one; a `Link` is all there is.
 pub fn connect<C: Connected>(target: impl Into<Target>) -> Connect<C> {
     Connect::new(target.into())
+}
+
+/// Connects to a server in this process that serves just this client, over memory. For generated code.
+pub fn over_memory<C: Client>(dispatcher: impl Dispatcher) -> Connect<C> {
+    connect(Server::builder().service(dispatcher))
 }
 
 /// What a connection can become: any [`Client`], or a [`Session`](super::Session).
@@ -54,6 +59,8 @@ pub(crate) enum TargetKind {
     Address(Address),
     Connector(Connector),
     Link(Link),
+    /// A server in this process, to be connected to over memory.
+    Here(Box<Builder>),
 }
 
 impl From<&str> for Target {
@@ -92,6 +99,13 @@ impl From<Link> for Target {
     }
 }
 
+/// A server that serves the one who connects to it, in this process and over memory. It runs until the session ends.
+impl From<Builder> for Target {
+    fn from(server: Builder) -> Self {
+        Self(TargetKind::Here(Box::new(server)))
+    }
+}
+
 impl Target {
     /// What it is called in errors.
     fn name(&self) -> String {
@@ -100,6 +114,7 @@ impl Target {
             TargetKind::Address(address) => address.to_string(),
             TargetKind::Connector(connector) => connector.name(),
             TargetKind::Link(link) => link.address().to_owned(),
+            TargetKind::Here(_) => HERE.to_owned(),
         }
     }
 
@@ -110,17 +125,30 @@ impl Target {
             TargetKind::Address(address) => Ok(address),
             TargetKind::Connector(connector) => Err(AddressError::is_a_link(&format!("{connector:?}"))),
             TargetKind::Link(link) => Err(AddressError::is_a_link(link.address())),
+            TargetKind::Here(_) => Err(AddressError::is_a_link(HERE)),
         }
     }
 
     /// What makes links, or the one that there is.
-    fn reach(self) -> Result<Result<Arc<dyn Reach>, Link>, AddressError> {
+    fn reach(self) -> Result<Result<Arc<dyn Reach>, Link>, ConnectError> {
         Ok(match self.0 {
             TargetKind::Text(text) => Ok(Arc::new(text.parse::<Address>()?)),
             TargetKind::Address(address) => Ok(Arc::new(address)),
             TargetKind::Connector(connector) => Ok(Arc::new(connector)),
             TargetKind::Link(link) => Err(link),
+            TargetKind::Here(server) => Err(server.over_memory(HERE).map_err(cannot_serve)?),
         })
+    }
+}
+
+/// What a server in this process is called.
+const HERE: &str = "mem://here";
+
+/// A server in this process that cannot serve what it was given.
+fn cannot_serve(error: ServeError) -> ConnectError {
+    match error {
+        ServeError::Service(error) => ConnectError::Service(error),
+        error => ConnectError::handshake(error.to_string()).at(HERE),
     }
 }
 

@@ -16,7 +16,7 @@ pub use call::Call;
 pub(crate) use caller::CallerHandle;
 pub use caller::{Caller, Client, NoopClient};
 pub(crate) use connect::TargetKind;
-pub use connect::{Connect, Connected, Target, connect};
+pub use connect::{Connect, Connected, Target, connect, over_memory};
 pub use connect_error::ConnectError;
 pub use credentials::Credentials;
 pub(crate) use credentials::Introduction;

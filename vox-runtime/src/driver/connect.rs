@@ -26,7 +26,7 @@ use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::Session;
 use crate::server::Peer;
-use crate::transport::{Failure, Greeter, Link, Reach, dial};
+use crate::transport::{Failure, Greeter, Link, Reach, dial, memory_pair_at};
 use crate::wire::{
     DIFFERS, Greeting, Hello, LENGTH_BYTES, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
 };
@@ -300,6 +300,17 @@ fn shutting_down() -> Refusal {
 
 fn session_lost() -> Refusal {
     Refusal::new(RefusalCode::SessionLost, "there is no such session for this peer")
+}
+
+/// A session of two ends in this process, made without a handshake, whose peer is said to be `peer` and serves what `router` finds. Gives
+/// back the end that accepted.
+pub(crate) fn face_to_face(peer: Peer, router: Router) -> Arc<Shared> {
+    let limits = Arc::new(Limits::default());
+    let (ours, theirs) = memory_pair_at(peer.address());
+    let far = Peer::new(peer.address().to_owned(), Metadata::new());
+    let end = |role| Session::new(role, Arc::clone(&limits), limits.announced(), now());
+    start(end(Role::Initiator), theirs, router, Arc::clone(&limits), far, None);
+    start(end(Role::Acceptor), ours, Router::default(), Arc::clone(&limits), peer, None)
 }
 
 fn start(

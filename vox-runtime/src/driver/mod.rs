@@ -36,7 +36,7 @@ pub(crate) use authenticating::Authenticate;
 pub use backoff::Backoff;
 pub(crate) use backoff::Trials;
 pub(crate) use buffers::{give_buffer, take_buffer};
-pub(crate) use connect::{Asking, Door, Established, Visitor, accept, initiate, initiate_at};
+pub(crate) use connect::{Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at};
 pub(crate) use endpoint::{Endpoint, HalfEnd};
 pub(crate) use hosting::HandlerFuture;
 pub use hosting::Hosted;

@@ -22,7 +22,7 @@ use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::operation::Principal;
 use crate::store::OperationStore;
-use crate::transport::{Address, AddressError, Link, Listener};
+use crate::transport::{Address, AddressError, Link, Listener, memory_pair_at};
 
 /// How long the accept loop waits after the system refused it a link (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -320,6 +320,20 @@ impl Builder {
             ended(&serving.0).await;
         }
         Ok(())
+    }
+}
+
+impl Builder {
+    /// The other end of a link in memory that this server serves, in a task of its own, until its session ends.
+    pub(crate) fn over_memory(self, address: &str) -> Result<Link, ServeError> {
+        self.check()?;
+        let (ours, theirs) = memory_pair_at(address);
+        tokio::spawn(async move {
+            if let Err(error) = self.serve_link(theirs).await {
+                tracing::debug!(%error, "a server in memory has ended");
+            }
+        });
+        Ok(ours)
     }
 }
 

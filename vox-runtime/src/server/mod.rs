@@ -2,11 +2,15 @@
 
 mod args;
 mod context;
+mod for_test;
 mod hall;
+mod handler;
 mod incoming;
 mod listen;
 
 pub use args::{Args, InvalidArgs, Span};
 pub use context::{Context, Peer};
+pub use for_test::{ContextBuilder, TestContext};
+pub use handler::{IntoHandler, Serves};
 pub use incoming::{Accepted, Answer, Dispatcher, Incoming, Slot};
 pub use listen::{Builder, ServeError, Server, ShutdownReport, serve};

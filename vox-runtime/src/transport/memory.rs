@@ -20,10 +20,11 @@ const BACKLOG: usize = 128;
 /// # drop((a, b));
 /// ```
 pub fn memory_pair() -> (Link, Link) {
-    pair("mem://pair")
+    memory_pair_at("mem://pair")
 }
 
-fn pair(address: &str) -> (Link, Link) {
+/// As [`memory_pair`], of a link that leads to `address`.
+pub(crate) fn memory_pair_at(address: &str) -> (Link, Link) {
     let (a, b) = tokio::io::duplex(CAPACITY);
     let link = |end| {
         let (read, write) = tokio::io::split(end);
@@ -69,7 +70,7 @@ pub(super) async fn connect(name: &str) -> io::Result<Link> {
         let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.get(name).cloned().ok_or_else(refused)?
     };
-    let (ours, theirs) = pair(&format!("mem://{name}"));
+    let (ours, theirs) = memory_pair_at(&format!("mem://{name}"));
     sender.send(theirs).await.map_err(|_| refused())?;
     Ok(ours)
 }

@@ -16,6 +16,7 @@ pub use dial::NoLink;
 pub(crate) use dial::{Failure, Greeter, dial};
 pub(crate) use listener::Listener;
 pub use memory::memory_pair;
+pub(crate) use memory::memory_pair_at;
 pub(crate) use reach::Reach;
 
 use std::fmt;
