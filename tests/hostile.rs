@@ -214,6 +214,8 @@ const NO_REQUEST: u8 = 12;
 const DIRECTION: u8 = 13;
 const METADATA: u8 = 14;
 const FLOOD: u8 = 15;
+const WRONG_PART: u8 = 17;
+const TOO_MANY_PARTS: u8 = 18;
 
 fn open(id: u64, service: &str) -> Frame {
     frame(raw::OPEN).var(id).text(service).var(0).u8(0)
@@ -225,6 +227,19 @@ fn items(channel: u64, count: usize) -> Frame {
         items = items.var(1).var(7);
     }
     items
+}
+
+/// A call of `echo` that comes in parts.
+fn long_call(number: u64, total: u64, request: u64) -> Frame {
+    frame(raw::LONG).var(number).var(total).u8(raw::CALL).var(1).var(request).method("Prey.echo").u8(0)
+}
+
+fn part(number: u64, bytes: &[u8]) -> Frame {
+    frame(raw::PART).var(number).bytes(bytes)
+}
+
+fn forget(number: u64) -> Frame {
+    frame(raw::FORGET).var(number)
 }
 
 /// A call whose handler holds on to the receiver of channel 1, so that nothing is consumed.
@@ -251,6 +266,92 @@ async fn garbage_and_lengths_that_lie_are_named() {
     field.accuses("a length past the limit", &((1u32 << 16) + 1).to_le_bytes(), TOO_LARGE).await;
     field.accuses("the longest length", &[0xff; 4], TOO_LARGE).await;
     field.accuses("noise", &[0x80; 4096], TOO_LARGE).await;
+}
+
+#[tokio::test]
+async fn parts_that_do_not_fit_are_named() {
+    let field = Field::new().await;
+    let begun = || long_call(1, 100, 1);
+    let hundred = [7; 100];
+    field.accuses("a part of nothing", &part(1, &[7]).wire(), WRONG_PART).await;
+    field.accuses("a part of another message", &wire([begun(), part(2, &[7])]), WRONG_PART).await;
+    field.accuses("an empty part", &wire([begun(), part(1, &[])]), WRONG_PART).await;
+    field
+        .accuses("a part past the total", &wire([begun(), part(1, &hundred[1..]), part(1, &[7; 2])]), WRONG_PART)
+        .await;
+    field.accuses("a doubled last part", &wire([begun(), part(1, &hundred), part(1, &hundred)]), WRONG_PART).await;
+    field.accuses("a part after a cancel", &wire([begun(), part(1, &[7]), forget(1), part(1, &[7])]), WRONG_PART).await;
+    field.accuses("a cancel twice", &wire([begun(), forget(1), forget(1)]), WRONG_PART).await;
+    field.accuses("a cancel of nothing", &forget(1).wire(), WRONG_PART).await;
+    // Long enough to be read straight into its message's memory, and cut short before the part ends.
+    let long = part(1, &[7; 60_000]).wire();
+    field.accuses("a long part of nothing", &long[..30_000], WRONG_PART).await;
+    field.accuses("a long part past the total", &[wire([begun()]), long[..30_000].to_vec()].concat(), WRONG_PART).await;
+    let item = |number: u64| frame(raw::LONG).var(number).var(2).u8(raw::ITEMS).var(1).var(1);
+    field.accuses("an item before the long one is whole", &wire([held(), item(1), items(1, 1)]), WRONG_PART).await;
+    field.accuses("a second long item at once", &wire([held(), item(1), item(2)]), WRONG_PART).await;
+    let close = frame(raw::CLOSE).var(1).var(1).var(0);
+    field.accuses("a close in the middle of an item", &wire([held(), item(1), part(1, &[1]), close]), WRONG_PART).await;
+}
+
+#[tokio::test]
+async fn totals_that_lie_and_many_begun_messages_are_named() {
+    let field = Field::new().await;
+    field.accuses("a total past the limit", &long_call(1, (1 << 16) + 1, 1).wire(), TOO_LARGE).await;
+    field.accuses("the largest total", &long_call(1, u64::MAX, 1).wire(), TOO_LARGE).await;
+    field.accuses("no total", &long_call(1, 0, 1).wire(), MALFORMED).await;
+    field.accuses("a number again", &wire([long_call(5, 9, 1), long_call(5, 9, 3)]), REUSED).await;
+    field
+        .accuses("a long message of another kind", &frame(raw::LONG).var(1).var(9).u8(raw::OPEN).wire(), MALFORMED)
+        .await;
+    let begin = |n: u64| [long_call(n, 1 << 16, 2 * n - 1), part(n, &[7])];
+    field.accuses("as many long calls as there are none", &wire((1..=5).flat_map(begin)), CALLS).await;
+
+    let limits = Limits { max_partial_messages: 3, max_partial_bytes: 0, ..limits() };
+    let builder = Server::builder().service(PreyDispatcher::new(Deer::default())).limits(limits);
+    let server = builder.bind("tcp://127.0.0.1:0").await.expect("a port is free");
+    let address = server.address().trim_start_matches("tcp://").to_owned();
+    for (what, total) in [("more bytes begun than are taken", 40_000), ("more messages begun than are taken", 100)] {
+        let stream = TcpStream::connect(&address).await.expect("accepted");
+        let mut peer = Raw::initiate(stream, Some("Prey")).await;
+        // Announced, they cost nothing.
+        for n in 1..=4 {
+            peer.send(&long_call(n, total, 2 * n - 1)).await;
+        }
+        peer.send(&frame(raw::PING).var(7)).await;
+        peer.read_kind(raw::PONG).await;
+        for n in 1..=4 {
+            peer.try_write(&part(n, &[7]).wire()).await;
+        }
+        assert_eq!(peer.accused_of().await, TOO_MANY_PARTS, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn parts_of_several_calls_are_put_together_each_to_its_own() {
+    let field = Field::new().await;
+    let mut peer = field.peer().await;
+    for n in 1..=3 {
+        peer.send(&long_call(n, 2, 2 * n - 1)).await;
+    }
+    peer.send(&call(1, 7, "Prey.echo", &[9])).await;
+    let mut answers = Vec::new();
+    // 128 × n + n.
+    for n in [3, 1, 2] {
+        peer.send(&part(n, &[0x80 | n as u8])).await;
+    }
+    for n in [2, 3] {
+        peer.send(&part(n, &[n as u8])).await;
+    }
+    peer.send(&forget(1)).await;
+    for _ in 0..3 {
+        let reply = peer.read_kind(raw::REPLY).await;
+        let mut fields = reply.reader();
+        answers.push((fields.var(), fields.var(), fields.u8(), fields.var()));
+    }
+    assert_eq!(answers, [(1, 7, 0, 9), (1, 3, 0, 258), (1, 5, 0, 387)]);
+    drop(peer);
+    field.is_unharmed().await;
 }
 
 #[tokio::test]
@@ -549,7 +650,7 @@ async fn a_peer_that_stops_reading_is_given_up_in_time_and_memory() {
 /// Large replies to small calls: no further handlers start while nobody reads what is there.
 #[tokio::test(start_paused = true)]
 async fn replies_that_nobody_reads_are_not_made_without_end() {
-    let limits = Limits { max_calls: 1_000, ..Limits::default() };
+    let limits = Limits { max_calls: 1_000, outbox_long_bytes: 1 << 20, ..Limits::default() };
     let (mut peer, _, _server) = cornered_with(1 << 10, limits).await;
     let marked = mark();
     for n in 0..100u64 {
@@ -708,7 +809,7 @@ async fn a_handshake_that_ends_or_stops_at_any_byte_comes_to_nothing() {
 // ---- servers that are hostile to their clients ----
 
 /// A client of a raw server.
-async fn lured(limits: [u64; 7]) -> (PreyClient, Raw) {
+async fn lured(limits: [u64; 9]) -> (PreyClient, Raw) {
     watch_panics();
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let accept = tokio::spawn(async move { Raw::accept(theirs, limits).await });
@@ -775,10 +876,10 @@ async fn replies_that_are_none_are_invalid_responses() {
 /// Limits of nothing, and of everything, are obeyed as well as can be.
 #[tokio::test(start_paused = true)]
 async fn absurd_limits_of_a_peer_harm_nobody() {
-    let (client, _server) = lured([0, 0, 0, 0, 1, 1, 0]).await;
+    let (client, _server) = lured([0, 0, 0, 0, 1, 1, 0, 0, 0]).await;
     let outcome = client.echo(1).timeout(Duration::from_secs(1)).await;
     assert!(matches!(outcome, Err(vox::VoxError::NotSent(_))), "{outcome:?}");
-    let (client, mut server) = lured([u64::MAX; 7]).await;
+    let (client, mut server) = lured([u64::MAX; 9]).await;
     let (tx, rx) = vox::channel();
     let call = tokio::spawn(client.drink(rx).into_future());
     server.read_kind(raw::CALL).await;

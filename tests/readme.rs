@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 use vox::transport::Link;
 use vox::{NotSent, Ran, RecvError, Rx, SendError, Tx, VoxError};
@@ -330,6 +330,32 @@ async fn there_are_too_many() -> Tested {
     assert_eq!(late, Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
     assert_eq!(lab.double(2).await, Ok(4));
     assert_eq!(call.await?, Ok(()));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_large() -> Tested {
+    let (ours, near) = tokio::io::duplex(4 << 10);
+    let (theirs, far) = tokio::io::duplex(4 << 10);
+    let (mut replies, mut calls) = (tokio::io::split(near), tokio::io::split(far));
+    tokio::spawn(async move { tokio::io::copy(&mut calls.0, &mut replies.1).await });
+    tokio::spawn(async move {
+        // 50 kB in a second.
+        let mut bytes = vec![0; 1_000];
+        while let Ok(read @ 1..) = replies.0.read(&mut bytes).await {
+            tokio::time::sleep(Duration::from_micros(read as u64 * 20)).await;
+            let _ = calls.1.write_all(&bytes[..read]).await;
+        }
+    });
+    let theirs = Link::new(theirs, "a slow line");
+    tokio::spawn(vox::Server::builder().service(LabDispatcher::new(Bench::default())).serve_link(theirs));
+    let slow: LabClient = vox::connect(Link::new(ours, "a slow line")).await?;
+    let text = "x".repeat(4_000_000);
+
+    assert_eq!(slow.length(&text).await, Ok(4_000_000));
+
+    let error = slow.length(&text).timeout(Duration::from_secs(5)).await.expect_err("it takes a minute");
+    assert_eq!((error.ran(), error), (Ran::No, VoxError::NotSent(NotSent::DeadlineExceeded)));
     Ok(())
 }
 

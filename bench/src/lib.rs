@@ -12,6 +12,7 @@
 //! cargo run --release -p vox-bench -- build           what the least program costs to build, by each
 //! cargo run --release -p vox-bench -- instructions    instructions per operation, by callgrind; fails over a bound
 //! cargo run --release -p vox-bench -- resume          from a cut link to the next reply
+//! cargo run --release -p vox-bench -- slow            large messages beside small ones
 //! cargo run --release -p vox-bench -- plot figures.jsonl docs/plots
 //! ```
 
@@ -31,6 +32,7 @@ mod plot;
 mod resume;
 mod runner;
 pub mod scenario;
+mod slow;
 mod sweep;
 mod table;
 

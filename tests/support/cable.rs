@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
@@ -28,6 +29,8 @@ struct Inside {
     attempts: AtomicUsize,
     carried: [AtomicUsize; 2],
     capacity: usize,
+    /// Bytes in a second, each way; any number where it is 0.
+    rate: AtomicUsize,
 }
 
 impl Cable {
@@ -45,6 +48,7 @@ impl Cable {
             attempts: AtomicUsize::new(0),
             carried: [AtomicUsize::new(0), AtomicUsize::new(0)],
             capacity,
+            rate: AtomicUsize::new(0),
         }))
     }
 
@@ -69,6 +73,11 @@ impl Cable {
         tokio::spawn(async move { inside.carry(near, far, lengths).await });
         tokio::spawn(async move { server.accept(Link::new(theirs, "cable")).await });
         Ok(Link::new(ours, "cable"))
+    }
+
+    /// From now on links carry so many bytes in a second, each way.
+    pub fn slow(&self, rate: usize) {
+        self.0.rate.store(rate, Ordering::SeqCst);
     }
 
     /// Cuts the link that there is.
@@ -123,8 +132,8 @@ impl Inside {
     async fn carry(&self, near: DuplexStream, far: DuplexStream, lengths: Lengths) {
         let (from_client, to_client) = tokio::io::split(near);
         let (from_server, to_server) = tokio::io::split(far);
-        let up = copy(from_client, to_server, lengths.0, &self.carried[0]);
-        let down = copy(from_server, to_client, lengths.1, &self.carried[1]);
+        let up = copy(from_client, to_server, lengths.0, &self.carried[0], &self.rate);
+        let down = copy(from_server, to_client, lengths.1, &self.carried[1], &self.rate);
         tokio::pin!(up, down);
         tokio::select! {
             () = &mut up => {}
@@ -140,10 +149,17 @@ async fn copy(
     mut to: impl AsyncWrite + Unpin,
     mut left: usize,
     carried: &AtomicUsize,
+    rate: &AtomicUsize,
 ) {
     let mut buffer = vec![0; 16 << 10];
     while left > 0 {
-        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        let rate = rate.load(Ordering::SeqCst);
+        // What a slow line carries in a fiftieth of a second.
+        let most = if rate > 0 { (rate / 50).clamp(1, buffer.len()) } else { buffer.len() };
+        let Ok(read @ 1..) = from.read(&mut buffer[..most]).await else { return };
+        if rate > 0 {
+            tokio::time::sleep(Duration::from_secs_f64(read as f64 / rate as f64)).await;
+        }
         let part = read.min(left);
         left -= part;
         if to.write_all(&buffer[..part]).await.is_err() {

@@ -1,5 +1,6 @@
 //! A peer that speaks raw frames, written from docs/protocol.md and nothing else.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -9,6 +10,9 @@ pub const WELCOME: u8 = 0x02;
 pub const REJECTED: u8 = 0x03;
 pub const PING: u8 = 0x08;
 pub const PONG: u8 = 0x09;
+pub const FORGET: u8 = 0x0b;
+pub const LONG: u8 = 0x0c;
+pub const PART: u8 = 0x0d;
 pub const GOODBYE: u8 = 0x0e;
 pub const VIOLATION: u8 = 0x0f;
 pub const OPEN: u8 = 0x10;
@@ -95,9 +99,9 @@ pub fn call_with(connection: u64, request: u64, method: &str, channels: &[(u64, 
 pub const MAGIC: &[u8] = b"vox\x01";
 
 /// The limits that a raw peer announces.
-pub const LIMITS: [u64; 7] = [4 << 20, 16, 128, 256, 256, 64 << 10, 64 << 20];
+pub const LIMITS: [u64; 9] = [4 << 20, 16, 128, 256, 256, 64 << 10, 64 << 20, 32, 20 << 20];
 
-pub fn hello(service: Option<&str>, limits: [u64; 7]) -> Frame {
+pub fn hello(service: Option<&str>, limits: [u64; 9]) -> Frame {
     let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
     for limit in limits {
         frame = frame.var(limit);
@@ -112,7 +116,7 @@ pub fn hello(service: Option<&str>, limits: [u64; 7]) -> Frame {
 pub type Entries<'a> = &'a [(&'a str, u8, &'a str)];
 
 /// As [`hello`], for no service, and with metadata.
-pub fn hello_with(metadata: Entries<'_>, limits: [u64; 7]) -> Frame {
+pub fn hello_with(metadata: Entries<'_>, limits: [u64; 9]) -> Frame {
     let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
     for limit in limits {
         frame = frame.var(limit);
@@ -125,7 +129,7 @@ pub fn open_with(connection: u64, service: &str, metadata: Entries<'_>) -> Frame
     frame(OPEN).var(connection).text(service).metadata(metadata).u8(0)
 }
 
-pub fn welcome(limits: [u64; 7]) -> Frame {
+pub fn welcome(limits: [u64; 9]) -> Frame {
     let mut frame = frame(WELCOME).bytes(MAGIC).var(1).var(0);
     for limit in limits {
         frame = frame.var(limit);
@@ -139,6 +143,8 @@ impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 /// One end of a link, by hand.
 pub struct Raw {
     pub io: Pin<Box<dyn Stream>>,
+    /// Long messages under way, by number: how many bytes are missing, and what there is, as if it were one frame.
+    longs: BTreeMap<u64, (u64, Read)>,
 }
 
 /// A frame that was read.
@@ -150,7 +156,7 @@ pub struct Read {
 
 impl Raw {
     pub fn new(io: impl Stream + 'static) -> Self {
-        Self { io: Box::pin(io) }
+        Self { io: Box::pin(io), longs: BTreeMap::new() }
     }
 
     /// Says hello and hears the welcome.
@@ -163,7 +169,7 @@ impl Raw {
     }
 
     /// Hears the hello and welcomes it.
-    pub async fn accept(io: impl Stream + 'static, limits: [u64; 7]) -> Self {
+    pub async fn accept(io: impl Stream + 'static, limits: [u64; 9]) -> Self {
         let mut raw = Self::new(io);
         let hello = raw.read().await.expect("a hello");
         assert_eq!(hello.kind, HELLO);
@@ -184,8 +190,33 @@ impl Raw {
         self.io.write_all(bytes).await.is_ok()
     }
 
-    /// The next frame; `None` at the end of the stream.
+    /// The next message, in one frame or put together of parts; `None` at the end of the stream.
     pub async fn read(&mut self) -> Option<Read> {
+        loop {
+            let frame = self.read_frame().await?;
+            let mut fields = frame.reader();
+            match frame.kind {
+                LONG => {
+                    let (number, total, kind) = (fields.var(), fields.var(), fields.u8());
+                    self.longs.insert(number, (total, Read { kind, body: fields.0.to_vec() }));
+                }
+                FORGET => drop(self.longs.remove(&fields.var()).expect("it is under way")),
+                PART => {
+                    let number = fields.var();
+                    let (missing, message) = self.longs.get_mut(&number).expect("it is under way");
+                    *missing = missing.checked_sub(fields.0.len() as u64).expect("no more than was said");
+                    message.body.extend_from_slice(fields.0);
+                    if *missing == 0 {
+                        return self.longs.remove(&number).map(|(_, message)| message);
+                    }
+                }
+                _ => return Some(frame),
+            }
+        }
+    }
+
+    /// The next frame; `None` at the end of the stream.
+    pub async fn read_frame(&mut self) -> Option<Read> {
         let mut length = [0; 4];
         self.io.read_exact(&mut length).await.ok()?;
         let mut body = vec![0; u32::from_le_bytes(length) as usize];

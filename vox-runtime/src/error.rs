@@ -256,7 +256,7 @@ macro_rules! rules {
 rules! {
     /// A frame that cannot be parsed.
     MalformedFrame = 1, "malformed-frame";
-    /// A frame longer than was announced.
+    /// A frame or a long message longer than was announced.
     FrameTooLarge = 2, "frame-too-large";
     /// An id of the other end's parity.
     WrongParity = 3, "wrong-parity";
@@ -286,6 +286,11 @@ rules! {
     Flood = 15, "flood";
     /// An acknowledgement of what was not sent, or of less than the one before.
     FalseAck = 16, "false-ack";
+    /// A part that belongs to no long message under way, or does not fit it; or a further message of a channel or a request
+    /// before the long one is whole.
+    WrongPart = 17, "wrong-part";
+    /// More long messages begun, or more bytes of them, than was announced.
+    TooManyParts = 18, "too-many-parts";
 }
 
 /// How a session ended.

@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// | limit | default | announced | past it |
 /// |---|---|---|---|
-/// | `max_message_bytes` | 4 MiB | yes | the peer's frame is a violation; a call's own is refused before it is sent |
+/// | `max_message_bytes` | 4 MiB | yes | the peer's message is a violation; a call's own is refused before it is sent |
 /// | `max_decoded_bytes` | 64 MiB | yes | a call, an item and a response are refused before they are sent; a peer that sends them gets `InvalidPayload`, a receiver `BadItem` |
 /// | `max_depth` | 128 | no | the call gets `InvalidPayload`, the receiver `BadItem` |
 /// | `handshake_timeout` | 10 s | no | the link is closed |
@@ -19,13 +19,16 @@ use std::time::Duration;
 /// | `max_channels` | 256 | yes | a violation; calls with channels wait |
 /// | `channel_items` | 256 | yes | a violation; senders wait |
 /// | `channel_bytes` | 64 KiB | yes | a violation; senders wait. One item may overdraw it, so any message fits |
+/// | `max_partial_messages` | 32 | yes | a violation; further long messages wait for their turn |
+/// | `max_partial_bytes` | 20 MiB | yes | as above. At least `max_message_bytes` |
 /// | `outbox_bytes` | 400 KiB | no | new calls and items wait; reading goes on |
+/// | `outbox_long_bytes` | 20 MiB | no | long items wait, and no further handlers are started |
 /// | `write_stall` | 30 s | no | the link counts as lost |
 /// | `idle_keepalive` | 1800 s | no | a silent peer is probed though nothing is under way, as below |
 /// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | no | the link counts as lost |
-/// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none |
+/// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none. It counts anew with each part of a long message |
 /// | `resume_window` | 120 s | no | a session whose link is not replaced by then is lost |
-/// | `replay_bytes` | 16 MiB | no | new calls and items wait until the peer acknowledges more. At least 64 KiB |
+/// | `replay_bytes` | 16 MiB | no | new calls and items wait until the peer acknowledges more. At least 512 KiB |
 /// | `max_detached_sessions` | 1,024 | no | the session that has waited longest for a link is lost |
 /// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
 /// | `max_server_detached` | 16,384 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
@@ -34,7 +37,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "users write it with ..Default::default()")]
 pub struct Limits {
-    /// The longest frame, in bytes, that this end accepts.
+    /// The longest message, in bytes, that this end accepts.
     pub max_message_bytes: usize,
     /// The most memory, in bytes, that one message may decode to.
     pub max_decoded_bytes: usize,
@@ -58,8 +61,15 @@ pub struct Limits {
     pub channel_items: u32,
     /// The bytes that a channel's sender may have sent beyond what was consumed.
     pub channel_bytes: u32,
-    /// The bytes waiting to be written above which new calls and items wait.
+    /// How many long messages, each of which comes in parts, the peer may have begun and not ended at once.
+    pub max_partial_messages: usize,
+    /// How many bytes all long messages that the peer has begun and not ended may have, taken together.
+    pub max_partial_bytes: usize,
+    /// The bytes waiting to be written above which new calls and items wait. Long messages, which go between others, do
+    /// not count.
     pub outbox_bytes: usize,
+    /// The bytes of long messages waiting to be written above which further long items wait and no handlers are started.
+    pub outbox_long_bytes: usize,
     /// How long a write may make no progress.
     pub write_stall: Duration,
     /// How long the link may be silent, while calls or channels are live, before it is probed.
@@ -69,7 +79,8 @@ pub struct Limits {
     pub idle_keepalive: Duration,
     /// How long the answer to a probe may take.
     pub keepalive_timeout: Duration,
-    /// The deadline of a call that sets none and has no channels.
+    /// The deadline of a call that sets none and has no channels. While parts of its arguments leave, or parts of its
+    /// result arrive, it is moved on: it bounds the time in which nothing moves.
     pub call_timeout: Duration,
     /// How long a session waits for a new link after it lost one.
     pub resume_window: Duration,
@@ -98,7 +109,10 @@ impl Default for Limits {
             max_channels: 256,
             channel_items: 256,
             channel_bytes: 64 << 10,
+            max_partial_messages: 32,
+            max_partial_bytes: 20 << 20,
             outbox_bytes: 400 << 10,
+            outbox_long_bytes: 20 << 20,
             write_stall: Duration::from_secs(30),
             keepalive: Duration::from_secs(30),
             idle_keepalive: Duration::from_secs(1800),
@@ -127,6 +141,8 @@ impl Limits {
             channel_items: u64::from(self.channel_items.max(1)),
             channel_bytes: u64::from(self.channel_bytes.max(1)),
             max_decoded_bytes: self.max_decoded_bytes as u64,
+            max_partial_messages: self.max_partial_messages.max(1) as u64,
+            max_partial_bytes: self.max_partial_bytes.max(self.max_message_bytes.min(Self::MESSAGE_CEILING)) as u64,
         }
     }
 }
@@ -148,4 +164,8 @@ pub(crate) struct AnnouncedLimits {
     pub(crate) channel_bytes: u64,
     /// See [`Limits::max_decoded_bytes`].
     pub(crate) max_decoded_bytes: u64,
+    /// See [`Limits::max_partial_messages`].
+    pub(crate) max_partial_messages: u64,
+    /// See [`Limits::max_partial_bytes`].
+    pub(crate) max_partial_bytes: u64,
 }

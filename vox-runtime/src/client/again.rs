@@ -154,6 +154,10 @@ impl<T, E> Call<T, E> {
         if let Some(payload) = rest.payload.take() {
             self.payload.encoded = payload.into();
         }
+        if let Some(patience) = self.patience.filter(|_| self.payload.len() > wire::PART) {
+            // It moved until its session was lost.
+            self.deadline = now().checked_add(patience);
+        }
         tracing::debug!("the call is made again");
         Err(self.begin_move(cx))
     }

@@ -50,6 +50,8 @@ pub struct Call<T: 'static, E: 'static> {
     /// The one that it was made in, and its own from the first poll on.
     span: Span,
     pub(super) deadline: Option<Instant>,
+    /// What the deadline is moved on by while a long message moves.
+    pub(super) patience: Option<Duration>,
     pub(super) state: CallState,
     pub(super) again: Again,
     /// It may read the link itself.
@@ -107,6 +109,7 @@ impl<T, E> Call<T, E> {
             reply,
             span: if tracing::enabled!(tracing::Level::INFO) { Span::current() } else { Span::none() },
             deadline: None,
+            patience: None,
             state: CallState::New,
             again: Again::new(method.policy),
             leads: false,
@@ -171,6 +174,12 @@ impl<T, E> Call<T, E> {
         crate::proto::earlier(own, self.scope.deadline)
     }
 
+    /// The time that the call has while nothing moves, where nobody has set a time for all of it.
+    fn patience(&self) -> Option<Duration> {
+        let is_bound = self.timeout.is_some() || self.method.timeout.is_some() || self.scope.deadline.is_some();
+        (!is_bound && self.channels.is_empty()).then_some(self.line().shared().limits.call_timeout)
+    }
+
     fn inherit_trace(&mut self) {
         for (key, value, sensitive) in self.scope.trace.iter().flat_map(|trace| trace.entries()) {
             if self.metadata.get(key).is_none() {
@@ -227,6 +236,7 @@ impl<T, E> Future for Call<T, E> {
                 None => {
                     let now = now();
                     this.deadline = this.deadline(now);
+                    this.patience = this.patience();
                     this.name_operation();
                     this.poll_send(cx, now, None)
                 }
@@ -323,10 +333,24 @@ impl<T, E> Call<T, E> {
     }
 
     fn try_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Send {
-        let Self { station, line, method, payload, channels, metadata, operation, again, leads, deadline, .. } = self;
+        let Self {
+            station,
+            line,
+            method,
+            payload,
+            channels,
+            metadata,
+            operation,
+            again,
+            leads,
+            deadline,
+            patience,
+            ..
+        } = self;
         let line = line.as_ref().unwrap_or(station.first());
         let connection = line.connection();
-        let (deadline, count) = (*deadline, channels.len() + again.carried().len());
+        let (deadline, patience) = (*deadline, *patience);
+        let count = channels.len() + again.carried().len();
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()
             && state.session.calls_in_flight(connection) <= 1
@@ -356,7 +380,8 @@ impl<T, E> Call<T, E> {
             // Kept where the call may be made again.
             let metadata = if may_follow { metadata.clone() } else { std::mem::take(metadata) };
             let operation = operation.map(|named| named.id);
-            let call = NewCall { method: method.id, operation, deadline, metadata, channels: halves.clone() };
+            let channels = halves.clone();
+            let call = NewCall { method: method.id, operation, deadline, patience, metadata, channels };
             let Some(made) = state.session.call(now, connection, token, call, payload) else {
                 state.waiters.remove(token);
                 halves.iter().for_each(|&(_, half)| drop(state.endpoints.remove(half)));
@@ -400,6 +425,7 @@ impl<T, E> Call<T, E> {
             CallEnd::Reply(payload) => self.reply.decode(&payload, &self.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
             CallEnd::Indeterminate => Err(VoxError::Indeterminate),
+            CallEnd::NeverLeftInTime => Err(VoxError::NotSent(NotSent::DeadlineExceeded)),
             CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string()))),
         })
     }

@@ -16,7 +16,7 @@ mod connect;
 mod endpoint;
 mod hosting;
 mod lead;
-mod long_frame;
+mod long_part;
 mod observe;
 mod operating;
 mod queue;

@@ -130,6 +130,6 @@ impl State {
 
     /// Remembers that somebody waits because the outbox is over its mark.
     pub(crate) fn note_full_outbox(&mut self) {
-        self.outbox_full |= self.session.outbox_is_full();
+        self.outbox_full |= self.session.outbox_is_laden();
     }
 }

@@ -7,16 +7,17 @@ use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::buffers::{give_read_buffer, take_read_buffer};
 use super::hosting::quietly;
-use super::long_frame::{LONG, LongFrame, StockUse};
+use super::long_part::{LongPart, StockUse};
 use super::shared::{Shared, State};
 use super::writer::now;
 use crate::error::{EndReason, ProtocolViolation, Rule};
-use crate::wire::{Kind, LENGTH_BYTES};
+use crate::proto::{Lent, Session};
+use crate::wire::{Kind, LENGTH_BYTES, PartHead};
 
 /// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
 pub(super) const READS_PER_TURN: usize = 16;
@@ -28,13 +29,17 @@ const READ_MAX: usize = 64 << 10;
 /// A session that asks for no more at a time reads into a buffer that its thread's sessions share. Where frames are long, what is
 /// made of them holds the buffer, and each session does better with its own.
 const READ_SHARED: usize = 16 << 10;
+/// What is read after a part that others of its message follow: their heads, and hardly more, which would have to be copied.
+const PEEK: usize = 64;
 
 /// What reads the link, one at a time: the session's task, or the lone call that [leads](super::lead).
 pub(super) struct Reader {
     io: Box<dyn AsyncRead + Send + Unpin>,
     buffer: BytesMut,
-    /// The frame under way, if it is long. Then there is nothing in the buffer.
-    long: Option<LongFrame>,
+    /// The part under way that is read into its message's memory. Then there is nothing in the buffer.
+    long: Option<LongPart>,
+    /// The next part of a long message is due.
+    peeks: bool,
     _stock: StockUse,
     /// How much the next read asks for.
     appetite: usize,
@@ -57,6 +62,7 @@ impl Reader {
             io,
             buffer: BytesMut::new(),
             long: None,
+            peeks: false,
             _stock: StockUse::new(),
             appetite: READ_MIN,
             deaf: false,
@@ -64,11 +70,14 @@ impl Reader {
         }
     }
 
-    /// Reads another link, or none.
-    pub(super) fn change(&mut self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) {
+    /// Reads another link, or none. Gives back memory that was lent for the one before.
+    #[must_use]
+    pub(super) fn change(&mut self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) -> Option<Lent> {
         let deaf = io.is_none();
         let io = io.unwrap_or_else(|| Box::new(tokio::io::empty()));
+        let lent = self.clear();
         *self = Self { deaf, link, ..Self::new(io) };
+        lent
     }
 
     /// The number of the link that this reads.
@@ -80,10 +89,10 @@ impl Reader {
         self.deaf
     }
 
-    /// Forgets what was read and not handled.
-    pub(super) fn clear(&mut self) {
+    /// Forgets what was read and not handled. Gives back memory that was lent for it.
+    pub(super) fn clear(&mut self) -> Option<Lent> {
         self.buffer.clear();
-        self.long = None;
+        self.long.take().map(LongPart::into_lent)
     }
 
     /// The `turn`th read of a turn.
@@ -98,11 +107,13 @@ impl Reader {
         if self.long.is_none() && self.buffer.capacity() - self.buffer.len() < least {
             self.make_room(least);
         }
+        let peeks = mem::take(&mut self.peeks);
         let Self { io, buffer, long, .. } = self;
         let room = buffer.capacity() - buffer.len();
         // What reads may be a call of the user's, which has no part in the link's faults.
         let read = catch_unwind(AssertUnwindSafe(|| match long {
             Some(long) => long.poll_read(io, cx),
+            None if peeks && buffer.is_empty() => pin!(io.read_buf(&mut buffer.limit(PEEK))).poll(cx),
             None => pin!(io.read_buf(buffer)).poll(cx),
         }));
         let read = match read {
@@ -114,6 +125,7 @@ impl Reader {
         };
         match read {
             Poll::Pending => {
+                self.peeks = peeks;
                 self.rest();
                 Read::Nothing
             }
@@ -151,8 +163,8 @@ impl Reader {
 
     /// Whether what was read is one whole reply.
     pub(super) fn has_one_reply(&self) -> bool {
-        if let Some(long) = &self.long {
-            return long.is_whole() && long.is_reply();
+        if self.long.is_some() {
+            return false;
         }
         let Some((length, body)) = self.buffer.split_first_chunk::<LENGTH_BYTES>() else { return false };
         body.len() == u32::from_le_bytes(*length) as usize && body.first() == Some(&(Kind::Reply as u8))
@@ -160,52 +172,80 @@ impl Reader {
 
     /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
     pub(super) fn handle_frames(&mut self, state: &mut State, now: Instant, max_len: usize) -> bool {
+        let session = &mut state.session;
         if state.link.number != self.link {
-            self.clear();
+            self.forget(session);
             return false;
         }
-        let session = &mut state.session;
         for _ in 0..FRAMES_PER_LOCK {
-            match self.next_frame(max_len) {
-                Ok(None) => return false,
-                Ok(Some(body)) => {
-                    if session.handle(now, body).is_err() || session.end_reason().is_some() {
-                        self.clear();
-                        return false;
-                    }
+            let handled = match self.next_frame(session, max_len) {
+                Ok(Next::Nothing) => {
+                    session.heard(now);
+                    return false;
+                }
+                Ok(Next::Frame(body)) => session.handle(now, body),
+                Ok(Next::Part(part)) => {
+                    self.peeks = part.has_followers();
+                    let head = part.head;
+                    session.handle_part(now, part.into_lent(), head)
                 }
                 Err(violation) => {
                     session.on_violation(&violation);
-                    self.clear();
-                    return false;
+                    Err(violation)
                 }
+            };
+            if handled.is_err() || session.end_reason().is_some() {
+                self.forget(session);
+                return false;
             }
         }
         true
     }
 
-    /// The body of the first whole frame of what was read.
-    #[inline]
-    fn next_frame(&mut self, max_len: usize) -> Result<Option<Bytes>, ProtocolViolation> {
-        if self.long.is_some() {
-            return Ok(self.long.take_if(|long| long.is_whole()).map(LongFrame::into_body));
+    fn forget(&mut self, session: &mut Session) {
+        if let Some(lent) = self.clear() {
+            session.take_back(lent);
         }
-        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+    }
+
+    /// The first whole frame of what was read.
+    #[inline]
+    fn next_frame(&mut self, session: &mut Session, max_len: usize) -> Result<Next, ProtocolViolation> {
+        if self.long.is_some() {
+            return Ok(self.long.take_if(|long| long.is_whole()).map_or(Next::Nothing, Next::Part));
+        }
+        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(Next::Nothing) };
         let length = u32::from_le_bytes(*length) as usize;
         if length > max_len {
             let why = format!("a frame of {length} bytes, over the limit of {max_len}");
             return Err(ProtocolViolation::new(Rule::FrameTooLarge, why));
         }
         if self.buffer.len() < LENGTH_BYTES + length {
-            if length >= LONG {
-                self.long = Some(LongFrame::begin(&self.buffer, LENGTH_BYTES + length));
-                self.buffer.clear();
+            if length > PEEK {
+                self.begin_part(session, length)?;
             }
-            return Ok(None);
+            return Ok(Next::Nothing);
         }
         self.buffer.advance(LENGTH_BYTES);
-        Ok(Some(self.buffer.split_to(length).freeze()))
+        Ok(Next::Frame(self.buffer.split_to(length).freeze()))
     }
+
+    /// If the frame that has begun is a part, reads its bytes straight into the memory of its message.
+    fn begin_part(&mut self, session: &mut Session, length: usize) -> Result<(), ProtocolViolation> {
+        let Some(head) = PartHead::find(&self.buffer, length) else { return Ok(()) };
+        if let Some(lent) = session.lend(head)? {
+            self.long = Some(LongPart::begin(head, lent, &self.buffer[head.at..]));
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+/// What comes next of what was read.
+enum Next {
+    Nothing,
+    Frame(Bytes),
+    Part(LongPart),
 }
 
 impl Shared {

@@ -4,7 +4,7 @@
 //! reads for a link that is no longer the session's finds another number under the lock, and what it did counts for nothing.
 //! Only the session's task lets a link go or takes one up, so that its halves are changed by nobody while in use.
 
-use tokio::io::{AsyncWrite, sink};
+use tokio::io::{AsyncRead, AsyncWrite, sink};
 
 use super::after::Note;
 use super::shared::{Shared, State};
@@ -61,6 +61,13 @@ impl Shared {
             state.wake_observers();
             Ok(())
         })
+    }
+
+    /// Lets go of the reading half that there is, for this one, if there is another. `link` is its number.
+    pub(super) fn read_from(&self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) {
+        if let Some(lent) = self.reader().change(io, link) {
+            self.change(|state| state.session.take_back(lent));
+        }
     }
 
     /// Lets go of the writing half that there is, for this one. `link` is its number.

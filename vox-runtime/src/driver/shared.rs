@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
 use super::lead::{Lead, Watch};
+use super::long_part::memory;
 use super::operating::Operating;
 use super::queue::Queue;
 use super::reading::Reader;
@@ -150,7 +151,7 @@ pub(crate) enum Flush {
 
 impl Shared {
     pub(super) fn new(
-        session: Session,
+        mut session: Session,
         writer: Box<Writer>,
         reader: Reader,
         router: Router,
@@ -160,6 +161,7 @@ impl Shared {
     ) -> Arc<Self> {
         let (max_payload, max_decoded) = (session.max_payload(), session.max_decoded());
         let max_channels = session.max_channels();
+        session.puts_together_in(memory());
         let watch = Watch::new();
         let state = State {
             session,
@@ -387,7 +389,7 @@ impl State {
 
     #[inline]
     pub(super) fn may_host(&self) -> bool {
-        !self.requests.is_empty() && (!self.session.outbox_is_full() || self.session.end_reason().is_some())
+        !self.requests.is_empty() && (!self.session.outbox_is_laden() || self.session.end_reason().is_some())
     }
 
     // ---- the driver ----

@@ -36,6 +36,8 @@ pub(super) struct Driver {
     shut_down: bool,
     /// The number of the link that this reads.
     link: u64,
+    /// The turn is not over, and what has come meanwhile is read first.
+    reads_again: bool,
 }
 
 impl Driver {
@@ -50,6 +52,7 @@ impl Driver {
             lingering: None,
             shut_down: false,
             link: 0,
+            reads_again: false,
         }
     }
 
@@ -73,14 +76,14 @@ impl Driver {
             (state.link.next.take(), state.waits_for_link())
         };
         let Some(Link { read, write, .. }) = next else {
-            self.shared.reader().change(None, self.link);
+            self.shared.read_from(None, self.link);
             self.shared.write_nowhere(self.link);
             if waits && self.shared.redial.is_some() {
                 tokio::spawn(redial(Arc::clone(&self.shared)));
             }
             return;
         };
-        self.shared.reader().change(Some(read), self.link);
+        self.shared.read_from(Some(read), self.link);
         self.shared.write_to(write, self.link);
         self.shared.change(|state| {
             if state.link.number == self.link {
@@ -149,6 +152,12 @@ impl Driver {
             }
             drop(state);
             self.look_around();
+            return true;
+        }
+        if wrote && state.session.has_long() && state.may_write() {
+            // Long messages are written a few parts at a time, and what came meanwhile is read in between.
+            drop(state);
+            self.reads_again = true;
             return true;
         }
         let waiting = state.next_request();
@@ -223,7 +232,7 @@ impl Driver {
         if self.shut_down && self.shared.reader().is_deaf() {
             return Poll::Ready(());
         }
-        self.shared.reader().clear();
+        let _over = self.shared.reader().clear();
         Poll::Pending
     }
 }
@@ -244,6 +253,10 @@ impl Future for Driver {
             if !this.end_turn(cx) {
                 return Poll::Pending;
             }
+            if std::mem::take(&mut this.reads_again) && this.read_turn(cx) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
     }
 }
@@ -256,7 +269,7 @@ impl Drop for Driver {
             state.finish();
         });
         // Handles may be kept for long after; the link, which the peer watches, is not.
-        self.shared.reader().change(None, self.link);
+        let _over = self.shared.reader().change(None, self.link);
         let _link = self.shared.lock().writer.take();
     }
 }
@@ -283,7 +296,8 @@ fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
     if !state.may_write() && state.writing != Writing::Blocked {
         return (state, false);
     }
-    let Some(writer) = state.begin_write() else { return (state, false) };
+    let Some(mut writer) = state.begin_write() else { return (state, false) };
+    writer.begin_turn();
     drop(state);
     let state = shared.write_all(writer);
     let wrote = state.writing != Writing::Blocked;

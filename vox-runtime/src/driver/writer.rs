@@ -5,16 +5,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::MutexGuard;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWrite;
 
 use super::hosting::quietly;
 use super::shared::{Flush, Shared, State};
 use crate::proto::Batch;
+use crate::wire::PART;
 
 /// The most buffers that one write names.
 const SLICES: usize = 16;
+/// How many bytes of long messages a batch has: at first, and at least and at most, as the link takes them.
+const PARTS: usize = PART;
+const FEWEST_PARTS: usize = PART / 4;
+const MOST_PARTS: usize = 4 * PART;
+/// How long a link should take for a batch of them.
+const PACE: Duration = Duration::from_millis(50);
+/// How many bytes of long messages the driver writes before it reads again.
+const PARTS_PER_TURN: usize = 8 * PART;
 
 /// The link's writing half. Wakes go to the driver, whoever writes. Whoever does has it for himself meanwhile.
 pub(super) struct Writer {
@@ -24,6 +33,13 @@ pub(super) struct Writer {
     link: u64,
     /// What was taken and is not written. Empty, it keeps a buffer.
     batch: Batch,
+    /// How many bytes of long messages the next one has. What is short and comes up meanwhile waits for those.
+    parts: usize,
+    /// How many were written since the driver last read.
+    spent: usize,
+    /// How many were written since `parts` was last fitted to the link, and how long it took none meanwhile.
+    paced: usize,
+    waited: Duration,
 }
 
 /// Where the writing stands.
@@ -43,7 +59,16 @@ pub(super) enum Writing {
 impl Writer {
     /// The writing half of this link.
     pub(super) fn new(io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) -> Box<Self> {
-        Box::new(Self { io, waker: Waker::noop().clone(), link, batch: Batch::default() })
+        Box::new(Self {
+            io,
+            waker: Waker::noop().clone(),
+            link,
+            batch: Batch::default(),
+            parts: PARTS,
+            spent: 0,
+            paced: 0,
+            waited: Duration::ZERO,
+        })
     }
 
     /// Closes the link's own direction.
@@ -74,7 +99,11 @@ impl State {
     fn take_output(&mut self, writer: &mut Writer) {
         self.unwatched = false;
         self.writing = Writing::Busy;
-        self.session.take(&mut writer.batch);
+        if self.session.has_long() {
+            self.session.take_parts(now(), &mut writer.batch, writer.parts);
+        } else {
+            self.session.take(&mut writer.batch);
+        }
     }
 
     /// Takes up what came of a write. The writer, if the one who wrote is to go on.
@@ -90,11 +119,16 @@ impl State {
         }
         self.session.on_written(written);
         if written > 0 || outcome.is_ready() {
-            self.stalled = None;
+            let stalled = self.stalled.take();
+            if self.session.has_long() {
+                writer.pace(written, stalled);
+            }
         }
         self.writing = match outcome {
             // What others have put in meanwhile is the driver's, who is woken for it: a caller is not kept.
             Poll::Ready(Ok(())) if by == Flush::Here || !self.session.has_output() => Writing::Idle,
+            // It has to read as well.
+            Poll::Ready(Ok(())) if writer.spent >= PARTS_PER_TURN => Writing::Idle,
             Poll::Ready(Ok(())) => {
                 self.take_output(&mut writer);
                 return Ok(writer);
@@ -146,6 +180,24 @@ impl Shared {
 }
 
 impl Writer {
+    /// So much was written, after the link had taken nothing since `stalled`: fits the batches of parts to the link.
+    fn pace(&mut self, written: usize, stalled: Option<Instant>) {
+        self.spent += written;
+        self.paced += written;
+        self.waited += stalled.map_or(Duration::ZERO, |since| now().saturating_duration_since(since));
+        if self.paced < self.parts && self.waited < PACE {
+            return;
+        }
+        let in_time = self.paced as u128 * PACE.as_micros() / self.waited.as_micros().max(1);
+        self.parts = usize::try_from(in_time).unwrap_or(usize::MAX).clamp(FEWEST_PARTS, MOST_PARTS);
+        (self.paced, self.waited) = (0, Duration::ZERO);
+    }
+
+    /// The driver has read.
+    pub(super) fn begin_turn(&mut self) {
+        self.spent = 0;
+    }
+
     /// Writes what it can of the batch, and flushes once all of it is written.
     fn write_batch(&mut self) -> (usize, Poll<io::Result<()>>) {
         unharmed(|| self.write_some()).unwrap_or_else(|panicked| (0, Poll::Ready(Err(panicked))))

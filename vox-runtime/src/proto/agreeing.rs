@@ -124,16 +124,16 @@ fn a_peer_that_can_take_no_contract_is_refused_and_told_why() {
 /// A peer that opens and shuts, and acknowledges nothing, is told contracts only as long as there is room for them.
 #[test]
 fn contracts_are_not_kept_without_bound() {
-    let limits = Limits { replay_bytes: 64 << 10, ..two_of_each() };
+    let limits = Limits { replay_bytes: 512 << 10, ..two_of_each() };
     let mut bench = Bench::resumable(limits);
     let len = SERVICE.contract().bytes().len();
-    for n in 1..4000 {
+    for n in 1..40_000 {
         let connection = ConnectionId(2 * n + 1);
         offer(&mut bench, connection.0, Some(SchemaHash([7; 32])));
         let told = bench.sent().iter().filter(|frame| matches!(frame, Frame::Contract { .. })).count();
         bench.accept(Frame::Shut { connection });
         if told == 0 {
-            assert!(n as usize * len < 2 * (64 << 10), "{n} contracts of {len} bytes are kept");
+            assert!(n as usize * len < 2 * (512 << 10), "{n} contracts of {len} bytes are kept");
             return;
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::channels::{Channels, Windows};
+use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Rule};
@@ -13,7 +14,7 @@ use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::{Contract, Disagreements, SchemaHash};
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, Payload};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LongHead, PART, Payload};
 
 /// How a call ended, as far as the protocol knows.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub(crate) enum CallEnd {
     Indeterminate,
     /// The session or the connection ended before the request left.
     NeverLeft(EndReason),
+    /// The deadline passed before the request left.
+    NeverLeftInTime,
 }
 
 /// A call that was made.
@@ -44,6 +47,8 @@ pub(crate) struct NewCall {
     pub(crate) method: MethodId,
     pub(crate) operation: Option<OperationId>,
     pub(crate) deadline: Option<Instant>,
+    /// The deadline is so far off again with every part of the call that leaves, and of the reply that comes.
+    pub(crate) patience: Option<Duration>,
     pub(crate) metadata: Metadata,
     /// The channels in the arguments, in the order of their indices: who sends, and the half that stays here.
     pub(crate) channels: Vec<(ChannelDirection, Token)>,
@@ -52,10 +57,17 @@ pub(crate) struct NewCall {
 #[derive(Debug)]
 struct Attempt {
     deadline: Option<Instant>,
-    /// Where the request ends in the stream.
+    /// Where the request ends in the stream, or [`NOT_LEFT`].
     end: u64,
     state: AttemptState,
+    /// In milliseconds; none is 0.
+    patience: u32,
+    /// A long reply has begun.
+    replied: bool,
 }
+
+/// Where a request ends whose last part has not left.
+const NOT_LEFT: u64 = u64::MAX;
 
 #[derive(Debug)]
 enum AttemptState {
@@ -184,17 +196,66 @@ impl Calling {
             method: call.method,
             operation: call.operation,
             timeout: call.deadline.map(|deadline| time_left(now, deadline)),
+            patient: false,
             metadata: call.metadata,
             channels: opens.into(),
         };
-        let shared = fx.outbox.put_with_payload(payload, |out, len| head.put(out, len));
-        let attempt = Attempt { deadline: call.deadline, end: fx.outbox.end(), state: AttemptState::Waiting(token) };
+        let (shared, end) = if payload.len() > PART {
+            (self.put_long(head, call.patience.is_some(), payload, fx), NOT_LEFT)
+        } else {
+            (fx.outbox.put_with_payload(payload, |out, len| head.put(out, len)), fx.outbox.end())
+        };
+        let patience = call.patience.map_or(0, |patience| u32::try_from(patience.as_millis()).unwrap_or(u32::MAX));
+        let state = AttemptState::Waiting(token);
+        let attempt = Attempt { deadline: call.deadline, end, state, patience, replied: false };
         self.attempts.push(request.0, attempt);
         Made { request, channels: ids, payload: shared }
     }
 
+    #[cold]
+    fn put_long(&self, head: CallHead, patient: bool, payload: &mut Payload, fx: &mut Effects) -> Option<Bytes> {
+        let id = LongId::Call(self.id, head.request);
+        fx.outbox.put_long(id, LongHead::Call(CallHead { patient, ..head }), payload)
+    }
+
+    /// The last part of a request has left, which ends there in the stream.
+    pub(crate) fn on_left(&mut self, request: RequestId, end: u64) {
+        if let Some(attempt) = self.attempts.get_mut(request.0) {
+            attempt.end = end;
+        }
+    }
+
+    /// A part of the request has left, or of its reply has come.
+    pub(crate) fn on_progress(&mut self, now: Instant, request: RequestId) {
+        if let Some(attempt) = self.attempts.get_mut(request.0)
+            && attempt.patience > 0
+        {
+            attempt.deadline = now.checked_add(Duration::from_millis(attempt.patience.into()));
+        }
+    }
+
+    /// Takes back a request that has not left, if so: it frees its place at once.
+    fn take_back(&mut self, request: RequestId, fx: &mut Effects) -> bool {
+        let has_left = self.attempts.get(request.0).is_none_or(|attempt| attempt.end != NOT_LEFT);
+        let id = LongId::Call(self.id, request);
+        if has_left || !fx.outbox.forget(|long| long == id) {
+            return false;
+        }
+        self.attempts.remove(request.0);
+        fx.emit(Output::Room);
+        true
+    }
+
+    /// Whether somebody waits for the reply to this request.
+    pub(crate) fn waits_for(&self, request: RequestId) -> bool {
+        self.attempts.get(request.0).is_some_and(|attempt| matches!(attempt.state, AttemptState::Waiting(_)))
+    }
+
     /// Nobody waits for this call any more.
     pub(crate) fn abandon(&mut self, request: RequestId, fx: &mut Effects) {
+        if self.take_back(request, fx) {
+            return;
+        }
         let Some(attempt) = self.attempts.get_mut(request.0) else { return };
         if let AttemptState::Waiting(_) = std::mem::replace(&mut attempt.state, AttemptState::Cancelled) {
             fx.send(&Frame::Cancel { connection: self.id, request });
@@ -208,12 +269,10 @@ impl Calling {
         payload: Bytes,
         fx: &mut Effects,
     ) -> Result<(), ProtocolViolation> {
-        let Some(attempt) = self.attempts.remove(request.0) else {
-            return Err(ProtocolViolation::new(
-                Rule::UnknownRequest,
-                format!("a reply to request {request}, which waits for none"),
-            ));
-        };
+        let Some(attempt) = self.attempts.remove(request.0) else { return Err(unasked(request)) };
+        if attempt.replied || attempt.end == NOT_LEFT {
+            return Err(unasked(request));
+        }
         // Who answers a request has received it, and all that was said before it.
         fx.outbox.trim(attempt.end);
         if let AttemptState::Waiting(token) = attempt.state {
@@ -223,9 +282,42 @@ impl Calling {
         Ok(())
     }
 
+    /// A long reply begins.
+    pub(crate) fn on_reply_begun(&mut self, request: RequestId, fx: &mut Effects) -> Result<(), ProtocolViolation> {
+        match self.attempts.get_mut(request.0) {
+            Some(attempt) if !attempt.replied && attempt.end != NOT_LEFT => {
+                attempt.replied = true;
+                fx.outbox.trim(attempt.end);
+                Ok(())
+            }
+            _ => Err(unasked(request)),
+        }
+    }
+
+    /// The rest of a long reply does not come: there is another.
+    pub(crate) fn on_reply_forgotten(&mut self, request: RequestId) {
+        if let Some(attempt) = self.attempts.get_mut(request.0) {
+            attempt.replied = false;
+        }
+    }
+
+    /// A long reply is whole.
+    pub(crate) fn on_reply_whole(
+        &mut self,
+        request: RequestId,
+        payload: Bytes,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
+        self.on_reply_forgotten(request);
+        self.on_reply(request, payload, fx)
+    }
+
     /// Ends the calls whose deadline has passed. Gives the next deadline.
     pub(crate) fn expire(&mut self, now: Instant, fx: &mut Effects) -> Option<Instant> {
         let mut next = None;
+        if fx.outbox.has_long() {
+            self.expire_uploads(now, fx);
+        }
         for (request, attempt) in self.attempts.iter_mut() {
             let (Some(deadline), AttemptState::Waiting(token)) = (attempt.deadline, &attempt.state) else { continue };
             if deadline <= now {
@@ -237,6 +329,20 @@ impl Calling {
             }
         }
         next
+    }
+
+    /// Ends the calls whose deadline has passed and that have not left: they have not run.
+    fn expire_uploads(&mut self, now: Instant, fx: &mut Effects) {
+        let is_due = |attempt: &Attempt| attempt.end == NOT_LEFT && attempt.deadline.is_some_and(|due| due <= now);
+        let due = self.attempts.iter().filter_map(|(request, attempt)| match attempt.state {
+            AttemptState::Waiting(token) if is_due(attempt) => Some((RequestId(request), token)),
+            _ => None,
+        });
+        for (request, token) in due.collect::<Vec<_>>() {
+            if self.take_back(request, fx) {
+                fx.emit(Output::Finish { token, end: CallEnd::NeverLeftInTime });
+            }
+        }
     }
 
     /// Everything on this connection ends. `said`: this end still says so, after all that was put before, calls included.
@@ -252,6 +358,10 @@ impl Calling {
         }
         self.channels.end_all(reason, fx);
     }
+}
+
+fn unasked(request: RequestId) -> ProtocolViolation {
+    ProtocolViolation::new(Rule::UnknownRequest, format!("a reply to request {request}, which waits for none"))
 }
 
 /// What travels of a deadline: the time left, at least one microsecond so that it is not lost.

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::credit::{SendCredit, Window};
+use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
-use crate::wire::{Frame, Reader};
+use crate::wire::{Frame, PART, Reader};
 
 /// How a channel ended, for the half that did not end it.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,8 @@ struct Channel {
     /// The call that opened it.
     request: RequestId,
     half: Half,
+    /// A long item of the peer's is under way.
+    arriving: bool,
 }
 
 /// This end's half.
@@ -120,7 +123,7 @@ impl Channels {
                 state: ReceiverState::Live(token),
             },
         };
-        self.table.push(id.0, Channel { request, half });
+        self.table.push(id.0, Channel { request, half, arriving: false });
     }
 
     /// A channel that the peer's call opens; the handler binds it when it decodes its arguments.
@@ -135,7 +138,7 @@ impl Channels {
                 state: ReceiverState::Buffering { runs: Vec::new(), end: None },
             },
         };
-        self.table.push(id.0, Channel { request, half });
+        self.table.push(id.0, Channel { request, half, arriving: false });
     }
 
     /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone, or has a
@@ -187,7 +190,8 @@ impl Channels {
         let Some(Channel { half: Half::Sender { credit, .. }, .. }) = self.table.get_mut(id.0) else {
             return Sent::Gone;
         };
-        if !credit.may_send() {
+        // One after the other: what follows a long item waits until that has left.
+        if !credit.may_send() || (fx.outbox.has_long() && fx.outbox.holds(LongId::Items(connection, id))) {
             return Sent::Wait;
         }
         credit.charge(item.len());
@@ -203,7 +207,8 @@ impl Channels {
     /// Ends a sender gracefully. Needs no credit.
     pub(crate) fn close(&mut self, connection: ConnectionId, id: ChannelId, metadata: Metadata, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
-            fx.send(&Frame::Close { connection, channel: id, metadata });
+            let item = LongId::Items(connection, id);
+            fx.outbox.put_after(&Frame::Close { connection, channel: id, metadata }, |long| long == item);
             fx.emit(Output::Room);
         }
     }
@@ -211,7 +216,8 @@ impl Channels {
     /// Ends either half at once: a receiver was dropped.
     pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
-            fx.send(&Frame::Reset { connection, channel: id });
+            let item = LongId::Items(connection, id);
+            fx.outbox.put_after(&Frame::Reset { connection, channel: id }, |long| long == item);
             fx.emit(Output::Room);
         }
     }
@@ -261,9 +267,45 @@ impl Channels {
         }
     }
 
+    /// Whether the channel is there.
+    pub(crate) fn has(&self, id: ChannelId) -> bool {
+        self.table.get(id.0).is_some()
+    }
+
+    /// The long item that was sent last has left: the next may be sent.
+    pub(crate) fn on_item_left(&mut self, id: ChannelId, fx: &mut Effects) {
+        if let Some(Channel { half: Half::Sender { state: SenderState::Live(token), .. }, .. }) = self.table.get(id.0) {
+            fx.emit(Output::GrantPermits { token: *token });
+        }
+    }
+
+    /// A long item begins to arrive.
+    pub(crate) fn on_items_begun(&mut self, id: ChannelId) -> Result<(), ProtocolViolation> {
+        let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        match channel.half {
+            Half::Sender { .. } => return Err(wrong_direction("items", id)),
+            Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. } => {
+                let why = format!("items on channel {id} after its end");
+                return Err(ProtocolViolation::new(Rule::UnknownChannel, why));
+            }
+            Half::Receiver { .. } => {}
+        }
+        channel.check_order(id)?;
+        channel.arriving = true;
+        Ok(())
+    }
+
+    /// No long item arrives any more.
+    pub(crate) fn on_items_forgotten(&mut self, id: ChannelId) {
+        if let Some(channel) = self.table.get_mut(id.0) {
+            channel.arriving = false;
+        }
+    }
+
     /// Items arrived. `Ok` and nothing done where the channel is gone: the peer could not know yet.
     pub(crate) fn on_items(&mut self, id: ChannelId, items: Bytes, fx: &mut Effects) -> Result<(), ProtocolViolation> {
         let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        channel.check_order(id)?;
         let Half::Receiver { window, state } = &mut channel.half else {
             return Err(wrong_direction("items", id));
         };
@@ -284,6 +326,8 @@ impl Channels {
         }
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
+            // A long item has memory of its own.
+            ReceiverState::Buffering { runs, end: None } if items.len() > PART => runs.push(items),
             // Copied, since a slice of a read buffer would keep all of that for as long as nobody takes the channel up.
             ReceiverState::Buffering { runs, end: None } => runs.push(Bytes::copy_from_slice(&items)),
             ReceiverState::Buffering { end: Some(_), .. } => {
@@ -311,6 +355,7 @@ impl Channels {
 
     fn on_end(&mut self, id: ChannelId, end: ChannelEnd, fx: &mut Effects) -> Result<(), ProtocolViolation> {
         let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        channel.check_order(id)?;
         match &mut channel.half {
             Half::Sender { .. } if matches!(end, ChannelEnd::Closed(_)) => return Err(wrong_direction("close", id)),
             Half::Sender { state: SenderState::Unbound { reset }, .. } => {
@@ -356,6 +401,18 @@ impl Channels {
 }
 
 impl Channel {
+    /// Nothing overtakes a long item on its own channel.
+    #[inline]
+    fn check_order(&self, id: ChannelId) -> Result<(), ProtocolViolation> {
+        match self.arriving {
+            true => Err(ProtocolViolation::new(
+                Rule::WrongPart,
+                format!("something on channel {id} before the long item is whole"),
+            )),
+            false => Ok(()),
+        }
+    }
+
     fn is_unbound(&self) -> bool {
         matches!(
             self.half,

@@ -14,11 +14,16 @@
 //! each end says how much it has received and the other writes the rest. Nothing is lost, doubled or reordered, and where that cannot
 //! be proven the session is lost.
 //!
+//! A [long](crate::wire::PART) message leaves in parts, which take turns, behind whatever is short: [`Session::take_parts`]. Those of the
+//! peer are put together here, in memory that [`Session::lend`] lends to whoever reads. A call whose last part has not left has not
+//! run, and is forgotten where nobody wants it any more.
+//!
 //! What was taken out of the outbox counts as read by the peer, whether or not its write is reported yet; what is not
 //! taken, as not. So when a link is lost, or the peer ends the session, the rest of the outbox is dropped; after this end's
 //! own goodbye, or an accusation of the peer, all of it is to be written, for those frames come last. Offered
 //! connections are answered in the order they were offered, before the next input.
 
+mod arrivals;
 mod calling;
 mod channels;
 mod credit;
@@ -34,6 +39,8 @@ mod table;
 #[cfg(test)]
 mod agreeing;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod pitfalls;
 #[cfg(test)]
 mod resuming;
@@ -44,6 +51,7 @@ mod testing;
 #[cfg(test)]
 mod violations;
 
+pub(crate) use arrivals::{Lent, Memory};
 pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};

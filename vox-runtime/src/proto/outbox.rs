@@ -1,12 +1,16 @@
 //! Bytes that wait to be written, in order, and where in the stream they stand.
 
+mod longs;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+pub(crate) use self::longs::LongId;
+use self::longs::Longs;
 use super::kept::Kept;
 use crate::ids::{ChannelId, ConnectionId};
-use crate::wire::{self, Payload};
+use crate::wire::{self, LongHead, PART, Payload};
 
 /// Payloads from this length on are handed over instead of copied.
 const HAND_OVER: usize = 16 << 10;
@@ -30,6 +34,7 @@ pub(crate) struct Outbox {
     kept: Option<Kept>,
     /// Where in the tail the last frame starts, if it is a run of items that may be added to.
     run: Option<(ConnectionId, ChannelId, usize)>,
+    longs: Longs,
 }
 
 /// A part of what is written.
@@ -97,7 +102,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Bytes put and not yet written.
+    /// Bytes put and not yet written, without those of long messages whose turn is yet to come.
     #[inline]
     pub(crate) fn pending(&self) -> usize {
         (self.end - self.written) as usize
@@ -106,7 +111,7 @@ impl Outbox {
     /// Whether there is anything to take.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.tail.is_empty() && self.sealed.is_empty()
+        self.tail.is_empty() && self.sealed.is_empty() && self.longs.is_empty()
     }
 
     /// The stream offset after everything that was put.
@@ -185,6 +190,9 @@ impl Outbox {
         max_frame: usize,
     ) {
         let len = item.len();
+        if len > PART {
+            return self.put_long_item(connection, channel, item);
+        }
         let room = max_frame.min(SEGMENT);
         if let Some((run_connection, run_channel, start)) = self.run
             && (run_connection, run_channel) == (connection, channel)
@@ -206,6 +214,13 @@ impl Outbox {
         if len < HAND_OVER {
             self.run = Some((connection, channel, start));
         }
+    }
+
+    fn put_long_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) {
+        let mut payload = Payload { encoded: Vec::new(), last: Some(Bytes::from(std::mem::take(item))) };
+        wire::put_varint(&mut payload.encoded, payload.last.as_ref().map_or(0, Bytes::len) as u64);
+        let id = LongId::Items(connection, channel);
+        self.put_long(id, LongHead::Items { connection, channel }, &mut payload);
     }
 
     fn seal(&mut self) {
@@ -237,6 +252,7 @@ impl Outbox {
         self.run = None;
         self.sealed.clear();
         self.tail.clear();
+        self.drop_longs();
         self.end = self.taken;
         self.kept = None;
     }
@@ -268,6 +284,11 @@ impl Batch {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.segments.is_empty()
+    }
+
+    /// How many bytes are not written.
+    pub(crate) fn len(&self) -> usize {
+        self.slices().map(<[u8]>::len).sum()
     }
 
     /// Takes up what comes after everything in it.

@@ -317,6 +317,7 @@ fn a_deadline_ends_a_call_on_both_ends() {
         method: VOLATILE,
         operation: None,
         deadline: Some(deadline),
+        patience: None,
         metadata: Metadata::new(),
         channels: Vec::new(),
     };

@@ -46,7 +46,7 @@ impl Attempts {
     pub(crate) fn ended(&mut self, end: CallEnd, exchanged: bool) -> Verdict {
         self.ended += 1;
         let again = match &end {
-            CallEnd::Reply(_) | CallEnd::DeadlineExceeded => false,
+            CallEnd::Reply(_) | CallEnd::DeadlineExceeded | CallEnd::NeverLeftInTime => false,
             CallEnd::NeverLeft(reason) => is_lost(reason),
             CallEnd::Indeterminate => self.policy.idem || self.policy.persist,
         };
@@ -61,7 +61,8 @@ impl Attempts {
     /// What such an end of the last attempt is for the call.
     pub(crate) fn outcome(&self, end: CallEnd) -> CallEnd {
         let did_not_run = match &end {
-            CallEnd::NeverLeft(_) => true,
+            CallEnd::NeverLeftInTime if self.may_have_run => return CallEnd::DeadlineExceeded,
+            CallEnd::NeverLeft(_) | CallEnd::NeverLeftInTime => true,
             CallEnd::Reply(payload) => says_it_did_not_run(payload),
             CallEnd::DeadlineExceeded | CallEnd::Indeterminate => false,
         };

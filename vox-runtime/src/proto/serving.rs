@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::channels::{Channels, Windows};
+use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output};
 use crate::descriptor::ServiceDescriptor;
@@ -13,7 +14,7 @@ use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, Payload};
+use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, LongHead, PART, Payload};
 
 /// A request to be served.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ struct Running {
 
 #[derive(Debug)]
 enum RunningState {
+    /// Its arguments come in parts.
+    Arrives,
     Runs,
     /// Told to end; once it has, the caller gets this.
     Aborting(Failure),
@@ -81,6 +84,10 @@ pub(crate) struct Serving {
     /// Where in the stream the replies end that the peer cannot have read yet. They count as in flight: an
     /// honest caller makes no further call in a slot before it has read the reply.
     unread_replies: VecDeque<u64>,
+    /// Long replies that have not left.
+    long_replies: usize,
+    /// Long calls that are not whole.
+    arriving: usize,
 }
 
 impl Serving {
@@ -99,6 +106,8 @@ impl Serving {
             channel_ids: IdWatch::new(peer),
             channels: Channels::default(),
             unread_replies: VecDeque::new(),
+            long_replies: 0,
+            arriving: 0,
         }
     }
 
@@ -106,15 +115,16 @@ impl Serving {
         !self.running.is_empty() || !self.channels.is_empty()
     }
 
+    /// How many handlers run.
     pub(crate) fn running(&self) -> usize {
-        self.running.len()
+        self.running.len() - self.arriving
     }
 
     /// Whether this request's handler should run.
     pub(crate) fn wants(&self, request: RequestId) -> bool {
         self.running.get(request.0).is_some_and(|running| match running.state {
             RunningState::Runs | RunningState::Withdrawn => true,
-            RunningState::Aborting(_) | RunningState::Unwanted => false,
+            RunningState::Arrives | RunningState::Aborting(_) | RunningState::Unwanted => false,
         })
     }
 
@@ -145,8 +155,63 @@ impl Serving {
         windows: &Windows,
         fx: &mut Effects,
     ) -> Result<(), ProtocolViolation> {
-        let (max_calls, max_channels) = limits;
-        let request = head.request;
+        self.admit(head.request, &head.channels, limits, windows, fx)?;
+        let deadline = head.timeout.and_then(|left| now.checked_add(left));
+        let as_operation = self.is_operation(head.method, head.operation);
+        let running = Running { method: head.method, deadline, as_operation, state: RunningState::Runs };
+        self.running.push(head.request.0, running);
+        self.dispatch(head, payload, deadline, as_operation, fx);
+        Ok(())
+    }
+
+    /// A long request begins to arrive. It takes its place, and opens its channels.
+    pub(crate) fn on_call_begun(
+        &mut self,
+        head: &CallHead,
+        limits: (usize, usize),
+        windows: &Windows,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
+        self.admit(head.request, &head.channels, limits, windows, fx)?;
+        self.arriving += 1;
+        let as_operation = self.is_operation(head.method, head.operation);
+        let running = Running { method: head.method, deadline: None, as_operation, state: RunningState::Arrives };
+        self.running.push(head.request.0, running);
+        Ok(())
+    }
+
+    /// A long request is whole.
+    pub(crate) fn on_call_whole(
+        &mut self,
+        head: CallHead,
+        payload: Bytes,
+        deadline: Option<Instant>,
+        fx: &mut Effects,
+    ) {
+        let Some(running) = self.running.get_mut(head.request.0) else { return };
+        self.arriving -= 1;
+        (running.state, running.deadline) = (RunningState::Runs, deadline);
+        let as_operation = running.as_operation;
+        self.dispatch(head, payload, deadline, as_operation, fx);
+    }
+
+    /// The rest of a long request does not come: nothing is left of it.
+    pub(crate) fn on_call_forgotten(&mut self, request: RequestId, fx: &mut Effects) {
+        if self.running.remove(request.0).is_some() {
+            self.arriving -= 1;
+        }
+        self.channels.reset_unbound(self.id, request, fx);
+    }
+
+    #[inline]
+    fn admit(
+        &mut self,
+        request: RequestId,
+        channels: &[ChannelOpen],
+        (max_calls, max_channels): (usize, usize),
+        windows: &Windows,
+        fx: &Effects,
+    ) -> Result<(), ProtocolViolation> {
         self.requests.open(request.0).map_err(|fault| id_violation("request", request.0, fault))?;
         while self.unread_replies.front().is_some_and(|end| *end <= fx.outbox.written()) {
             self.unread_replies.pop_front();
@@ -154,18 +219,27 @@ impl Serving {
         let taken = fx.outbox.taken();
         let unread = self.unread_replies.len() - self.unread_replies.partition_point(|end| *end <= taken);
         // A reply that was taken may have been read though no write is reported yet; only so many can be, though.
-        let unreported = self.running.len() + self.unread_replies.len();
-        if self.running.len() + unread >= max_calls || unreported >= max_calls.saturating_mul(2) {
+        let running = self.running.len() + self.long_replies;
+        let unreported = running + self.unread_replies.len();
+        if running + unread >= max_calls || unreported >= max_calls.saturating_mul(2) {
             return Err(ProtocolViolation::new(
                 Rule::TooManyCalls,
                 format!("request {request} is over the limit of {max_calls}"),
             ));
         }
-        self.open_channels(request, &head.channels, max_channels, windows)?;
-        let deadline = head.timeout.and_then(|left| now.checked_add(left));
-        let as_operation = self.is_operation(head.method, head.operation);
-        let running = Running { method: head.method, deadline, as_operation, state: RunningState::Runs };
-        self.running.push(request.0, running);
+        self.open_channels(request, channels, max_channels, windows)
+    }
+
+    #[inline]
+    fn dispatch(
+        &self,
+        head: CallHead,
+        payload: Bytes,
+        deadline: Option<Instant>,
+        as_operation: bool,
+        fx: &mut Effects,
+    ) {
+        let request = head.request;
         fx.emit(Output::Dispatch(Request {
             connection: self.id,
             request,
@@ -178,7 +252,6 @@ impl Serving {
             channels: head.channels,
             payload,
         }));
-        Ok(())
     }
 
     #[inline]
@@ -210,6 +283,12 @@ impl Serving {
                 Rule::UnknownRequest,
                 format!("a cancel of request {request}, which was never made"),
             ));
+        }
+        let reply = LongId::Reply(self.id, request);
+        if fx.outbox.forget(|long| long == reply) {
+            // Its place on the line is better used.
+            self.long_replies -= 1;
+            self.answer(request, Failure::Cancelled, fx);
         }
         self.stop(request, Failure::Cancelled, fx);
         Ok(())
@@ -265,8 +344,19 @@ impl Serving {
     fn reply(&mut self, request: RequestId, payload: &mut Payload, fx: &mut Effects) {
         self.channels.reset_unbound(self.id, request, fx);
         let connection = self.id;
+        if payload.len() > PART {
+            fx.outbox.put_long(LongId::Reply(connection, request), LongHead::Reply { connection, request }, payload);
+            self.long_replies += 1;
+            return;
+        }
         fx.outbox.put_with_payload(payload, |out, len| wire::put_reply_head(out, connection, request, len));
         self.unread_replies.push_back(fx.outbox.end());
+    }
+
+    /// The last part of a long reply has left, which ends there in the stream.
+    pub(crate) fn on_reply_left(&mut self, end: u64) {
+        self.long_replies -= 1;
+        self.unread_replies.push_back(end);
     }
 
     /// Ends the requests whose deadline has passed. Gives the next deadline.
@@ -296,7 +386,11 @@ impl Serving {
         aborting: &mut Detached,
         fx: &mut Effects,
     ) {
+        self.arriving = 0;
         for (request, running) in self.running.drain() {
+            if let RunningState::Arrives = running.state {
+                continue;
+            }
             let key = (self.id, RequestId(request));
             let runs_on = runs_to_its_end(self.descriptor, running.method);
             let room = if runs_on { &mut *detached } else { &mut *aborting };
@@ -307,7 +401,10 @@ impl Serving {
                     fx.emit(Output::Withdraw { connection, request, failure: Failure::Cancelled, runs_on });
                 }
                 RunningState::Runs => fx.emit(Output::AbortHandler { connection, request }),
-                RunningState::Aborting(_) | RunningState::Withdrawn | RunningState::Unwanted => {}
+                RunningState::Arrives
+                | RunningState::Aborting(_)
+                | RunningState::Withdrawn
+                | RunningState::Unwanted => {}
             }
         }
         self.channels.end_all(reason, fx);

@@ -3,9 +3,11 @@
 mod acknowledging;
 mod addressing;
 mod answering;
+mod calls;
 mod clock;
 mod observing;
 mod opening;
+mod parts;
 mod resuming;
 
 #[cfg(test)]
@@ -18,6 +20,7 @@ use bytes::Bytes;
 
 pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
+use super::arrivals::Arrivals;
 use super::calling::{CallEnd, Calling, Made, NewCall, is_said};
 use super::channels::Windows;
 use super::serving::{Detached, HandlerEnd, Serving};
@@ -27,7 +30,7 @@ use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::operation::OperationId;
-use crate::wire::{Failure, Frame, Payload};
+use crate::wire::{Frame, Payload};
 
 /// What a frame's head may take at most beside its payload, metadata and channels.
 pub(crate) const HEAD_ROOM: usize = 64;
@@ -51,6 +54,8 @@ pub(crate) struct Session {
     /// Handlers of connections that are gone, told to end and not ended yet: they still take their room.
     aborting: Detached,
     fx: Effects,
+    /// Long messages of the peer that are being put together.
+    arrivals: Arrivals,
     /// Acknowledgements of operations that leave with whatever is written next.
     due: Vec<(ConnectionId, OperationId)>,
     unread_answers: std::collections::VecDeque<u64>,
@@ -60,6 +65,8 @@ pub(crate) struct Session {
     /// How many frames arrived that were more than the upkeep of a link.
     carried: u64,
     probed: Option<Instant>,
+    /// The link took bytes since the peer was probed.
+    moves: bool,
     resuming: Option<Resuming>,
     ended: Option<EndReason>,
 }
@@ -81,6 +88,8 @@ impl Session {
             send: (peer.channel_items, peer.channel_bytes),
             receive: (limits.channel_items, limits.channel_bytes),
         };
+        let mut fx = Effects::new();
+        fx.outbox.peer_puts_together(peer.max_partial_messages, peer.max_partial_bytes);
         Self {
             role,
             limits,
@@ -94,13 +103,15 @@ impl Session {
             offered: 0,
             detached: Detached::new(),
             aborting: Detached::new(),
-            fx: Effects::new(),
+            fx,
+            arrivals: Arrivals::default(),
             due: Vec::new(),
             unread_answers: std::collections::VecDeque::new(),
             deadline: None,
             last_heard: now,
             carried: 0,
             probed: None,
+            moves: false,
             resuming: None,
             ended: None,
         }
@@ -139,6 +150,13 @@ impl Session {
     #[inline]
     pub(crate) fn on_written(&mut self, len: usize) {
         self.fx.outbox.on_written(len);
+        // The last that there is may be the probe itself.
+        self.moves |= self.fx.outbox.pending() > 0 || self.fx.outbox.has_long();
+    }
+
+    #[cfg(test)]
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     #[cfg(test)]
@@ -153,6 +171,7 @@ impl Session {
         self.acknowledge_due();
         if let Some(mut calling) = self.calling.remove(connection.0) {
             calling.end_all(&EndReason::ClosedHere, true, &mut self.fx);
+            self.fx.outbox.forget_connection(connection);
             self.fx.send(&Frame::Shut { connection });
         }
     }
@@ -226,7 +245,9 @@ impl Session {
     pub(crate) fn goodbye(&mut self, reason: &str) {
         if self.ended.is_none() {
             self.acknowledge_due();
-            self.fx.send(&Frame::Goodbye { reason: reason.to_owned() });
+            // What was sent still arrives, but for calls: those that have not left have not run, and never will.
+            self.fx.outbox.drop_calls();
+            self.fx.outbox.put_after(&Frame::Goodbye { reason: reason.to_owned() }, |_| true);
             self.end(EndReason::ClosedHere);
         }
     }
@@ -238,8 +259,7 @@ impl Session {
         if self.ended.is_some() || self.is_detached() {
             return Ok(());
         }
-        self.last_heard = now;
-        self.probed = None;
+        self.heard(now);
         let len = body.len();
         self.count_received(len);
         let result = Frame::parse(body, &self.limits).and_then(|frame| {
@@ -249,11 +269,19 @@ impl Session {
         result.inspect(|()| self.acknowledge_if_long(len)).inspect_err(|violation| self.on_violation(violation))
     }
 
+    /// Bytes have come, if not a whole frame: the link is alive.
+    #[inline]
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.last_heard = now;
+        self.probed = None;
+    }
+
     /// The peer broke a rule that is seen outside: a length past the limit.
     pub(crate) fn on_violation(&mut self, violation: &ProtocolViolation) {
         if self.ended.is_some() {
             return;
         }
+        self.fx.outbox.drop_longs();
         self.fx.send(&Frame::Violation(violation.clone()));
         self.end(EndReason::PeerViolation(violation.clone().into()));
     }
@@ -276,10 +304,7 @@ impl Session {
                 (Some(channels), fx) => channels.on_close(channel, metadata, fx),
                 (None, _) => Ok(()),
             },
-            Frame::Reset { connection, channel } => match self.channels_for(connection, channel)? {
-                (Some(channels), fx) => channels.on_reset(channel, fx),
-                (None, _) => Ok(()),
-            },
+            Frame::Reset { connection, channel } => self.on_reset(connection, channel),
             Frame::Credit { connection, channel, items, bytes } => match self.channels_for(connection, channel)? {
                 (Some(channels), fx) => channels.on_credit(channel, items, bytes, fx),
                 (None, _) => Ok(()),
@@ -287,6 +312,9 @@ impl Session {
             Frame::Ping { nonce } => self.on_ping(nonce),
             Frame::Pong { .. } => Ok(()),
             Frame::Ack { received } => self.on_ack(received),
+            Frame::Part { number, bytes } => self.on_part(now, number, &bytes),
+            Frame::Long { number, total, head } => self.on_long(now, number, total, head),
+            Frame::Forget { number } => self.on_forget(number),
             Frame::Open { connection, open } => self.on_open(connection, open),
             Frame::Accept { connection, differs } => self.on_answer(connection, Ok(differs)),
             Frame::Refuse { connection, refusal } => self.on_answer(connection, Err(refusal)),
@@ -303,51 +331,6 @@ impl Session {
         }
     }
 
-    #[inline]
-    fn on_call(&mut self, now: Instant, head: crate::wire::CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
-        self.acknowledges()?;
-        let (connection, request, method) = (head.connection, head.request, head.method);
-        let limits = (self.limits.max_calls, self.limits.max_channels);
-        let Some(serving) = self.serving.get_mut(connection.0) else {
-            return self.stray(connection, "a call", self.role.peer());
-        };
-        let deadline = head.timeout.and_then(|left| now.checked_add(left));
-        serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)?;
-        self.deadline = earlier(self.deadline, deadline);
-        let detaches = serving.detaches(method);
-        if self.is_full_house(detaches) {
-            // The newest output is this call's dispatch: a full house answers for it instead.
-            if let Some(Output::Dispatch(_)) = self.fx.outputs.pop_back() {
-                self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the call that was just taken is one too many for this end, though not for what it announced.
-    fn is_full_house(&self, detaches: bool) -> bool {
-        // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
-        let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);
-        let crowded = !self.aborting.is_empty() && self.attached_running() + self.aborting.len() > most;
-        crowded || (detaches && self.detached.len() >= self.limits.max_detached)
-    }
-
-    fn on_cancel(&mut self, connection: ConnectionId, request: RequestId) -> Result<(), ProtocolViolation> {
-        let Some(serving) = self.serving.get_mut(connection.0) else {
-            return self.stray(connection, "a cancel", self.role.peer());
-        };
-        serving.on_cancel(request, &mut self.fx)?;
-        self.acknowledges()
-    }
-
-    fn on_acknowledge(&mut self, connection: ConnectionId, operation: OperationId) -> Result<(), ProtocolViolation> {
-        if self.serving.get(connection.0).is_none() {
-            return self.stray(connection, "an acknowledgement", self.role.peer());
-        }
-        self.fx.emit(Output::Acknowledged { operation });
-        Ok(())
-    }
-
     fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
         let reason = EndReason::Goodbye("the peer closed the connection".into());
         if let Some(mut serving) = self.serving.remove(connection.0) {
@@ -358,6 +341,7 @@ impl Session {
         } else {
             return self.stray(connection, "a shut", self.owner(connection));
         }
+        self.fx.outbox.forget_connection(connection);
         self.fx.emit(Output::ConnectionEnded { connection });
         Ok(())
     }
@@ -382,6 +366,7 @@ impl Session {
         for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         }
+        self.arrivals.clear();
         if said {
             self.fx.outbox.keep_no_more();
         } else {

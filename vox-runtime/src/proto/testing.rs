@@ -10,7 +10,7 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, Open, Payload};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, LongHead, Open};
 
 /// A method that dies with its caller.
 pub(crate) const VOLATILE: MethodId = MethodId(1);
@@ -137,7 +137,10 @@ impl Bench {
     /// The link takes all there is, and says so.
     pub(crate) fn write(&mut self) {
         let mut batch = Batch::default();
-        self.session.take(&mut batch);
+        match self.session.has_long() {
+            true => self.session.take_parts(self.now, &mut batch, usize::MAX),
+            false => self.session.take(&mut batch),
+        }
         let before = self.written.len();
         for slice in batch.slices() {
             self.written.extend_from_slice(slice);
@@ -146,9 +149,20 @@ impl Bench {
         self.session.on_written(count);
     }
 
-    /// Writes, and gives every frame that was written since it was last asked.
-    pub(crate) fn sent(&mut self) -> Vec<Frame> {
-        self.write();
+    /// The link takes about so much of long messages, and what goes before it.
+    pub(crate) fn write_parts(&mut self, budget: usize) {
+        let mut batch = Batch::default();
+        self.session.take_parts(self.now, &mut batch, budget);
+        let before = self.written.len();
+        for slice in batch.slices() {
+            self.written.extend_from_slice(slice);
+        }
+        self.session.on_written(self.written.len() - before);
+        self.drain();
+    }
+
+    /// What was written since it was last asked, frame by frame.
+    pub(crate) fn seen(&mut self) -> Vec<Frame> {
         let written = std::mem::take(&mut self.written);
         let mut rest = written.as_slice();
         let mut frames = Vec::new();
@@ -160,17 +174,35 @@ impl Bench {
         frames
     }
 
+    /// Writes, and gives every frame that was written since it was last asked.
+    pub(crate) fn sent(&mut self) -> Vec<Frame> {
+        self.write();
+        self.seen()
+    }
+
     /// This end calls on its own connection, with these channels, whose tokens count from 100.
     pub(crate) fn call(&mut self, token: u32, channels: &[ChannelDirection]) -> (RequestId, Vec<ChannelId>) {
+        self.call_with(token, channels, None, 0)
+    }
+
+    /// As [`call`](Self::call), with arguments of so many bytes, in this time.
+    pub(crate) fn call_with(
+        &mut self,
+        token: u32,
+        channels: &[ChannelDirection],
+        time: Option<Duration>,
+        len: usize,
+    ) -> (RequestId, Vec<ChannelId>) {
         let call = NewCall {
             method: VOLATILE,
             operation: None,
-            deadline: None,
+            deadline: time.map(|time| self.now + time),
+            patience: None,
             metadata: Metadata::new(),
             channels: channels.iter().enumerate().map(|(i, direction)| (*direction, Token(100 + i as u32))).collect(),
         };
         let now = self.now;
-        let made = self.change(|session| session.call(now, OURS, Token(token), call, &mut Payload::default()));
+        let made = self.change(|session| session.call(now, OURS, Token(token), call, &mut vec![7; len].into()));
         let made = made.expect("connection 2 is open");
         (made.request, made.channels)
     }
@@ -202,6 +234,7 @@ pub(crate) fn call_of(
         method,
         operation: None,
         timeout: None,
+        patient: false,
         metadata: Metadata::new(),
         channels: channels.collect(),
     };
@@ -218,4 +251,20 @@ pub(crate) fn open(connection: u64, service: &str) -> Frame {
 pub(crate) fn items(connection: ConnectionId, channel: u64, lengths: &[u8]) -> Frame {
     let items: Vec<u8> = lengths.iter().flat_map(|len| std::iter::repeat_n(*len, 1 + usize::from(*len))).collect();
     Frame::Items { connection, channel: ChannelId(channel), items: items.into() }
+}
+
+/// A long message of the bench's peer begins.
+pub(crate) fn long(number: u64, total: u64, head: LongHead) -> Frame {
+    Frame::Long { number, total, head }
+}
+
+/// A long call of the bench's peer begins.
+pub(crate) fn long_call(number: u64, total: u64, request: u64, channels: &[(u64, ChannelDirection)]) -> Frame {
+    let Frame::Call { head, .. } = call(THEIRS, request, channels) else { panic!("a call") };
+    long(number, total, LongHead::Call(head))
+}
+
+/// A part of so many bytes.
+pub(crate) fn part(number: u64, len: usize) -> Frame {
+    Frame::Part { number, bytes: vec![7; len].into() }
 }

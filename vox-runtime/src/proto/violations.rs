@@ -1,12 +1,13 @@
 //! Every rule of the protocol, broken: the session that sees it says so once, by name, and ends.
 
 use super::session::MAX_UNREAD_ANSWERS;
-use super::testing::{Bench, OURS, THEIRS, call, items, open, two_of_each};
+use super::testing::{Bench, OURS, THEIRS, call, items, long, long_call, open, part, two_of_each};
 use super::{Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
+use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Frame};
+use crate::wire::{ChannelDirection, Frame, LongHead, PART};
 use ChannelDirection::{CallerSends, HandlerSends};
 
 /// What leads up to the last step, and the last step, which must be the violation.
@@ -286,6 +287,155 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
     ]
 }
 
+/// A long item on a channel that the peer sends on.
+fn long_items(number: u64, total: u64, connection: ConnectionId, channel: u64) -> Step {
+    In(long(number, total, LongHead::Items { connection, channel: ChannelId(channel) }))
+}
+
+fn long_reply(number: u64, total: u64, request: u64) -> Step {
+    In(long(number, total, LongHead::Reply { connection: OURS, request: RequestId(request) }))
+}
+
+fn forget(number: u64) -> Step {
+    In(Frame::Forget { number })
+}
+
+/// One long message at once, of a hundred bytes.
+fn few_parts(bench: &mut Bench) {
+    *bench = Bench::new(Limits {
+        max_partial_messages: 2,
+        max_partial_bytes: 100,
+        max_message_bytes: 100,
+        max_calls: 10,
+        ..two_of_each()
+    });
+}
+
+/// A long call of this end's own, request 2, that has not left.
+fn our_upload(bench: &mut Bench) {
+    bench.call_with(7, &[], None, 3 * PART);
+}
+
+fn long_cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
+    let begun = |request| In(long_call(1, 100, request, &[]));
+    let channel = || In(call(THEIRS, 1, &[(1, CallerSends)]));
+    vec![
+        (Rule::WrongPart, "a part of no message", vec![In(part(1, 1))]),
+        (Rule::WrongPart, "a part of another message", vec![begun(1), In(part(2, 1))]),
+        (Rule::WrongPart, "an empty part", vec![begun(1), In(part(1, 0))]),
+        (Rule::WrongPart, "a part past the total", vec![begun(1), In(part(1, 99)), In(part(1, 2))]),
+        (Rule::WrongPart, "a part after the last", vec![begun(1), In(part(1, 100)), In(part(1, 1))]),
+        (Rule::WrongPart, "a part after a cancel", vec![begun(1), In(part(1, 10)), forget(1), In(part(1, 10))]),
+        (Rule::WrongPart, "a cancel after the last part", vec![begun(1), In(part(1, 100)), forget(1)]),
+        (Rule::WrongPart, "a cancel of what never began", vec![forget(1)]),
+        (
+            Rule::WrongPart,
+            "an item before the one that is in parts",
+            vec![channel(), long_items(1, 3, THEIRS, 1), In(items(THEIRS, 1, &[1]))],
+        ),
+        (
+            Rule::WrongPart,
+            "a second item in parts at once",
+            vec![channel(), long_items(1, 3, THEIRS, 1), long_items(2, 3, THEIRS, 1)],
+        ),
+        (
+            Rule::WrongPart,
+            "a close in the middle of an item",
+            vec![channel(), long_items(1, 3, THEIRS, 1), In(part(1, 1)), close(THEIRS, 1)],
+        ),
+        (
+            Rule::WrongPart,
+            "a reset in the middle of an item",
+            vec![channel(), long_items(1, 3, THEIRS, 1), reset(THEIRS, 1)],
+        ),
+        (Rule::MalformedFrame, "a long message of nothing", vec![In(long_call(1, 0, 1, &[]))]),
+        (Rule::FrameTooLarge, "a long message past the limit", vec![In(long_call(1, (4 << 20) + 1, 1, &[]))]),
+        (Rule::FrameTooLarge, "a total that lies", vec![In(long_call(1, u64::MAX, 1, &[]))]),
+        (
+            Rule::IdReused,
+            "a long message's number again",
+            vec![begun(1), In(part(1, 100)), In(long_call(1, 9, 3, &[]))],
+        ),
+        (Rule::IdReused, "a long call's request again", vec![begun(1), In(call(THEIRS, 1, &[]))]),
+        (Rule::IdReused, "a cancelled long call's request again", vec![begun(1), forget(1), In(call(THEIRS, 1, &[]))]),
+        (
+            Rule::TooManyCalls,
+            "long calls that are not whole",
+            vec![In(long_call(1, 9, 1, &[])), In(long_call(2, 9, 3, &[])), In(call(THEIRS, 5, &[]))],
+        ),
+        (
+            Rule::TooManyChannels,
+            "channels of long calls that are not whole",
+            vec![
+                In(long_call(1, 9, 1, &[(1, CallerSends), (3, CallerSends)])),
+                In(call(THEIRS, 3, &[(5, CallerSends)])),
+            ],
+        ),
+        (
+            Rule::TooManyParts,
+            "too many long messages begun",
+            vec![
+                Do(few_parts),
+                In(long_call(1, 9, 1, &[])),
+                In(long_call(2, 9, 3, &[])),
+                In(long_call(3, 9, 5, &[])),
+                In(part(1, 1)),
+                In(part(2, 1)),
+                In(part(3, 1)),
+            ],
+        ),
+        (
+            Rule::TooManyParts,
+            "too many bytes of long messages begun",
+            vec![
+                Do(few_parts),
+                In(long_call(1, 60, 1, &[])),
+                In(long_call(2, 60, 3, &[])),
+                In(part(1, 1)),
+                In(part(2, 1)),
+            ],
+        ),
+        (Rule::UnknownRequest, "a long reply to no request", vec![long_reply(1, 9, 2)]),
+        (Rule::UnknownRequest, "a second long reply", vec![Do(our_call), long_reply(1, 9, 2), long_reply(2, 9, 2)]),
+        (Rule::UnknownRequest, "a reply beside a long one", vec![Do(our_call), long_reply(1, 9, 2), reply(OURS, 2)]),
+        (Rule::UnknownRequest, "a reply to a call that is not whole", vec![Do(our_upload), reply(OURS, 2)]),
+        (Rule::UnknownRequest, "a long reply to a call that is not whole", vec![Do(our_upload), long_reply(1, 9, 2)]),
+        (
+            Rule::UnknownConnection,
+            "a long call on no connection",
+            vec![In(long(
+                1,
+                9,
+                match call(ConnectionId(5), 1, &[]) {
+                    Frame::Call { head, .. } => LongHead::Call(head),
+                    other => panic!("{other:?}"),
+                },
+            ))],
+        ),
+        (Rule::UnknownChannel, "a long item on no channel", vec![long_items(1, 9, THEIRS, 1)]),
+        (
+            Rule::WrongDirection,
+            "a long item from a receiver",
+            vec![In(call(THEIRS, 1, &[(1, HandlerSends)])), long_items(1, 9, THEIRS, 1)],
+        ),
+        (
+            Rule::MalformedFrame,
+            "a long item that is longer than it says",
+            vec![channel(), long_items(1, 9, THEIRS, 1), In(part(1, 9))],
+        ),
+        (
+            Rule::CreditOverrun,
+            "a long item without credit",
+            vec![
+                In(call(THEIRS, 1, &[(1, CallerSends)])),
+                In(items(THEIRS, 1, &[10])),
+                long_items(1, 8, THEIRS, 1),
+                In(part(1, 8)),
+            ],
+        ),
+    ]
+}
+
 /// The session can be resumed, as if it had begun just now.
 fn resumable(bench: &mut Bench) {
     *bench = Bench::resumable(two_of_each());
@@ -298,7 +448,8 @@ fn our_unsent_call(bench: &mut Bench) {
 
 #[test]
 fn every_broken_rule_is_named_once_and_ends_the_session() {
-    let cases = cases();
+    let mut cases = cases();
+    cases.extend(long_cases());
     for rule in Rule::ALL {
         assert!(cases.iter().any(|(broken, ..)| broken == rule), "nothing breaks {}", rule.name());
     }

@@ -27,6 +27,10 @@ use tokio::net::TcpStream;
 
 use homed::Homed;
 
+/// How much the kernel of a TCP link keeps that it has not sent.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NOT_SENT: u32 = 128 << 10;
+
 /// A link to one peer: a reliable, ordered stream of bytes each way.
 ///
 /// Made from anything that reads and writes:
@@ -69,9 +73,12 @@ impl Link {
         Self { read: Box::new(read), write: Box::new(write), address: address.into() }
     }
 
-    /// A link over TCP, with Nagle's algorithm off.
+    /// A link over TCP, with Nagle's algorithm off. On Linux and Android, the kernel keeps at most about 128 KiB that it has not
+    /// sent yet: what is short overtakes what is long only before it is in there.
     pub fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket2::SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT)?;
         let address = format!("tcp://{}", stream.peer_addr()?);
         let (read, write) = stream.into_split();
         Ok(Self::over(read, write, address))

@@ -1,13 +1,13 @@
 //! The messages of an established session.
 
-use std::time::Duration;
-
 use bytes::{Buf, Bytes};
 
+use super::call::CallHead;
+use super::long::LongHead;
 use super::open::{Open, put_refusal, read_refusal};
 use super::{LENGTH_BYTES, Reader, put_metadata, put_str, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};
-use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
+use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
@@ -25,7 +25,7 @@ macro_rules! kinds {
             #[cfg(test)]
             pub(super) const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            fn from_code(code: u8) -> Option<Self> {
+            pub(super) fn from_code(code: u8) -> Option<Self> {
                 match code { $($code => Some(Self::$variant),)* _ => None }
             }
         }
@@ -42,6 +42,9 @@ kinds! {
     Ping = 0x08;
     Pong = 0x09;
     Ack = 0x0a;
+    Forget = 0x0b;
+    Long = 0x0c;
+    Part = 0x0d;
     Goodbye = 0x0e;
     Violation = 0x0f;
     Open = 0x10;
@@ -71,6 +74,21 @@ pub(crate) enum Frame {
     /// How much of the session's stream this end has received.
     Ack {
         received: u64,
+    },
+    /// The rest of a long message does not come, and its reader forgets what it has of it.
+    Forget {
+        number: u64,
+    },
+    /// A long message begins: its payload, of `total` bytes, comes in parts.
+    Long {
+        number: u64,
+        total: u64,
+        head: LongHead,
+    },
+    /// The next bytes of a long message's payload.
+    Part {
+        number: u64,
+        bytes: Bytes,
     },
     Goodbye {
         reason: String,
@@ -141,39 +159,6 @@ pub(crate) enum Frame {
     },
 }
 
-/// A call, without its arguments.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CallHead {
-    pub(crate) connection: ConnectionId,
-    pub(crate) request: RequestId,
-    pub(crate) method: MethodId,
-    /// What the attempt is one at, where that has a name.
-    pub(crate) operation: Option<OperationId>,
-    /// The time left, in whole microseconds on the wire.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) metadata: Metadata,
-    pub(crate) channels: Box<[ChannelOpen]>,
-}
-
-/// A channel that a call opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ChannelOpen {
-    pub(crate) id: ChannelId,
-    pub(crate) direction: ChannelDirection,
-}
-
-/// Who sends the items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ChannelDirection {
-    CallerSends,
-    HandlerSends,
-}
-
-const HAS_TIMEOUT: u8 = 1;
-const HAS_METADATA: u8 = 2;
-const HAS_CHANNELS: u8 = 4;
-const HAS_OPERATION: u8 = 8;
-
 /// Starts a frame: room for its length, and its kind. [`finish`] fills in the length.
 #[inline]
 pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
@@ -188,47 +173,6 @@ pub(crate) fn finish(out: &mut [u8], start: usize, beyond: usize) {
     let len = out.len() - start - LENGTH_BYTES + beyond;
     let len = u32::try_from(len).expect("frames are bounded by Limits::MESSAGE_CEILING");
     out[start..start + LENGTH_BYTES].copy_from_slice(&len.to_le_bytes());
-}
-
-impl CallHead {
-    /// Appends the head of a call whose arguments, `payload_len` bytes, follow.
-    pub(crate) fn put(&self, out: &mut Vec<u8>, payload_len: usize) {
-        let start = begin(out, Kind::Call);
-        put_varint(out, self.connection.0);
-        put_varint(out, self.request.0);
-        out.extend_from_slice(&self.method.0.to_le_bytes());
-        let mut flags = 0;
-        if self.timeout.is_some() {
-            flags |= HAS_TIMEOUT;
-        }
-        if !self.metadata.is_empty() {
-            flags |= HAS_METADATA;
-        }
-        if !self.channels.is_empty() {
-            flags |= HAS_CHANNELS;
-        }
-        if self.operation.is_some() {
-            flags |= HAS_OPERATION;
-        }
-        out.push(flags);
-        if let Some(timeout) = self.timeout {
-            put_varint(out, u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
-        }
-        if !self.metadata.is_empty() {
-            put_metadata(out, &self.metadata);
-        }
-        if !self.channels.is_empty() {
-            put_varint(out, self.channels.len() as u64);
-            for channel in &*self.channels {
-                put_varint(out, channel.id.0);
-                out.push(channel.direction as u8);
-            }
-        }
-        if let Some(operation) = self.operation {
-            put_operation(out, operation);
-        }
-        finish(out, start, payload_len);
-    }
 }
 
 /// Appends the head of a reply whose payload, `payload_len` bytes, follows.
@@ -265,6 +209,9 @@ impl Frame {
             Self::Ping { .. } => Kind::Ping,
             Self::Pong { .. } => Kind::Pong,
             Self::Ack { .. } => Kind::Ack,
+            Self::Forget { .. } => Kind::Forget,
+            Self::Long { .. } => Kind::Long,
+            Self::Part { .. } => Kind::Part,
             Self::Goodbye { .. } => Kind::Goodbye,
             Self::Violation(_) => Kind::Violation,
             Self::Open { .. } => Kind::Open,
@@ -288,6 +235,16 @@ impl Frame {
         match self {
             Self::Ping { nonce } | Self::Pong { nonce } => put_varint(out, *nonce),
             Self::Ack { received } => put_varint(out, *received),
+            Self::Forget { number } => put_varint(out, *number),
+            Self::Long { number, total, head } => {
+                put_varint(out, *number);
+                put_varint(out, *total);
+                head.put(out);
+            }
+            Self::Part { number, bytes } => {
+                put_varint(out, *number);
+                out.extend_from_slice(bytes);
+            }
             Self::Goodbye { reason } => put_str(out, reason),
             Self::Violation(violation) => {
                 out.push(violation.rule.code());
@@ -382,6 +339,17 @@ impl Frame {
             Kind::Ping => Self::Ping { nonce: r.varint("nonce")? },
             Kind::Pong => Self::Pong { nonce: r.varint("nonce")? },
             Kind::Ack => Self::Ack { received: r.varint("received")? },
+            Kind::Forget => Self::Forget { number: r.varint("number")? },
+            Kind::Long => {
+                let (number, total) = (r.varint("number")?, r.varint("total")?);
+                Self::Long { number, total, head: LongHead::read(r, limits)? }
+            }
+            Kind::Part => {
+                let number = r.varint("number")?;
+                let at = r.position();
+                body.advance(at);
+                return Ok(Self::Part { number, bytes: body });
+            }
             Kind::Goodbye => Self::Goodbye { reason: r.reason("reason")? },
             Kind::Violation => {
                 let code = r.byte("rule")?;
@@ -409,79 +377,31 @@ impl Frame {
 
     /// Whether it does something for a call or a channel, and is more than the upkeep of links, sessions and connections.
     pub(crate) fn is_work(&self) -> bool {
-        matches!(self, Self::Call { .. } | Self::Reply { .. } | Self::Items { .. } | Self::Credit { .. })
+        matches!(
+            self,
+            Self::Call { .. } | Self::Reply { .. } | Self::Items { .. } | Self::Credit { .. } | Self::Part { .. }
+        )
     }
-}
-
-impl CallHead {
-    #[inline]
-    fn read(r: &mut Reader<'_>, limits: &Limits) -> Result<Self, ProtocolViolation> {
-        let connection = connection(r)?;
-        let request = request(r)?;
-        let method = MethodId(u64::from_le_bytes(r.fixed("method")?));
-        let flags = r.byte("call flags")?;
-        if flags & !(HAS_TIMEOUT | HAS_METADATA | HAS_CHANNELS | HAS_OPERATION) != 0 {
-            return Err(r.fault("call flags", "unknown flags"));
-        }
-        let timeout = match flags & HAS_TIMEOUT {
-            0 => None,
-            _ => Some(Duration::from_micros(r.varint("timeout")?)),
-        };
-        let metadata = match flags & HAS_METADATA {
-            0 => Metadata::new(),
-            _ => r.metadata()?,
-        };
-        let channels = match flags & HAS_CHANNELS {
-            0 => Box::default(),
-            _ => read_channels(r, limits)?,
-        };
-        let operation = match flags & HAS_OPERATION {
-            0 => None,
-            _ => Some(operation(r)?),
-        };
-        Ok(Self { connection, request, method, operation, timeout, metadata, channels })
-    }
-}
-
-fn read_channels(r: &mut Reader<'_>, limits: &Limits) -> Result<Box<[ChannelOpen]>, ProtocolViolation> {
-    let count = r.varint("channel count")?;
-    if count > limits.max_channels as u64 {
-        return Err(ProtocolViolation::new(
-            Rule::TooManyChannels,
-            format!("a call with {count} channels, over the limit of {}", limits.max_channels),
-        ));
-    }
-    let mut channels = Vec::new();
-    for _ in 0..count {
-        let id = channel(r)?;
-        let direction = match r.byte("channel direction")? {
-            0 => ChannelDirection::CallerSends,
-            1 => ChannelDirection::HandlerSends,
-            _ => return Err(r.fault("channel direction", "neither 0 nor 1")),
-        };
-        channels.push(ChannelOpen { id, direction });
-    }
-    Ok(channels.into())
 }
 
 #[inline]
-fn connection(r: &mut Reader<'_>) -> Result<ConnectionId, ProtocolViolation> {
+pub(super) fn connection(r: &mut Reader<'_>) -> Result<ConnectionId, ProtocolViolation> {
     r.varint("connection").map(ConnectionId)
 }
 
 #[inline]
-fn request(r: &mut Reader<'_>) -> Result<RequestId, ProtocolViolation> {
+pub(super) fn request(r: &mut Reader<'_>) -> Result<RequestId, ProtocolViolation> {
     r.varint("request").map(RequestId)
 }
 
-fn operation(r: &mut Reader<'_>) -> Result<OperationId, ProtocolViolation> {
+pub(super) fn operation(r: &mut Reader<'_>) -> Result<OperationId, ProtocolViolation> {
     r.fixed("operation").map(|bytes| OperationId::from_u128(u128::from_be_bytes(bytes)))
 }
 
-fn put_operation(out: &mut Vec<u8>, operation: OperationId) {
+pub(super) fn put_operation(out: &mut Vec<u8>, operation: OperationId) {
     out.extend_from_slice(&operation.to_u128().to_be_bytes());
 }
 
-fn channel(r: &mut Reader<'_>) -> Result<ChannelId, ProtocolViolation> {
+pub(super) fn channel(r: &mut Reader<'_>) -> Result<ChannelId, ProtocolViolation> {
     r.varint("channel").map(ChannelId)
 }

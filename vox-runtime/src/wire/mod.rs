@@ -4,8 +4,10 @@
 //! no IO: bytes come in as one whole frame and leave as a [`Frame`] or a violation that says what is wrong;
 //! messages leave by being appended to a buffer.
 
+mod call;
 mod frame;
 mod handshake;
+mod long;
 mod open;
 mod outcome;
 mod payload;
@@ -14,12 +16,12 @@ mod resume;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use frame::{
-    CallHead, ChannelDirection, ChannelOpen, Frame, Kind, begin, finish, put_items_head, put_reply_head,
-};
+pub(crate) use call::{CallHead, ChannelDirection, ChannelOpen};
+pub(crate) use frame::{Frame, Kind, begin, finish, put_items_head, put_reply_head};
 #[cfg(test)]
 pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{DIFFERS, Greeting, Hello, VERSION, Welcome, common_version};
+pub(crate) use long::{LongHead, PART, PartHead, put_part_head};
 pub(crate) use open::Open;
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use payload::Payload;
@@ -70,6 +72,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &AnnouncedLimits) {
         limits.channel_items,
         limits.channel_bytes,
         limits.max_decoded_bytes,
+        limits.max_partial_messages,
+        limits.max_partial_bytes,
     ] {
         put_varint(out, value);
     }

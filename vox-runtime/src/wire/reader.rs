@@ -152,6 +152,8 @@ impl<'a> Reader<'a> {
             channel_items: self.varint("channel_items")?,
             channel_bytes: self.varint("channel_bytes")?,
             max_decoded_bytes: self.varint("max_decoded_bytes")?,
+            max_partial_messages: self.varint("max_partial_messages")?,
+            max_partial_bytes: self.varint("max_partial_bytes")?,
         })
     }
 

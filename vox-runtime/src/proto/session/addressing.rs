@@ -2,11 +2,13 @@
 
 use super::super::calling::Calling;
 use super::super::channels::{Channels, Sent};
+use super::super::outbox::LongId;
 use super::super::{Effects, Token};
 use super::Session;
 use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, Role};
 use crate::metadata::Metadata;
+use crate::wire::PART;
 
 impl Session {
     /// Gives a channel of a call that this end serves to its holder. `false`: the channel is gone.
@@ -19,7 +21,8 @@ impl Session {
 
     /// Sends one item. The outbox's high-water mark counts like missing credit.
     pub(crate) fn send_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) -> Sent {
-        if self.ended.is_none() && self.outbox_is_full() {
+        let is_full = if item.len() > PART { self.outbox_is_laden() } else { self.outbox_is_full() };
+        if self.ended.is_none() && is_full {
             return Sent::Wait;
         }
         let max_frame = self.max_payload();
@@ -29,7 +32,10 @@ impl Session {
 
     /// Whether an item could be sent now.
     pub(crate) fn may_send_item(&mut self, connection: ConnectionId, channel: ChannelId) -> bool {
-        !self.outbox_is_full() && self.channels(connection).0.is_some_and(|channels| channels.may_send(channel))
+        let is_under_way = self.has_long() && self.fx.outbox.holds(LongId::Items(connection, channel));
+        !self.outbox_is_full()
+            && !is_under_way
+            && self.channels(connection).0.is_some_and(|channels| channels.may_send(channel))
     }
 
     /// Ends a sender gracefully.
@@ -53,13 +59,23 @@ impl Session {
         }
     }
 
+    /// The peer ends a channel at once: what of a long item has not left need not.
+    pub(super) fn on_reset(&mut self, connection: ConnectionId, channel: ChannelId) -> Result<(), ProtocolViolation> {
+        let item = LongId::Items(connection, channel);
+        self.fx.outbox.forget(|long| long == item);
+        match self.channels_for(connection, channel)? {
+            (Some(channels), fx) => channels.on_reset(channel, fx),
+            (None, _) => Ok(()),
+        }
+    }
+
     // ---- look-ups ----
 
     pub(super) fn owner(&self, connection: ConnectionId) -> Role {
         if self.role.owns(connection.0) { self.role } else { self.role.peer() }
     }
 
-    fn channels(&mut self, connection: ConnectionId) -> (Option<&mut Channels>, &mut Effects) {
+    pub(super) fn channels(&mut self, connection: ConnectionId) -> (Option<&mut Channels>, &mut Effects) {
         let channels = if self.role.owns(connection.0) {
             self.calling.get_mut(connection.0).map(|calling| &mut calling.channels)
         } else {

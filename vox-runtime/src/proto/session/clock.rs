@@ -57,10 +57,15 @@ impl Session {
         if self.is_detached() || self.keepalive_due().is_none_or(|due| due > now) {
             return;
         }
-        if self.probed.is_some() {
+        if self.probed.is_some() && !self.moves {
             self.link_lost(now, EndReason::KeepaliveTimeout);
+        } else if self.probed.is_some() {
+            // The link takes bytes: the probe, or its answer, is behind them. Once it takes none, the write stalls.
+            self.probed = Some(now);
+            self.moves = false;
         } else {
             self.probed = Some(now);
+            self.moves = false;
             self.fx.send(&Frame::Ping { nonce: 0 });
         }
     }

@@ -25,9 +25,17 @@ impl Session {
         self.fx.outbox.pending() > self.limits.outbox_bytes || self.fx.outbox.kept() > self.max_kept()
     }
 
+    /// Whether so much waits to be written that long items wait too, and no more is asked for by starting handlers.
+    #[inline]
+    pub(crate) fn outbox_is_laden(&self) -> bool {
+        self.outbox_is_full() || self.fx.outbox.pending_long() > self.limits.outbox_long_bytes
+    }
+
     /// Whether those who found it full may go on: with some way to go until it is full again.
     pub(crate) fn outbox_has_room(&self) -> bool {
-        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2 && self.fx.outbox.kept() <= self.max_kept() / 2
+        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2
+            && self.fx.outbox.kept() <= self.max_kept() / 2
+            && self.fx.outbox.pending_long() <= self.limits.outbox_long_bytes / 2
     }
 
     /// The most that is kept before calls and items wait. A peer acknowledges only so often.

@@ -10,8 +10,10 @@ use crate::wire::{Frame, LENGTH_BYTES};
 const ACK_ALONG: u64 = 8 << 10;
 /// How much is received before one is written by itself.
 const ACK_ALONE: u64 = 16 << 10;
+/// The same, while a long message comes, which is nobody's before it is whole.
+const ACK_PARTS: u64 = 256 << 10;
 /// The least that [`Limits::replay_bytes`](crate::Limits::replay_bytes) can be: more than a peer leaves unacknowledged.
-pub(super) const MIN_REPLAY: usize = 64 << 10;
+pub(super) const MIN_REPLAY: usize = 512 << 10;
 
 const NO_CONTINUITY: &str = "the peer says to have received less than it had acknowledged, or more than was sent";
 
@@ -133,15 +135,17 @@ impl Session {
     /// A frame was handled. A long one the peer can let go of before it takes in what comes of it.
     #[inline]
     pub(super) fn acknowledge_if_long(&mut self, body: usize) {
-        if body as u64 >= ACK_ALONE {
+        if body as u64 >= ACK_ALONE && !self.arrivals.has_begun() {
             self.acknowledge();
         }
     }
 
     /// Whether so much was received that the peer is told, though there is nothing else to write.
     pub(super) fn must_acknowledge(&self) -> bool {
-        self.resuming.as_ref().is_some_and(|resuming| resuming.received - resuming.told >= ACK_ALONE)
-            && self.ended.is_none()
+        self.resuming.as_ref().is_some_and(|resuming| {
+            let untold = resuming.received - resuming.told;
+            untold >= ACK_ALONE && (untold >= ACK_PARTS || !self.arrivals.has_begun())
+        }) && self.ended.is_none()
     }
 
     pub(super) fn acknowledge(&mut self) {

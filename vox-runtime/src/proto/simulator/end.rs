@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::super::{Batch, Session, Token};
+use super::super::{Batch, Lent, Session, Token};
 use super::Rng;
 use crate::error::EndReason;
 use crate::ids::{ConnectionId, RequestId, Role};
 use crate::limits::Limits;
+use crate::wire::PartHead;
 
 /// One end of the link.
 #[derive(Debug)]
@@ -22,6 +23,11 @@ pub(super) struct End {
     pub(super) unreported: usize,
     /// Read from the link, not yet whole frames.
     pub(super) incoming: Vec<u8>,
+    /// A part that is read straight into the memory of its message.
+    pub(super) part: Option<(PartHead, Lent)>,
+    /// Bytes of parts that were put into the stream, and that were handled.
+    pub(super) parts_put: u64,
+    pub(super) parts_handled: u64,
     next_token: u32,
     /// Whether the service asked for exists.
     pub(super) opening: BTreeMap<Token, bool>,
@@ -67,6 +73,9 @@ impl End {
             batch: Batch::default(),
             unreported: 0,
             incoming: Vec::new(),
+            part: None,
+            parts_put: 0,
+            parts_handled: 0,
             next_token: 0,
             opening: BTreeMap::new(),
             calling: BTreeSet::new(),
@@ -104,7 +113,10 @@ pub(super) fn small_limits(rng: &mut Rng) -> Limits {
         max_channels: 1 + rng.below(4),
         channel_items: 1 + rng.below(5) as u32,
         channel_bytes: *rng.pick(&[1, 16, 100, 1000, 64 << 10]),
+        max_partial_messages: *rng.pick(&[1, 2, 32]),
+        max_partial_bytes: *rng.pick(&[0, 32 << 20]),
         outbox_bytes: *rng.pick(&[200, 2000, 400 << 10]),
+        outbox_long_bytes: *rng.pick(&[0, 100 << 10, 32 << 20]),
         replay_bytes: *rng.pick(&[0, 100 << 10, 16 << 20]),
         max_detached: *rng.pick(&[0, 1, 3, 1024]),
         keepalive: Duration::from_millis(*rng.pick(&[50, 30_000])),

@@ -75,6 +75,9 @@ impl World {
         end.batch = Batch::default();
         end.unreported = 0;
         end.incoming.clear();
+        if let Some((_, lent)) = end.part.take() {
+            end.session.take_back(lent);
+        }
         assert!(!end.session.has_output(), "something is to be written without a link");
         self.note(e, "detached", &[]);
     }

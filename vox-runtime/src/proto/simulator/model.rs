@@ -6,7 +6,7 @@ use super::super::{CallEnd, ChannelEnd};
 use crate::error::EndReason;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure};
+use crate::wire::{ChannelDirection, Failure, PART};
 
 /// A call, from before it is sent to after it is answered.
 #[derive(Debug)]
@@ -21,6 +21,12 @@ pub(super) struct CallModel {
     pub(super) channels: Vec<usize>,
     pub(super) handler: HandlerModel,
     pub(super) abandoned: bool,
+    /// It was abandoned before its last part had left: it never runs.
+    pub(super) taken_back: bool,
+    /// Of a short one: how many bytes of parts had been put into the stream before it was.
+    pub(super) parts_before: Option<u64>,
+    /// Its deadline is moved on while something of it moves.
+    pub(super) patient: bool,
     pub(super) end: Option<CallEnd>,
     pub(super) replies_seen: u32,
 }
@@ -44,7 +50,9 @@ impl CallModel {
         match &end {
             CallEnd::Reply(payload) => self.check_reply(payload),
             CallEnd::DeadlineExceeded => assert!(self.deadline.is_some_and(|deadline| deadline <= now)),
-            CallEnd::NeverLeft(_) => {
+            CallEnd::NeverLeft(_) | CallEnd::NeverLeftInTime => {
+                let in_time = end != CallEnd::NeverLeftInTime || self.deadline.is_some_and(|deadline| deadline <= now);
+                assert!(in_time, "a call's time is said to be over");
                 assert_eq!(self.handler, HandlerModel::NotDispatched, "a call that ran is said to have never left");
             }
             CallEnd::Indeterminate => {}
@@ -76,8 +84,17 @@ impl CallModel {
 
     pub(super) fn dispatch(&mut self) {
         assert_eq!(self.handler, HandlerModel::NotDispatched, "a call was dispatched twice");
-        assert!(!matches!(self.end, Some(CallEnd::NeverLeft(_))), "a call that never left was dispatched");
+        let never_left = matches!(self.end, Some(CallEnd::NeverLeft(_) | CallEnd::NeverLeftInTime));
+        assert!(!never_left && !self.taken_back, "a call that never left was dispatched");
         self.handler = HandlerModel::Running;
+    }
+}
+
+/// So many bytes, which tell which message they are and, where it is long, where in it they stand.
+pub(super) fn bytes(fill: u8, len: usize) -> Vec<u8> {
+    match len > PART {
+        false => vec![fill; len],
+        true => (0..len).map(|at| fill.wrapping_add((at / 5) as u8).wrapping_add((at / 1021) as u8)).collect(),
     }
 }
 
@@ -133,8 +150,8 @@ impl ChannelModel {
     pub(super) fn deliver(&mut self, item: &[u8]) {
         assert!(self.delivered < self.sent.len(), "an item that was never sent");
         assert_eq!(item.len(), self.sent[self.delivered], "item {} of {}", self.delivered, self.id);
-        let fill = self.fill(self.delivered);
-        assert!(item.iter().all(|byte| *byte == fill), "item {} of {} has other bytes", self.delivered, self.id);
+        let expected = bytes(self.fill(self.delivered), item.len());
+        assert!(item == expected, "item {} of {} has other bytes", self.delivered, self.id);
         self.delivered += 1;
     }
 

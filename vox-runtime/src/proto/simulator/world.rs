@@ -1,21 +1,22 @@
 //! The script, the link between the ends, and the checks of each output.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::super::calling::Made;
+use super::super::outbox::LongId;
 use super::super::testing::{PERSIST, SERVICE, VOLATILE, epoch};
 use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Request, Sent, Token};
 use super::Rng;
 use super::end::{End, Half, Handler, small_limits};
 use super::link::Link;
-use super::model::{CallModel, ChannelModel, HandlerModel, failure};
+use super::model::{CallModel, ChannelModel, HandlerModel, bytes, failure};
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, Kind, Payload, Reader};
+use crate::wire::{ChannelDirection, Failure, Frame, Kind, LongHead, PART, PartHead, Payload, Reader};
 
 /// Both ends, what is between them, and what they promised.
 pub(super) struct World {
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) resumed: u64,
     /// Connections that either end closed; `None`: the session, with all of them.
     lost: BTreeSet<Option<ConnectionId>>,
+    /// Long replies under way, by the end that they come to: which call's.
+    long_replies: BTreeMap<(usize, u64), usize>,
     calls: Vec<CallModel>,
     channels: Vec<ChannelModel>,
     trace: u64,
@@ -64,6 +67,7 @@ impl World {
             cuts,
             resumed: 0,
             lost: BTreeSet::new(),
+            long_replies: BTreeMap::new(),
             calls: Vec::new(),
             channels: Vec::new(),
             trace: 0xcbf2_9ce4_8422_2325,
@@ -176,7 +180,7 @@ impl World {
         let persist = count == 0 && self.rng.percent(25);
         let len = self.length(self.ends[e].payload_room()).max(8);
         let index = self.calls.len();
-        let mut payload = vec![index as u8; len];
+        let mut payload = bytes(index as u8, len);
         payload[..8].copy_from_slice(&(index as u64).to_le_bytes());
         let deadline = self.rng.percent(30).then(|| self.now + Duration::from_micros(self.rng.below(20_000) as u64));
         let mut halves = Vec::new();
@@ -184,15 +188,19 @@ impl World {
             let direction = *self.rng.pick(&[ChannelDirection::CallerSends, ChannelDirection::HandlerSends]);
             halves.push((direction, self.ends[e].token()));
         }
+        let patience = self.rng.percent(20).then(|| Duration::from_millis(1 + self.rng.below(20) as u64));
+        let patience = patience.filter(|_| deadline.is_some());
         let new = NewCall {
             method: if persist { PERSIST } else { VOLATILE },
             operation: None,
             deadline,
+            patience,
             metadata: Metadata::new(),
             channels: halves.clone(),
         };
         let token = self.ends[e].token();
         let mut taken = self.payload(payload.clone());
+        let parts_before = self.ends[e].parts_put;
         let made = self.ends[e].session.call(self.now, connection, token, new, &mut taken);
         let Made { request, channels: ids, .. } = made.expect("the gate was open");
         let mut channels = Vec::new();
@@ -228,6 +236,9 @@ impl World {
             channels,
             handler: HandlerModel::NotDispatched,
             abandoned: false,
+            taken_back: false,
+            parts_before: (len <= PART).then_some(parts_before),
+            patient: patience.is_some(),
             end: None,
             replies_seen: 0,
         });
@@ -280,8 +291,8 @@ impl World {
         let how = self.rng.below(10);
         let len =
             if how == 9 { self.ends[e].session.max_payload() + 1 } else { self.length(self.ends[e].payload_room()) };
-        let len = if how == 9 && len > 100_000 { 1 } else { len };
-        let mut payload = self.payload(vec![how as u8; len]);
+        let len = if how == 9 && len > 500_000 { 1 } else { len };
+        let mut payload = self.payload(bytes(how as u8, len));
         let (end, expected) = match how {
             _ if handler.aborted => (HandlerEnd::Aborted, None),
             0 => (HandlerEnd::Failed(Failure::Panicked), Some(failure(&Failure::Panicked))),
@@ -292,7 +303,7 @@ impl World {
                 (HandlerEnd::Returned(&mut payload), Some(failure(&Failure::response_too_large(len, limit))))
             }
             _ => {
-                let expected = vec![how as u8; len];
+                let expected = bytes(how as u8, len);
                 (HandlerEnd::Returned(&mut payload), Some(expected))
             }
         };
@@ -316,7 +327,7 @@ impl World {
         let half = end.halves.get_mut(&token).expect("a half that is held");
         let channel = &mut self.channels[half.channel];
         let connection = self.calls[channel.call].connection;
-        let mut item = vec![channel.fill(channel.sent.len()); len];
+        let mut item = bytes(channel.fill(channel.sent.len()), len);
         let sent = end.session.send_item(connection, channel.id, &mut item);
         match sent {
             Sent::Yes => {
@@ -388,6 +399,7 @@ impl World {
         let index = self.ends[e].calls.remove(self.rng.pick(&waiting)).expect("a call that waits");
         let call = &mut self.calls[index];
         call.abandoned = true;
+        call.taken_back = self.ends[e].session.outbox().holds(LongId::Call(call.connection, call.request));
         self.ends[e].session.abandon(call.connection, call.request);
         self.note(e, "abandon", &[index as u64]);
         self.drain(e);
@@ -424,7 +436,8 @@ impl World {
     fn check_deadlines(&self, e: usize) {
         let over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= self.now);
         for index in self.ends[e].calls.values() {
-            assert!(!over(self.calls[*index].deadline), "call {index} waits past its deadline");
+            let call = &self.calls[*index];
+            assert!(call.patient || !over(call.deadline), "call {index} waits past its deadline");
         }
         for handler in self.ends[e].handlers.values() {
             let stopped = handler.aborted || self.calls[handler.call].persist;
@@ -467,6 +480,10 @@ impl World {
 
     /// Writes a part of what is there, or reports what was written.
     fn write(&mut self, e: usize) {
+        self.write_some(e, false);
+    }
+
+    fn write_some(&mut self, e: usize, settles: bool) {
         let end = &mut self.ends[e];
         if !self.link.attached[e] {
             return;
@@ -475,8 +492,22 @@ impl World {
             self.report(e);
             return;
         }
-        end.session.take(&mut end.batch);
-        let there: usize = end.batch.slices().map(<[u8]>::len).sum();
+        let budget = if settles { 1 << 20 } else { *self.rng.pick(&[3000, 16 << 10, PART, 4 * PART]) };
+        let (before, long) = (end.batch.len(), end.session.outbox().pending_long());
+        let short = end.session.outbox().pending() - before;
+        match end.session.has_long() {
+            true => end.session.take_parts(self.now, &mut end.batch, budget),
+            false => end.session.take(&mut end.batch),
+        }
+        let parts = long - end.session.outbox().pending_long();
+        end.parts_put += parts as u64;
+        // What is put from now on waits for this, and nothing else of the long.
+        assert!(parts == 0 || before <= budget / 2, "parts are taken before those that were have left");
+        assert!(
+            parts <= budget && end.batch.len() - before - short <= budget + 2000,
+            "a batch of {parts} bytes of parts"
+        );
+        let there: usize = end.batch.len();
         if there == 0 {
             return;
         }
@@ -507,14 +538,25 @@ impl World {
         }
         let pipe = &mut self.link.pipes[1 - e];
         let count = if self.rng.percent(60) { pipe.len() } else { 1 + self.rng.below(pipe.len()) };
-        self.ends[e].incoming.extend(pipe.drain(..count));
+        let mut bytes: Vec<u8> = pipe.drain(..count).collect();
         self.note(e, "read", &[count as u64]);
+        self.fill_part(e, &mut bytes);
+        if self.ends[e].part.is_some() || self.ends[e].ended.is_some() || !self.link.attached[e] {
+            return;
+        }
+        self.ends[e].incoming.append(&mut bytes);
         let incoming = std::mem::take(&mut self.ends[e].incoming);
         let mut rest = incoming.as_slice();
         while let Some((length, after)) = rest.split_first_chunk() {
             let length = u32::from_le_bytes(*length) as usize;
-            assert!(length <= self.ends[e].limits.max_message_bytes, "a frame of {length} bytes");
-            let Some((body, after)) = after.split_at_checked(length) else { break };
+            let limit = self.ends[e].limits.max_message_bytes.min(2 * PART);
+            assert!(length <= limit, "a frame of {length} bytes");
+            let Some((body, after)) = after.split_at_checked(length) else {
+                if self.rng.percent(70) && self.begin_part(e, rest, length) {
+                    rest = &[];
+                }
+                break;
+            };
             self.frame(e, Bytes::copy_from_slice(body));
             rest = after;
             if self.ends[e].ended.is_some() {
@@ -524,7 +566,69 @@ impl World {
         self.ends[e].incoming = rest.to_vec();
     }
 
+    /// Reads a part that is cut short into the memory of its message.
+    fn begin_part(&mut self, e: usize, rest: &[u8], length: usize) -> bool {
+        let Some(head) = PartHead::find(rest, length) else { return false };
+        let lent =
+            self.ends[e].session.lend(head).unwrap_or_else(|violation| panic!("between honest ends: {violation}"));
+        self.check_sums(e);
+        let Some(mut lent) = lent else { return false };
+        lent.bytes.extend_from_slice(&rest[head.at..]);
+        self.ends[e].part = Some((head, lent));
+        true
+    }
+
+    fn fill_part(&mut self, e: usize, bytes: &mut Vec<u8>) {
+        let Some((head, mut lent)) = self.ends[e].part.take() else { return };
+        let missing = lent.end - lent.bytes.len();
+        lent.bytes.extend(bytes.drain(..missing.min(bytes.len())));
+        if lent.bytes.len() < lent.end {
+            self.ends[e].part = Some((head, lent));
+            return;
+        }
+        self.note(e, "part", &[head.number, head.len as u64]);
+        self.ends[e].parts_handled += head.len as u64;
+        if let Err(violation) = self.ends[e].session.handle_part(self.now, lent, head) {
+            panic!("a violation between honest ends: {violation}");
+        }
+        self.drain(e);
+        self.check_sums(e);
+    }
+
+    /// What is being put together is what is in the table.
+    fn check_sums(&mut self, e: usize) {
+        self.ends[e].session.arrivals().check_sums();
+    }
+
+    /// Sees what a frame means for the model.
+    fn watch(&mut self, e: usize, body: &Bytes) {
+        let find = |calls: &mut Vec<CallModel>, connection, request| {
+            calls.iter().position(|call| (call.connection, call.request) == (connection, request)).expect("a call")
+        };
+        match Frame::parse(body.clone(), &self.ends[e].limits) {
+            Ok(Frame::Long { number, head: LongHead::Reply { connection, request }, .. }) => {
+                let call = find(&mut self.calls, connection, request);
+                self.calls[call].reply_arrives();
+                self.long_replies.insert((e, number), call);
+            }
+            Ok(Frame::Forget { number }) => {
+                if let Some(call) = self.long_replies.remove(&(e, number)) {
+                    self.calls[call].replies_seen -= 1;
+                }
+            }
+            Ok(Frame::Part { bytes, .. }) => self.ends[e].parts_handled += bytes.len() as u64,
+            Ok(Frame::Call { head, .. }) => {
+                let call = find(&mut self.calls, head.connection, head.request);
+                let handled = self.ends[e].parts_handled;
+                let before = self.calls[call].parts_before.expect("a short call");
+                assert!(handled <= before, "{handled} bytes of parts came before a call that was put after {before}");
+            }
+            _ => {}
+        }
+    }
+
     fn frame(&mut self, e: usize, body: Bytes) {
+        self.watch(e, &body);
         if body[0] == Kind::Reply as u8
             && let Ok(Frame::Reply { connection, request, .. }) = Frame::parse(body.clone(), &self.ends[e].limits)
         {
@@ -536,6 +640,7 @@ impl World {
             panic!("a violation between honest ends: {violation}");
         }
         self.drain(e);
+        self.check_sums(e);
     }
 
     // ---- outputs ----
@@ -645,6 +750,7 @@ impl World {
             CallEnd::DeadlineExceeded => 1,
             CallEnd::Indeterminate => 2,
             CallEnd::NeverLeft(_) => 3,
+            CallEnd::NeverLeftInTime => 4,
         };
         self.note(e, "finish", &[index as u64, how]);
         self.calls[index].finish(end, self.now);
@@ -725,6 +831,7 @@ impl World {
         self.come_to_rest(false);
         for e in 0..2 {
             assert!(!self.ends[e].session.has_connections(), "connections are left");
+            self.expect_nothing_long(e);
             self.expect_idle(e);
         }
         let e = self.rng.below(2);
@@ -737,7 +844,7 @@ impl World {
     fn come_to_rest(&mut self, connected: bool) {
         for _ in 0..200 {
             for e in 0..2 {
-                self.write(e);
+                self.write_some(e, true);
                 self.read(e);
                 if let Some(key) = self.ends[e].handlers.keys().next().copied() {
                     while self.rng.percent(70) && self.bind(e, key) {}
@@ -812,6 +919,13 @@ impl World {
         panic!("a timer runs while nothing is under way");
     }
 
+    /// Nothing waits for its turn, and nothing is being put together.
+    fn expect_nothing_long(&mut self, e: usize) {
+        let session = &mut self.ends[e].session;
+        assert_eq!((session.has_long(), session.outbox().pending_long()), (false, 0), "long messages are left");
+        assert_eq!(session.arrivals().sums(), (0, 0, 0), "something is still being put together");
+    }
+
     /// The link goes, if it has not; handlers end; nothing is left.
     fn tear_down(&mut self) {
         for _ in 0..20 {
@@ -835,6 +949,7 @@ impl World {
             assert!(!end.session.has_connections() && !end.session.is_live());
             assert_eq!(end.session.handlers_running(), 0, "handlers are counted that have ended");
             assert_eq!(end.session.poll_timeout(), None);
+            self.expect_nothing_long(e);
         }
         for (index, call) in self.calls.iter().enumerate() {
             assert_eq!(call.end.is_some(), !call.abandoned, "call {index} has no end, or one too many");
@@ -851,6 +966,7 @@ impl World {
     /// Mostly short, sometimes long enough to be handed over instead of copied.
     fn length(&mut self, room: usize) -> usize {
         let len = match self.rng.below(20) {
+            0 if self.rng.percent(60) => PART + 1 + self.rng.below(4 * PART),
             0 => 17_000 + self.rng.below(3000),
             1..4 => self.rng.below(2000),
             _ => self.rng.below(50),

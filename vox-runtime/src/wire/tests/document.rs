@@ -67,6 +67,8 @@ fn the_announced_limits_are_listed_with_their_defaults() {
         ("channel_items", limits.channel_items, "256"),
         ("channel_bytes", limits.channel_bytes, "64 KiB"),
         ("max_decoded_bytes", limits.max_decoded_bytes, "64 MiB"),
+        ("max_partial_messages", limits.max_partial_messages, "32"),
+        ("max_partial_bytes", limits.max_partial_bytes, "20 MiB"),
     ] {
         check_row(&format!("| `{name}` | {printed} |"));
         let number: u64 = printed.split(' ').next().and_then(|n| n.parse().ok()).expect("a number first");

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
-use super::super::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, Open, Reader, put_varint};
+use super::super::{
+    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, LongHead, Open, Reader, put_varint,
+};
 use super::golden;
 use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
@@ -107,6 +109,7 @@ fn every_truncation_of_a_golden_frame_is_a_named_violation() {
             Ok(Frame::Call { payload, .. } | Frame::Reply { payload, .. }) => payload.len(),
             Ok(Frame::Items { items, .. }) => items.len(),
             Ok(Frame::Contract { contract, .. }) => contract.len(),
+            Ok(Frame::Part { bytes, .. }) => bytes.len(),
             _ => 0,
         };
         for len in 0..body.len() - payload {
@@ -190,7 +193,9 @@ fn weight(frame: &Frame) -> usize {
         metadata.iter().map(|(key, value)| size_of::<(String, String, bool)>() + key.len() + value.len()).sum()
     };
     match frame {
-        Frame::Call { head, .. } => head.channels.len() * size_of::<ChannelOpen>() + of_metadata(&head.metadata),
+        Frame::Call { head, .. } | Frame::Long { head: LongHead::Call(head), .. } => {
+            head.channels.len() * size_of::<ChannelOpen>() + of_metadata(&head.metadata)
+        }
         Frame::Open { open, .. } => open.service.capacity() + of_metadata(&open.metadata),
         Frame::Close { metadata, .. } => of_metadata(metadata),
         Frame::Goodbye { reason } => reason.capacity(),
@@ -199,6 +204,9 @@ fn weight(frame: &Frame) -> usize {
         Frame::Ping { .. }
         | Frame::Pong { .. }
         | Frame::Ack { .. }
+        | Frame::Forget { .. }
+        | Frame::Long { .. }
+        | Frame::Part { .. }
         | Frame::Accept { .. }
         | Frame::Shut { .. }
         | Frame::Contract { .. }
@@ -227,6 +235,9 @@ fn frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
         any::<u64>().prop_map(|nonce| Frame::Ping { nonce }),
         any::<u64>().prop_map(|nonce| Frame::Pong { nonce }),
+        any::<u64>().prop_map(|number| Frame::Forget { number }),
+        (any::<u64>(), any::<u64>(), long_head()).prop_map(|(number, total, head)| Frame::Long { number, total, head }),
+        (any::<u64>(), payload()).prop_map(|(number, bytes)| Frame::Part { number, bytes }),
         text().prop_map(|reason| Frame::Goodbye { reason }),
         (rule, text()).prop_map(|(rule, detail)| Frame::Violation(ProtocolViolation::new(rule, detail))),
         (connection(), text(), metadata(), hash()).prop_map(|(connection, service, metadata, hash)| {
@@ -274,6 +285,15 @@ fn operation() -> impl Strategy<Value = OperationId> {
     any::<u128>().prop_map(OperationId::from_u128)
 }
 
+fn long_head() -> impl Strategy<Value = LongHead> {
+    let ids = || (any::<u64>().prop_map(ConnectionId), any::<u64>());
+    prop_oneof![
+        head().prop_map(LongHead::Call),
+        ids().prop_map(|(connection, id)| LongHead::Reply { connection, request: RequestId(id) }),
+        ids().prop_map(|(connection, id)| LongHead::Items { connection, channel: ChannelId(id) }),
+    ]
+}
+
 fn head() -> impl Strategy<Value = CallHead> {
     let ids = (any::<u64>(), any::<u64>(), any::<u64>());
     let timeout = prop::option::of(any::<u64>().prop_map(Duration::from_micros));
@@ -282,9 +302,10 @@ fn head() -> impl Strategy<Value = CallHead> {
         (any::<u64>(), direction).prop_map(|(id, direction)| ChannelOpen { id: ChannelId(id), direction }),
         0..5,
     );
-    let head = (ids, prop::option::of(operation()), timeout, metadata(), channels);
-    head.prop_map(|((connection, request, method), operation, timeout, metadata, channels)| CallHead {
+    let head = (ids, prop::option::of(operation()), (timeout, any::<bool>()), metadata(), channels);
+    head.prop_map(|((connection, request, method), operation, (timeout, patient), metadata, channels)| CallHead {
         operation,
+        patient,
         connection: ConnectionId(connection),
         request: RequestId(request),
         method: MethodId(method),

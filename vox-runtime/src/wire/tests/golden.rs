@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{
-    CallHead, ChannelDirection, ChannelOpen, DIFFERS, Failure, Frame, Greeting, Hello, Kind, Open, Resume, Resumed,
-    Secret, SessionId, Ticket, Welcome,
+    CallHead, ChannelDirection, ChannelOpen, DIFFERS, Failure, Frame, Greeting, Hello, Kind, LongHead, Open, Resume,
+    Resumed, Secret, SessionId, Ticket, Welcome,
 };
 use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
@@ -133,6 +133,14 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("ping-largest-nonce", Frame::Ping { nonce: u64::MAX }),
         ("pong", Frame::Pong { nonce: 0 }),
         ("ack", Frame::Ack { received: 16_384 }),
+        ("forget", Frame::Forget { number: 2 }),
+        ("long-call", {
+            let head = CallHead { patient: true, ..head(1, 11, BALANCE) };
+            Frame::Long { number: 1, total: 2_000_000, head: LongHead::Call(head) }
+        }),
+        ("long-reply", Frame::Long { number: 2, total: 65_537, head: LongHead::Reply { connection, request } }),
+        ("long-items", Frame::Long { number: 300, total: 1, head: LongHead::Items { connection, channel } }),
+        ("part", Frame::Part { number: 1, bytes: Bytes::from_static(&[7, 8, 9]) }),
         ("goodbye", Frame::Goodbye { reason: "bye".into() }),
         ("violation", Frame::Violation(ProtocolViolation::new(Rule::IdReused, "req3"))),
         ("open", open(3, "Bank", metadata(&[("token", "hünd", true)]), Some(HASH))),
@@ -211,6 +219,8 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
         channel_items: 4,
         channel_bytes: 5,
         max_decoded_bytes: 6,
+        max_partial_messages: 6,
+        max_partial_bytes: 7,
     };
     vec![
         (
@@ -273,6 +283,7 @@ fn head(connection: u64, request: u64, method: MethodId) -> CallHead {
         method,
         operation: None,
         timeout: None,
+        patient: false,
         metadata: Metadata::new(),
         channels: Box::default(),
     }

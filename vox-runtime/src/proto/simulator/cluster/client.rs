@@ -160,6 +160,7 @@ impl World {
             method: intention.method.id,
             operation: intention.id,
             deadline: model.deadline,
+            patience: None,
             metadata: Metadata::new(),
             channels: Vec::new(),
         };

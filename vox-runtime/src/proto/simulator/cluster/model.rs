@@ -200,7 +200,7 @@ impl Model {
         let model = &mut self.calls[call];
         assert!(!model.gone && model.outcome.is_none(), "call {call} is ended again, with {end:?}");
         match end {
-            CallEnd::NeverLeft(_) => self.event("never left"),
+            CallEnd::NeverLeft(_) | CallEnd::NeverLeftInTime => self.event("never left"),
             CallEnd::Indeterminate => model.unknown = true,
             CallEnd::DeadlineExceeded => {
                 assert!(model.deadline.is_some_and(|deadline| deadline <= now), "call {call} has time left");
@@ -434,7 +434,7 @@ fn read_failure(payload: &[u8]) -> Failure {
 
 fn ran(end: &CallEnd) -> Ran {
     match end {
-        CallEnd::NeverLeft(_) => Ran::No,
+        CallEnd::NeverLeft(_) | CallEnd::NeverLeftInTime => Ran::No,
         CallEnd::Reply(payload) if is_outcome(payload) => Ran::Yes,
         CallEnd::Reply(payload) => VoxError::<()>::from(read_failure(payload)).ran(),
         CallEnd::DeadlineExceeded | CallEnd::Indeterminate => Ran::Unknown,

@@ -1,0 +1,221 @@
+//! Long messages of the peer that are being put together.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::error::{ProtocolViolation, Rule};
+use crate::limits::Limits;
+use crate::wire::{LongHead, PART};
+
+/// Where memory for long payloads comes from, and what they become when they are whole.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// An empty block. Where one is used again it may have room for so many bytes; a new one has none.
+    pub(crate) take: fn(usize) -> Vec<u8>,
+    pub(crate) finish: fn(Vec<u8>) -> Bytes,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { take: |_| Vec::new(), finish: Bytes::from }
+    }
+}
+
+/// The memory of a message, lent to whoever reads a part straight into it.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    pub(crate) number: u64,
+    /// What of the message has come, then what of the part has.
+    pub(crate) bytes: Vec<u8>,
+    /// Where in it the part begins, and where it ends.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// What the whole message has.
+    pub(crate) total: usize,
+}
+
+/// One long message.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) head: LongHead,
+    pub(super) total: usize,
+    /// How much has come.
+    filled: usize,
+    /// What has come. Elsewhere while it is lent.
+    bytes: Vec<u8>,
+    /// When it was announced.
+    pub(super) since: Instant,
+    /// Its first part has come.
+    begun: bool,
+    /// Nobody wants it any more: its bytes are counted and dropped.
+    unwanted: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    table: BTreeMap<u64, Arrival>,
+    newest: u64,
+    /// Those that have begun, and their bytes as announced.
+    begun: usize,
+    bytes: usize,
+    pub(super) memory: Memory,
+}
+
+impl Arrivals {
+    /// Whether a message has begun and not ended.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun > 0
+    }
+
+    /// How many messages are under way, how many have begun, and how many bytes those have.
+    #[cfg(test)]
+    pub(super) fn sums(&self) -> (usize, usize, usize) {
+        (self.table.len(), self.begun, self.bytes)
+    }
+
+    /// The sums are those of the table, and nothing is kept but what has come.
+    #[cfg(test)]
+    pub(super) fn check_sums(&self) {
+        let begun = || self.table.values().filter(|arrival| arrival.begun);
+        let bytes: usize = begun().map(|arrival| arrival.total).sum();
+        assert_eq!((self.begun, self.bytes), (begun().count(), bytes), "the sums have drifted");
+        for arrival in self.table.values() {
+            assert!(arrival.bytes.len() <= arrival.filled && arrival.filled < arrival.total);
+        }
+    }
+
+    /// Whether a message may be announced so.
+    pub(super) fn check(&self, number: u64, total: u64, limits: &Limits) -> Result<(), ProtocolViolation> {
+        if number <= self.newest {
+            let why = format!("long message {number} after {}", self.newest);
+            return Err(ProtocolViolation::new(Rule::IdReused, why));
+        }
+        if total == 0 {
+            return Err(ProtocolViolation::new(Rule::MalformedFrame, "a long message of no bytes"));
+        }
+        if total > limits.max_message_bytes as u64 {
+            let why = format!("a message of {total} bytes, over the limit of {}", limits.max_message_bytes);
+            return Err(ProtocolViolation::new(Rule::FrameTooLarge, why));
+        }
+        Ok(())
+    }
+
+    /// A message is announced, which was [checked](Self::check).
+    pub(super) fn announce(&mut self, number: u64, total: u64, head: LongHead, now: Instant) {
+        self.newest = number;
+        let total = total as usize;
+        let arrival = Arrival { head, total, filled: 0, bytes: Vec::new(), since: now, begun: false, unwanted: false };
+        self.table.insert(number, arrival);
+    }
+
+    /// What message this is, if it is under way.
+    pub(super) fn head(&self, number: u64) -> Option<&LongHead> {
+        self.table.get(&number).map(|arrival| &arrival.head)
+    }
+
+    /// A part of so many bytes comes. `unwanted`: nobody waits for its message.
+    pub(super) fn admit(
+        &mut self,
+        number: u64,
+        len: usize,
+        unwanted: bool,
+        limits: &Limits,
+    ) -> Result<(), ProtocolViolation> {
+        let wrong = |why: String| ProtocolViolation::new(Rule::WrongPart, why);
+        let Some(arrival) = self.table.get_mut(&number) else {
+            return Err(wrong(format!("a part of long message {number}, which is not under way")));
+        };
+        if len == 0 || len > PART {
+            return Err(wrong(format!("a part of {len} bytes of long message {number}, outside 1..={PART}")));
+        }
+        let missing = arrival.total - arrival.filled;
+        if len > missing {
+            return Err(wrong(format!(
+                "a part of {len} bytes of long message {number}, of which {missing} are missing"
+            )));
+        }
+        if !arrival.begun {
+            let (most, most_bytes) = (limits.announced().max_partial_messages, limits.announced().max_partial_bytes);
+            if self.begun as u64 >= most || (self.bytes + arrival.total) as u64 > most_bytes {
+                let why = format!(
+                    "long message {number} of {} bytes begins beside {} of {} bytes, over the limits of {most} and {most_bytes}",
+                    arrival.total, self.begun, self.bytes,
+                );
+                return Err(ProtocolViolation::new(Rule::TooManyParts, why));
+            }
+            arrival.begun = true;
+            self.begun += 1;
+            self.bytes += arrival.total;
+            arrival.bytes = (self.memory.take)(arrival.total);
+        }
+        if unwanted && !arrival.unwanted {
+            arrival.unwanted = true;
+            arrival.bytes = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Lends the memory that an admitted part belongs into. `None`: its bytes are to be dropped.
+    pub(super) fn lend(&mut self, number: u64, len: usize) -> Option<Lent> {
+        let arrival = self.table.get_mut(&number).filter(|arrival| !arrival.unwanted)?;
+        let bytes = std::mem::take(&mut arrival.bytes);
+        let (start, end) = (arrival.filled, arrival.filled + len);
+        Some(Lent { number, bytes, start, end, total: arrival.total })
+    }
+
+    /// Takes lent memory back, without what of the part has come.
+    pub(super) fn take_back(&mut self, lent: Lent) {
+        if let Some(arrival) = self.table.get_mut(&lent.number).filter(|arrival| !arrival.unwanted) {
+            arrival.bytes = lent.bytes;
+            arrival.bytes.truncate(lent.start);
+        }
+    }
+
+    /// An admitted part has come, in lent memory.
+    pub(super) fn fill(&mut self, lent: Lent) -> Option<Arrival> {
+        let (number, len) = (lent.number, lent.end - lent.start);
+        if let Some(arrival) = self.table.get_mut(&number).filter(|arrival| !arrival.unwanted) {
+            arrival.bytes = lent.bytes;
+        }
+        self.count(number, len)
+    }
+
+    /// An admitted part has come, and is copied.
+    pub(super) fn append(&mut self, number: u64, bytes: &[u8]) -> Option<Arrival> {
+        if let Some(arrival) = self.table.get_mut(&number).filter(|arrival| !arrival.unwanted) {
+            arrival.bytes.extend_from_slice(bytes);
+        }
+        self.count(number, bytes.len())
+    }
+
+    /// Gives the message, if it is whole.
+    fn count(&mut self, number: u64, len: usize) -> Option<Arrival> {
+        let arrival = self.table.get_mut(&number)?;
+        arrival.filled += len;
+        if arrival.filled < arrival.total { None } else { self.remove(number) }
+    }
+
+    /// A message is whole, or will never be.
+    pub(super) fn remove(&mut self, number: u64) -> Option<Arrival> {
+        let arrival = self.table.remove(&number)?;
+        if arrival.begun {
+            self.begun -= 1;
+            self.bytes -= arrival.total;
+        }
+        Some(arrival)
+    }
+
+    /// The payload of one that is whole. Empty where nobody wants it.
+    pub(super) fn payload(&self, arrival: &mut Arrival) -> Bytes {
+        (self.memory.finish)(std::mem::take(&mut arrival.bytes))
+    }
+
+    /// There is nothing more to put together.
+    pub(super) fn clear(&mut self) {
+        self.table.clear();
+        (self.begun, self.bytes) = (0, 0);
+    }
+}

@@ -1,0 +1,271 @@
+//! Long messages that wait to be written, and take turns: a part each.
+//!
+//! What a long message is and that it comes stands in the stream at once, in the order in which messages were put. Its payload
+//! leaves in parts, each of which is put into the stream when it is taken: so whatever is short and was put meanwhile goes
+//! before the next part.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::{Batch, Outbox};
+use crate::ids::{ChannelId, ConnectionId, RequestId};
+use crate::wire::{self, Frame, LongHead, PART, Payload};
+
+/// Pieces of a payload that are shorter than this are copied.
+const COPIED: usize = 1 << 10;
+
+/// Which message a long one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LongId {
+    Call(ConnectionId, RequestId),
+    Reply(ConnectionId, RequestId),
+    Items(ConnectionId, ChannelId),
+}
+
+impl LongId {
+    fn connection(self) -> ConnectionId {
+        match self {
+            Self::Call(connection, _) | Self::Reply(connection, _) | Self::Items(connection, _) => connection,
+        }
+    }
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Long {
+    number: u64,
+    id: LongId,
+    /// What has not left.
+    rest: VecDeque<Bytes>,
+    left: usize,
+    total: usize,
+    /// What of its turn is left: a part, where nothing has cut one short.
+    turn: usize,
+}
+
+/// Frames that must not leave before these long messages have.
+#[derive(Debug)]
+struct Later {
+    after: Vec<u64>,
+    frames: Vec<u8>,
+}
+
+/// All long messages of a session that have not left.
+#[derive(Debug, Default)]
+pub(super) struct Longs {
+    /// The number of the newest.
+    newest: u64,
+    /// Those that the peer puts together, in the order of their turns, and those that are yet to begin.
+    begun: VecDeque<Long>,
+    waiting: VecDeque<Long>,
+    begun_bytes: usize,
+    /// Bytes of all of them that have not left.
+    left: usize,
+    later: Vec<Later>,
+    /// What the peer puts together at once.
+    most: usize,
+    most_bytes: usize,
+    /// Those whose last part has left, with where in the stream it ends.
+    whole: VecDeque<(LongId, u64)>,
+    /// Those of which a part has left.
+    moved: VecDeque<LongId>,
+}
+
+impl Longs {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.waiting.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Long> {
+        self.begun.iter().chain(&self.waiting)
+    }
+
+    /// Begins what the peer has room for. One that is alone always fits: no message is longer than its room.
+    fn begin(&mut self) {
+        while let Some(next) = self.waiting.front() {
+            let fits = self.begun.len() < self.most && self.begun_bytes + next.total <= self.most_bytes;
+            if !fits && !self.begun.is_empty() {
+                return;
+            }
+            let Some(next) = self.waiting.pop_front() else { return };
+            self.begun_bytes += next.total;
+            self.begun.push_back(next);
+        }
+    }
+
+    /// Takes out those that are meant. They have not left, and will not.
+    fn remove(&mut self, is_meant: impl Fn(LongId) -> bool) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        for (queue, begun) in [(&mut self.begun, true), (&mut self.waiting, false)] {
+            queue.retain(|long| {
+                if !is_meant(long.id) {
+                    return true;
+                }
+                self.left -= long.left;
+                if begun {
+                    self.begun_bytes -= long.total;
+                }
+                numbers.push(long.number);
+                false
+            });
+        }
+        numbers
+    }
+}
+
+impl Outbox {
+    /// How many long messages, and how many bytes of them, the peer puts together at once.
+    pub(crate) fn peer_puts_together(&mut self, messages: u64, bytes: u64) {
+        self.longs.most = usize::try_from(messages).unwrap_or(usize::MAX).max(1);
+        self.longs.most_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+
+    /// Whether parts wait for their turn.
+    #[inline]
+    pub(crate) fn has_long(&self) -> bool {
+        !self.longs.is_empty()
+    }
+
+    /// The bytes of long messages that have not left.
+    #[inline]
+    pub(crate) fn pending_long(&self) -> usize {
+        self.longs.left
+    }
+
+    /// Whether this message has not left.
+    pub(crate) fn holds(&self, id: LongId) -> bool {
+        self.longs.iter().any(|long| long.id == id)
+    }
+
+    /// Appends that a long message comes, and keeps its payload until its turns. Encoded bytes are taken for that, and
+    /// given back.
+    pub(crate) fn put_long(&mut self, id: LongId, head: LongHead, payload: &mut Payload) -> Option<Bytes> {
+        let total = payload.len();
+        let encoded = Bytes::from(std::mem::take(&mut payload.encoded));
+        let pieces = [Some(encoded.clone()), payload.last.clone()];
+        self.longs.newest += 1;
+        let number = self.longs.newest;
+        let frame = Frame::Long { number, total: total as u64, head };
+        self.put(|tail| frame.put(tail));
+        let rest = pieces.into_iter().flatten().filter(|piece| !piece.is_empty()).collect();
+        self.longs.left += total;
+        self.longs.waiting.push_back(Long { number, id, rest, left: total, total, turn: PART });
+        Some(encoded)
+    }
+
+    /// Appends a frame, after those long messages that are meant.
+    pub(crate) fn put_after(&mut self, frame: &Frame, is_meant: impl Fn(LongId) -> bool) {
+        let after: Vec<u64> = self.longs.iter().filter(|long| is_meant(long.id)).map(|long| long.number).collect();
+        if after.is_empty() {
+            return self.put(|tail| frame.put(tail));
+        }
+        let mut frames = Vec::new();
+        frame.put(&mut frames);
+        self.longs.later.push(Later { after, frames });
+    }
+
+    /// Forgets those that are meant and have not left, here and at the peer. `false`: there are none.
+    pub(crate) fn forget(&mut self, is_meant: impl Fn(LongId) -> bool) -> bool {
+        if self.longs.is_empty() {
+            return false;
+        }
+        let numbers = self.longs.remove(is_meant);
+        for number in &numbers {
+            self.put(|tail| Frame::Forget { number: *number }.put(tail));
+            self.release(*number);
+        }
+        !numbers.is_empty()
+    }
+
+    /// As [`forget`](Self::forget), of all on a connection.
+    pub(crate) fn forget_connection(&mut self, connection: ConnectionId) {
+        self.forget(|id| id.connection() == connection);
+    }
+
+    /// Drops what has not left of calls, for the peer hears of the session's end.
+    pub(crate) fn drop_calls(&mut self) {
+        for number in self.longs.remove(|id| matches!(id, LongId::Call(..))) {
+            self.release(number);
+        }
+    }
+
+    /// Drops all that has not left, and what was to follow it.
+    pub(crate) fn drop_longs(&mut self) {
+        self.longs.remove(|_| true);
+        self.longs.later.clear();
+    }
+
+    /// Appends what waited for this message alone.
+    fn release(&mut self, number: u64) {
+        let mut later = std::mem::take(&mut self.longs.later);
+        later.retain_mut(|later| {
+            later.after.retain(|after| *after != number);
+            if later.after.is_empty() {
+                self.put(|tail| tail.append(&mut later.frames));
+            }
+            !later.after.is_empty()
+        });
+        self.longs.later = later;
+    }
+
+    /// Appends parts, as each message's turn comes, until the batch has about `budget` bytes. They are to be taken at once.
+    pub(crate) fn put_parts(&mut self, batch: &Batch, budget: usize) {
+        let there = batch.len();
+        // What is left of the last one is not filled up by crumbs.
+        if there > budget / 2 {
+            return;
+        }
+        let mut room = budget - there;
+        while room > 0 {
+            self.longs.begin();
+            let Some(long) = self.longs.begun.pop_front() else { return };
+            room -= self.put_part(long, room);
+        }
+    }
+
+    fn put_part(&mut self, mut long: Long, room: usize) -> usize {
+        let len = long.left.min(long.turn).min(room);
+        self.put(|tail| wire::put_part_head(tail, long.number, len));
+        let mut missing = len;
+        while missing > 0
+            && let Some(piece) = long.rest.front_mut()
+        {
+            let now = piece.split_to(missing.min(piece.len()));
+            if piece.is_empty() {
+                long.rest.pop_front();
+            }
+            missing -= now.len();
+            match now.len() < COPIED {
+                true => self.put(|tail| tail.extend_from_slice(&now)),
+                false => self.share(now),
+            }
+        }
+        long.left -= len;
+        self.longs.left -= len;
+        self.longs.moved.push_back(long.id);
+        long.turn -= len;
+        if long.left > 0 && long.turn > 0 {
+            self.longs.begun.push_front(long);
+        } else if long.left > 0 {
+            long.turn = PART;
+            self.longs.begun.push_back(long);
+        } else {
+            self.longs.begun_bytes -= long.total;
+            self.longs.whole.push_back((long.id, self.end));
+            self.release(long.number);
+        }
+        len
+    }
+
+    /// The next message of which a part has left.
+    pub(crate) fn poll_moved(&mut self) -> Option<LongId> {
+        self.longs.moved.pop_front()
+    }
+
+    /// The next message that has left, and where in the stream it ends.
+    pub(crate) fn poll_whole(&mut self) -> Option<(LongId, u64)> {
+        self.longs.whole.pop_front()
+    }
+}

@@ -1,0 +1,87 @@
+//! Calls of the peer: which connection they are for, and whether this end takes one more.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::super::Output;
+use super::super::serving::HandlerEnd;
+use super::{Session, earlier};
+use crate::error::ProtocolViolation;
+use crate::ids::{ConnectionId, RequestId};
+use crate::operation::OperationId;
+use crate::wire::{CallHead, Failure};
+
+impl Session {
+    #[inline]
+    pub(super) fn on_call(&mut self, now: Instant, head: CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
+        self.acknowledges()?;
+        let (connection, request, method) = (head.connection, head.request, head.method);
+        let limits = (self.limits.max_calls, self.limits.max_channels);
+        let Some(serving) = self.serving.get_mut(connection.0) else {
+            return self.stray(connection, "a call", self.role.peer());
+        };
+        let deadline = head.timeout.and_then(|left| now.checked_add(left));
+        serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)?;
+        self.deadline = earlier(self.deadline, deadline);
+        let detaches = serving.detaches(method);
+        self.keep_house(connection, request, detaches);
+        Ok(())
+    }
+
+    /// A call has come in parts, whose time began at `since`.
+    pub(super) fn on_call_whole(
+        &mut self,
+        since: Instant,
+        head: CallHead,
+        payload: Bytes,
+    ) -> Result<(), ProtocolViolation> {
+        let (connection, request, method) = (head.connection, head.request, head.method);
+        let Some(serving) = self.serving.get_mut(connection.0) else { return Ok(()) };
+        let deadline = head.timeout.and_then(|left| since.checked_add(left));
+        serving.on_call_whole(head, payload, deadline, &mut self.fx);
+        self.deadline = earlier(self.deadline, deadline);
+        let detaches = serving.detaches(method);
+        self.keep_house(connection, request, detaches);
+        Ok(())
+    }
+
+    /// The call that was just taken is answered where it is one too many for this end.
+    #[inline]
+    fn keep_house(&mut self, connection: ConnectionId, request: RequestId, detaches: bool) {
+        if self.is_full_house(detaches) {
+            // The newest output is this call's dispatch: a full house answers for it instead.
+            if let Some(Output::Dispatch(_)) = self.fx.outputs.pop_back() {
+                self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
+            }
+        }
+    }
+
+    /// Whether the call that was just taken is one too many for this end, though not for what it announced.
+    fn is_full_house(&self, detaches: bool) -> bool {
+        // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
+        let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);
+        let crowded = !self.aborting.is_empty() && self.attached_running() + self.aborting.len() > most;
+        crowded || (detaches && self.detached.len() >= self.limits.max_detached)
+    }
+
+    pub(super) fn on_cancel(&mut self, connection: ConnectionId, request: RequestId) -> Result<(), ProtocolViolation> {
+        let Some(serving) = self.serving.get_mut(connection.0) else {
+            return self.stray(connection, "a cancel", self.role.peer());
+        };
+        serving.on_cancel(request, &mut self.fx)?;
+        self.acknowledges()
+    }
+
+    pub(super) fn on_acknowledge(
+        &mut self,
+        connection: ConnectionId,
+        operation: OperationId,
+    ) -> Result<(), ProtocolViolation> {
+        if self.serving.get(connection.0).is_none() {
+            return self.stray(connection, "an acknowledgement", self.role.peer());
+        }
+        self.fx.emit(Output::Acknowledged { operation });
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Long messages, in both directions: what is made of those that come, and what follows from those that leave.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::super::Batch;
+use super::super::arrivals::{Arrival, Lent, Memory};
+use super::super::outbox::LongId;
+use super::Session;
+use crate::error::{ProtocolViolation, Rule};
+use crate::wire::{LENGTH_BYTES, LongHead, PartHead};
+
+impl Session {
+    /// Where memory for long payloads comes from.
+    pub(crate) fn puts_together_in(&mut self, memory: Memory) {
+        self.arrivals.memory = memory;
+    }
+
+    // ---- what leaves ----
+
+    /// Whether parts of long messages wait for their turn.
+    #[inline]
+    pub(crate) fn has_long(&self) -> bool {
+        self.fx.outbox.has_long()
+    }
+
+    /// As [`take`](Self::take), with parts of long messages behind what is short, so that the batch has about `budget` bytes of
+    /// them.
+    pub(crate) fn take_parts(&mut self, now: Instant, batch: &mut Batch, budget: usize) {
+        if self.is_detached() {
+            return;
+        }
+        self.acknowledge();
+        self.acknowledge_due();
+        self.fx.outbox.put_parts(batch, budget);
+        self.fx.outbox.take(batch);
+        while let Some(id) = self.fx.outbox.poll_moved() {
+            if let LongId::Call(connection, request) = id
+                && let Some(calling) = self.calling.get_mut(connection.0)
+            {
+                calling.on_progress(now, request);
+            }
+        }
+        while let Some((id, end)) = self.fx.outbox.poll_whole() {
+            self.on_left(id, end);
+        }
+    }
+
+    /// The last part of a long message has left. It ends there in the stream.
+    fn on_left(&mut self, id: LongId, end: u64) {
+        match id {
+            LongId::Call(connection, request) => {
+                if let Some(calling) = self.calling.get_mut(connection.0) {
+                    calling.on_left(request, end);
+                }
+            }
+            LongId::Reply(connection, _) => {
+                if let Some(serving) = self.serving.get_mut(connection.0) {
+                    serving.on_reply_left(end);
+                }
+            }
+            LongId::Items(connection, channel) => {
+                if let (Some(channels), fx) = self.channels(connection) {
+                    channels.on_item_left(channel, fx);
+                }
+            }
+        }
+    }
+
+    // ---- what comes ----
+
+    pub(super) fn on_long(
+        &mut self,
+        now: Instant,
+        number: u64,
+        total: u64,
+        head: LongHead,
+    ) -> Result<(), ProtocolViolation> {
+        self.arrivals.check(number, total, &self.limits)?;
+        match &head {
+            LongHead::Call(call) => {
+                self.acknowledges()?;
+                let limits = (self.limits.max_calls, self.limits.max_channels);
+                match self.serving.get_mut(call.connection.0) {
+                    Some(serving) => serving.on_call_begun(call, limits, &self.windows, &mut self.fx)?,
+                    None => self.stray(call.connection, "a call", self.role.peer())?,
+                }
+            }
+            LongHead::Reply { connection, request } => {
+                if let (Some(calling), fx) = self.calling_for(*connection)? {
+                    calling.on_reply_begun(*request, fx)?;
+                }
+            }
+            LongHead::Items { connection, channel } => {
+                if let (Some(channels), _) = self.channels_for(*connection, *channel)? {
+                    channels.on_items_begun(*channel)?;
+                }
+            }
+        }
+        self.arrivals.announce(number, total, head, now);
+        Ok(())
+    }
+
+    /// The rest of a long message does not come.
+    pub(super) fn on_forget(&mut self, number: u64) -> Result<(), ProtocolViolation> {
+        let Some(arrival) = self.arrivals.remove(number) else {
+            let why = format!("long message {number} is forgotten, which is not under way");
+            return Err(ProtocolViolation::new(Rule::WrongPart, why));
+        };
+        match arrival.head {
+            LongHead::Call(call) => {
+                if let Some(serving) = self.serving.get_mut(call.connection.0) {
+                    serving.on_call_forgotten(call.request, &mut self.fx);
+                }
+            }
+            LongHead::Reply { connection, request } => {
+                if let Some(calling) = self.calling.get_mut(connection.0) {
+                    calling.on_reply_forgotten(request);
+                }
+            }
+            LongHead::Items { connection, channel } => {
+                if let (Some(channels), _) = self.channels(connection) {
+                    channels.on_items_forgotten(channel);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A part has come with the frames around it.
+    pub(super) fn on_part(&mut self, now: Instant, number: u64, bytes: &Bytes) -> Result<(), ProtocolViolation> {
+        self.admit_part(number, bytes.len())?;
+        self.on_progress(now, number);
+        match self.arrivals.append(number, bytes) {
+            Some(whole) => self.on_whole(now, whole),
+            None => Ok(()),
+        }
+    }
+
+    fn admit_part(&mut self, number: u64, len: usize) -> Result<(), ProtocolViolation> {
+        let unwanted = self.arrivals.head(number).is_some_and(|head| !self.wants_long(head));
+        self.arrivals.admit(number, len, unwanted, &self.limits)
+    }
+
+    /// Whether somebody waits for this message. If not, it is not kept.
+    fn wants_long(&self, head: &LongHead) -> bool {
+        match head {
+            LongHead::Call(call) => self.serving.get(call.connection.0).is_some(),
+            LongHead::Reply { connection, request } => {
+                self.calling.get(connection.0).is_some_and(|calling| calling.waits_for(*request))
+            }
+            LongHead::Items { connection, channel } => {
+                let of_calling = self.calling.get(connection.0).map(|calling| &calling.channels);
+                let channels = of_calling.or_else(|| self.serving.get(connection.0).map(|serving| &serving.channels));
+                channels.is_some_and(|channels| channels.has(*channel))
+            }
+        }
+    }
+
+    /// A part's frame has begun to come in: lends the memory that its bytes belong into. `None`: they are to be read and
+    /// handled with the whole frame. A violation is answered and ends the session.
+    pub(crate) fn lend(&mut self, part: PartHead) -> Result<Option<Lent>, ProtocolViolation> {
+        if self.ended.is_some() || self.is_detached() {
+            return Ok(None);
+        }
+        self.admit_part(part.number, part.len)?;
+        Ok(self.arrivals.lend(part.number, part.len))
+    }
+
+    /// The link was lost in the middle of a part: what of it has come counts for nothing.
+    pub(crate) fn take_back(&mut self, lent: Lent) {
+        self.arrivals.take_back(lent);
+    }
+
+    /// A part has come that was read into lent memory. A violation is answered and ends the session.
+    pub(crate) fn handle_part(&mut self, now: Instant, lent: Lent, part: PartHead) -> Result<(), ProtocolViolation> {
+        if self.ended.is_some() || self.is_detached() {
+            self.take_back(lent);
+            return Ok(());
+        }
+        self.heard(now);
+        self.carried += 1;
+        let body = part.at - LENGTH_BYTES + part.len;
+        self.count_received(body);
+        self.on_progress(now, part.number);
+        let handled = match self.arrivals.fill(lent) {
+            Some(whole) => self.on_whole(now, whole),
+            None => Ok(()),
+        };
+        handled.inspect(|()| self.acknowledge_if_long(body)).inspect_err(|violation| self.on_violation(violation))
+    }
+
+    /// What waits for this message waits anew.
+    fn on_progress(&mut self, now: Instant, number: u64) {
+        if let Some(&LongHead::Reply { connection, request }) = self.arrivals.head(number)
+            && let Some(calling) = self.calling.get_mut(connection.0)
+        {
+            calling.on_progress(now, request);
+        }
+    }
+
+    fn on_whole(&mut self, now: Instant, mut arrival: Arrival) -> Result<(), ProtocolViolation> {
+        let payload = self.arrivals.payload(&mut arrival);
+        match arrival.head {
+            LongHead::Call(head) => {
+                // The time of a patient call begins now.
+                let since = if head.patient { now } else { arrival.since };
+                self.on_call_whole(since, head, payload)
+            }
+            LongHead::Reply { connection, request } => match self.calling_for(connection)? {
+                (Some(calling), fx) => calling.on_reply_whole(request, payload, fx),
+                (None, _) => Ok(()),
+            },
+            LongHead::Items { connection, channel } => match self.channels_for(connection, channel)? {
+                (Some(channels), fx) => {
+                    channels.on_items_forgotten(channel);
+                    channels.on_items(channel, payload, fx)
+                }
+                (None, _) => Ok(()),
+            },
+        }
+    }
+}
