@@ -125,7 +125,7 @@ async fn pending(address: &str, count: usize) -> Vec<(MeterClient, Vec<Hold>)> {
     sessions
 }
 
-type Hold = vox::Call<u64, std::convert::Infallible>;
+type Hold = vox::Call<u64, vox::Never>;
 
 /// What a future gives at its first poll.
 async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {

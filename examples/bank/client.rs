@@ -76,8 +76,8 @@ async fn transfer(bank: &BankClient, operation: OperationId, order: Order, way: 
         match attempt(bank, operation, order, way).await {
             Ok(_) => return Ok(Outcome::Applied),
             Err(VoxError::User(_)) => return Ok(Outcome::Refused),
-            Err(VoxError::Indeterminate) if doubts >= DOUBTS => return Ok(Outcome::Indeterminate),
-            Err(VoxError::Indeterminate) => doubts += 1,
+            Err(VoxError::Indeterminate { .. }) if doubts >= DOUBTS => return Ok(Outcome::Indeterminate),
+            Err(VoxError::Indeterminate { .. }) => doubts += 1,
             Err(error) if error.is_retryable_under(vox::RetryPolicy::PERSIST) => {}
             Err(error) => return Err(format!("operation {operation}: {error}")),
         }

@@ -1,11 +1,10 @@
 //! The client: calls the bank, breaks things, and says what it saw.
 
 use std::error::Error;
-use std::fmt::Display;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vox::{Rx, Tx, VoxError};
+use vox::{MethodError, Rx, Tx, VoxError};
 
 use crate::process::ServerProcess;
 use crate::rows::{BadRow, Rows};
@@ -213,7 +212,7 @@ fn heading(title: &str) {
 }
 
 /// Shows a failure that was meant to happen. `ran` is what a caller needs to know before it tries again.
-fn failed<T, E: Display>(what: &str, result: Result<T, VoxError<E>>) -> Result<(), Box<dyn Error>> {
+fn failed<T, E: MethodError>(what: &str, result: Result<T, VoxError<E>>) -> Result<(), Box<dyn Error>> {
     match result {
         Err(error) => println!("{what}: {error} [{}; ran: {:?}]", error.kind(), error.ran()),
         Ok(_) => return Err(format!("{what} went well, and should not have").into()),

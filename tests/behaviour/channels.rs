@@ -382,7 +382,7 @@ async fn pitfall_29_halves_that_the_handler_never_takes_are_reset() {
     settle().await;
     assert_eq!(tx.send(1).await, Err(SendError::Reset));
     let (tx, mut rx) = vox::channel();
-    assert!(matches!(lab.count(5, tx).await, Err(VoxError::UnknownMethod)));
+    assert!(matches!(lab.count(5, tx).await, Err(VoxError::UnknownMethod { .. })));
     assert_eq!(rx.recv().await, Err(RecvError::Reset));
 }
 

@@ -1,6 +1,5 @@
 //! A lone call reads its reply itself, and nobody waits for one that does not.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -8,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
+use vox::Never;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::runtime::Handle;
@@ -227,7 +227,10 @@ async fn a_link_that_panics_is_lost_whoever_writes_it() {
         for call in calls {
             // Those that come after it were never written.
             let failed = call.await.expect("no panic").expect_err("nothing was written");
-            assert!(matches!(failed, VoxError::Indeterminate | VoxError::NotSent(_)), "{failed:?}, alone: {alone}");
+            assert!(
+                matches!(failed, VoxError::Indeterminate { .. } | VoxError::NotSent(_)),
+                "{failed:?}, alone: {alone}"
+            );
         }
         let reason = vox::Client::caller(&porch).session().closed().await;
         assert_eq!(reason, EndReason::LinkLost("the link panicked".into()));
@@ -336,7 +339,7 @@ fn the_task_of_a_call_that_led_is_not_kept_by_a_session_whose_task_is_gone() {
 }
 
 /// A call under way whose task is no more than its waker: one that leads, or one that does not.
-async fn begun_by_a_lodger(porch: &PorchClient, leads: bool) -> (Weak<Lodger>, Call<u64, Infallible>) {
+async fn begun_by_a_lodger(porch: &PorchClient, leads: bool) -> (Weak<Lodger>, Call<u64, Never>) {
     if !leads {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -9,6 +9,7 @@ mod cancelling;
 mod channels;
 mod crowds;
 mod dialling;
+mod errors;
 mod futures;
 mod identity;
 mod lab;

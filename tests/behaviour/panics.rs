@@ -66,7 +66,7 @@ async fn a_panic_in_the_drop_of_a_cancelled_handler_harms_nobody() {
 async fn panics_leave_their_slots_free() {
     let (lab, _) = crate::lab::lab_with(vox::Limits { max_calls: 1, ..vox::Limits::default() }).await;
     for how in [Explosion::FirstPoll, Explosion::AfterAnAwait, Explosion::InDrop, Explosion::FirstPoll] {
-        assert!(matches!(lab.explode(how).await, Err(VoxError::Panicked)));
+        assert!(matches!(lab.explode(how).await, Err(VoxError::Panicked { .. })));
     }
     works(&lab).await;
 }

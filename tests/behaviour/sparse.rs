@@ -126,7 +126,7 @@ async fn a_call_over_the_servers_decode_budget_is_not_sent() {
         VoxError::NotSent(NotSent::TooLarge(format!(
             "the arguments of `Sheet::cells`: the value takes {needed} bytes of memory or more when it is decoded, over \
              the peer's limit of 100000 bytes; `Limits::max_decoded_bytes` of the peer raises it"
-        )))
+        ).into()))
     );
     assert_eq!(error.ran(), Ran::No);
     assert_eq!(sheet.cells(vec![Cell::Text("x".repeat(50))]).await, Ok(1));

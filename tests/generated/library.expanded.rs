@@ -58,18 +58,12 @@ const _: () = {
         timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(2000)),
         ..__vox::method(0x5d7db22eb50a88d7, "generated.Library", "lendBook")
     };
-    static __VOX_REPLY_1: __vox::Reply<
-        ::std::string::String,
-        ::core::convert::Infallible,
-    > = __vox::Reply::new(
+    static __VOX_REPLY_1: __vox::Reply<::std::string::String, __vox::Never> = __vox::Reply::new(
         __vox::Wire::<::std::string::String>::CROSSES,
-        __vox::Wire::<::core::convert::Infallible>::CROSSES,
+        __vox::Wire::<__vox::Never>::CROSSES,
     );
     static __VOX_METHOD_1: __vox::MethodDescriptor = __vox::MethodDescriptor {
-        response: __vox::ReplyWire::<
-            ::std::string::String,
-            ::core::convert::Infallible,
-        >::CROSSES
+        response: __vox::ReplyWire::<::std::string::String, __vox::Never>::CROSSES
             .shape(),
         ..__vox::method(0x9c7bd72b2f2b2500, "generated.Library", "motto")
     };
@@ -122,9 +116,7 @@ const _: () = {
             __call.str(title);
             __call.finish(&__VOX_REPLY_0)
         }
-        pub fn motto(
-            &self,
-        ) -> ::vox::Call<::std::string::String, ::core::convert::Infallible> {
+        pub fn motto(&self) -> ::vox::Call<::std::string::String, __vox::Never> {
             self.__caller.call(&__VOX_METHOD_1).finish(&__VOX_REPLY_1)
         }
     }

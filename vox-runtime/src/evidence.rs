@@ -10,7 +10,7 @@ use facet::{Facet, Shape};
 
 use crate::codec::{Plan, PlanError, evident_channel};
 use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy};
-use crate::error::VoxError;
+use crate::error::{Never, VoxError};
 use crate::ids::MethodId;
 
 /// Constant evidence that `T` is `Facet`, or that it is not.
@@ -36,6 +36,11 @@ impl<T: Facet<'static>> Wire<T> {
     pub const CROSSES: Self = Self { shape: Some(T::SHAPE), of: PhantomData };
 }
 
+impl Wire<Never> {
+    /// Evidence that there is nothing to send. It has the shape of another type without values, and is a type of the wire in no other way.
+    pub const CROSSES: Self = Self { shape: Some(<Infallible as Facet<'static>>::SHAPE), of: PhantomData };
+}
+
 impl<T> Stranded for Wire<T> {
     const CROSSES: Self = Self { shape: None, of: PhantomData };
 }
@@ -58,7 +63,8 @@ impl<T> Wire<T> {
     /// The plan of `T`. Panics, at compile time where it is for a `static`, if there is no evidence.
     pub(crate) const fn plan(self) -> Plan<T> {
         match self.shape {
-            // SAFETY: the evidence holds the shape of just this type.
+            // SAFETY: the evidence holds the shape of just this type; that of `Never` one that has no values either, of which nothing is ever
+            // read or written.
             Some(shape) => unsafe { Plan::of_shape(shape) },
             None => panic!("the type cannot cross the wire"),
         }
@@ -185,6 +191,11 @@ impl<T: Facet<'static>, E: Facet<'static>> ReplyWire<T, E> {
     pub const CROSSES: Self = Self { shape: <Result<T, VoxError<E>> as Facet<'static>>::SHAPE, of: PhantomData };
 }
 
+impl<T: Facet<'static>> ReplyWire<T, Never> {
+    /// Evidence that the response crosses the wire.
+    pub const CROSSES: Self = Self { shape: ReplyWire::<T, Infallible>::CROSSES.shape, of: PhantomData };
+}
+
 impl<T, E> Stranded for ReplyWire<T, E> {
     const CROSSES: Self = Self { shape: <() as Facet<'static>>::SHAPE, of: PhantomData };
 }
@@ -235,7 +246,7 @@ pub const fn method(id: u64, service: &'static str, name: &'static str) -> Metho
         name,
         docs: "",
         args: &[],
-        response: ReplyWire::<(), Infallible>::CROSSES.shape(),
+        response: ReplyWire::<(), Never>::CROSSES.shape(),
         policy: RetryPolicy::VOLATILE,
         timeout: None,
     }
@@ -307,9 +318,9 @@ impl<T, E> Returned for Outcome<Result<T, E>, true> {
 impl<T> Returned for Outcome<T, false> {
     type Declared = T;
     type Ok = T;
-    type Err = Infallible;
+    type Err = Never;
 
-    fn into_result(declared: T) -> Result<T, Infallible> {
+    fn into_result(declared: T) -> Result<T, Never> {
         Ok(declared)
     }
 }

@@ -33,7 +33,9 @@ pub use client::{
 };
 pub use descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor, ServiceError};
 pub use driver::{Backoff, Hosted};
-pub use error::{EndReason, NotSent, ProtocolViolation, Ran, Refusal, RefusalCode, Rule, VoxError};
+pub use error::{
+    EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode, Rule, VoxError,
+};
 pub use ids::{ChannelId, ConnectionId, MethodId, RequestId};
 pub use limits::Limits;
 pub use metadata::Metadata;
@@ -55,6 +57,7 @@ pub mod __private {
     pub use crate::client::{Call, CallWriter, Caller, Client, Connect, over_memory};
     pub use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::Hosted;
+    pub use crate::error::Never;
     pub use crate::evidence::{
         ArgPlan as Plan, IsResult, IsSend, NotResult, NotSend, Outcome, ReplyWire, Returned, SendFuture, SendOutcome,
         Stranded, Wire, listed, method,

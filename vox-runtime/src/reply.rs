@@ -94,7 +94,7 @@ impl<T, E> Reply<T, E> {
     /// Reads a response.
     pub(crate) fn decode(&self, payload: &Bytes, limits: &Limits) -> Result<T, VoxError<E>> {
         let mut decoder = Decoder::new(payload, budget(limits));
-        let invalid = |error: &dyn fmt::Display| VoxError::InvalidResponse(error.to_string());
+        let invalid = |error: &dyn fmt::Display| VoxError::InvalidResponse(error.to_string().into());
         let result = match decoder.byte().map_err(|error| invalid(&error))? {
             OK => Ok(self.ok.decode(&mut decoder).map_err(|error| invalid(&error))?),
             ERR if payload.get(1) == Some(&USER) => {

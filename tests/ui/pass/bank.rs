@@ -79,7 +79,7 @@ fn is_dispatcher<D: vox::Dispatcher + Clone + std::fmt::Debug>(_: D) {}
 
 async fn calls(bank: BankClient, rows: vox::Rx<Transfer>) -> Result<u64, vox::VoxError<BankError>> {
     bank.transfer(Transfer { from: 1, to: 2 }).await?;
-    let _greeting: Result<String, vox::VoxError<std::convert::Infallible>> = bank.greet("Ann", b"png").await;
+    let _greeting: Result<String, vox::VoxError<vox::Never>> = bank.greet("Ann", b"png").await;
     let _rows: Result<u64, _> = bank.import(rows).await;
     bank.balance(7).await
 }

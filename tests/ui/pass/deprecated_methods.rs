@@ -21,7 +21,7 @@ impl Old for Mine {
 }
 
 #[expect(deprecated)]
-fn calls(old: &OldClient) -> vox::Call<u64, std::convert::Infallible> {
+fn calls(old: &OldClient) -> vox::Call<u64, vox::Never> {
     old.old_way(String::new())
 }
 

@@ -24,7 +24,7 @@ impl Inner for Mine {
     }
 }
 
-fn call(client: &InnerClient) -> vox::Call<Own, std::convert::Infallible> {
+fn call(client: &InnerClient) -> vox::Call<Own, vox::Never> {
     client.get(Own { number: 1 })
 }
 

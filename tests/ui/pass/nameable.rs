@@ -1,6 +1,6 @@
 //! Everything that a user holds has a name: calls, their futures, clients and dispatchers.
 
-use std::convert::Infallible;
+use vox::Never;
 use std::sync::Arc;
 
 #[vox::service]
@@ -23,7 +23,7 @@ impl Files for Disk {
 struct Held {
     files: FilesClient,
     opening: Option<vox::Call<u64, String>>,
-    sizing: Option<vox::Call<u64, Infallible>>,
+    sizing: Option<vox::Call<u64, Never>>,
     serving: FilesDispatcher<Disk>,
 }
 

@@ -13,7 +13,7 @@ mod deep {
         pub(in crate::deep) trait Deep {
             async fn get(&self) -> u64;
         }
-        pub(super) fn client(client: DeepClient) -> vox::Call<u64, std::convert::Infallible> {
+        pub(super) fn client(client: DeepClient) -> vox::Call<u64, vox::Never> {
             client.get()
         }
     }

@@ -30,7 +30,7 @@ fn types(bank: &BankClient) {
     let _: vox::Call<(), BankError> = bank.named_result();
     let _: vox::Call<(), BankError> = bank.unit();
     let _: vox::Call<u64, Infallible> = bank.infallible();
-    let _: vox::Call<Option<u64>, Infallible> = bank.not_one();
+    let _: vox::Call<Option<u64>, vox::Never> = bank.not_one();
 }
 
 fn main() {

@@ -1,6 +1,6 @@
 //! A `Result` is recognised by type, however it is spelt, and nothing else is taken for one.
 
-use std::convert::Infallible;
+use vox::Never;
 
 use vox::{Call, VoxError};
 
@@ -76,16 +76,16 @@ impl Search for Mine {
 }
 
 fn calls(search: &SearchClient) {
-    let _: Call<SearchResult, Infallible> = search.plain();
+    let _: Call<SearchResult, Never> = search.plain();
     let _: Call<u64, Failure> = search.spelt_out();
     let _: Call<u64, Failure> = search.qualified();
     let _: Call<u64, Failure> = search.alias();
     let _: Call<SearchResult, Failure> = search.alias_called_result();
     let _: Call<u64, String> = search.alias_with_error();
-    let _: Call<Option<Result<u64, Failure>>, Infallible> = search.within();
+    let _: Call<Option<Result<u64, Failure>>, Never> = search.within();
     let _: Call<Result<u64, String>, Failure> = search.twice();
-    let _: Call<u64, Infallible> = search.by_macro();
-    let _: Call<(), Infallible> = search.unit();
+    let _: Call<u64, Never> = search.by_macro();
+    let _: Call<(), Never> = search.unit();
     let _: Call<u64, Failure> = search.parenthesized();
 }
 
@@ -93,7 +93,7 @@ fn main() {
     let _ = calls;
     let _ = SearchDispatcher::new(Mine);
     let plain = SearchClient::SERVICE.methods[0].response;
-    assert_eq!(plain, <Result<SearchResult, VoxError<Infallible>> as facet::Facet>::SHAPE);
+    assert_eq!(plain, <Result<SearchResult, VoxError<std::convert::Infallible>> as facet::Facet>::SHAPE);
     let alias = SearchClient::SERVICE.methods[3].response;
     assert_eq!(alias, <Result<u64, VoxError<Failure>> as facet::Facet>::SHAPE);
 }

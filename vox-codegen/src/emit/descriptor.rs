@@ -31,7 +31,7 @@ pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
     }
 }
 
-/// The types of success and failure as the caller has them: those of `Result<T, E>`, or the type itself and `Infallible`.
+/// The types of success and failure as the caller has them: those of `Result<T, E>`, or the type itself and `Never`.
 pub(super) fn outcome_types(index: usize, method: &Method) -> (TokenStream, TokenStream) {
     let (ok, err) = declared_types(index, &method.returns);
     (method.lent.map_or(ok, owner), err)
@@ -47,8 +47,8 @@ pub(super) fn owner(lent: Lent) -> TokenStream {
 
 fn declared_types(index: usize, returns: &Returns) -> (TokenStream, TokenStream) {
     match returns {
-        Returns::Unit => (quote!(()), quote!(::core::convert::Infallible)),
-        Returns::Plain(declared) => (quote!(#declared), quote!(::core::convert::Infallible)),
+        Returns::Unit => (quote!(()), quote!(__vox::Never)),
+        Returns::Plain(declared) => (quote!(#declared), quote!(__vox::Never)),
         Returns::Result { ok, err, .. } => (quote!(#ok), quote!(#err)),
         Returns::ByType(_) => {
             let outcome = Items::of(index).outcome;

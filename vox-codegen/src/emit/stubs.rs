@@ -188,19 +188,19 @@ fn client_methods(item: &ItemTrait, names: &Names<'_>) -> Vec<TokenStream> {
 }
 
 fn outcome_types(sig: &Signature) -> (TokenStream, TokenStream) {
-    let infallible = quote!(::core::convert::Infallible);
+    let never = quote!(__vox::Never);
     let returns = check::returns(&sig.output);
     if let Some(lent) = check::lent(&returns, sig) {
         let err = match returns {
             Returns::Result { err, .. } => quote!(#err),
-            _ => infallible,
+            _ => never,
         };
         return (owner(lent), err);
     }
     match returns {
-        Returns::Unit => (quote!(()), infallible),
-        Returns::Plain(Type::Never(_)) => (infallible.clone(), infallible),
-        Returns::Plain(declared) => (quote!(#declared), infallible),
+        Returns::Unit => (quote!(()), never),
+        Returns::Plain(Type::Never(_)) => (never.clone(), never),
+        Returns::Plain(declared) => (quote!(#declared), never),
         Returns::Result { ok, err, .. } => (quote!(#ok), quote!(#err)),
         Returns::ByType(declared) => {
             let returned = by_type(&declared);

@@ -125,9 +125,9 @@ const _: () = {
             "Everything::watch_all",
             "[u8; 4]",
         );
-    static __VOX_REPLY_1: __vox::Reply<(), ::core::convert::Infallible> = __vox::Reply::new(
+    static __VOX_REPLY_1: __vox::Reply<(), __vox::Never> = __vox::Reply::new(
         __vox::Wire::<()>::CROSSES,
-        __vox::Wire::<::core::convert::Infallible>::CROSSES,
+        __vox::Wire::<__vox::Never>::CROSSES,
     );
     static __VOX_METHOD_1: __vox::MethodDescriptor = __vox::MethodDescriptor {
         args: &[
@@ -138,14 +138,13 @@ const _: () = {
         ],
         ..__vox::method(0x14dc8fab6d8d2d06, "acme.everything", "watchAll")
     };
-    static __VOX_REPLY_2: __vox::Reply<Summary, ::core::convert::Infallible> = __vox::Reply::new(
+    static __VOX_REPLY_2: __vox::Reply<Summary, __vox::Never> = __vox::Reply::new(
         __vox::Wire::<Summary>::CROSSES
             .plain(__vox::IsResult::<Summary>::VALUE, "Everything::plain", "Summary"),
-        __vox::Wire::<::core::convert::Infallible>::CROSSES,
+        __vox::Wire::<__vox::Never>::CROSSES,
     );
     static __VOX_METHOD_2: __vox::MethodDescriptor = __vox::MethodDescriptor {
-        response: __vox::ReplyWire::<Summary, ::core::convert::Infallible>::CROSSES
-            .shape(),
+        response: __vox::ReplyWire::<Summary, __vox::Never>::CROSSES.shape(),
         ..__vox::method(0x3dd48b2f26e9d25c, "acme.everything", "plain")
     };
     static __VOX_SERVICE: __vox_Everything::ServiceDescriptor = __vox_Everything::ServiceDescriptor {
@@ -218,16 +217,14 @@ const _: () = {
             args: u64,
             handler: Tx<Event>,
             call: [u8; 4],
-        ) -> __vox_Everything::Call<(), ::core::convert::Infallible> {
+        ) -> __vox_Everything::Call<(), __vox::Never> {
             let mut __call = self.__caller.call(&__VOX_METHOD_1);
             __call.arg(&__VOX_PLAN_1_0, args);
             __call.arg(&__VOX_PLAN_1_1, handler);
             __call.arg(&__VOX_PLAN_1_2, call);
             __call.finish(&__VOX_REPLY_1)
         }
-        pub(crate) fn plain(
-            &self,
-        ) -> __vox_Everything::Call<Summary, ::core::convert::Infallible> {
+        pub(crate) fn plain(&self) -> __vox_Everything::Call<Summary, __vox::Never> {
             self.__caller.call(&__VOX_METHOD_2).finish(&__VOX_REPLY_2)
         }
     }

@@ -97,7 +97,7 @@ const _: () = {
             &self,
             __arg1: (u64, u64),
             value: T,
-        ) -> ::vox::Call<vox::Rx<u64>, ::core::convert::Infallible> {
+        ) -> ::vox::Call<vox::Rx<u64>, __vox::Never> {
             ::core::panic!("the service has mistakes")
         }
         pub fn over_memory<__VoxH>(__handler: __VoxH) -> ::vox::Connect<MistakenClient> {

@@ -71,7 +71,7 @@ impl Again {
     /// What it is for the call that its last attempt was not sent: none says that nothing ran unless that holds for all.
     pub(super) fn judge<T, E>(&self, result: Result<T, VoxError<E>>) -> Result<T, VoxError<E>> {
         match (result, self.rest.as_ref().and_then(|rest| rest.or.as_ref())) {
-            (Err(VoxError::NotSent(NotSent::DeadlineExceeded)), Some(CallEnd::Indeterminate)) => {
+            (Err(VoxError::NotSent(NotSent::DeadlineExceeded { .. })), Some(CallEnd::Indeterminate)) => {
                 Err(VoxError::DeadlineExceeded)
             }
             (Err(VoxError::NotSent(_)), Some(CallEnd::Indeterminate)) => Err(VoxError::Indeterminate),
@@ -183,7 +183,7 @@ impl<T, E> Call<T, E> {
                     None => self.poll_send(cx, now(), None),
                 }
             }
-            Err(NoPlace::Closed(how)) => Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how)))),
+            Err(NoPlace::Closed(how)) => Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into())))),
             Err(NoPlace::TooLate) => Poll::Ready(Err(VoxError::NotSent(NotSent::DeadlineExceeded))),
         }
     }

@@ -16,7 +16,7 @@ use super::writer::Written;
 use crate::channel::Given;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Flush, Scope, Sent, Waiter, give_buffer, now};
-use crate::error::{NotSent, VoxError};
+use crate::error::{NotSent, Place, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
@@ -247,7 +247,7 @@ impl<T, E> Future for Call<T, E> {
             CallState::Late(late) => Poll::Ready(Err(this.too_late(late))),
             CallState::Done => panic!("a call was polled after it was done"),
         };
-        let polled = polled.map(|result| this.again.judge(result));
+        let polled = polled.map(|result| this.again.judge(result).map_err(|error| error.placed(|| this.place())));
         if let Poll::Ready(result) = &polled {
             this.state = CallState::Done;
             // Halves that the call did not take with it will never be bound, however long this future is kept.
@@ -269,21 +269,24 @@ impl<T, E> Call<T, E> {
         }
         let shared = self.line().shared();
         if let Err(what) = self.metadata.check() {
-            return Some(NotSent::TooLarge(what));
+            return Some(NotSent::TooLarge(what.into()));
         }
         let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.metadata) + 11 * self.channels();
         if self.payload.len() + head > shared.max_payload + crate::proto::HEAD_ROOM {
-            return Some(NotSent::TooLarge(format!(
-                "the call is over the peer's limit of {} bytes",
-                shared.max_payload
-            )));
+            let what = format!("the call is over the peer's limit of {} bytes", shared.max_payload);
+            return Some(NotSent::TooLarge(what.into()));
         }
         let channels = self.channels();
         if channels > shared.max_channels {
             let what = format!("{channels} channels, where the peer takes {} on a connection", shared.max_channels);
-            return Some(NotSent::TooLarge(what));
+            return Some(NotSent::TooLarge(what.into()));
         }
         None
+    }
+
+    /// What its errors are about.
+    fn place(&self) -> Place {
+        Place::new(self.method.service, self.method.name, self.line().shared().peer.address())
     }
 
     /// An operation whose outcome is kept needs a name.
@@ -314,13 +317,13 @@ impl<T, E> Call<T, E> {
             }
             Send::Closed(how) => {
                 self.leave_queue();
-                Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how))))
+                Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into()))))
             }
             Send::Differs(why) => {
                 self.leave_queue();
                 let MethodDescriptor { service, name, .. } = self.method;
                 let why = format!("`{service}.{name}`: {why}");
-                Poll::Ready(Err(VoxError::NotSent(NotSent::Incompatible(why))))
+                Poll::Ready(Err(VoxError::NotSent(NotSent::Incompatible(why.into()))))
             }
             Send::Sent(token, request, opened) => {
                 self.state = CallState::InFlight(token, request);
@@ -426,7 +429,7 @@ impl<T, E> Call<T, E> {
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
             CallEnd::Indeterminate => Err(VoxError::Indeterminate),
             CallEnd::NeverLeftInTime => Err(VoxError::NotSent(NotSent::DeadlineExceeded)),
-            CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string()))),
+            CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string().into()))),
         })
     }
 }
@@ -469,7 +472,7 @@ impl<T, E> Call<T, E> {
         tracing::warn!("{what}");
         match sent {
             true => VoxError::Cancelled,
-            false => VoxError::NotSent(NotSent::InvalidArgument(what)),
+            false => VoxError::NotSent(NotSent::InvalidArgument(what.into())),
         }
     }
 }

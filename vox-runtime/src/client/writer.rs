@@ -80,8 +80,8 @@ impl<'a> CallWriter<'a> {
             let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);
             let what = format!("argument `{argument}` of `{}::{}`: {error}", self.method.service, self.method.name);
             self.fault = Some(Box::new(match error {
-                EncodeError::TooLarge { .. } => NotSent::TooLarge(what),
-                _ => NotSent::InvalidArgument(what),
+                EncodeError::TooLarge { .. } => NotSent::TooLarge(what.into()),
+                _ => NotSent::InvalidArgument(what.into()),
             }));
         }
         self.written += 1;
@@ -106,7 +106,7 @@ impl CallWriter<'_> {
         let shapes = self.method.args.iter().map(|argument| argument.shape);
         if let Err(error) = check_cost_of(shapes, encoded, last.as_ref().map_or(0, Bytes::len), limit) {
             let what = format!("the arguments of `{}::{}`: {error}", self.method.service, self.method.name);
-            self.fault = Some(Box::new(NotSent::TooLarge(what)));
+            self.fault = Some(Box::new(NotSent::TooLarge(what.into())));
         }
     }
 }

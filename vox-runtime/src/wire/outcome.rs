@@ -96,13 +96,13 @@ impl<E> From<Failure> for VoxError<E> {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::UnknownMethod => Self::UnknownMethod,
-            Failure::InvalidPayload(why) => Self::InvalidPayload(why),
+            Failure::InvalidPayload(why) => Self::InvalidPayload(why.into()),
             Failure::Busy => Self::Busy,
             Failure::Cancelled => Self::Cancelled,
             Failure::DeadlineExceeded => Self::DeadlineExceeded,
             Failure::Panicked => Self::Panicked,
             Failure::Indeterminate => Self::Indeterminate,
-            Failure::InvalidResponse(why) => Self::InvalidResponse(why),
+            Failure::InvalidResponse(why) => Self::InvalidResponse(why.into()),
             Failure::OperationConflict => Self::OperationConflict,
             Failure::OperationExpired => Self::OperationExpired,
             Failure::StoreUnavailable(ran) => Self::StoreUnavailable(ran),
