@@ -4,10 +4,12 @@ mod support;
 
 mod differential;
 mod drops;
+mod every;
 #[cfg(feature = "foreign-oracle")]
 mod foreign;
 mod hostile;
 mod limits;
+mod memory;
 mod refusals;
 mod table;
 mod types;

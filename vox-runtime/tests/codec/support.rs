@@ -94,22 +94,27 @@ where
     }
 }
 
-/// Counts the allocations of each thread.
+/// Counts the allocations of each thread, and the bytes that it holds.
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    static HELD: std::cell::Cell<isize> = const { std::cell::Cell::new(0) };
+    static PEAK: std::cell::Cell<isize> = const { std::cell::Cell::new(0) };
 }
 
-// SAFETY: the system's allocator does it all.
+// SAFETY: the system's allocator does it all. Growing is an allocation, a copy and a release, as `GlobalAlloc` has it.
 unsafe impl std::alloc::GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        HELD.set(HELD.get() + layout.size() as isize);
+        PEAK.set(PEAK.get().max(HELD.get()));
         // SAFETY: the caller's promise.
         unsafe { std::alloc::System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: std::alloc::Layout) {
+        HELD.set(HELD.get() - layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { std::alloc::System.dealloc(start, layout) };
     }
@@ -123,4 +128,17 @@ pub(crate) fn allocations_of(f: impl FnOnce()) -> usize {
     let before = ALLOCATIONS.get();
     f();
     ALLOCATIONS.get() - before
+}
+
+/// The most bytes that are held at once in `f`, beyond those before.
+pub(crate) fn peak_of<R>(f: impl FnOnce() -> R) -> (R, usize) {
+    let before = HELD.get();
+    PEAK.set(before);
+    let result = f();
+    (result, (PEAK.get() - before) as usize)
+}
+
+/// The bytes that this thread holds.
+pub(crate) fn held() -> isize {
+    HELD.get()
 }
