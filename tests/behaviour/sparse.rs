@@ -59,7 +59,9 @@ impl Sheet for Desk {
         sum
     }
     async fn copy(&self, count: u64, pages: Tx<Vec<Cell>>) -> u64 {
-        u64::from(pages.send(vec![Cell::Empty; count as usize]).await.is_ok())
+        let sent = pages.send(vec![Cell::Empty; count as usize]).await;
+        pages.close();
+        u64::from(sent.is_ok())
     }
     async fn report(&self, count: u64) -> Vec<Person> {
         vec![Person::default(); count as usize]
