@@ -262,7 +262,7 @@ impl Rates<'_> {
         let (own, inside) = match op {
             OpKind::Reserve(_) | OpKind::Scalar(_) | OpKind::Raw(_) | OpKind::Channel(_) => (0, 0),
             OpKind::String => (1, 0),
-            OpKind::Leaf(_) => (LEAF, 0),
+            OpKind::Leaf(ops) => (ops.rate, 0),
             OpKind::Enum(op) => (0, op.variants.iter().map(|variant| self.block(of(variant))).max().unwrap_or(0)),
             OpKind::Option { some, .. } => (0, self.block(of(some))),
             OpKind::Result { ok, err, .. } => (0, self.block(of(ok)).max(self.block(of(err)))),
@@ -295,9 +295,6 @@ impl Rates<'_> {
         cost.div_ceil(content.min_len.max(1))
     }
 }
-
-/// More than any leaf is charged for a byte: its text, a shared owner's counts.
-const LEAF: usize = 64;
 
 /// The rate of a collection, by what so many items cost, each of which takes at least `min_len` bytes.
 fn counted(cost: impl Fn(usize) -> usize, min_len: usize) -> usize {
@@ -422,7 +419,8 @@ mod tests {
             Plan::<T>::new().rate()
         }
         assert_eq!([rate::<u64>(), rate::<(u8, [f64; 9])>(), rate::<Option<bool>>()], [0, 0, 0]);
-        assert_eq!([rate::<String>(), rate::<Option<String>>()], [1, 1]);
+        assert_eq!([rate::<String>(), rate::<Option<String>>(), rate::<Box<[u8]>>()], [1, 1, 1]);
+        assert_eq!([rate::<Bytes>(), rate::<bytestring::ByteString>()], [0, 0]);
         assert!(rate::<Vec<u8>>() <= 2 && rate::<Vec<f64>>() <= 2);
         assert!(rate::<Vec<u64>>() <= 16, "{}", rate::<Vec<u64>>());
     }

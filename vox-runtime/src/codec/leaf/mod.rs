@@ -30,6 +30,9 @@ pub(super) trait Leaf: Sized + 'static {
     /// The fewest bytes an encoding takes.
     const MIN: usize;
 
+    /// The most that decoding charges for each byte of an encoding.
+    const RATE: usize = 128;
+
     /// Appends the encoding.
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError>;
 
@@ -41,6 +44,7 @@ pub(super) trait Leaf: Sized + 'static {
 pub(super) struct LeafOps {
     pub(super) name: &'static str,
     pub(super) min: usize,
+    pub(super) rate: usize,
     pub(super) layout: Layout,
     /// Appends the value at the pointer, which must be a live value of the leaf type.
     pub(super) put: unsafe fn(*const u8, &mut Encoder<'_>) -> Result<(), EncodeError>,
@@ -109,6 +113,7 @@ fn erased<T: Leaf>() -> &'static LeafOps {
         LeafOps {
             name: T::NAME,
             min: T::MIN,
+            rate: T::RATE,
             layout: Layout::new::<T>(),
             put: put::<T>,
             take: take::<T>,

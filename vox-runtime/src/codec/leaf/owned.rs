@@ -50,6 +50,7 @@ macro_rules! text {
         impl Leaf for $owner {
             const NAME: &'static str = STRING;
             const MIN: usize = 1;
+            const RATE: usize = 1 + $beside;
 
             fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
                 to.str(self)
@@ -76,6 +77,7 @@ macro_rules! binary {
         impl Leaf for $owner {
             const NAME: &'static str = BYTES;
             const MIN: usize = 1;
+            const RATE: usize = 1 + $beside;
 
             fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
                 to.bytes(self)
@@ -101,6 +103,7 @@ binary! {
 impl Leaf for Bytes {
     const NAME: &'static str = BYTES;
     const MIN: usize = 1;
+    const RATE: usize = 0;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
         to.bytes(self)
@@ -115,6 +118,7 @@ impl Leaf for Bytes {
 impl Leaf for BytesMut {
     const NAME: &'static str = BYTES;
     const MIN: usize = 1;
+    const RATE: usize = 1;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
         to.bytes(self)
@@ -131,6 +135,7 @@ impl Leaf for BytesMut {
 impl Leaf for ByteString {
     const NAME: &'static str = STRING;
     const MIN: usize = 1;
+    const RATE: usize = 0;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
         to.str(self)
@@ -145,6 +150,7 @@ impl Leaf for ByteString {
 impl Leaf for PathBuf {
     const NAME: &'static str = STRING;
     const MIN: usize = 1;
+    const RATE: usize = 1;
 
     fn put(&self, to: &mut Encoder<'_>) -> Result<(), EncodeError> {
         to.str(self.to_str().ok_or(EncodeError::PathNotUtf8)?)
