@@ -80,7 +80,7 @@ async fn slow_line() -> Result<(), Fault> {
     let (numbers, theirs) = vox::channel();
     let (back, mut answers) = vox::channel();
     let mirror = tokio::spawn(files.mirror(theirs, back).into_future());
-    let hanging = tokio::spawn(files.hang().into_future());
+    let hanging = tokio::spawn(files.hang().timeout(Duration::from_secs(600)).into_future());
     files.nothing().await?;
 
     let began = Instant::now();

@@ -19,9 +19,9 @@ const SLICES: usize = 16;
 /// How many bytes of long messages a batch has: at first, and at least and at most, as the link takes them.
 const PARTS: usize = PART;
 const FEWEST_PARTS: usize = PART / 4;
-const MOST_PARTS: usize = 4 * PART;
+const MOST_PARTS: usize = 8 * PART;
 /// How long a link should take for a batch of them.
-const PACE: Duration = Duration::from_millis(50);
+const PACE: Duration = Duration::from_millis(5);
 /// How many bytes of long messages the driver writes before it reads again.
 const PARTS_PER_TURN: usize = 8 * PART;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::error::{ProtocolViolation, Rule};
 use crate::limits::Limits;
-use crate::wire::{LongHead, PART};
+use crate::wire::{LongHead, MAX_PART};
 
 /// Where memory for long payloads comes from, and what they become when they are whole.
 #[derive(Debug, Clone, Copy)]
@@ -128,8 +128,8 @@ impl Arrivals {
         let Some(arrival) = self.table.get_mut(&number) else {
             return Err(wrong(format!("a part of long message {number}, which is not under way")));
         };
-        if len == 0 || len > PART {
-            return Err(wrong(format!("a part of {len} bytes of long message {number}, outside 1..={PART}")));
+        if len == 0 || len > MAX_PART {
+            return Err(wrong(format!("a part of {len} bytes of long message {number}, outside 1..={MAX_PART}")));
         }
         let missing = arrival.total - arrival.filled;
         if len > missing {

@@ -70,9 +70,26 @@ fn long_messages_take_turns_and_what_is_short_goes_between() {
     bench.call(7, &[]);
     bench.write_parts(2 * PART);
     assert_eq!(told(&bench.seen()), "call 3 1");
-    bench.write_parts(usize::MAX);
-    assert_eq!(told(&bench.seen()), "2 3 1 2 3");
+    assert_eq!(told(&bench.sent()), "2 3 1 2 3");
     assert!(!bench.session.has_output());
+}
+
+#[test]
+fn a_part_is_longer_where_the_link_takes_more_at_once_and_shorter_where_it_takes_less() {
+    let lengths = |budget: usize| {
+        let mut bench = Bench::new(roomy());
+        bench.call_with(1, &[], None, 5 * PART);
+        bench.write_parts(budget);
+        let part = |frame: &Frame| match frame {
+            Frame::Part { bytes, .. } => Some(bytes.len()),
+            _ => None,
+        };
+        bench.seen().iter().filter_map(part).collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(PART / 4), [PART / 4]);
+    assert_eq!(lengths(2 * PART), [PART, PART]);
+    assert_eq!(lengths(8 * PART), [4 * PART, PART]);
+    assert_eq!(lengths(usize::MAX), [4 * PART, PART]);
 }
 
 #[test]

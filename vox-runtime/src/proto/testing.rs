@@ -10,7 +10,7 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, LongHead, Open};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, LongHead, Open, PART};
 
 /// A method that dies with its caller.
 pub(crate) const VOLATILE: MethodId = MethodId(1);
@@ -134,25 +134,21 @@ impl Bench {
         }
     }
 
-    /// The link takes all there is, and says so.
+    /// The link takes all there is, a part at a time, and says so.
     pub(crate) fn write(&mut self) {
-        let mut batch = Batch::default();
-        match self.session.has_long() {
-            true => self.session.take_parts(self.now, &mut batch, usize::MAX),
-            false => self.session.take(&mut batch),
+        while self.session.has_long() {
+            self.write_parts(PART);
         }
-        let before = self.written.len();
-        for slice in batch.slices() {
-            self.written.extend_from_slice(slice);
-        }
-        let count = self.written.len() - before;
-        self.session.on_written(count);
+        self.write_parts(0);
     }
 
     /// The link takes about so much of long messages, and what goes before it.
     pub(crate) fn write_parts(&mut self, budget: usize) {
         let mut batch = Batch::default();
-        self.session.take_parts(self.now, &mut batch, budget);
+        match self.session.has_long() {
+            true => self.session.take_parts(self.now, &mut batch, budget),
+            false => self.session.take(&mut batch),
+        }
         let before = self.written.len();
         for slice in batch.slices() {
             self.written.extend_from_slice(slice);

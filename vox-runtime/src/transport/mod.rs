@@ -29,7 +29,7 @@ use homed::Homed;
 
 /// How much the kernel of a TCP link keeps that it has not sent.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const NOT_SENT: u32 = 128 << 10;
+const NOT_SENT: u32 = 32 << 10;
 
 /// A link to one peer: a reliable, ordered stream of bytes each way.
 ///
@@ -73,7 +73,7 @@ impl Link {
         Self { read: Box::new(read), write: Box::new(write), address: address.into() }
     }
 
-    /// A link over TCP, with Nagle's algorithm off. On Linux and Android, the kernel keeps at most about 128 KiB that it has not
+    /// A link over TCP, with Nagle's algorithm off. On Linux and Android, the kernel keeps little more than 32 KiB that it has not
     /// sent yet: what is short overtakes what is long only before it is in there.
     pub fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;

@@ -7,8 +7,10 @@ use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 
-/// The longest part, in bytes. A payload over it makes its message a long one.
+/// The usual part, in bytes. A payload over it makes its message a long one.
 pub(crate) const PART: usize = 64 << 10;
+/// The longest part, which a fast link may have.
+pub(crate) const MAX_PART: usize = 4 * PART;
 
 /// The message that a long payload belongs to.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{Batch, Outbox};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
-use crate::wire::{self, Frame, LongHead, PART, Payload};
+use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload};
 
 /// Pieces of a payload that are shorter than this are copied.
 const COPIED: usize = 1 << 10;
@@ -40,7 +40,7 @@ struct Long {
     rest: VecDeque<Bytes>,
     left: usize,
     total: usize,
-    /// What of its turn is left: a part, where nothing has cut one short.
+    /// What of its turn is left, where a full batch has cut its last part short.
     turn: usize,
 }
 
@@ -151,7 +151,7 @@ impl Outbox {
         self.put(|tail| frame.put(tail));
         let rest = pieces.into_iter().flatten().filter(|piece| !piece.is_empty()).collect();
         self.longs.left += total;
-        self.longs.waiting.push_back(Long { number, id, rest, left: total, total, turn: PART });
+        self.longs.waiting.push_back(Long { number, id, rest, left: total, total, turn: 0 });
         Some(encoded)
     }
 
@@ -218,14 +218,19 @@ impl Outbox {
             return;
         }
         let mut room = budget - there;
+        // Where a batch is long, so are the parts: each costs its reader a look.
+        let turn = (budget / 2).clamp(PART, MAX_PART);
         while room > 0 {
             self.longs.begin();
             let Some(long) = self.longs.begun.pop_front() else { return };
-            room -= self.put_part(long, room);
+            room -= self.put_part(long, room, turn);
         }
     }
 
-    fn put_part(&mut self, mut long: Long, room: usize) -> usize {
+    fn put_part(&mut self, mut long: Long, room: usize, turn: usize) -> usize {
+        if long.turn == 0 {
+            long.turn = turn;
+        }
         let len = long.left.min(long.turn).min(room);
         self.put(|tail| wire::put_part_head(tail, long.number, len));
         let mut missing = len;
@@ -249,7 +254,6 @@ impl Outbox {
         if long.left > 0 && long.turn > 0 {
             self.longs.begun.push_front(long);
         } else if long.left > 0 {
-            long.turn = PART;
             self.longs.begun.push_back(long);
         } else {
             self.longs.begun_bytes -= long.total;

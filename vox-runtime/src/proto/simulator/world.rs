@@ -492,7 +492,7 @@ impl World {
             self.report(e);
             return;
         }
-        let budget = if settles { 1 << 20 } else { *self.rng.pick(&[3000, 16 << 10, PART, 4 * PART]) };
+        let budget = if settles { 1 << 20 } else { *self.rng.pick(&[3000, 16 << 10, PART, 4 * PART, 8 * PART]) };
         let (before, long) = (end.batch.len(), end.session.outbox().pending_long());
         let short = end.session.outbox().pending() - before;
         match end.session.has_long() {
@@ -549,7 +549,7 @@ impl World {
         let mut rest = incoming.as_slice();
         while let Some((length, after)) = rest.split_first_chunk() {
             let length = u32::from_le_bytes(*length) as usize;
-            let limit = self.ends[e].limits.max_message_bytes.min(2 * PART);
+            let limit = self.ends[e].limits.max_message_bytes.min(5 * PART);
             assert!(length <= limit, "a frame of {length} bytes");
             let Some((body, after)) = after.split_at_checked(length) else {
                 if self.rng.percent(70) && self.begin_part(e, rest, length) {
