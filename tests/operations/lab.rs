@@ -145,7 +145,7 @@ impl Lab {
         Self::with(|builder| builder.store(store)).await
     }
 
-    pub async fn with(set_up: impl FnOnce(vox::Builder) -> vox::Builder) -> Self {
+    pub async fn with(set_up: impl FnOnce(vox::ServerBuilder) -> vox::ServerBuilder) -> Self {
         static NAMES: AtomicU64 = AtomicU64::new(0);
         let name = format!("mem://operations-{}", NAMES.fetch_add(1, Ordering::Relaxed));
         let bench = Bench::default();

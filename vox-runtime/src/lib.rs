@@ -45,8 +45,8 @@ pub use operation::{
 };
 pub use schema::{Schema, SchemaHash};
 pub use server::{
-    Builder, Context, ContextBuilder, Dispatcher, Incoming, Peer, ServeError, Server, ShutdownReport, TestContext,
-    serve,
+    Builder as ServerBuilder, Context, ContextBuilder, Dispatcher, Incoming, Peer, ServeError, Server, ShutdownReport,
+    TestContext, serve,
 };
 
 pub use facet;

@@ -30,7 +30,8 @@ use crate::wire::{self, Payload};
 /// and `'static`. Dropping it cancels the call, if it was sent. The tour of the crate `vox` has an example of each.
 ///
 /// Its methods that tell it something, as [`timeout`](Self::timeout), are for the time before the first poll. The peer cannot be told
-/// afterwards: a call that is told something too late is cancelled, and its next poll ends it with an error that names the method.
+/// afterwards: a call that is told something too late is cancelled, and its next poll ends it as `Cancelled`, or as `NotSent` if it had not
+/// left. A warning in the log names what came too late.
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<T: 'static, E: 'static> {
     pub(super) station: Arc<Station>,

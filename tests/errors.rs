@@ -1,0 +1,193 @@
+//! Every error in the golden file is provoked here, and reads as it says there: it names an address, a service, a method or a limit, and what is
+//! behind it is not printed twice.
+//!
+//! A new error is a line in `provoked`, and one in `tests/golden/errors.txt`, which `UPDATE_GOLDEN=1 cargo test --test errors` writes.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use vox::{Limits, OperationId, Server};
+
+#[derive(Debug, Clone, PartialEq, facet::Facet)]
+#[repr(u8)]
+enum Refused {
+    UnknownAccount(u64),
+}
+
+#[vox::service]
+trait Bank {
+    async fn balance(&self, account: u64) -> Result<u64, Refused>;
+    async fn name(&self, text: String) -> String;
+    async fn long(&self, len: u64) -> Vec<u8>;
+    async fn explode(&self);
+    async fn hang(&self);
+    #[vox(persist)]
+    async fn transfer(&self, cents: u64) -> u64;
+}
+
+#[vox::service]
+trait Weather {
+    async fn sun(&self) -> bool;
+}
+
+struct MyBank;
+
+impl Bank for MyBank {
+    async fn balance(&self, account: u64) -> Result<u64, Refused> {
+        Err(Refused::UnknownAccount(account))
+    }
+    async fn name(&self, text: String) -> String {
+        text
+    }
+    async fn long(&self, len: u64) -> Vec<u8> {
+        vec![0; len as usize]
+    }
+    async fn explode(&self) {
+        panic!("on purpose")
+    }
+    async fn hang(&self) {
+        std::future::pending().await
+    }
+    async fn transfer(&self, cents: u64) -> u64 {
+        cents
+    }
+}
+
+const SOON: Duration = Duration::from_millis(20);
+
+/// The error's text and those behind it, as `{:#}` of `anyhow` prints them. None has another's text in it.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<_> = std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    for (at, text) in texts.iter().enumerate() {
+        assert!(!texts[at + 1..].iter().any(|cause| text.contains(cause)), "printed twice: {texts:?}");
+    }
+    texts.join(": ")
+}
+
+/// The text of what must fail.
+fn text<T, E: Error + 'static>(result: Result<T, E>) -> String {
+    match result {
+        Err(error) => whole(&error),
+        Ok(_) => panic!("it went well, and should not have"),
+    }
+}
+
+async fn bank(limits: Limits) -> BankClient {
+    let (ours, theirs) = vox::transport::memory_pair();
+    tokio::spawn(vox::serve(theirs, BankDispatcher::new(MyBank)));
+    vox::connect(ours).limits(limits).await.expect("a session")
+}
+
+/// Each error by its name: what it reads.
+async fn provoked() -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    calls(&mut found).await;
+    operations(&mut found).await;
+    calls_not_sent(&mut found).await;
+    endings(&mut found).await;
+    connecting(&mut found).await;
+    serving(&mut found).await;
+    found
+}
+
+type Found = Vec<(&'static str, String)>;
+
+async fn calls(found: &mut Found) {
+    let bank = bank(Limits { max_message_bytes: 64 << 10, ..Limits::default() }).await;
+    found.push(("VoxError::User", text(bank.balance(8).await)));
+    found.push(("VoxError::DeadlineExceeded", text(bank.hang().timeout(SOON).await)));
+    found.push(("VoxError::Panicked", text(bank.explode().await)));
+    found.push(("VoxError::InvalidResponse", text(bank.long(100_000).await)));
+    let mut call = bank.hang();
+    assert!(tokio::time::timeout(SOON, &mut call).await.is_err());
+    found.push(("VoxError::Cancelled", text(call.metadata("tenant", "acme").await)));
+}
+
+async fn operations(found: &mut Found) {
+    let bank = bank(Limits::default()).await;
+    let id = OperationId::new();
+    assert_eq!(bank.transfer(1).operation(id).await, Ok(1));
+    found.push(("VoxError::OperationConflict", text(bank.transfer(2).operation(id).await)));
+    let old = OperationId::at(SystemTime::now() - Duration::from_secs(48 * 3600));
+    found.push(("VoxError::OperationExpired", text(bank.transfer(3).operation(old).await)));
+}
+
+async fn calls_not_sent(found: &mut Found) {
+    let narrow = Limits { max_calls: 1, max_message_bytes: 64 << 10, ..Limits::default() };
+    let server = Server::builder().service(BankDispatcher::new(MyBank)).limits(narrow);
+    let _server = server.bind("mem://errors-narrow").await.expect("it");
+    let bank: BankClient = vox::connect("mem://errors-narrow").await.expect("a session");
+    let hanging = tokio::spawn(bank.hang());
+    tokio::time::sleep(SOON).await;
+    found.push(("VoxError::NotSent(DeadlineExceeded)", text(bank.explode().timeout(SOON).await)));
+    hanging.abort();
+    found.push(("VoxError::NotSent(TooLarge), an argument", text(bank.name("x".repeat(100_000)).await)));
+    let heavy = bank.balance(1).metadata("key", "x".repeat(10_000)).await;
+    found.push(("VoxError::NotSent(TooLarge), metadata", text(heavy)));
+}
+
+async fn endings(found: &mut Found) {
+    let server = Server::builder().service(BankDispatcher::new(MyBank)).bind("mem://errors-ending").await.expect("it");
+    let bank: BankClient = vox::connect("mem://errors-ending").no_reconnect().await.expect("a session");
+    let hanging = tokio::spawn(bank.hang());
+    tokio::time::sleep(SOON).await;
+    let stopping = tokio::spawn(async move { server.shutdown(Duration::from_millis(200)).await });
+    tokio::time::sleep(SOON).await;
+    found.push(("VoxError::Busy", text(bank.explode().await)));
+    stopping.await.expect("no panic");
+    found.push(("VoxError::Indeterminate", text(hanging.await.expect("no panic"))));
+    found.push(("VoxError::NotSent(Closed)", text(bank.explode().await)));
+}
+
+async fn connecting(found: &mut Found) {
+    found.push(("ConnectError::Address", text(vox::connect::<BankClient>("http://bank").await)));
+    found.push(("ConnectError::NoLink, TCP", text(vox::connect::<BankClient>("tcp://127.0.0.1:1").await)));
+    let nowhere = vox::connect::<BankClient>("unix:///no/such/folder/socket").await;
+    found.push(("ConnectError::NoLink, Unix", text(nowhere)));
+    found.push(("ConnectError::NoLink, memory", text(vox::connect::<BankClient>("mem://errors-nobody").await)));
+    let server = Server::builder().service(BankDispatcher::new(MyBank)).bind("mem://errors-bank").await.expect("it");
+    let refused = vox::connect::<WeatherClient>("mem://errors-bank").await;
+    found.push(("ConnectError::Refused", text(refused)));
+    let bank: BankClient = vox::connect("mem://errors-bank").await.expect("a session");
+    let session = vox::Client::caller(&bank).session();
+    found.push(("OpenError::Refused", text(session.open::<WeatherClient>().await)));
+    server.shutdown(Duration::ZERO).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("tcp://{}", silent.local_addr().expect("its address"));
+    let late = text(vox::connect::<BankClient>(&address).timeout(SOON).await);
+    found.push(("ConnectError::Timeout", late.replace(&address, "tcp://ADDRESS")));
+}
+
+async fn serving(found: &mut Found) {
+    let bind = async |address: &str| Server::builder().service(BankDispatcher::new(MyBank)).bind(address).await;
+    found.push(("ServeError::Address", text(bind("http://bank").await)));
+    found.push(("ServeError::Listen, Unix", text(bind("unix:///no/such/folder/socket").await)));
+    let taken = bind("mem://errors-taken").await.expect("it is free");
+    found.push(("ServeError::Listen, memory", text(bind("mem://errors-taken").await)));
+    drop(taken);
+    let taken = bind("tcp://127.0.0.1:0").await.expect("a port");
+    let again = text(bind(&taken.address()).await);
+    found.push(("ServeError::Listen, TCP", again.replace(&taken.address(), "tcp://ADDRESS")));
+    let twice = Server::builder().service(BankDispatcher::new(MyBank)).service(BankDispatcher::new(MyBank));
+    found.push(("ServeError::DuplicateService", text(twice.bind("mem://errors-twice").await)));
+}
+
+/// What an error may be about: an address, a service or a method of this file, a limit, or the application's own.
+const SUBJECTS: &[&str] = &["tcp://", "unix://", "mem://", "http://", "Bank", "Weather", "Limits::", "UnknownAccount"];
+
+#[tokio::test]
+async fn every_error_names_what_it_is_about_and_nothing_twice() {
+    let mut written = String::new();
+    for (name, text) in provoked().await {
+        assert!(SUBJECTS.iter().any(|subject| text.contains(subject)), "{name} names nothing: {text}");
+        written += &format!("{name}\n    {text}\n");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/errors.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &written).expect("the golden file");
+    }
+    let golden = fs::read_to_string(&path).expect("the golden file");
+    assert_eq!(written, golden, "tests/golden/errors.txt");
+}
