@@ -1,131 +1,205 @@
 //! Under which name a package depends on vox: `rpc` where its manifest says `rpc = { package = "vox", … }`.
-//!
-//! The manifest is read by lines, not as TOML: a parser would cost every user more than it finds. What it misses (a name behind a
-//! table that is broken over lines) is told to the macro by `crate = path`.
 
 use std::fs;
 use std::path::Path;
 
-/// The name that vox has in the package that is being compiled, if its manifest gives it another.
+use crate::manifest::{Entry, Value, entries};
+
+/// Where a package has vox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Among its dependencies, under this name.
+    Named(String),
+    /// Nowhere that its manifest speaks of: `crate = path` has to say.
+    Nowhere,
+    /// There is no manifest to read, as where another tool than cargo compiles.
+    Unknown,
+}
+
+/// Where the package that is being compiled has vox.
 #[must_use]
-pub fn name() -> Option<String> {
-    let folder = std::env::var_os("CARGO_MANIFEST_DIR")?;
-    let folder = Path::new(&folder);
-    let own = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
-    let inherited = || {
-        let parents = folder.ancestors().skip(1);
-        let manifests = parents.filter_map(|parent| fs::read_to_string(parent.join("Cargo.toml")).ok());
-        manifests.into_iter().find(|manifest| manifest.contains("[workspace"))
+pub fn find() -> Found {
+    let Some(folder) = std::env::var_os("CARGO_MANIFEST_DIR") else {
+        return Found::Unknown;
     };
-    name_in(&own, inherited)
+    let folder = Path::new(&folder);
+    let read = |folder: &Path| fs::read_to_string(folder.join("Cargo.toml")).ok().map(|text| entries(&text));
+    let Some(own) = read(folder) else {
+        return Found::Unknown;
+    };
+    let workspace = || match text(&own, &["package", "workspace"]) {
+        Some(root) => read(&folder.join(root)),
+        None => folder.ancestors().skip(1).filter_map(read).find(|manifest| is_workspace(manifest)),
+    };
+    let of_build_script = std::env::var("CARGO_CRATE_NAME").is_ok_and(|name| name == "build_script_build");
+    name_in(&own, workspace, of_build_script)
 }
 
-/// The same, of a manifest and of that of its workspace, which is asked for if the first refers to it.
-fn name_in(own: &str, workspace: impl FnOnce() -> Option<String>) -> Option<String> {
-    let own = dependencies(own);
-    if own.iter().any(|dependency| dependency.name == "vox") {
-        return None;
+/// The same, of a manifest and of that of its workspace, which is asked for if the first refers to it and is not it.
+fn name_in(own: &[Entry], workspace: impl FnOnce() -> Option<Vec<Entry>>, of_build_script: bool) -> Found {
+    let mut dependencies = dependencies(own);
+    if dependencies.iter().any(|dependency| dependency.is_inherited) {
+        let found = if is_workspace(own) { None } else { workspace() };
+        let root = found.as_deref().unwrap_or(own);
+        for dependency in dependencies.iter_mut().filter(|dependency| dependency.is_inherited) {
+            let package = text(root, &["workspace", "dependencies", dependency.name, "package"]);
+            dependency.package = package.unwrap_or(dependency.name).to_owned();
+        }
     }
-    if let Some(renamed) = own.iter().find(|dependency| dependency.is_vox) {
-        return Some(identifier(renamed.name));
+    let first = if of_build_script { Kind::Build } else { Kind::Normal };
+    let of_vox = dependencies.iter().filter(|dependency| dependency.package == "vox");
+    let best = of_vox.min_by_key(|dependency| (dependency.kind != first, dependency.kind, dependency.name != "vox"));
+    // A fork of vox may be a package of another name; vox's own examples and tests depend on nothing.
+    let is_called_vox = || dependencies.iter().any(|dependency| dependency.name == "vox");
+    match best {
+        Some(dependency) => Found::Named(dependency.name.replace('-', "_")),
+        None if is_called_vox() || text(own, &["package", "name"]) == Some("vox") => Found::Named("vox".to_owned()),
+        None => Found::Nowhere,
     }
-    if !own.iter().any(|dependency| dependency.is_inherited) {
-        return None;
-    }
-    let workspace = workspace()?;
-    let renamed: Vec<_> = dependencies(&workspace).into_iter().filter(|dependency| dependency.is_vox).collect();
-    let is_renamed = |name: &str| renamed.iter().any(|dependency| dependency.name == name);
-    own.iter()
-        .find(|dependency| dependency.is_inherited && is_renamed(dependency.name))
-        .map(|dependency| identifier(dependency.name))
 }
 
-/// What a line says of a dependency.
+/// What a manifest says of a dependency.
 struct Dependency<'a> {
+    kind: Kind,
     name: &'a str,
-    is_vox: bool,
+    package: String,
     is_inherited: bool,
 }
 
-fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
-    let mut table = "";
-    let mut found = Vec::new();
-    for line in manifest.lines().map(str::trim) {
-        if let Some(header) = line.strip_prefix('[') {
-            table = header.split(']').next().unwrap_or_default();
-            continue;
-        }
-        let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else {
-            continue;
+/// Who depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Normal,
+    Dev,
+    Build,
+}
+
+fn dependencies(manifest: &[Entry]) -> Vec<Dependency<'_>> {
+    let mut found: Vec<Dependency<'_>> = Vec::new();
+    for entry in manifest {
+        let path: Vec<&str> = entry.path.iter().map(String::as_str).collect();
+        let (table, name, keys) = match path.as_slice() {
+            ["target", _, table, name, keys @ ..] | [table, name, keys @ ..] => (*table, *name, keys),
+            _ => continue,
         };
-        let (name, key, value) = if table.ends_with("dependencies") {
-            match key.trim().split_once('.') {
-                Some((name, key)) => (name, key, value),
-                None => (key.trim(), "", value),
-            }
-        } else if let Some((_, name)) = table.rsplit_once("dependencies.") {
-            (name, key.trim(), value)
-        } else {
-            continue;
+        let kind = match table {
+            "dependencies" => Kind::Normal,
+            "dev-dependencies" | "dev_dependencies" => Kind::Dev,
+            "build-dependencies" | "build_dependencies" => Kind::Build,
+            _ => continue,
         };
-        let says = |wanted: &str, text: &str| {
-            let compact: String = value.chars().filter(|c| !c.is_whitespace()).collect();
-            if key == wanted {
-                compact == text
-            } else {
-                key.is_empty() && compact.contains(&format!("{wanted}={text}"))
-            }
-        };
-        let is_vox = says("package", "\"vox\"");
-        found.push(Dependency {
-            name: name.trim_matches(['"', '\'']),
-            is_vox,
-            is_inherited: says("workspace", "true"),
+        let at = found.iter().position(|other| other.kind == kind && other.name == name).unwrap_or_else(|| {
+            found.push(Dependency { kind, name, package: name.to_owned(), is_inherited: false });
+            found.len() - 1
         });
+        match (keys, &entry.value) {
+            (["package"], Value::Text(package)) => package.clone_into(&mut found[at].package),
+            (["workspace"], Value::True) => found[at].is_inherited = true,
+            _ => {}
+        }
     }
     found
 }
 
-fn identifier(name: &str) -> String {
-    name.replace('-', "_")
+fn is_workspace(manifest: &[Entry]) -> bool {
+    manifest.iter().any(|entry| entry.path.first().is_some_and(|first| first == "workspace"))
+}
+
+/// The text at these keys.
+fn text<'a>(manifest: &'a [Entry], keys: &[&str]) -> Option<&'a str> {
+    manifest.iter().find_map(|entry| match &entry.value {
+        Value::Text(text) if entry.path == keys => Some(text.as_str()),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn named(name: &str) -> Found {
+        Found::Named(name.to_owned())
+    }
+
+    fn alone(manifest: &str) -> Found {
+        name_in(&entries(manifest), || None, false)
+    }
+
     #[test]
     fn a_renamed_dependency_is_found_in_every_way_to_write_it() {
         for manifest in [
             "[dependencies]\nrpc = { package = \"vox\", path = \"..\" }",
             "[dependencies]\nserde = \"1\"\nrpc = {version=\"1\",package=\"vox\"}",
+            "[dependencies]\nrpc = { package = 'vox', path = '..' }",
+            "[dependencies]\nrpc = { package = \"v\\u006fx\" }",
+            "[dependencies]\nrpc = { package = \"\"\"vox\"\"\" }",
+            "[dependencies]\nrpc = { package = \"vox\" } # not ours",
+            "[dependencies]\nrpc = {\n  path = '..', # here\n  package = 'vox',\n}",
+            "[dependencies]\nrpc = { features = [\n'a', # one\n'b'], package = 'vox' }",
             "[dev-dependencies]\nrpc = { version = \"1\", package = \"vox\" }",
+            "[build-dependencies]\nrpc = { version = \"1\", package = \"vox\" }",
             "[target.'cfg(unix)'.dependencies]\nrpc = { version = \"1\", package = \"vox\" }",
+            "[target.'cfg(unix)'.dependencies.rpc]\npackage = \"vox\"",
+            "[target]\nx86_64-unknown-linux-gnu.dependencies.rpc.package = 'vox'",
             "[dependencies.rpc]\nversion = \"1\"\npackage = \"vox\"\n[features]\nvox = []",
+            "[dependencies.rpc]\npath = \"..\"\npackage = \"vox\" # the name is another's here",
+            "[dependencies.rpc] # ours\npackage = \"vox\"",
+            "[ dependencies . \"rpc\" ]\npackage = \"vox\"",
             "[dependencies]\nrpc.version = \"1\"\nrpc.package = \"vox\"",
             "[dependencies]\n\"rpc\" = { package = \"vox\" }",
+            "[dependencies]\n'rpc' . 'package' = 'vox'",
+            "dependencies.rpc = { package = 'vox' }",
+            "dependencies = { rpc = { package = 'vox' } }",
+            "[dependencies]\r\nrpc = { package = 'vox' }\r\n",
+            "[package]\ndescription = '''\n[dependencies]\nvox = \"1\"\n'''\n[dependencies]\nrpc = { package = 'vox' }",
         ] {
-            assert_eq!(name_in(manifest, || None).as_deref(), Some("rpc"), "{manifest}");
+            assert_eq!(alone(manifest), named("rpc"), "{manifest}");
         }
     }
 
     #[test]
     fn a_hyphen_becomes_what_it_is_in_rust() {
-        let manifest = "[dependencies]\nmy-rpc = { package = \"vox\" }";
-        assert_eq!(name_in(manifest, || None).as_deref(), Some("my_rpc"));
+        assert_eq!(alone("[dependencies]\nmy-rpc = { package = \"vox\" }"), named("my_rpc"));
     }
 
     #[test]
     fn a_name_is_inherited_from_the_workspace() {
-        let workspace = || Some("[workspace.dependencies]\nrpc = { package = \"vox\", path = \".\" }".to_owned());
+        let workspace = || Some(entries("[workspace.dependencies]\nrpc = { package = \"vox\", path = \".\" }"));
+        let of = |manifest: &str| name_in(&entries(manifest), workspace, false);
         for manifest in [
             "[dependencies]\nrpc.workspace = true",
             "[dependencies]\nrpc = { workspace = true, features = [\"uuid\"] }",
-            "[dependencies.rpc]\nworkspace = true",
+            "[dependencies.rpc]\nworkspace = true # as all do",
+            "[dev-dependencies]\n'rpc' = { 'workspace' = true }",
         ] {
-            assert_eq!(name_in(manifest, workspace).as_deref(), Some("rpc"), "{manifest}");
+            assert_eq!(of(manifest), named("rpc"), "{manifest}");
         }
-        assert_eq!(name_in("[dependencies]\nother.workspace = true", workspace), None);
+        assert_eq!(of("[dependencies]\nother.workspace = true"), Found::Nowhere);
+    }
+
+    #[test]
+    fn the_root_of_a_workspace_has_names_of_its_own() {
+        let root = "[workspace]\n[workspace.dependencies]\nvox = { path = \"..\" }\n[dependencies]\n";
+        assert_eq!(alone(&format!("{root}rpc = {{ package = \"vox\", path = \"..\" }}")), named("rpc"));
+        assert_eq!(alone(&format!("{root}vox.workspace = true")), named("vox"));
+        let renamed = "[workspace.dependencies.rpc]\npackage = 'vox'\n[dependencies]\nrpc.workspace = true";
+        assert_eq!(alone(renamed), named("rpc"));
+    }
+
+    #[test]
+    fn another_crate_may_be_called_vox() {
+        let manifest = "[dependencies]\nvox = { package = \"voice\" }\nrpc = { package = \"vox\" }";
+        assert_eq!(alone(manifest), named("rpc"));
+        let inherited = "[dependencies]\nvox.workspace = true\nrpc = { package = \"vox\" }";
+        let workspace = || Some(entries("[workspace.dependencies]\nvox = { package = 'voice' }"));
+        assert_eq!(name_in(&entries(inherited), workspace, false), named("rpc"));
+    }
+
+    #[test]
+    fn of_two_names_the_one_that_the_crate_sees_is_taken() {
+        let manifest = "[dev-dependencies]\nvox = '1'\n[dependencies]\nrpc = { package = 'vox' }\n[build-dependencies]\nb = { package = 'vox' }";
+        assert_eq!(alone(manifest), named("rpc"));
+        assert_eq!(name_in(&entries(manifest), || None, true), named("b"));
     }
 
     #[test]
@@ -134,13 +208,24 @@ mod tests {
             "[package]\nname = \"vox\"",
             "[dependencies]\nvox = \"1\"",
             "[dependencies]\nvox.workspace = true\nrpc = { package = \"vox\" }",
+            "[dependencies]\nvox = { package = \"fork-of-vox\" }",
+        ] {
+            assert_eq!(alone(manifest), named("vox"), "{manifest}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_dependency_is_not_taken_for_one() {
+        for manifest in [
             "[dependencies]\n# rpc = { package = \"vox\" }",
             "[dependencies]\nrpc = { package = \"voxel\" }",
             "[dependencies]\nsubpackage = \"1\"",
             "[lib]\npackage = \"vox\"",
+            "[workspace.dependencies]\nvox = '1'",
+            "[package.metadata.dependencies]\nrpc = { package = 'vox' }",
             "",
         ] {
-            assert_eq!(name_in(manifest, || None), None, "{manifest}");
+            assert_eq!(alone(manifest), Found::Nowhere, "{manifest}");
         }
     }
 }

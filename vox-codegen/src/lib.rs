@@ -19,28 +19,38 @@ pub mod build;
 mod check;
 pub mod dependency;
 mod emit;
+mod manifest;
 mod mistake;
 mod model;
 mod names;
 mod parse;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 
 /// Expands `#[vox::service(attr)] item`, where vox is the crate `::vox` unless `attr` says otherwise.
 ///
 /// Never panics. Mistakes come back as `compile_error!` invocations followed by stubs of what would have been generated.
 #[must_use]
 pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
-    service_of("vox", attr, item)
+    service_of(&dependency::Found::Unknown, attr, item)
 }
 
-/// As [`service`], where vox is a crate of another `name` unless `attr` says otherwise.
+/// As [`service`], where vox is what was found of it unless `attr` says otherwise.
 #[must_use]
-pub fn service_of(name: &str, attr: TokenStream, item: TokenStream) -> TokenStream {
+pub fn service_of(found: &dependency::Found, attr: TokenStream, item: TokenStream) -> TokenStream {
+    let name = match found {
+        dependency::Found::Named(name) => name,
+        dependency::Found::Nowhere | dependency::Found::Unknown => "vox",
+    };
     let declaration = match parse::declaration(name, attr, item) {
         Ok(declaration) => declaration,
         Err(error) => return error.into_compile_error(),
     };
+    if *found == dependency::Found::Nowhere && !check::location(&declaration).is_given {
+        let error = syn::Error::new(Span::call_site(), NOWHERE).into_compile_error();
+        let the_trait = emit::bare_trait(&declaration);
+        return quote::quote!(#error #the_trait);
+    }
     match check::service(&declaration) {
         Ok(service) => emit::service(&service),
         Err(mistakes) => {
@@ -50,3 +60,7 @@ pub fn service_of(name: &str, attr: TokenStream, item: TokenStream) -> TokenStre
         }
     }
 }
+
+/// The mistake of a package that has vox from another crate.
+const NOWHERE: &str = "this package's `Cargo.toml` has no dependency on vox, under any name\n\
+    help: say where vox is: `#[vox::service(crate = path::to::vox)]`";

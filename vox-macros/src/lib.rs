@@ -36,6 +36,5 @@ use proc_macro::TokenStream;
 /// - `name = "…"`: the method's name on the wire.
 #[proc_macro_attribute]
 pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
-    let vox = vox_codegen::dependency::name();
-    vox_codegen::service_of(vox.as_deref().unwrap_or("vox"), attr.into(), item.into()).into()
+    vox_codegen::service_of(&vox_codegen::dependency::find(), attr.into(), item.into()).into()
 }

@@ -24,7 +24,7 @@ use syn::{Attribute, Path, Visibility, parse_quote};
 
 use crate::model::{Location, Method, Param, ParamKind, Service};
 
-pub(crate) use self::stubs::stubs;
+pub(crate) use self::stubs::{bare_trait, stubs};
 
 /// The whole expansion of a service.
 pub(crate) fn service(service: &Service) -> TokenStream {

@@ -75,6 +75,11 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
     }
 }
 
+/// The trait alone, where there is no vox to write the rest with.
+pub(crate) fn bare_trait(declaration: &Declaration) -> TokenStream {
+    the_trait(&declaration.item)
+}
+
 /// The trait without its attributes for vox, and without what was reported and would be reported again.
 fn the_trait(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
