@@ -188,7 +188,8 @@ fn a_drop_that_panics_is_contained() {
     check::<Vec<Mine>>(&[&[2], &two[..]].concat(), 2);
     check::<Box<[Option<Mine>]>>(&[&[2, 1], BOOM, &[1], OK].concat(), 2);
     check::<BTreeMap<u8, Mine>>(&[&[2, 1], BOOM, &[2], OK].concat(), 2);
-    check::<HashMap<u8, Mine>>(&[&[2, 1], BOOM, &[2], OK].concat(), 2);
+    // Of a hash map that is whole, the standard library leaks what comes after an entry whose drop panics, in any order.
+    check::<HashMap<u8, Mine>>(&[&[1, 1], BOOM].concat(), 1);
     // Inside of what is not whole.
     for cut in ["\x02\x04boom", "\x03\x04boom\x01k\x05"] {
         assert!(decode::<Vec<Mine>>(cut.as_bytes()).is_err());
