@@ -138,7 +138,8 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 #[test]
 fn an_idle_session_holds_little() {
-    check(11_500.0, 200, idle);
+    // The task that keeps the peer reached is a part of it.
+    check(12_000.0, 200, idle);
 }
 
 #[test]

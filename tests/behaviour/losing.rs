@@ -289,47 +289,42 @@ async fn long_arguments_are_sent_again_like_short_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_waits_for_the_next_session_to_its_deadline_and_no_longer() {
+async fn a_call_waits_for_the_link_and_the_next_session_to_its_deadline_and_no_longer() {
     let bench = Bench::new().await;
     let _server = bench.cable.unplug();
-    let before = tokio::time::Instant::now();
-    let error = bench.client.volatile(1).timeout(Duration::from_secs(5)).await.expect_err("nobody is there");
-    assert_eq!(before.elapsed().as_secs(), 5);
-    assert_ne!(error.ran(), Ran::Yes, "{error:?}");
-    // Once the session is given up, calls wait for the next as they did for the link.
-    tokio::time::sleep(Duration::from_secs(200)).await;
-    let error = bench.client.volatile(1).timeout(Duration::from_secs(5)).await.expect_err("nobody is there");
-    assert_eq!(error, VoxError::NotSent(NotSent::DeadlineExceeded));
+    settle().await;
+    // First the session waits for a link, later it is given up: calls wait as they did, and were not sent.
+    for after in [Duration::ZERO, Duration::from_secs(200)] {
+        tokio::time::sleep(after).await;
+        let before = tokio::time::Instant::now();
+        let error = bench.client.volatile(1).timeout(Duration::from_secs(5)).await.expect_err("nobody is there");
+        assert_eq!(before.elapsed().as_secs(), 5);
+        let VoxError::NotSent(NotSent::NoLink(why)) = &error else { panic!("{error:?}") };
+        assert!(why.starts_with("no link to cable: connection refused, ") && why.ends_with(" attempts"), "{why}");
+        assert_eq!((error.ran(), error.is_retryable()), (Ran::No, true));
+    }
 }
 
-/// As many as wait, on several connections, and however long each would wait for itself.
+/// However long that is: also past the resume window, at the end of which those used to be told who waited for the next.
 #[tokio::test(start_paused = true)]
-async fn all_who_wait_for_a_peer_that_stays_away_are_told_together() {
+async fn a_call_waits_past_the_resume_window() {
     let bench = Bench::new().await;
     let second: PoliciesClient = bench.client.caller().session().open().await.expect("a connection");
-    let _server = bench.cable.unplug();
-    // The session is lost, and nobody has asked for the next yet.
+    let server = bench.cable.unplug();
+    settle().await;
     let window = Limits::default().resume_window;
-    tokio::time::sleep(window + Duration::from_secs(1)).await;
-    let began = tokio::time::Instant::now();
-    let mut calls = tokio::task::JoinSet::new();
-    for n in 0..20 {
-        let client = if n % 2 == 0 { bench.client.clone() } else { second.clone() };
-        calls.spawn(async move {
-            tokio::time::sleep(Duration::from_secs(n)).await;
-            let result = client.volatile(n).timeout(100 * window).await;
-            (result, began.elapsed())
-        });
+    let calls: Vec<_> = [&bench.client, &second]
+        .into_iter()
+        .map(|client| tokio::spawn(client.volatile(7).timeout(100 * window).into_future()))
+        .collect();
+    tokio::time::sleep(50 * window).await;
+    assert!(calls.iter().all(|call| !call.is_finished()));
+    bench.cable.plug(server);
+    bench.release();
+    for call in calls {
+        assert_eq!(outcome(call).await, Ok(7));
     }
-    while let Some(told) = calls.join_next().await {
-        let (result, waited) = told.expect("no panic");
-        assert!(matches!(result, Err(VoxError::NotSent(NotSent::Closed(_)))), "{result:?}");
-        assert!((window..window + Duration::from_secs(1)).contains(&waited), "told after {waited:?}");
-    }
-    // Who comes later waits as long as they did.
-    let began = tokio::time::Instant::now();
-    assert!(bench.client.volatile(1).timeout(100 * window).await.is_err());
-    assert!((window..window + Duration::from_secs(1)).contains(&began.elapsed()));
+    assert_eq!(bench.handlers.started.get(), 2);
 }
 
 /// One link cut, with nothing set by hand: an earlier design ran a plain call twice.

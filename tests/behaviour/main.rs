@@ -19,6 +19,7 @@ mod links;
 mod long;
 mod losing;
 mod moving;
+mod outages;
 mod outcomes;
 mod panics;
 mod resuming;

@@ -426,7 +426,7 @@ async fn channels_end_when_the_deadline_comes_before_the_next_session() {
 #[tokio::test(start_paused = true)]
 async fn channels_end_when_no_session_comes() {
     let bench = Bench::new().await;
-    let mut kept = bench.call(Policy::Idem).await;
+    let mut kept = bench.call_within(Policy::Idem, Duration::MAX).await;
     let _away = bench.away().await;
     kept.is_lost().await;
     assert_eq!(kept.call.await.expect("no panic"), Err(VoxError::Indeterminate));

@@ -61,7 +61,7 @@ impl Cable {
         })
     }
 
-    fn link(&self) -> io::Result<Link> {
+    pub fn link(&self) -> io::Result<Link> {
         self.0.attempts.fetch_add(1, Ordering::SeqCst);
         let server = self.0.server.lock().expect("no panic").clone();
         let server = server.ok_or(io::ErrorKind::ConnectionRefused)?;

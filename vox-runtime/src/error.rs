@@ -31,6 +31,8 @@ pub enum NotSent {
     InvalidArgument(Reason),
     /// The peer was built from another version of the service, in which the method differs; says where.
     Incompatible(Reason),
+    /// The deadline passed while there was no link to the peer; says why there is none, and how often one was tried.
+    NoLink(Reason),
 }
 
 /// Whether a call's handler ran.
@@ -63,16 +65,16 @@ impl NotSent {
     /// Which call.
     pub fn place(&self) -> &Place {
         match self {
-            Self::Closed(why) | Self::TooLarge(why) | Self::InvalidArgument(why) | Self::Incompatible(why) => &why.at,
+            Self::Closed(why) | Self::TooLarge(why) | Self::InvalidArgument(why) => &why.at,
+            Self::Incompatible(why) | Self::NoLink(why) => &why.at,
             Self::DeadlineExceeded { at } => at,
         }
     }
 
     fn place_mut(&mut self) -> &mut Place {
         match self {
-            Self::Closed(why) | Self::TooLarge(why) | Self::InvalidArgument(why) | Self::Incompatible(why) => {
-                &mut why.at
-            }
+            Self::Closed(why) | Self::TooLarge(why) | Self::InvalidArgument(why) => &mut why.at,
+            Self::Incompatible(why) | Self::NoLink(why) => &mut why.at,
             Self::DeadlineExceeded { at } => at,
         }
     }
@@ -85,7 +87,7 @@ impl fmt::Display for NotSent {
         match self {
             Self::Closed(how) => write!(f, "the connection is closed: {how}"),
             Self::DeadlineExceeded { .. } => f.write_str("its deadline passed while it waited for its turn"),
-            Self::TooLarge(what) | Self::InvalidArgument(what) => f.write_str(what),
+            Self::TooLarge(what) | Self::InvalidArgument(what) | Self::NoLink(what) => f.write_str(what),
             Self::Incompatible(how) => {
                 write!(f, "the two ends have different versions of {how}; build both from one version of the trait")
             }

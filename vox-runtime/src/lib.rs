@@ -28,8 +28,8 @@ mod wire;
 
 pub use channel::{RecvError, Rx, SendError, TrySendError, Tx, channel};
 pub use client::{
-    Call, Caller, Client, Connect, ConnectError, Connected, Credentials, NoopClient, OpenError, Session, Target,
-    connect,
+    Call, Caller, Client, Connect, ConnectError, Connected, Credentials, NoopClient, OpenError, Session, SessionState,
+    SessionWatch, Target, connect,
 };
 pub use descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor, ServiceError};
 pub use driver::{Backoff, Hosted};

@@ -28,6 +28,7 @@ use std::time::Duration;
 /// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | no | the link counts as lost |
 /// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none. It counts anew with each part of a long message |
 /// | `resume_window` | 120 s | no | a session whose link is not replaced by then is lost |
+/// | `link_wait` | 600 s | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
 /// | `replay_bytes` | 16 MiB | no | new calls and items wait until the peer acknowledges more. At least 512 KiB |
 /// | `max_detached_sessions` | 1,024 | no | the session that has waited longest for a link is lost |
 /// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
@@ -84,6 +85,8 @@ pub struct Limits {
     pub call_timeout: Duration,
     /// How long a session waits for a new link after it lost one.
     pub resume_window: Duration,
+    /// How long a call that has no deadline waits for the next session, once its own is lost.
+    pub link_wait: Duration,
     /// The bytes that are kept, though they were written, because the peer has not acknowledged them yet.
     pub replay_bytes: usize,
     /// How many sessions of one server may wait for a new link at once.
@@ -119,6 +122,7 @@ impl Default for Limits {
             keepalive_timeout: Duration::from_secs(20),
             call_timeout: Duration::from_secs(30),
             resume_window: Duration::from_secs(120),
+            link_wait: Duration::from_secs(600),
             replay_bytes: 16 << 20,
             max_detached_sessions: 1024,
             max_detached: 1024,

@@ -184,8 +184,30 @@ impl<T, E> Call<T, E> {
                 }
             }
             Err(NoPlace::Closed(how)) => Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into())))),
-            Err(NoPlace::TooLate) => Poll::Ready(Err(VoxError::NotSent(NotSent::DeadlineExceeded))),
+            Err(NoPlace::TooLate(why)) => Poll::Ready(Err(self.out_of_time(why))),
         }
+    }
+}
+
+impl<T, E> Call<T, E> {
+    /// Why there is no link to send it over, if there is none.
+    pub(super) fn no_link(&self) -> Option<String> {
+        if let Some(remote) = self.station.remote() {
+            return remote.keeper().words();
+        }
+        let shared = self.line().shared();
+        let state = shared.lock();
+        let how = state.session.detached_by()?;
+        Some(format!("no link from {}, which has to make the next: {how}", shared.peer.address()))
+    }
+
+    /// Its time was up before it was sent.
+    pub(super) fn out_of_time(&self, no_link: Option<String>) -> VoxError<E> {
+        VoxError::NotSent(match no_link {
+            // Where an earlier attempt may have run, its deadline is what ends it.
+            Some(why) if !self.again.may_have_run() || self.deadline.is_none() => NotSent::NoLink(why.into()),
+            Some(_) | None => NotSent::DeadlineExceeded,
+        })
     }
 }
 

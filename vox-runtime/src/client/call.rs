@@ -1,6 +1,7 @@
 //! One call: what it is told before it is made, and the future that makes it.
 
-use std::fmt;
+mod ending;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::station::Station;
 use super::writer::Written;
 use crate::channel::Given;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
-use crate::driver::{Flush, Scope, Sent, Waiter, give_buffer, now};
+use crate::driver::{Flush, Scope, Sent, Waiter, now};
 use crate::error::{NotSent, Place, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
@@ -305,11 +306,15 @@ impl<T, E> Call<T, E> {
     ) -> Poll<Result<T, VoxError<E>>> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.leave_queue();
-            return Poll::Ready(Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
+            let why = self.no_link();
+            return Poll::Ready(Err(self.out_of_time(why)));
         }
         match self.try_send(cx, now, ticket) {
             Send::Wait(ticket) => {
                 self.state = CallState::Queued(ticket);
+                if let Some(remote) = self.station.remote() {
+                    remote.keeper().nudge();
+                }
                 Poll::Pending
             }
             Send::Closed(_) if self.station.remote().is_some() => {
@@ -429,70 +434,8 @@ impl<T, E> Call<T, E> {
             CallEnd::Reply(payload) => self.reply.decode(&payload, &self.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
             CallEnd::Indeterminate => Err(VoxError::Indeterminate),
-            CallEnd::NeverLeftInTime => Err(VoxError::NotSent(NotSent::DeadlineExceeded)),
+            CallEnd::NeverLeftInTime => Err(self.out_of_time(self.no_link())),
             CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string().into()))),
         })
-    }
-}
-
-impl<T, E> Call<T, E> {
-    fn leave_queue(&mut self) {
-        if let CallState::Queued(ticket) = self.state {
-            self.state = CallState::Done;
-            let connection = self.line().connection();
-            self.line().shared().change(|state| state.dequeue(connection, ticket));
-        }
-    }
-
-    /// Nobody waits for the outcome any more: the peer stops the handler.
-    fn let_go(&mut self) {
-        match self.state {
-            CallState::New | CallState::Moving | CallState::Late(_) | CallState::Done => {}
-            CallState::Queued(_) => self.leave_queue(),
-            CallState::InFlight(token, request) => {
-                let connection = self.line().connection();
-                // Its waker goes once the lock is free.
-                let _waiter = self.line().shared().change(|state| {
-                    state.call_over(token);
-                    let waiter = state.waiters.remove(token);
-                    if let Some(Waiter::Waiting(_)) = waiter {
-                        state.session.abandon(connection, request);
-                    }
-                    waiter
-                });
-            }
-        }
-        self.again.release();
-    }
-
-    /// The outcome of a call that was told something after it had been polled.
-    fn too_late(&self, Late { setting, sent }: Late) -> VoxError<E> {
-        let MethodDescriptor { service, name, .. } = self.method;
-        let what =
-            format!("`.{setting}(…)` came after the first poll of a call of `{service}::{name}`; call it before");
-        tracing::warn!("{what}");
-        match sent {
-            true => VoxError::Cancelled,
-            false => VoxError::NotSent(NotSent::InvalidArgument(what.into())),
-        }
-    }
-}
-
-impl<T, E> Drop for Call<T, E> {
-    fn drop(&mut self) {
-        self.let_go();
-        give_buffer(std::mem::take(&mut self.payload.encoded));
-    }
-}
-
-impl<T, E> fmt::Debug for Call<T, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("service", &self.method.service)
-            .field("method", &self.method.name)
-            .field("metadata", &self.metadata)
-            .field("operation", &self.operation.map(|named| named.id))
-            .field("state", &self.state)
-            .finish_non_exhaustive()
     }
 }

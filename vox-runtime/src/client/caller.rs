@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::remote::Remote;
 use super::session::Session;
+use super::state::{SessionState, SessionWatch};
 use super::station::Station;
 use super::writer::CallWriter;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
@@ -25,6 +26,22 @@ pub trait Client: Clone + Send + Sync + 'static {
 
     /// The connection.
     fn caller(&self) -> &Caller;
+
+    /// Whether there is a link, so that a call made now is sent now.
+    fn is_connected(&self) -> bool {
+        self.caller().is_connected()
+    }
+
+    /// How its session stands, or the one that follows.
+    fn state(&self) -> SessionState {
+        self.caller().state()
+    }
+
+    /// Waits until the connection has ended, with its session or by the peer alone, and says how. Where the peer can be
+    /// reached again, the next call opens another.
+    fn closed(&self) -> impl Future<Output = EndReason> + Send {
+        self.caller().closed()
+    }
 }
 
 /// A connection of a session, to make calls on. Clones share it; it closes when the last of them, of its calls and
@@ -95,6 +112,15 @@ impl Caller {
         Self { station: Station::new(CallerHandle::holding(shared), remote, None) }
     }
 
+    /// Nothing yet: what is needed is made when it is.
+    pub(super) fn unconnected(
+        none: Arc<Shared>,
+        remote: Arc<Remote>,
+        service: Option<(&'static ServiceDescriptor, Metadata)>,
+    ) -> Self {
+        Self { station: Station::new(CallerHandle::holding(none), Some(remote), service) }
+    }
+
     /// Starts writing a call. For generated code.
     #[inline]
     pub fn call(&self, method: &'static MethodDescriptor) -> CallWriter<'_> {
@@ -119,18 +145,41 @@ impl Caller {
         line.shared.change(|state| state.session.acknowledge_operation(line.connection(), operation));
     }
 
-    /// Waits until the session has ended, and says how. Where the peer can be reached again, another may follow.
+    /// Waits until the connection has ended, with its session or by the peer alone, and says how. Where the peer can be
+    /// reached again, the next call opens another.
     pub async fn closed(&self) -> EndReason {
-        closed(&self.station.line().shared).await
+        let line = self.station.line();
+        observe(&line.shared, |state| match line.connection {
+            Some(connection) => state.session.connection_end(connection),
+            None => state.session.end_reason().cloned(),
+        })
+        .await
+    }
+
+    /// Whether there is a link, so that a call made now is sent now.
+    pub fn is_connected(&self) -> bool {
+        self.state() == SessionState::Connected
+    }
+
+    /// How its session stands, or the one that follows.
+    pub fn state(&self) -> SessionState {
+        match self.station.remote() {
+            Some(remote) => remote.keeper().state(),
+            None => SessionState::alone(&self.station.line().shared.lock()),
+        }
+    }
+
+    /// Follows how its session stands.
+    pub fn watch(&self) -> SessionWatch {
+        match self.station.remote() {
+            Some(remote) => SessionWatch::of_peer(remote.keeper().phases()),
+            None => SessionWatch::of_session(Arc::clone(&self.station.line().shared)),
+        }
     }
 
     pub(super) fn station(&self) -> &Arc<Station> {
         &self.station
     }
-}
-
-pub(super) async fn closed(shared: &Shared) -> EndReason {
-    observe(shared, |state| state.session.end_reason().cloned()).await
 }
 
 impl fmt::Debug for Caller {

@@ -7,12 +7,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::caller::{Caller, Client};
 use super::connect_error::ConnectError;
 use super::credentials::{Credentials, Introduction};
 use super::remote::{Remote, Way};
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::{Asking, Backoff, Router, initiate};
+use crate::driver::{Asking, Backoff, Established, Router, Trials, initiate, unconnected};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::server::{Builder, Dispatcher, ServeError, Server};
@@ -107,17 +109,6 @@ impl From<Builder> for Target {
 }
 
 impl Target {
-    /// What it is called in errors.
-    fn name(&self) -> String {
-        match &self.0 {
-            TargetKind::Text(text) => text.clone(),
-            TargetKind::Address(address) => address.to_string(),
-            TargetKind::Connector(connector) => connector.name(),
-            TargetKind::Link(link) => link.address().to_owned(),
-            TargetKind::Here(_) => HERE.to_owned(),
-        }
-    }
-
     /// The address. A link is made already and is nothing to listen at.
     pub(crate) fn address(self) -> Result<Address, AddressError> {
         match self.0 {
@@ -164,6 +155,7 @@ pub struct Connect<C> {
     window: Option<Duration>,
     resumes: bool,
     reconnects: bool,
+    waits: bool,
     backoff: Backoff,
     connected: PhantomData<fn() -> C>,
 }
@@ -179,6 +171,7 @@ impl<C: Connected> Connect<C> {
             window: None,
             resumes: true,
             reconnects: true,
+            waits: false,
             backoff: Backoff::default(),
             connected: PhantomData,
         }
@@ -266,7 +259,47 @@ impl<C: Connected> Connect<C> {
         self
     }
 
-    async fn run(self) -> Result<C, ConnectError> {
+    /// Waits for a server that is not there yet: tries again, as after a lost link, until it is there, or until
+    /// [`timeout`](Self::timeout) has passed. A peer that refuses for good, as for want of the service, ends the wait.
+    pub fn wait(mut self) -> Self {
+        self.waits = true;
+        self
+    }
+
+    /// Gives a client at once. It connects when it is first used, and its first calls wait for that, up to their deadlines.
+    ///
+    /// `Err` where the address cannot be read, where the target is a [`Link`](crate::transport::Link), which is made already,
+    /// with [`no_reconnect`](Self::no_reconnect), and outside of a tokio runtime.
+    ///
+    /// ```
+    /// # use vox_runtime::{ConnectError, NoopClient, SessionState, Client, connect};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), ConnectError> {
+    /// let client: NoopClient = connect("tcp://bank.example:9000").lazy()?;
+    /// assert_eq!(client.state(), SessionState::Idle);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lazy(self) -> Result<C, ConnectError> {
+        let reconnects = self.reconnects;
+        let (ways, limits) = self.prepare()?;
+        match ways {
+            Ways::Again(way) if reconnects => {
+                if tokio::runtime::Handle::try_current().is_err() {
+                    return Err(ConnectError::NotLazy("there is no tokio runtime here"));
+                }
+                let none = unconnected(limits, way.reach.name());
+                let remote = Remote::lazy(way, Arc::clone(&none));
+                let service = C::SERVICE.map(|service| (service, Metadata::new()));
+                Ok(C::connected(Caller::unconnected(none, remote, service)))
+            }
+            Ways::Again(_) => Err(ConnectError::NotLazy("it is to connect once, with `no_reconnect`")),
+            Ways::Once(..) => Err(ConnectError::NotLazy("a `Link` is made already")),
+        }
+    }
+
+    /// Checks what can be checked here.
+    fn prepare(self) -> Result<(Ways, Arc<Limits>), ConnectError> {
         for service in self.services.iter().map(|dispatcher| dispatcher.service()).chain(C::SERVICE) {
             service.check().map_err(ConnectError::Service)?;
         }
@@ -277,18 +310,34 @@ impl<C: Connected> Connect<C> {
         let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
         let limits = Arc::new(limits);
-        let service = C::SERVICE.map(|service| (service, Metadata::new()));
-        let (introduction, resumes) = (self.introduction, self.resumes);
-        let (established, remote) = match self.target.reach()? {
-            Err(link) => {
-                let metadata = introduction.make(limits.handshake_timeout).await?;
-                let asking = Asking { limits, router, metadata, service, redial: None };
-                (initiate(link, asking).await?, None)
-            }
+        let (introduction, resumes, backoff) = (self.introduction, self.resumes, self.backoff);
+        let ways = match self.target.reach()? {
             Ok(reach) => {
-                let way = Way { reach, limits, router, introduction, resumes, backoff: self.backoff };
-                let established = way.connect(service).await?;
-                let remote = self.reconnects.then(|| Remote::new(way, Arc::clone(&established.shared)));
+                Ways::Again(Way { reach, limits: Arc::clone(&limits), router, introduction, resumes, backoff })
+            }
+            Err(link) => Ways::Once(link, router, introduction),
+        };
+        Ok((ways, limits))
+    }
+
+    async fn run(self) -> Result<C, ConnectError> {
+        let (reconnects, waits, timeout) = (self.reconnects, self.waits, self.timeout);
+        let (ways, limits) = self.prepare()?;
+        let service = C::SERVICE.map(|service| (service, Metadata::new()));
+        let patience =
+            Patience { timeout, until: timeout.and_then(|timeout| Instant::now().checked_add(timeout)), waits };
+        let (established, remote) = match ways {
+            Ways::Once(link, router, introduction) => {
+                let address = link.address().to_owned();
+                let connecting = async {
+                    let metadata = introduction.make(limits.handshake_timeout).await?;
+                    initiate(link, Asking { limits, router, metadata, service, resumes: false }).await
+                };
+                (patience.in_time(&address, None, connecting).await?, None)
+            }
+            Ways::Again(way) => {
+                let established = patience.connect(&way, service).await?;
+                let remote = reconnects.then(|| Remote::new(way, Arc::clone(&established.shared)));
                 (established, remote)
             }
         };
@@ -301,23 +350,65 @@ impl<C: Connected> Connect<C> {
     }
 }
 
+/// How links are made.
+enum Ways {
+    Again(Way),
+    /// There is one, and no other.
+    Once(Link, Router, Introduction),
+}
+
+/// How long connecting may take, and whether it is tried again meanwhile.
+struct Patience {
+    timeout: Option<Duration>,
+    until: Option<Instant>,
+    waits: bool,
+}
+
+impl Patience {
+    async fn connect(
+        &self,
+        way: &Way,
+        service: Option<(&'static ServiceDescriptor, Metadata)>,
+    ) -> Result<Established, ConnectError> {
+        let address = way.reach.name();
+        let (mut trials, mut last) = (Trials::default(), None);
+        loop {
+            let attempt = async {
+                if let Some(at) = trials.due(true) {
+                    tokio::time::sleep_until(at.into()).await;
+                }
+                trials.begin(&way.backoff);
+                Ok(way.connect(service.clone()).await)
+            };
+            match self.in_time(&address, last.take(), attempt).await? {
+                Err(error) if self.waits && error.passes() => {
+                    trials.failed(&way.backoff);
+                    tracing::debug!(address, %error, "no session yet");
+                    last = Some(error);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        address: &str,
+        last: Option<ConnectError>,
+        what: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let (Some(after), Some(until)) = (self.timeout, self.until) else { return what.await };
+        let late = || Err(ConnectError::Timeout { address: address.to_owned(), after, last: last.map(Box::new) });
+        tokio::time::timeout_at(until, what).await.unwrap_or_else(|_| late())
+    }
+}
+
 impl<C: Connected> IntoFuture for Connect<C> {
     type Output = Result<C, ConnectError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            match self.timeout {
-                None => self.run().await,
-                Some(timeout) => {
-                    let address = self.target.name();
-                    match tokio::time::timeout(timeout, self.run()).await {
-                        Ok(result) => result,
-                        Err(_) => Err(ConnectError::timeout(timeout).at(&address)),
-                    }
-                }
-            }
-        })
+        Box::pin(self.run())
     }
 }
 

@@ -52,6 +52,8 @@ pub enum ConnectError {
     Metadata(String),
     /// Two services that this end serves have the same name.
     DuplicateService(&'static str),
+    /// The client cannot be made without connecting; says why.
+    NotLazy(&'static str),
     /// The application gave no credentials to show; says why.
     Credentials(String),
 }
@@ -89,7 +91,8 @@ impl ConnectError {
             | Self::Service(_)
             | Self::Metadata(_)
             | Self::DuplicateService(_)
-            | Self::Credentials(_) => {}
+            | Self::Credentials(_)
+            | Self::NotLazy(_) => {}
         }
         self
     }
@@ -100,7 +103,9 @@ impl ConnectError {
             Self::NoLink(_) | Self::Broken { .. } | Self::Timeout { .. } | Self::Handshake { .. } => true,
             Self::Credentials(_) => true,
             Self::Refused { refusal, .. } => matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown),
-            Self::Address(_) | Self::Service(_) | Self::Metadata(_) | Self::DuplicateService(_) => false,
+            Self::Address(_) | Self::Service(_) | Self::Metadata(_) | Self::DuplicateService(_) | Self::NotLazy(_) => {
+                false
+            }
         }
     }
 }
@@ -129,6 +134,7 @@ impl fmt::Display for ConnectError {
             Self::Service(error) => error.fmt(f),
             Self::Metadata(what) => f.write_str(what),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
+            Self::NotLazy(why) => write!(f, "`lazy` gives no client: {why}"),
             Self::Credentials(why) => write!(f, "no credentials: {why}"),
         }
     }

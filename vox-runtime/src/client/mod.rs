@@ -7,8 +7,11 @@ mod caller;
 mod connect;
 mod connect_error;
 mod credentials;
+mod keeper;
+mod outage;
 mod remote;
 mod session;
+mod state;
 mod station;
 mod writer;
 
@@ -21,4 +24,5 @@ pub use connect_error::ConnectError;
 pub use credentials::Credentials;
 pub(crate) use credentials::Introduction;
 pub use session::{OpenError, Session};
+pub use state::{SessionState, SessionWatch};
 pub use writer::CallWriter;

@@ -8,6 +8,7 @@ use std::task::Poll;
 use super::caller::{Caller, Client};
 use super::connect::{Connect, Connected, Target};
 use super::remote::Remote;
+use super::state::{SessionState, SessionWatch};
 use super::station::Station;
 use crate::descriptor::{ServiceDescriptor, ServiceError};
 use crate::driver::{OpenWaiter, Shared};
@@ -76,11 +77,26 @@ impl Session {
         self.caller.closed().await
     }
 
+    /// Whether there is a link, so that a call made now is sent now.
+    pub fn is_connected(&self) -> bool {
+        self.caller.is_connected()
+    }
+
+    /// How the session stands, or the one that follows.
+    pub fn state(&self) -> SessionState {
+        self.caller.state()
+    }
+
+    /// Follows how the session stands, and the next.
+    pub fn watch(&self) -> SessionWatch {
+        self.caller.watch()
+    }
+
     /// Ends the session and everything in it, on both sides. None follows it: where it was lost and another took its place,
     /// that one ends as well, and so does every wait for the next.
     pub fn close(&self, reason: &str) {
         if let Some(remote) = self.station().remote() {
-            remote.close(reason);
+            remote.keeper().close(reason);
         }
         self.station().line().shared().change(|state| state.session.goodbye(reason));
     }

@@ -9,6 +9,7 @@ use super::caller::CallerHandle;
 use super::remote::Remote;
 use super::session::open_connection;
 use crate::descriptor::ServiceDescriptor;
+use crate::driver::now;
 use crate::metadata::Metadata;
 
 /// What the clones of one client share.
@@ -55,31 +56,33 @@ impl Station {
     }
 
     /// Leaves a place whose connection or session is over: for the next session, if there is to be one. Waits for it, to the
-    /// deadline; `Err` says why there is none.
+    /// deadline, or, where there is none, for [`Limits::link_wait`](crate::Limits::link_wait). `Err` says why there is none.
     pub(super) async fn leave(
         self: Arc<Self>,
         dead: Arc<CallerHandle>,
         deadline: Option<Instant>,
     ) -> Result<Arc<CallerHandle>, NoPlace> {
-        match deadline {
-            None => self.relocate(&dead).await.map_err(NoPlace::Closed),
-            Some(deadline) => match tokio::time::timeout_at(deadline.into(), self.relocate(&dead)).await {
-                Ok(result) => result.map_err(NoPlace::Closed),
-                Err(_) => Err(NoPlace::TooLate),
-            },
+        let Some(remote) = &self.remote else { return Err(NoPlace::Closed("its session has ended".to_owned())) };
+        let until = deadline.or_else(|| now().checked_add(remote.keeper().way().limits.link_wait));
+        let moved = match until {
+            None => Some(self.relocate(remote, &dead).await),
+            Some(until) => remote.keeper().in_time(until, self.relocate(remote, &dead)).await,
+        };
+        match moved {
+            Some(moved) => moved.map_err(NoPlace::Closed),
+            None => Err(NoPlace::TooLate(remote.keeper().words())),
         }
     }
 
-    async fn relocate(&self, dead: &Arc<CallerHandle>) -> Result<Arc<CallerHandle>, String> {
-        let Some(remote) = &self.remote else { return Err("its session has ended".to_owned()) };
-        let wait = remote.wait();
+    async fn relocate(&self, remote: &Remote, dead: &Arc<CallerHandle>) -> Result<Arc<CallerHandle>, String> {
+        let waiting = remote.keeper().begin_to_wait();
         let _moving = self.moving.lock().await;
         let line = self.line();
         if !Arc::ptr_eq(&line, dead) {
             return Ok(line);
         }
         loop {
-            let shared = wait.session().await?;
+            let shared = remote.keeper().session(&waiting).await?;
             // Until there is a connection, so that the session does not end for lack of one.
             let held = CallerHandle::holding(Arc::clone(&shared));
             let handle = match &self.service {
@@ -102,6 +105,6 @@ impl Station {
 /// Why there is nowhere to go.
 pub(super) enum NoPlace {
     Closed(String),
-    /// The deadline came first.
-    TooLate,
+    /// The deadline came first. Says why there was no link by then, if there was none.
+    TooLate(Option<String>),
 }

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::writer::now;
 
+/// While a call waits, the next attempt is made no later than this after the last one began.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Waits between attempts to reach a peer: they grow by a factor up to a bound, and each is a random part of that ("full
 /// jitter"), so that many clients do not come back at once. The first attempt is made at once. A link that is lost before it has
 /// carried anything counts as a failure, unless it stood for `most`.
@@ -20,7 +23,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_millis(100), factor: 1.6, most: Duration::from_secs(30) }
+        Self { first: Duration::from_millis(20), factor: 1.6, most: Duration::from_secs(30) }
     }
 }
 
@@ -51,19 +54,27 @@ impl Backoff {
 #[derive(Debug, Default)]
 pub(crate) struct Trials {
     failures: u32,
-    /// Before this no further one is made.
+    /// Before this no further one is made, unless somebody waits.
     not_before: Option<Instant>,
+    /// When the last one began.
+    began: Option<Instant>,
     /// What the last one came to: since when it is there, and what had been carried before it.
     standing: Option<(Instant, u64)>,
 }
 
 impl Trials {
-    /// Waits until the next attempt may be made. It counts as failed until it is known to be otherwise.
-    pub(crate) async fn turn(&mut self, backoff: &Backoff) {
-        // Not at all before the first: a timer of no length takes a millisecond.
-        if let Some(at) = self.not_before.filter(|at| *at > now()) {
-            tokio::time::sleep_until(at.into()).await;
+    /// When the next attempt may be made; `None`: at once. While somebody waits for it, that is soon, however long the backoff.
+    pub(crate) fn due(&self, is_waited_for: bool) -> Option<Instant> {
+        let soon = self.began.filter(|_| is_waited_for).and_then(|began| began.checked_add(SOON));
+        match (self.not_before, soon) {
+            (Some(at), Some(soon)) => Some(at.min(soon)),
+            (at, _) => at,
         }
+    }
+
+    /// An attempt is made. It counts as failed until it is known to be otherwise.
+    pub(crate) fn begin(&mut self, backoff: &Backoff) {
+        self.began = Some(now());
         self.failures = self.failures.saturating_add(1);
         self.failed(backoff);
     }
@@ -85,7 +96,7 @@ impl Trials {
         // A link that nobody needed is no failure either, if it would have been made anew as rarely as any.
         let useful = carried > before || now().saturating_duration_since(since) >= backoff.most;
         if useful {
-            *self = Self::default();
+            *self = Self { began: self.began, ..Self::default() };
         }
         useful
     }
@@ -99,7 +110,7 @@ mod tests {
     fn waits_grow_to_their_bound_and_are_a_part_of_it() {
         let backoff = Backoff::default();
         let bounds: Vec<u128> = (0..4).map(|failures| backoff.bound(failures).as_millis()).collect();
-        assert_eq!(bounds, [0, 100, 160, 256]);
+        assert_eq!(bounds, [0, 20, 32, 51]);
         assert_eq!(backoff.bound(u32::MAX), Duration::from_secs(30));
         for failures in 0..200 {
             assert!(backoff.delay(failures) <= backoff.bound(failures));
@@ -120,21 +131,37 @@ mod tests {
     async fn only_what_came_to_something_starts_the_waits_anew() {
         let backoff = Backoff::default();
         let mut trials = Trials::default();
-        let began = now();
-        trials.turn(&backoff).await;
-        assert_eq!(now(), began, "the first is made at once");
+        assert_eq!(trials.due(false), None, "the first is made at once");
+        trials.begin(&backoff);
         for failures in 1..5 {
             trials.made(7);
             assert!(!trials.lost(&backoff, 7), "nothing was carried");
             assert_eq!(trials.failures, failures);
-            trials.turn(&backoff).await;
+            trials.begin(&backoff);
         }
         trials.made(7);
         assert!(trials.lost(&backoff, 8));
         assert_eq!((trials.failures, trials.not_before), (0, None));
-        trials.turn(&backoff).await;
+        trials.begin(&backoff);
         trials.made(8);
         tokio::time::advance(backoff.most).await;
         assert!(trials.lost(&backoff, 8), "it stood for long");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_somebody_waits_the_next_attempt_is_soon_and_no_sooner() {
+        let backoff = Backoff { first: Duration::from_secs(3600), ..Backoff::default() };
+        let backoff = Backoff { most: backoff.first, ..backoff };
+        let mut trials = Trials::default();
+        for _ in 0..10 {
+            trials.begin(&backoff);
+            trials.not_before = now().checked_add(backoff.bound(1));
+            assert_eq!(trials.due(true), now().checked_add(SOON));
+            assert_eq!(trials.due(false), trials.not_before);
+            tokio::time::advance(SOON).await;
+        }
+        trials.not_before = Some(now());
+        trials.began = Some(now());
+        assert_eq!(trials.due(true), Some(now()), "nor later than the backoff says");
     }
 }

@@ -9,7 +9,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::reading::Reader;
 use super::redial::Redial;
 use super::registry::{Claim, Registry, new_ticket};
@@ -17,7 +16,7 @@ use super::router::Router;
 use super::shared::Shared;
 use super::task::Driver;
 use super::writer::{Writer, now};
-use crate::client::{ConnectError, Introduction};
+use crate::client::ConnectError;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
@@ -52,8 +51,8 @@ pub(crate) struct Asking {
     pub(crate) metadata: Metadata,
     /// The service to open a connection to in the same breath.
     pub(crate) service: Option<(&'static ServiceDescriptor, Metadata)>,
-    /// How the session gets new links, where it is to be resumed.
-    pub(crate) redial: Option<(Arc<dyn Reach>, Backoff, Introduction)>,
+    /// The session is to be resumed.
+    pub(crate) resumes: bool,
 }
 
 /// What the end that accepts has.
@@ -109,7 +108,7 @@ impl Greeter for Asking {
 
 impl Asking {
     async fn ask(&self, link: &mut Link) -> Result<Welcome, ConnectError> {
-        let features = if self.redial.is_some() { RESUME } else { 0 };
+        let features = if self.resumes { RESUME } else { 0 };
         let (versions, limits) = ((VERSION, VERSION), self.limits.announced());
         let metadata = self.metadata.clone();
         let service = self.service.as_ref().map(|(service, metadata)| Open {
@@ -132,17 +131,29 @@ impl Asking {
     }
 
     fn establish(self, link: Link, welcome: Welcome) -> Established {
-        let Self { limits, router, service, redial, .. } = self;
+        let Self { limits, router, service, resumes, .. } = self;
         let mut session = Session::new(Role::Initiator, Arc::clone(&limits), welcome.limits, now());
-        let redial = redial.zip(welcome.ticket).map(|((reach, backoff, introduction), ticket)| {
+        let redial = welcome.ticket.filter(|_| resumes).map(|ticket| {
             session.resumes(limits.resume_window);
-            Box::new(Redial { reach, backoff, trials: Default::default(), introduction, ticket: ticket.into() })
+            Box::new(Redial::new(ticket))
         });
         let differs = welcome.features & DIFFERS != 0;
         let connection = service.map(|(service, _)| session.opened_in_handshake(Some(service.contract()), differs));
         let peer = Peer::new(link.address().to_owned(), Metadata::new());
         Established { shared: start(session, link, router, limits, peer, redial), connection }
     }
+}
+
+/// The session of a client that is not connected yet: one that has ended. What the peer takes is not known, so it is taken for
+/// what this end does.
+pub(crate) fn unconnected(limits: Arc<Limits>, address: String) -> Arc<Shared> {
+    let mut session = Session::new(Role::Initiator, Arc::clone(&limits), limits.announced(), now());
+    session.abandoned(EndReason::LinkLost("not connected yet".into()));
+    let (read, write) = (Reader::new(Box::new(tokio::io::empty())), Writer::new(Box::new(tokio::io::sink()), 0));
+    let shared =
+        Shared::new(session, write, read, Router::default(), limits, Peer::new(address, Metadata::new()), None);
+    shared.change(|state| state.finish());
+    shared
 }
 
 /// Answers: refuses what cannot be served, with a reason.

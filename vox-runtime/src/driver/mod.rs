@@ -36,12 +36,15 @@ pub(crate) use authenticating::Authenticate;
 pub use backoff::Backoff;
 pub(crate) use backoff::Trials;
 pub(crate) use buffers::{give_buffer, take_buffer};
-pub(crate) use connect::{Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at};
+pub(crate) use connect::{
+    Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at, unconnected,
+};
 pub(crate) use endpoint::{Endpoint, HalfEnd};
 pub(crate) use hosting::HandlerFuture;
 pub use hosting::Hosted;
-pub(crate) use observe::observe;
+pub(crate) use observe::{caught, observe};
 pub(crate) use operating::Granted;
+pub(crate) use redial::{Resumption, resume};
 pub(crate) use registry::Registry;
 pub(crate) use router::Router;
 pub(crate) use scope::{Scope, is_cut};

@@ -1,13 +1,9 @@
-//! The end that connected gets its session a new link: again and again, until it has one or the session is over.
+//! The end that connected gets its session a new link. When that is tried, the client's keeper decides.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::Mutex as TurnMutex;
-
-use super::backoff::{Backoff, Trials};
 use super::connect::{hear, say};
-use super::observe::observe;
 use super::shared::Shared;
 use crate::client::{ConnectError, Introduction};
 use crate::error::{Refusal, RefusalCode};
@@ -17,97 +13,72 @@ use crate::wire::{Greeting, Resume, Resumed, Ticket, VERSION};
 
 /// What it takes to give a session a new link.
 pub(crate) struct Redial {
-    pub(super) reach: Arc<dyn Reach>,
-    pub(super) backoff: Backoff,
-    /// Held by whoever makes links.
-    pub(super) trials: TurnMutex<Trials>,
-    pub(super) introduction: Introduction,
-    pub(super) ticket: Mutex<Ticket>,
+    ticket: Mutex<Ticket>,
 }
 
-/// What an attempt came to.
-enum Attempt {
+/// What an attempt to resume came to.
+pub(crate) enum Resumption {
     Resumed,
-    /// There is no link, or not for long.
-    Failed,
     /// The session is over.
     Over,
+    /// There is no link; says why.
+    Failed(String),
 }
 
-/// Tries until the session has a link, or has ended.
-pub(super) async fn redial(shared: Arc<Shared>) {
-    let Some(redial) = &shared.redial else { return };
-    let over = observe(&shared, |state| (!state.waits_for_link()).then_some(()));
-    let trying = async {
-        let mut trials = redial.trials.lock().await;
-        // Without a link nothing is carried: the number stays what it is.
-        let carried = shared.lock().session.carried();
-        trials.lost(&redial.backoff, carried);
-        loop {
-            trials.turn(&redial.backoff).await;
-            match redial.attempt(&shared).await {
-                Attempt::Resumed => return trials.made(carried),
-                Attempt::Over => return,
-                Attempt::Failed => trials.failed(&redial.backoff),
-            }
-        }
+/// Dials once for a session that waits for a link.
+pub(crate) async fn resume(shared: &Shared, reach: &dyn Reach, introduction: &Introduction) -> Resumption {
+    let Some(redial) = &shared.redial else { return Resumption::Over };
+    let bound = shared.limits.handshake_timeout;
+    let metadata = match introduction.make(bound).await {
+        Ok(metadata) => metadata,
+        Err(error) => return Resumption::failed(&error),
     };
-    tokio::select! {
-        biased;
-        () = trying => {}
-        () = over => {}
+    // Without a link nothing is received: the number stays what it is.
+    let received = shared.lock().session.received();
+    let ticket = redial.ticket.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let resume = Resume { versions: (VERSION, VERSION), ticket, received, metadata };
+    let resuming = Resuming { resume, limits: &shared.limits, is_lost: AtomicBool::new(false) };
+    match dial(reach, bound, &resuming).await {
+        Ok((link, resumed)) => match tokio::time::timeout(bound, redial.confirm(shared, link, resumed)).await {
+            Ok(resumption) => resumption,
+            Err(_) => Resumption::failed(&ConnectError::timeout(bound).at(&reach.name())),
+        },
+        Err(_) if resuming.is_lost.into_inner() => {
+            shared.change(|state| state.session.lost("the peer does not know it any more"));
+            Resumption::Over
+        }
+        Err(Failure::NoLink(error)) => Resumption::failed(&error),
+        Err(Failure::Greeting(error)) => Resumption::failed(&error),
     }
 }
 
 impl Redial {
-    async fn attempt(&self, shared: &Shared) -> Attempt {
-        let bound = shared.limits.handshake_timeout;
-        let metadata = match self.introduction.make(bound).await {
-            Ok(metadata) => metadata,
-            Err(error) => return Attempt::failed(&error),
-        };
-        // Without a link nothing is received: the number stays what it is.
-        let received = shared.lock().session.received();
-        let ticket = self.ticket.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let resume = Resume { versions: (VERSION, VERSION), ticket, received, metadata };
-        let resuming = Resuming { resume, limits: &shared.limits, is_lost: AtomicBool::new(false) };
-        match dial(&*self.reach, bound, &resuming).await {
-            Ok((link, resumed)) => match tokio::time::timeout(bound, self.confirm(shared, link, resumed)).await {
-                Ok(attempt) => attempt,
-                Err(_) => Attempt::failed(&ConnectError::timeout(bound)),
-            },
-            Err(_) if resuming.is_lost.into_inner() => {
-                shared.change(|state| state.session.lost("the peer does not know it any more"));
-                Attempt::Over
-            }
-            Err(Failure::NoLink(error)) => Attempt::failed(&error),
-            Err(Failure::Greeting(error)) => Attempt::failed(&error),
-        }
+    pub(super) fn new(ticket: Ticket) -> Self {
+        Self { ticket: Mutex::new(ticket) }
     }
 
-    async fn confirm(&self, shared: &Shared, mut link: Link, resumed: Resumed) -> Attempt {
+    async fn confirm(&self, shared: &Shared, mut link: Link, resumed: Resumed) -> Resumption {
         let continues = shared.change(|state| state.session.continues_from(resumed.received));
         if !continues {
             let refusal = Refusal::new(RefusalCode::SessionLost, "the streams do not fit together");
             let _ = say(&mut link, &Greeting::Rejected(refusal)).await;
-            return Attempt::Over;
+            return Resumption::Over;
         }
         // Good from now on, whether or not the confirmation arrives.
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner).secret = resumed.secret;
         if let Err(error) = say(&mut link, &Greeting::Confirm).await {
-            return Attempt::failed(&error);
+            return Resumption::failed(&error.at(link.address()));
         }
         match shared.attach(link, resumed.received, || true) {
-            Ok(()) => Attempt::Resumed,
-            Err(_) => Attempt::Over,
+            Ok(()) => Resumption::Resumed,
+            Err(_) => Resumption::Over,
         }
     }
 }
 
-impl Attempt {
+impl Resumption {
     fn failed(error: &impl std::fmt::Display) -> Self {
-        tracing::debug!(%error, "no new link");
-        Self::Failed
+        Self::Failed(error.to_string())
     }
 }
 

@@ -36,6 +36,11 @@ impl State {
         self.wake_observers();
     }
 
+    /// Whether a call or a channel of this session waits for something.
+    pub(crate) fn waits_for_anything(&self) -> bool {
+        self.session.end_reason().is_none() && (self.session.is_live() || !self.queue.is_empty())
+    }
+
     /// Whether the session waits for a new link.
     pub(crate) fn waits_for_link(&self) -> bool {
         self.session.is_detached() && self.session.end_reason().is_none()
@@ -43,6 +48,11 @@ impl State {
 }
 
 impl Shared {
+    /// Tells the session from others of this process, in logs.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Gives a session that waits for one a new link, whose other end has received this much, if that is still `wanted`.
     pub(super) fn attach(
         &self,
@@ -59,6 +69,8 @@ impl Shared {
             state.link.next = Some(link);
             state.after.notes.push(Note::LinkUp);
             state.wake_observers();
+            // Calls that were made meanwhile have waited for this.
+            state.wake_heads(usize::MAX);
             Ok(())
         })
     }

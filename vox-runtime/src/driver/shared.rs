@@ -324,6 +324,7 @@ impl State {
             }
             Output::ConnectionEnded { connection } => {
                 self.after.wakes.extend(self.queue.take_line(connection));
+                self.wake_observers();
                 // Whether the peer still holds the session is not known here, so the end that connected decides:
                 // else a client could not close its only connection and open another.
                 if self.session.is_initiator() {

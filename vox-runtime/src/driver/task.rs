@@ -10,7 +10,6 @@ use tokio::time::Sleep;
 
 use super::hosting::Hosting;
 use super::reading::{READS_PER_TURN, Read, Reader};
-use super::redial::redial;
 use super::shared::{Next, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::EndReason;
@@ -69,18 +68,15 @@ impl Driver {
 
     /// Lets go of a link that the session has no longer, and takes up the next, if there is one.
     fn follow_link(&mut self) {
-        let (next, waits) = {
+        let next = {
             let mut state = self.shared.lock();
             self.link = state.link.number;
             state.known_link = self.link;
-            (state.link.next.take(), state.waits_for_link())
+            state.link.next.take()
         };
         let Some(Link { read, write, .. }) = next else {
             self.shared.read_from(None, self.link);
             self.shared.write_nowhere(self.link);
-            if waits && self.shared.redial.is_some() {
-                tokio::spawn(redial(Arc::clone(&self.shared)));
-            }
             return;
         };
         self.shared.read_from(Some(read), self.link);

@@ -162,7 +162,9 @@ impl<E> VoxError<E> {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Busy { .. } | Self::StoreUnavailable { ran: Ran::No, .. } => true,
-            Self::NotSent(why) => matches!(why, NotSent::Closed(_) | NotSent::DeadlineExceeded { .. }),
+            Self::NotSent(why) => {
+                matches!(why, NotSent::Closed(_) | NotSent::NoLink(_) | NotSent::DeadlineExceeded { .. })
+            }
             _ => false,
         }
     }

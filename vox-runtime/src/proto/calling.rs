@@ -345,6 +345,11 @@ impl Calling {
         }
     }
 
+    /// How a connection ends that the peer closes.
+    pub(crate) fn shut_by_peer() -> EndReason {
+        EndReason::Goodbye("the peer closed the connection".into())
+    }
+
     /// Everything on this connection ends. `said`: this end still says so, after all that was put before, calls included.
     pub(crate) fn end_all(&mut self, reason: &EndReason, said: bool, fx: &mut Effects) {
         let left = if said { fx.outbox.end() } else { fx.outbox.taken() };

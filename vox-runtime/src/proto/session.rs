@@ -182,10 +182,11 @@ impl Session {
         if let Some(reason) = &self.ended {
             return Gate::Closed(reason.clone());
         }
-        let Some(calling) = self.calling.get(connection.0) else {
-            return Gate::Closed(EndReason::ClosedHere);
-        };
-        let full = calling.in_flight() as u64 >= self.peer.max_calls
+        // Whoever asks has not closed it.
+        let Some(calling) = self.calling.get(connection.0) else { return Gate::Closed(Calling::shut_by_peer()) };
+        // What is not handed to a link has not left, and its deadline says so.
+        let full = self.is_detached()
+            || calling.in_flight() as u64 >= self.peer.max_calls
             || (channels > 0 && (calling.channels.len() + channels) as u64 > self.peer.max_channels)
             || calling.awaits_contract()
             || self.outbox_is_full();
@@ -332,7 +333,7 @@ impl Session {
     }
 
     fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
-        let reason = EndReason::Goodbye("the peer closed the connection".into());
+        let reason = Calling::shut_by_peer();
         if let Some(mut serving) = self.serving.remove(connection.0) {
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         } else if let Some(mut calling) = self.calling.remove(connection.0) {

@@ -14,6 +14,15 @@ impl Session {
         self.ended.as_ref()
     }
 
+    /// How a connection ended that this end opened and has not closed, if it has.
+    pub(crate) fn connection_end(&self, connection: ConnectionId) -> Option<EndReason> {
+        match (&self.ended, self.calling.get(connection.0)) {
+            (Some(reason), _) => Some(reason.clone()),
+            (None, None) => Some(Calling::shut_by_peer()),
+            (None, Some(_)) => None,
+        }
+    }
+
     /// Whether this end spoke first.
     pub(crate) fn is_initiator(&self) -> bool {
         self.role == Role::Initiator

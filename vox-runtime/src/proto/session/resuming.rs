@@ -55,6 +55,11 @@ impl Session {
         self.resuming.as_ref().is_some_and(|resuming| resuming.detached.is_some())
     }
 
+    /// What became of the link, while the session waits for another.
+    pub(crate) fn detached_by(&self) -> Option<&EndReason> {
+        Some(&self.resuming.as_ref()?.detached.as_ref()?.why)
+    }
+
     /// How much of the peer's stream this end has. While there is no link it does not change.
     pub(crate) fn received(&self) -> u64 {
         self.resuming.as_ref().map_or(0, |resuming| resuming.received)
@@ -87,6 +92,8 @@ impl Session {
         resuming.detached = None;
         resuming.told = resuming.received;
         self.last_heard = now;
+        // Calls have waited for the link.
+        self.fx.emit(super::Output::Room);
         Ok(())
     }
 

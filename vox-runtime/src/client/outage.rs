@@ -1,0 +1,221 @@
+//! The task that keeps a peer reached, through one outage after the other.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::keeper::{Down, Keeper, Phase, Trying, down, down_of, lock};
+use crate::driver::{Established, Resumption, Shared, Trials, caught, now, observe, resume};
+use crate::error::EndReason;
+
+/// The task.
+pub(super) struct Task {
+    keeper: Arc<Keeper>,
+    over: bool,
+}
+
+/// How an outage ended.
+enum Outage {
+    Over(EndReason),
+    /// The session has a link. `true`: it is the one that was there before.
+    Back(bool),
+}
+
+impl Task {
+    /// The task of this keeper, which has none.
+    pub(super) fn new(keeper: Arc<Keeper>) -> Self {
+        Self { keeper, over: false }
+    }
+
+    /// Runs until there is to be no other session.
+    pub(super) async fn run(mut self) {
+        let reason = tokio::select! {
+            reason = self.keep() => reason,
+            never = self.ring() => match never {},
+        };
+        self.over = true;
+        self.keeper.phase.send_replace(Phase::Over(reason));
+    }
+
+    /// Keeps the peer reached until there is to be no other session; says why.
+    async fn keep(&self) -> EndReason {
+        let keeper = &self.keeper;
+        let mut trials = Trials::default();
+        loop {
+            let shared = keeper.current();
+            let first = matches!(*keeper.phase.borrow(), Phase::Idle);
+            let down = observe(&shared, down_of).await;
+            if let Down::Ended(reason) = &down
+                && !keeper.may_follow(reason)
+            {
+                return self.end(reason.clone(), &shared);
+            }
+            trials.lost(&keeper.way.backoff, shared.lock().session.carried());
+            let began = now();
+            let name = keeper.way.reach.name();
+            if !first {
+                let (session, reason) = (shared.number(), down.reason());
+                tracing::warn!(address = name, session, %reason, "lost the link to {name}, trying again");
+            }
+            keeper.is_down.store(true, Ordering::Relaxed);
+            let why = format!("no link to {name}: {}", down.reason()).into();
+            keeper.phase.send_replace(Phase::Trying(Trying { since: began, attempts: 0, why }));
+            drop(shared);
+            // Most of the time there is none, and its memory is not held.
+            let outage = Box::pin(self.bring_back(&mut trials)).await;
+            keeper.is_down.store(false, Ordering::Relaxed);
+            match outage {
+                Outage::Over(reason) => return reason,
+                Outage::Back(resumed) => {
+                    let (after, session) = (now().saturating_duration_since(began), keeper.current().number());
+                    if !first {
+                        tracing::info!(address = name, session, ?after, resumed, "the link to {name} is back");
+                    }
+                    keeper.phase.send_replace(Phase::Up);
+                }
+            }
+        }
+    }
+
+    /// The session has ended, and none follows.
+    fn end(&self, reason: EndReason, shared: &Shared) -> EndReason {
+        if !matches!(reason, EndReason::ClosedHere) {
+            let (address, session) = (self.keeper.way.reach.name(), shared.number());
+            tracing::warn!(address, session, %reason, "the session with {address} has ended, and none follows it");
+        }
+        reason
+    }
+
+    /// Dials until the session has a link, or another is there, or none is wanted.
+    async fn bring_back(&self, trials: &mut Trials) -> Outage {
+        let keeper = &self.keeper;
+        loop {
+            let shared = keeper.current();
+            let ended = match down(&shared) {
+                None => return Outage::Back(true),
+                Some(Down::Ended(reason)) if !keeper.may_follow(&reason) => {
+                    let closed = keeper.closed.is_cancelled();
+                    return Outage::Over(if closed { EndReason::ClosedHere } else { reason });
+                }
+                Some(Down::Ended(_)) => true,
+                Some(Down::Detached(_)) => false,
+            };
+            let changed = async {
+                if ended {
+                    tokio::select! {
+                        () = keeper.closed.cancelled() => {}
+                        () = keeper.released.cancelled() => {}
+                    }
+                } else {
+                    observe(&shared, |state| (!state.waits_for_link()).then_some(())).await;
+                }
+            };
+            let attempt = async {
+                self.turn(trials, &shared).await;
+                trials.begin(&keeper.way.backoff);
+                match caught(self.attempt(&shared, ended)).await {
+                    Some(attempt) => attempt,
+                    None => Err(Failed { why: "an attempt panicked".to_owned(), passes: true }),
+                }
+            };
+            let made = tokio::select! {
+                biased;
+                made = attempt => made,
+                () = changed => continue,
+            };
+            match made {
+                Ok(Some(fresh)) => {
+                    keeper.take_up(fresh);
+                    trials.made(0);
+                    return Outage::Back(false);
+                }
+                Ok(None) => {
+                    trials.made(shared.lock().session.carried());
+                    // Resumed, or over: that is looked at above.
+                }
+                Err(failed) => {
+                    trials.failed(&keeper.way.backoff);
+                    self.note(&failed);
+                }
+            }
+        }
+    }
+
+    /// Waits until the next attempt may be made; while somebody waits for it, that is soon.
+    async fn turn(&self, trials: &Trials, shared: &Shared) {
+        while let Some(at) = trials.due(self.keeper.is_waited_for(shared)).filter(|at| *at > now()) {
+            tokio::select! {
+                () = tokio::time::sleep_until(at.into()) => {}
+                () = self.keeper.nudge.notified() => {}
+            }
+        }
+    }
+
+    /// Wakes those who have no timer, as often as it is time. Never ends.
+    async fn ring(&self) -> Infallible {
+        loop {
+            let at = *lock(&self.keeper.alarm);
+            tokio::select! {
+                () = until(at) => {
+                    lock(&self.keeper.alarm).take();
+                    self.keeper.phase.send_modify(|_| {});
+                }
+                () = self.keeper.set.notified() => {}
+            }
+        }
+    }
+
+    /// Dials once: a link for the session that there is, or, where that has `ended`, the next session.
+    async fn attempt(&self, shared: &Arc<Shared>, ended: bool) -> Result<Option<Arc<Shared>>, Failed> {
+        let way = &self.keeper.way;
+        if ended {
+            return match way.connect(None).await {
+                Ok(Established { shared, .. }) => Ok(Some(shared)),
+                Err(error) => Err(Failed { why: error.to_string(), passes: error.passes() }),
+            };
+        }
+        match resume(shared, &*way.reach, &way.introduction).await {
+            Resumption::Resumed | Resumption::Over => Ok(None),
+            Resumption::Failed(why) => Err(Failed { why, passes: true }),
+        }
+    }
+
+    /// An attempt has failed: tells who follows the phase.
+    fn note(&self, failed: &Failed) {
+        let keeper = &self.keeper;
+        tracing::debug!(address = keeper.way.reach.name(), error = failed.why, "no link yet");
+        if !failed.passes {
+            keeper.refusals.fetch_add(1, Ordering::AcqRel);
+        }
+        keeper.phase.send_modify(|phase| {
+            if let Phase::Trying(trying) = phase {
+                trying.attempts += 1;
+                trying.why = failed.why.as_str().into();
+            }
+        });
+    }
+}
+
+/// Why an attempt came to nothing, and whether that may be over before long.
+struct Failed {
+    why: String,
+    passes: bool,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        *lock(&self.keeper.is_running) = false;
+        if !self.over {
+            self.keeper.is_down.store(true, Ordering::Relaxed);
+            self.keeper.phase.send_replace(Phase::Orphaned);
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
