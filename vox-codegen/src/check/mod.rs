@@ -16,6 +16,7 @@ use syn::{ItemTrait, TraitItem, TraitItemFn};
 
 use self::method::Sound;
 use self::options::ServiceOptions;
+use crate::habit;
 use crate::mistake::Mistakes;
 use crate::model::{Location, Method, Service};
 use crate::names::{self, Dots};
@@ -28,6 +29,11 @@ pub(crate) use self::method::{lent, returns};
 pub(crate) fn service(declaration: &Declaration) -> Result<Service, Mistakes> {
     let mut mistakes = Mistakes::default();
     let item = &declaration.item;
+    habit::check(item, &mut mistakes);
+    if habit::is_rewritten(item) {
+        // Nobody wrote what else is wrong with it.
+        return Err(mistakes);
+    }
     let options = options::service(declaration, &mut mistakes);
     check_trait(item, &mut mistakes);
     for visibility in &declaration.visibilities {

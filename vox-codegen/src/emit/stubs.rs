@@ -13,6 +13,7 @@ use syn::{Attribute, ExprPath, FnArg, ItemTrait, Pat, PatIdent, Path, Signature,
 use super::descriptor::{by_type, owner};
 use super::{Door, Names, QUIET, common, types};
 use crate::check;
+use crate::habit;
 use crate::model::Returns;
 use crate::parse::Declaration;
 
@@ -83,7 +84,7 @@ pub(crate) fn bare_trait(declaration: &Declaration) -> TokenStream {
 /// The trait without its attributes for vox, and without what was reported and would be reported again.
 fn the_trait(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
-    item.attrs.retain(|attr| !check::is_vox(attr));
+    item.attrs.retain(|attr| !check::is_vox(attr) && !habit::is_async_trait(attr));
     item.unsafety = None;
     item.modifiers.auto_token = None;
     item.items.retain(|item| matches!(item, TraitItem::Fn(_) | TraitItem::Const(_) | TraitItem::Type(_)));
@@ -168,10 +169,10 @@ fn client_methods(item: &ItemTrait, names: &Names<'_>) -> Vec<TokenStream> {
     let mut taken = vec![format_ident!("SERVICE")];
     let mut methods = Vec::new();
     for function in functions {
-        if !item.generics.params.is_empty() || !stands_alone(&function.sig) || taken.contains(&function.sig.ident) {
+        let mut sig = habit::as_written(&function.sig);
+        if !item.generics.params.is_empty() || !stands_alone(&sig) || taken.contains(&sig.ident) {
             continue;
         }
-        let mut sig = function.sig.clone();
         name_arguments(&mut sig);
         let (ident, generics) = (&sig.ident, &sig.generics);
         let clause = &generics.where_clause;
