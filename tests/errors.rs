@@ -121,7 +121,7 @@ async fn calls_not_sent(found: &mut Found) {
     let bank: BankClient = vox::connect("mem://errors-narrow").await.expect("a session");
     let hanging = tokio::spawn(bank.hang());
     tokio::time::sleep(SOON).await;
-    found.push(("VoxError::NotSent(DeadlineExceeded)", text(bank.explode().timeout(SOON).await)));
+    found.push(("VoxError::NotSent(Waited)", text(bank.explode().timeout(SOON).await)));
     hanging.abort();
     found.push(("VoxError::NotSent(TooLarge), an argument", text(bank.name("x".repeat(100_000)).await)));
     let heavy = bank.balance(1).metadata("key", "x".repeat(10_000)).await;

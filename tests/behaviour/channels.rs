@@ -319,7 +319,7 @@ async fn the_kept_half_of_a_call_that_cannot_be_sent_says_so_at_once() {
     settle().await;
     let (tx, rx) = vox::channel();
     let mut call = std::pin::pin!(lab.sum(rx).timeout(Duration::from_millis(5)).into_future());
-    assert_eq!(call.as_mut().await, Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
+    assert!(matches!(call.as_mut().await, Err(VoxError::NotSent(NotSent::Waited(_)))));
     assert!(matches!(tx.send(1).await, Err(SendError::NotBound(_))));
     busy.abort();
 }

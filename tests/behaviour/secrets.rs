@@ -43,6 +43,7 @@ struct Log(Arc<Mutex<String>>);
 
 impl Log {
     fn new() -> (Self, DefaultGuard) {
+        crate::support::listen_in_company();
         let log = Self::default();
         let guard = tracing::subscriber::set_default(log.clone());
         (log, guard)

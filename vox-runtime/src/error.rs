@@ -20,11 +20,13 @@ pub use place::{Place, Reason};
 pub enum NotSent {
     /// The connection or its session had ended; says how.
     Closed(Reason),
-    /// The deadline passed while the call waited for its turn.
+    /// The deadline passed before the call could be sent: there was no session, or no time.
     DeadlineExceeded {
         /// Which call.
         at: Place,
     },
+    /// The deadline passed while the call waited for a limit to make room; says which, and its number.
+    Waited(Reason),
     /// The arguments or the metadata are over a limit; says which.
     TooLarge(Reason),
     /// An argument cannot cross the wire; says which and why.
@@ -66,7 +68,7 @@ impl NotSent {
     pub fn place(&self) -> &Place {
         match self {
             Self::Closed(why) | Self::TooLarge(why) | Self::InvalidArgument(why) => &why.at,
-            Self::Incompatible(why) | Self::NoLink(why) => &why.at,
+            Self::Incompatible(why) | Self::NoLink(why) | Self::Waited(why) => &why.at,
             Self::DeadlineExceeded { at } => at,
         }
     }
@@ -74,7 +76,7 @@ impl NotSent {
     fn place_mut(&mut self) -> &mut Place {
         match self {
             Self::Closed(why) | Self::TooLarge(why) | Self::InvalidArgument(why) => &mut why.at,
-            Self::Incompatible(why) | Self::NoLink(why) => &mut why.at,
+            Self::Incompatible(why) | Self::NoLink(why) | Self::Waited(why) => &mut why.at,
             Self::DeadlineExceeded { at } => at,
         }
     }
@@ -86,7 +88,8 @@ impl fmt::Display for NotSent {
         f.write_str("the call was not sent: ")?;
         match self {
             Self::Closed(how) => write!(f, "the connection is closed: {how}"),
-            Self::DeadlineExceeded { .. } => f.write_str("its deadline passed while it waited for its turn"),
+            Self::DeadlineExceeded { .. } => f.write_str("its deadline passed before it had left"),
+            Self::Waited(what) => write!(f, "its deadline passed while it waited for {what}"),
             Self::TooLarge(what) | Self::InvalidArgument(what) | Self::NoLink(what) => f.write_str(what),
             Self::Incompatible(how) => {
                 write!(f, "the two ends have different versions of {how}; build both from one version of the trait")

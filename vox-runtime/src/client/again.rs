@@ -71,9 +71,10 @@ impl Again {
     /// What it is for the call that its last attempt was not sent: none says that nothing ran unless that holds for all.
     pub(super) fn judge<T, E>(&self, result: Result<T, VoxError<E>>) -> Result<T, VoxError<E>> {
         match (result, self.rest.as_ref().and_then(|rest| rest.or.as_ref())) {
-            (Err(VoxError::NotSent(NotSent::DeadlineExceeded { .. })), Some(CallEnd::Indeterminate)) => {
-                Err(VoxError::DeadlineExceeded)
-            }
+            (
+                Err(VoxError::NotSent(NotSent::DeadlineExceeded { .. } | NotSent::Waited(_))),
+                Some(CallEnd::Indeterminate),
+            ) => Err(VoxError::DeadlineExceeded),
             (Err(VoxError::NotSent(_)), Some(CallEnd::Indeterminate)) => Err(VoxError::Indeterminate),
             (result, _) => result,
         }
@@ -171,6 +172,10 @@ impl<T, E> Call<T, E> {
     }
 
     pub(super) fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
+        if self.alarm_has_rung() {
+            self.again.rest().moving = None;
+            return Poll::Ready(Err(self.out_of_time(self.no_link())));
+        }
         let rest = self.again.rest();
         let Some(moving) = &mut rest.moving else { return Poll::Ready(Err(VoxError::Indeterminate)) };
         let Poll::Ready(place) = moving.as_mut().poll(cx) else { return Poll::Pending };

@@ -16,7 +16,7 @@ use super::station::Station;
 use super::writer::Written;
 use crate::channel::Given;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
-use crate::driver::{Flush, Scope, Sent, Waiter, now};
+use crate::driver::{Alarm, Flush, Scope, Sent, Waiter, now};
 use crate::error::{NotSent, Place, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
@@ -42,12 +42,12 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) payload: Payload,
     pub(super) channels: Vec<Given>,
     fault: Option<Box<NotSent>>,
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     metadata: Metadata,
     /// What the call is an attempt at, the same however often it is made.
     operation: Option<Named>,
     /// What the handler that makes the call passes on.
-    scope: Scope,
+    pub(super) scope: Scope,
     reply: &'static Reply<T, E>,
     /// The one that it was made in, and its own from the first poll on.
     span: Span,
@@ -58,6 +58,8 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) again: Again,
     /// It may read the link itself.
     leads: bool,
+    /// For its deadline, where it is polled outside of its session's runtime, which keeps that otherwise.
+    pub(super) alarm: Option<Alarm>,
 }
 
 /// An operation's id, and whose it is.
@@ -115,6 +117,7 @@ impl<T, E> Call<T, E> {
             state: CallState::New,
             again: Again::new(method.policy),
             leads: false,
+            alarm: None,
         }
     }
 
@@ -167,19 +170,6 @@ impl<T, E> Call<T, E> {
     /// The connection that it is made on.
     pub(super) fn line(&self) -> &Arc<CallerHandle> {
         self.line.as_ref().unwrap_or(self.station.first())
-    }
-
-    /// By when the call must be answered.
-    fn deadline(&self, now: Instant) -> Option<Instant> {
-        let default = self.channels.is_empty().then_some(self.line().shared().limits.call_timeout);
-        let own = self.timeout.or(self.method.timeout).or(default).and_then(|timeout| now.checked_add(timeout));
-        crate::proto::earlier(own, self.scope.deadline)
-    }
-
-    /// The time that the call has while nothing moves, where nobody has set a time for all of it.
-    fn patience(&self) -> Option<Duration> {
-        let is_bound = self.timeout.is_some() || self.method.timeout.is_some() || self.scope.deadline.is_some();
-        (!is_bound && self.channels.is_empty()).then_some(self.line().shared().limits.call_timeout)
     }
 
     fn inherit_trace(&mut self) {
@@ -250,8 +240,12 @@ impl<T, E> Future for Call<T, E> {
             CallState::Done => panic!("a call was polled after it was done"),
         };
         let polled = polled.map(|result| this.again.judge(result).map_err(|error| error.placed(|| this.place())));
+        if polled.is_pending() {
+            this.set_alarm(cx);
+        }
         if let Poll::Ready(result) = &polled {
             this.state = CallState::Done;
+            this.alarm = None;
             // Halves that the call did not take with it will never be bound, however long this future is kept.
             this.channels.clear();
             this.again.release();
@@ -304,10 +298,10 @@ impl<T, E> Call<T, E> {
         now: Instant,
         ticket: Option<u64>,
     ) -> Poll<Result<T, VoxError<E>>> {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.is_late(now) {
+            let waited = self.waited(ticket);
             self.leave_queue();
-            let why = self.no_link();
-            return Poll::Ready(Err(self.out_of_time(why)));
+            return Poll::Ready(Err(self.late(waited)));
         }
         match self.try_send(cx, now, ticket) {
             Send::Wait(ticket) => {
@@ -370,7 +364,10 @@ impl<T, E> Call<T, E> {
         let may_follow = station.remote().is_some();
         line.shared().with(alone, |state| {
             match state.turn(connection, count, ticket) {
-                Gate::Wait => return Send::Wait(state.enqueue(connection, ticket, deadline, cx.waker())),
+                Gate::Wait => {
+                    let times = (now, deadline);
+                    return Send::Wait(state.enqueue(connection, ticket, times, (*method, count), cx.waker()));
+                }
                 Gate::Closed(reason) => return Send::Closed(reason.to_string()),
                 Gate::Open => {}
             }
@@ -419,7 +416,7 @@ impl<T, E> Call<T, E> {
         let line = self.line();
         let minted = self.operation.filter(|named| named.minted).map(|named| named.id);
         let sent = Sent { connection: line.connection(), token, minted, leads: self.leads };
-        let end = std::task::ready!(line.shared().poll_end(&sent, cx.waker()));
+        let end = std::task::ready!(self.poll_end(cx, &sent));
         // The token is free, and another's before long.
         self.state = CallState::Done;
         let Some(end) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };

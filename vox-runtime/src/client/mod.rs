@@ -7,6 +7,7 @@ mod caller;
 mod connect;
 mod connect_error;
 mod credentials;
+mod deadline;
 mod keeper;
 mod outage;
 mod remote;

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use super::patience::Waiting;
 use super::shared::Shared;
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
@@ -36,6 +38,7 @@ pub(super) enum Note {
     LinkDown(EndReason),
     LinkUp,
     Ended(EndReason),
+    WaitsLong(Waiting, Duration),
 }
 
 thread_local! {
@@ -74,7 +77,7 @@ impl After {
             task.abort();
         }
         for note in self.notes {
-            note.log();
+            note.log(shared.peer.address());
         }
         if !self.operations.is_empty() {
             // What is done about them may be a task. Who does it may be a call that is awaited elsewhere.
@@ -89,13 +92,14 @@ impl After {
 }
 
 impl Note {
-    fn log(self) {
+    fn log(self, peer: &str) {
         match self {
             Self::Offered(connection, service, metadata) => {
                 tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
             }
             Self::LinkDown(reason) => tracing::debug!(%reason, "the session has no link"),
             Self::LinkUp => tracing::debug!("the session has a new link"),
+            Self::WaitsLong(what, long) => tracing::warn!(peer, "{what}, for {long:?} so far"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
         }
     }

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
 
+use super::lookout::in_user_code;
 use super::operating::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Shared};
@@ -54,6 +55,10 @@ impl fmt::Debug for Hosted {
 /// Hosts the handlers of one session.
 #[derive(Default)]
 pub(crate) struct Hosting {
+    /// Every handler gets a task at once: what is known of the methods another has, who is held up.
+    spawns: bool,
+    /// Whose handler was polled in place last.
+    polled: Option<(ServiceIndex, MethodId)>,
     /// In the order of their keys.
     methods: Vec<((ServiceIndex, MethodId), MethodPace)>,
 }
@@ -70,6 +75,24 @@ struct MethodPace {
 }
 
 impl Hosting {
+    /// Hosts in the stead of a task that is held up.
+    pub(super) fn in_stead() -> Self {
+        Self { spawns: true, ..Self::default() }
+    }
+
+    /// Whether this knows nothing of the methods until another hands over what it knows.
+    pub(super) fn is_in_stead(&self) -> bool {
+        self.spawns
+    }
+
+    /// The handler that was polled in place last took so long that another task has the session: the next ones of its method get
+    /// tasks of their own at once.
+    pub(super) fn note_held_up(&mut self) {
+        let Some(method) = self.polled.take() else { return };
+        let place = self.methods.binary_search_by_key(&method, |(method, _)| *method);
+        self.pace(place, method).slow_down();
+    }
+
     /// Starts the handler of one request.
     pub(crate) fn host(&mut self, shared: &Arc<Shared>, mut request: Request, cx: &mut Context<'_>) {
         if !request.as_operation {
@@ -101,8 +124,10 @@ impl Hosting {
             return;
         };
         let mut task = HandlerTask { future: Some(future), shared, connection, id, granted, scope, span };
+        let spawns = self.spawns;
+        self.polled = Some(method);
         let pace = self.pace(place, method);
-        if pace.in_place() {
+        if !spawns && pace.in_place() {
             let before = pace.is_timed().then(now);
             let polled = task.poll_handler(cx);
             if let Some(before) = before {
@@ -144,10 +169,14 @@ impl MethodPace {
         }
         self.strikes += 1;
         if self.strikes >= SLOW_POLLS {
-            // The next one in place is a probe, and its word is enough.
-            self.strikes = SLOW_POLLS - 1;
-            self.slow = SLOW_CALLS;
+            self.slow_down();
         }
+    }
+
+    fn slow_down(&mut self) {
+        // The next one in place is a probe, and its word is enough.
+        self.strikes = SLOW_POLLS - 1;
+        self.slow = SLOW_CALLS;
     }
 
     /// Whether the next poll in place is timed: one now and then, and every one after one that took too long.
@@ -220,7 +249,8 @@ impl Future for HandlerTask<Arc<Shared>> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_mut().poll_handler(cx)
+        let this = self.get_mut();
+        in_user_code(this.shared.watched(), || this.poll_handler(cx))
     }
 }
 
@@ -272,7 +302,7 @@ impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
     fn end(&mut self, end: HandlerEnd<'_>) {
         if let Some(future) = self.future.take() {
             let scope = self.scope.clone();
-            quietly(move || scope.enter(move || drop_cut(future)));
+            in_user_code(self.shared.borrow().watched(), || quietly(move || scope.enter(move || drop_cut(future))));
             match &self.granted {
                 None => self.shared.borrow().handler_ended(self.connection, self.id, end),
                 Some(granted) => granted.handler_ended(end),

@@ -9,6 +9,7 @@
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
 mod after;
+mod alarm;
 mod authenticating;
 mod backoff;
 mod buffers;
@@ -17,8 +18,10 @@ mod endpoint;
 mod hosting;
 mod lead;
 mod long_part;
+mod lookout;
 mod observe;
 mod operating;
+mod patience;
 mod queue;
 mod reading;
 mod redial;
@@ -32,6 +35,7 @@ mod task;
 mod waiting;
 mod writer;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use authenticating::Authenticate;
 pub use backoff::Backoff;
 pub(crate) use backoff::Trials;

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use super::shared::{Shared, State};
 
@@ -22,6 +22,25 @@ pub(crate) async fn observe<R>(shared: &Shared, look: impl Fn(&State) -> Option<
         })
     })
     .await
+}
+
+impl State {
+    /// Wakes `waker` when the session ends, when its task does and, while it drains, when a handler does.
+    pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
+        let key = *key.get_or_insert_with(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
+        self.observers.insert(key, waker.clone());
+    }
+
+    pub(super) fn wake_observers(&mut self) {
+        self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
+    }
+
+    pub(super) fn unwatch(&mut self, key: u64) {
+        self.observers.remove(&key);
+    }
 }
 
 /// A place among the observers, given up with the wait.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Instant;
 
+use super::patience::Waiting;
 use super::shared::State;
+use crate::descriptor::MethodDescriptor;
 use crate::ids::ConnectionId;
-use crate::proto::Gate;
+use crate::proto::{Gate, Obstacle};
 
 /// A line for each connection on which calls wait.
 #[derive(Default)]
@@ -88,12 +90,13 @@ impl State {
         }
     }
 
-    /// Joins the queue, or stays in it.
+    /// Joins the queue, or stays in it. Now is when it does, for a call of this method that brings so many channels.
     pub(crate) fn enqueue(
         &mut self,
         connection: ConnectionId,
         ticket: Option<u64>,
-        deadline: Option<Instant>,
+        (now, deadline): (Instant, Option<Instant>),
+        (method, channels): (&MethodDescriptor, usize),
         waker: &Waker,
     ) -> u64 {
         self.note_full_outbox();
@@ -102,12 +105,16 @@ impl State {
             self.next_ticket
         });
         self.queue_deadline = crate::proto::earlier(self.queue_deadline, deadline);
+        let obstacle = self.session.obstacle(connection, channels).unwrap_or(Obstacle::Turn);
+        let what = Waiting { service: method.service, method: Some(method.name), obstacle };
+        self.begin_wait(ticket, now, what);
         self.after.spent.extend(self.queue.join(connection, ticket, waker));
         ticket
     }
 
     /// Leaves the queue; whoever is next may have been waiting for that.
     pub(crate) fn dequeue(&mut self, connection: ConnectionId, ticket: u64) {
+        self.end_wait(ticket);
         self.after.spent.extend(self.queue.leave(connection, ticket));
         if self.session.gate(connection, 0) == Gate::Open {
             self.after.wakes.extend(self.queue.take_head(connection));

@@ -77,7 +77,11 @@ impl Shared {
 
     /// Lets go of the reading half that there is, for this one, if there is another. `link` is its number.
     pub(super) fn read_from(&self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) {
-        if let Some(lent) = self.reader().change(io, link) {
+        let mut reader = self.reader();
+        // Whoever follows a link may have been relieved meanwhile, and another may be further.
+        let lent = if reader.link() <= link { reader.change(io, link) } else { None };
+        drop(reader);
+        if let Some(lent) = lent {
             self.change(|state| state.session.take_back(lent));
         }
     }
@@ -85,8 +89,12 @@ impl Shared {
     /// Lets go of the writing half that there is, for this one. `link` is its number.
     pub(super) fn write_to(&self, io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) {
         // Whoever writes to the one before finds, when done, that it is gone.
-        let old = self.lock().writer.replace(Writer::new(io, link));
-        drop(old);
+        let mut state = self.lock();
+        if state.link.number == link {
+            let old = state.writer.replace(Writer::new(io, link));
+            drop(state);
+            drop(old);
+        }
     }
 
     /// Lets go of the writing half.

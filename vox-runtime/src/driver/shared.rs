@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::AbortHandle;
 
 use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
+use super::hosting::Hosting;
 use super::lead::{Lead, Watch};
 use super::long_part::memory;
 use super::operating::Operating;
+use super::patience::Patience;
 use super::queue::Queue;
 use super::reading::Reader;
 use super::redial::Redial;
@@ -49,6 +51,15 @@ pub(crate) struct Shared {
     pub(crate) max_decoded: usize,
     pub(crate) max_channels: usize,
     pub(super) number: u64,
+    /// Which of the session's tasks is in charge: the first, or the one that took over from one that was held up. Changed under the
+    /// lock of the state.
+    pub(super) charge: AtomicU64,
+    /// The last task that was made to take over.
+    pub(super) relief: AtomicU64,
+    /// How many turns its tasks have had.
+    pub(super) turns: AtomicU64,
+    /// Another task can take over, for the runtime has other threads.
+    pub(super) is_watched: bool,
     /// Where the session's task is.
     pub(super) runtime: Handle,
     /// Operations that are known within this session only.
@@ -66,6 +77,8 @@ pub(crate) struct State {
     /// Calls that wait for their turn.
     pub(super) queue: Queue,
     pub(super) next_ticket: u64,
+    /// Who waits for a limit to make room.
+    pub(super) patience: Patience,
     /// No later than the earliest deadline of a call in the queue.
     pub(super) queue_deadline: Option<Instant>,
     /// Handlers that have a task of their own.
@@ -95,6 +108,8 @@ pub(crate) struct State {
     pub(super) driver_awake: bool,
     /// When the driver's timer is set to.
     pub(super) armed: Option<Instant>,
+    /// What the task that was relieved knows of methods, for the one in charge.
+    pub(super) left: Option<Hosting>,
     /// Who keeps the session open though nothing is open on it.
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
@@ -102,7 +117,7 @@ pub(crate) struct State {
     /// The session's task has ended: its last words are said, or never will be.
     pub(crate) over: bool,
     /// Who waits for the session's end, or for its last handler.
-    observers: BTreeMap<u64, Waker>,
+    pub(super) observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
     pub(super) after: After,
 }
@@ -170,6 +185,7 @@ impl Shared {
             opens: Slab::default(),
             queue: Queue::default(),
             next_ticket: 0,
+            patience: Patience::default(),
             queue_deadline: None,
             tasks: HashMap::new(),
             requests: VecDeque::with_capacity(1),
@@ -186,13 +202,15 @@ impl Shared {
             watch: Arc::clone(&watch),
             driver_awake: false,
             armed: None,
+            left: None,
             holders: 0,
             draining: false,
             over: false,
             observers: BTreeMap::new(),
             after: After::default(),
         };
-        Arc::new(Self {
+        let runtime = Handle::current();
+        let shared = Arc::new(Self {
             state: Mutex::new(state),
             reader: Mutex::new(reader),
             watch_waker: Waker::from(Arc::clone(&watch)),
@@ -204,10 +222,16 @@ impl Shared {
             max_decoded,
             max_channels,
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
-            runtime: Handle::current(),
+            charge: AtomicU64::new(0),
+            relief: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+            is_watched: runtime.runtime_flavor() != RuntimeFlavor::CurrentThread,
+            runtime,
             operations: OnceLock::new(),
             redial,
-        })
+        });
+        shared.be_watched();
+        shared
     }
 
     #[inline]
@@ -397,14 +421,14 @@ impl State {
 
     /// When the driver has to look at the time next.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        earlier(earlier(self.session.poll_timeout(), self.queue_deadline), self.lead.due)
+        earlier(earlier(self.session.poll_timeout(), self.waits_due()), self.lead.due)
     }
 
     /// Whether the driver's timer fires no later than [`next_timeout`](Self::next_timeout). Says no where that is not
     /// plain at a glance.
     #[inline]
     pub(super) fn is_armed_in_time(&self) -> bool {
-        let soonest = earlier(earlier(self.session.no_timeout_before(), self.queue_deadline), self.lead.due);
+        let soonest = earlier(earlier(self.session.no_timeout_before(), self.waits_due()), self.lead.due);
         soonest.is_none_or(|soonest| self.armed.is_some_and(|armed| armed <= soonest))
     }
 
@@ -449,28 +473,11 @@ impl State {
         self.draining = true;
     }
 
-    /// Wakes `waker` when the session ends, when its task does and, while it drains, when a handler does.
-    pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
-        let key = *key.get_or_insert_with(|| {
-            self.next_ticket += 1;
-            self.next_ticket
-        });
-        self.observers.insert(key, waker.clone());
-    }
-
     /// The session's task has ended.
     pub(super) fn finish(&mut self) {
         self.over = true;
         self.end_lead();
         self.wake_observers();
-    }
-
-    pub(super) fn wake_observers(&mut self) {
-        self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
-    }
-
-    pub(super) fn unwatch(&mut self, key: u64) {
-        self.observers.remove(&key);
     }
 
     /// A handler ended; whoever waits for the last one may want to look.

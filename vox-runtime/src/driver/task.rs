@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::hosting::Hosting;
+use super::lookout::in_user_code;
 use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Next, Shared, State};
 use super::writer::{Writing, now};
@@ -37,6 +39,10 @@ pub(super) struct Driver {
     link: u64,
     /// The turn is not over, and what has come meanwhile is read first.
     reads_again: bool,
+    /// Which of the session's tasks this is. It is in charge until there is a later one.
+    charge: u64,
+    /// It has just taken charge: whatever it finds in the reader is to be handled, though nothing new is read.
+    is_fresh: bool,
 }
 
 impl Driver {
@@ -52,18 +58,101 @@ impl Driver {
             shut_down: false,
             link: 0,
             reads_again: false,
+            charge: 0,
+            is_fresh: false,
         }
     }
 
-    /// Makes the task's waker known, where it is another than before.
-    fn begin_turn(&mut self, waker: &Waker) {
-        if self.waker.will_wake(waker) {
+    /// A thread is held up in user code of this session. If that is the session's own task, or one that kept it from being run, another
+    /// takes over. Called by the lookout, for the
+    /// first time in this stay in user code, or again because the session has had no turn since.
+    pub(super) fn relieve(shared: &Arc<Shared>, is_first: bool) {
+        let (is_awake, is_over) = {
+            let state = shared.lock();
+            (state.driver_is_awake(), state.over)
+        };
+        if is_over {
             return;
+        }
+        if !is_awake {
+            if is_first {
+                // The task is not held up. But the blocked thread may be the one that looked at sockets and timers: this wakes another.
+                shared.runtime.spawn(std::future::ready(()));
+            }
+            return;
+        }
+        let charge = shared.charge.load(Ordering::Acquire) + 1;
+        // One at a time, however many threads are blocked and for how long.
+        if shared.relief.swap(charge, Ordering::AcqRel) == charge {
+            return;
+        }
+        let _runtime = shared.runtime.enter();
+        let mut relief = Self::new(Arc::clone(shared));
+        (relief.hosting, relief.charge, relief.is_fresh) = (Hosting::in_stead(), charge, true);
+        tokio::spawn(relief);
+    }
+
+    /// Whether another task has the session.
+    #[inline]
+    fn is_relieved(&self) -> bool {
+        self.shared.charge.load(Ordering::Acquire) != self.charge
+    }
+
+    /// Takes charge of the session. `false`: there is nothing to take charge of.
+    fn take_charge(&mut self, waker: &Waker) -> bool {
+        let mut state = self.shared.lock();
+        if state.over || self.shared.charge.load(Ordering::Acquire) + 1 != self.charge {
+            return false;
+        }
+        self.shared.charge.store(self.charge, Ordering::Release);
+        self.link = state.known_link;
+        // That was the timer of the one before.
+        state.armed = None;
+        state.driver_awake = true;
+        let before = std::mem::replace(&mut state.driver, waker.clone());
+        drop(state);
+        tracing::debug!(peer = self.shared.peer.address(), "a handler blocks its thread: another has the session");
+        // If it is not held up itself, it ends.
+        before.wake();
+        true
+    }
+
+    /// Another task has the session: leaves it what is known of the methods.
+    fn hand_over(&mut self) {
+        self.hosting.note_held_up();
+        let mut state = self.shared.lock();
+        let before = match self.hosting.is_in_stead() {
+            true => None,
+            false => state.left.replace(std::mem::take(&mut self.hosting)),
+        };
+        let driver = state.driver.clone();
+        drop(state);
+        drop(before);
+        // This may have taken up a link meanwhile, which nobody has read yet.
+        driver.wake();
+    }
+
+    /// Makes the task's waker known, where it is another than before. `false`: another task has the session.
+    fn begin_turn(&mut self, waker: &Waker) -> bool {
+        if self.is_relieved() && !(self.is_fresh && self.take_charge(waker)) {
+            return false;
+        }
+        let turns = &self.shared.turns;
+        turns.store(turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        if self.waker.will_wake(waker) {
+            return true;
         }
         self.waker = waker.clone();
         self.waker_is_new = true;
-        self.shared.lock().driver = waker.clone();
+        {
+            let mut state = self.shared.lock();
+            if self.is_relieved() {
+                return false;
+            }
+            state.driver = waker.clone();
+        }
         self.shared.watch.set_driver(waker);
+        true
     }
 
     /// Lets go of a link that the session has no longer, and takes up the next, if there is one.
@@ -90,18 +179,19 @@ impl Driver {
 
     /// Reads and serves. `true`: there may be more, and the turn is over all the same.
     fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
+        if std::mem::take(&mut self.is_fresh) {
+            let (more, first) = self.shared.handle_some(&mut self.shared.reader());
+            self.host_all(more, first, cx);
+        }
         for turn in 0..READS_PER_TURN {
             let mut reader = self.shared.reader();
             match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
                 Read::Some => {
-                    let (mut more, mut first) = self.shared.handle_some(&mut reader);
+                    let (more, first) = self.shared.handle_some(&mut reader);
                     drop(reader);
-                    loop {
-                        self.host(first, cx);
-                        if !more {
-                            break;
-                        }
-                        (more, first) = self.shared.handle_some(&mut self.shared.reader());
+                    self.host_all(more, first, cx);
+                    if self.is_relieved() {
+                        return false;
                     }
                 }
                 Read::Nothing => return false,
@@ -116,20 +206,40 @@ impl Driver {
         true
     }
 
-    /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room.
+    /// Hosts what is asked for, and handles what was read, while there is `more`.
+    #[inline]
+    fn host_all(&mut self, mut more: bool, mut first: Option<Next>, cx: &mut Context<'_>) {
+        loop {
+            self.host(first, cx);
+            if !more || self.is_relieved() {
+                return;
+            }
+            (more, first) = self.shared.handle_some(&mut self.shared.reader());
+        }
+    }
+
+    /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room. User code runs
+    /// here, and while it does, another task may take over: the rest is that one's.
     #[inline]
     fn host(&mut self, mut next: Option<Next>, cx: &mut Context<'_>) {
         while let Some(Next { request, last }) = next {
-            self.hosting.host(&self.shared, request, cx);
-            next = if last { None } else { self.shared.lock().next_request() };
+            let Self { hosting, shared, .. } = self;
+            in_user_code(shared.watched(), || hosting.host(shared, request, cx));
+            next = if last || self.is_relieved() { None } else { self.shared.lock().next_request() };
         }
     }
 
     /// Writes what there is to write, looks at what others left, and sets the timer. `true`: there is something to
     /// do at once.
     fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
-        let Self { shared, sleep, lingering, .. } = self;
+        let Self { shared, sleep, lingering, hosting, .. } = self;
         let (mut state, wrote) = flush(shared);
+        if shared.charge.load(Ordering::Acquire) != self.charge {
+            return true;
+        }
+        if let Some(left) = state.left.take() {
+            *hosting = left;
+        }
         if state.link.number != self.link {
             drop(state);
             self.follow_link();
@@ -204,6 +314,7 @@ impl Driver {
             if state.next_timeout().is_some_and(|at| at <= now) {
                 state.session.handle_timeout(now);
                 state.expire_queue(now);
+                state.lose_patience(now);
             }
             state.look_in(now);
         });
@@ -238,11 +349,18 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.begin_turn(cx.waker());
+        if !this.begin_turn(cx.waker()) {
+            this.hand_over();
+            return Poll::Ready(());
+        }
         if this.read_turn(cx) {
             cx.waker().wake_by_ref();
         }
         loop {
+            if this.is_relieved() {
+                this.hand_over();
+                return Poll::Ready(());
+            }
             if this.over && this.poll_over(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -259,6 +377,9 @@ impl Future for Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        if self.is_relieved() {
+            return;
+        }
         // The runtime went down under it, or it is done: either way nobody may wait for it any more.
         self.shared.change(|state| {
             state.session.abandoned(EndReason::LinkLost("the session's task ended".into()));

@@ -2,6 +2,8 @@
 
 use std::task::{Poll, Waker};
 
+use tokio::runtime::Handle;
+
 use super::shared::{Shared, State, Waiter};
 use crate::ids::ConnectionId;
 use crate::operation::OperationId;
@@ -20,6 +22,11 @@ pub(crate) struct Sent {
 }
 
 impl Shared {
+    /// Whether this runs in the session's own runtime.
+    pub(crate) fn is_home(&self) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.runtime.id())
+    }
+
     /// The end of the call, if it has come. `None`: it was taken before, or never will be.
     pub(crate) fn poll_end(&self, sent: &Sent, waker: &Waker) -> Poll<Option<CallEnd>> {
         if sent.leads

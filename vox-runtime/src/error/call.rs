@@ -163,7 +163,10 @@ impl<E> VoxError<E> {
         match self {
             Self::Busy { .. } | Self::StoreUnavailable { ran: Ran::No, .. } => true,
             Self::NotSent(why) => {
-                matches!(why, NotSent::Closed(_) | NotSent::NoLink(_) | NotSent::DeadlineExceeded { .. })
+                matches!(
+                    why,
+                    NotSent::Closed(_) | NotSent::NoLink(_) | NotSent::DeadlineExceeded { .. } | NotSent::Waited(_)
+                )
             }
             _ => false,
         }
@@ -314,6 +317,7 @@ mod tests {
         check(VoxError::StoreUnavailable(Ran::No), true, true, true);
         check(VoxError::NotSent(NotSent::Closed(String::new().into())), true, true, true);
         check(VoxError::NotSent(NotSent::DeadlineExceeded), true, true, true);
+        check(VoxError::NotSent(NotSent::Waited(String::new().into())), true, true, true);
         check(VoxError::NotSent(NotSent::TooLarge(String::new().into())), false, false, false);
         check(VoxError::UnknownMethod, false, false, false);
         check(VoxError::OperationConflict, false, false, false);

@@ -60,7 +60,7 @@ pub(crate) use outbox::{Batch, Outbox};
 pub(crate) use policy::{Attempts, Verdict};
 pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};
-pub(crate) use session::{Discontinuity, Gate, HEAD_ROOM, Session, earlier};
+pub(crate) use session::{Discontinuity, Gate, HEAD_ROOM, Obstacle, Session, earlier};
 
 use std::collections::VecDeque;
 

@@ -6,6 +6,7 @@ mod answering;
 mod calls;
 mod clock;
 mod observing;
+mod obstacle;
 mod opening;
 mod parts;
 mod resuming;
@@ -18,6 +19,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+pub(crate) use self::obstacle::Obstacle;
 pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
 use super::arrivals::Arrivals;

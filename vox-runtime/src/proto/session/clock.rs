@@ -45,9 +45,7 @@ impl Session {
         if self.ended.is_some() {
             return;
         }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.expire(now);
-        }
+        self.expire_due(now);
         if let Some(at) = self.given_up_at() {
             if at <= now {
                 self.give_up();
@@ -67,6 +65,13 @@ impl Session {
             self.probed = Some(now);
             self.moves = false;
             self.fx.send(&Frame::Ping { nonce: 0 });
+        }
+    }
+
+    /// Ends what had to be done by now. Says nothing of the peer, so that it may be called by whoever has not read the link.
+    pub(crate) fn expire_due(&mut self, now: Instant) {
+        if self.ended.is_none() && self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.expire(now);
         }
     }
 

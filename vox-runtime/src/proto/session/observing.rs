@@ -49,7 +49,7 @@ impl Session {
 
     /// The most that is kept before calls and items wait. A peer acknowledges only so often.
     #[inline]
-    fn max_kept(&self) -> usize {
+    pub(super) fn max_kept(&self) -> usize {
         self.limits.replay_bytes.max(MIN_REPLAY)
     }
 

@@ -1,0 +1,292 @@
+//! The lookout: one thread of the process that sees to sessions whose thread is held up in user code.
+//!
+//! A handler is polled first in its session's own task, so user code that blocks holds up the session: its reading, writing and
+//! time. Before a thread runs user code of a session it marks its [`Post`]; the lookout looks at all posts every [`TICK`].
+//! A thread that is still in the same user code at the next look is held up. Then the session gets another task, on another
+//! thread of its runtime, which is in charge from then on ([`Driver::relieve`]). The task that was held up hands over what it knows
+//! of methods' paces and ends.
+//!
+//! The spawn from outside wakes a worker of the runtime as well: tokio polls sockets and timers on a worker that has nothing
+//! else to do, and where the blocked one was that worker, nobody would.
+//!
+//! On a runtime with one thread nothing can help, so nothing is marked there. The lookout sleeps while no post is used.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::hosting::quietly;
+use super::shared::Shared;
+use super::task::Driver;
+
+/// How often the lookout looks. User code that takes longer than two of these counts as blocking.
+const TICK: Duration = Duration::from_millis(2);
+/// After so many looks that found nothing new the lookout sleeps until a post is marked.
+const IDLE_LOOKS: u32 = 32;
+
+static LOOKOUT: Lookout = Lookout {
+    asleep: AtomicBool::new(false),
+    desk: Mutex::new(Desk { posts: Vec::new(), sessions: BTreeMap::new(), thread: None }),
+};
+
+struct Lookout {
+    /// Whoever marks a post has to wake the lookout.
+    asleep: AtomicBool,
+    desk: Mutex<Desk>,
+}
+
+struct Desk {
+    /// One for each thread that runs user code of sessions, so a few.
+    posts: Vec<Watched>,
+    /// The sessions that can get another task, by their numbers.
+    sessions: BTreeMap<u64, Weak<Shared>>,
+    thread: Option<Thread>,
+}
+
+/// What one thread says of itself.
+#[derive(Default)]
+struct Post {
+    /// Which of the thread's visits to user code this is. [`NOWHERE`]: it is in none.
+    visit: AtomicU64,
+    /// The session whose user code it is.
+    session: AtomicU64,
+    /// How many visits there were. Only its thread writes this.
+    visits: AtomicU64,
+}
+
+const NOWHERE: u64 = 0;
+
+/// A post, and what the lookout saw last.
+struct Watched {
+    post: Weak<Post>,
+    visit: u64,
+    visits: u64,
+    /// The session has been seen to in this visit, and had had so many turns at the last look.
+    seen_to: Option<u64>,
+}
+
+thread_local! {
+    static POST: Arc<Post> = LOOKOUT.new_post();
+}
+
+/// Runs user code of a session where the lookout sees it. `None`: nobody looks.
+#[inline]
+pub(super) fn in_user_code<R>(session: Option<u64>, run: impl FnOnce() -> R) -> R {
+    let Some(session) = session else { return run() };
+    let mut run = Some(run);
+    let mut once = || run.take().map(|run| run());
+    let ran = POST.try_with(|post| {
+        let _visit = post.enter(session);
+        once()
+    });
+    // Where the thread ends just now, it has no post any more.
+    ran.ok().flatten().or_else(once).expect("it runs once")
+}
+
+impl Post {
+    #[inline]
+    fn enter(&self, session: u64) -> Visit<'_> {
+        let before = (self.visit.load(Ordering::Relaxed), self.session.load(Ordering::Relaxed));
+        let visit = self.visits.load(Ordering::Relaxed) + 1;
+        self.visits.store(visit, Ordering::Relaxed);
+        self.session.store(session, Ordering::Relaxed);
+        // In one order with `asleep`: either the lookout sees the visit before it sleeps, or this sees that it sleeps.
+        self.visit.store(visit, Ordering::SeqCst);
+        if LOOKOUT.asleep.load(Ordering::SeqCst) {
+            LOOKOUT.wake();
+        }
+        Visit { post: self, before }
+    }
+}
+
+/// A visit to user code, until it is dropped. Then the one around it goes on, if there is one.
+struct Visit<'a> {
+    post: &'a Post,
+    before: (u64, u64),
+}
+
+impl Drop for Visit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.post.session.store(self.before.1, Ordering::Relaxed);
+        self.post.visit.store(self.before.0, Ordering::Release);
+    }
+}
+
+impl Lookout {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new_post(&self) -> Arc<Post> {
+        let post = Arc::new(Post::default());
+        self.desk().posts.push(Watched { post: Arc::downgrade(&post), visit: NOWHERE, visits: 0, seen_to: None });
+        post
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(thread) = &self.desk().thread
+        {
+            thread.unpark();
+        }
+    }
+
+    fn run(&self) {
+        let mut idle = 0;
+        loop {
+            thread::sleep(TICK);
+            if self.look() {
+                idle = 0;
+                continue;
+            }
+            idle += 1;
+            if idle < IDLE_LOOKS {
+                continue;
+            }
+            self.asleep.store(true, Ordering::SeqCst);
+            if !self.look() {
+                while self.asleep.load(Ordering::SeqCst) {
+                    thread::park();
+                }
+            }
+            self.asleep.store(false, Ordering::SeqCst);
+            idle = 0;
+        }
+    }
+
+    /// Looks at every post, and sees to the sessions whose threads are held up. `true`: something is new.
+    fn look(&self) -> bool {
+        let mut is_new = false;
+        let mut held_up = Vec::new();
+        let mut desk = self.desk();
+        let Desk { posts, sessions, .. } = &mut *desk;
+        posts.retain_mut(|watched| {
+            let Some(post) = watched.post.upgrade() else { return false };
+            let (is_changed, session) = watched.look(&post);
+            is_new |= is_changed;
+            if let Some(shared) = session.and_then(|session| sessions.get(&session)).and_then(Weak::upgrade) {
+                let turns = shared.turns.load(Ordering::Relaxed);
+                // Kept until the lock is free, for it may be the last that is left of the session.
+                held_up.push((shared, watched.seen_to.replace(turns), turns));
+            }
+            true
+        });
+        drop(desk);
+        for (shared, before, turns) in held_up {
+            let is_first = before.is_none();
+            quietly(move || {
+                if is_first || before == Some(turns) {
+                    Driver::relieve(&shared, is_first);
+                }
+            });
+        }
+        is_new
+    }
+}
+
+impl Watched {
+    /// Whether there is something to look at again soon, and the session that is held up here.
+    fn look(&mut self, post: &Post) -> (bool, Option<u64>) {
+        let visit = post.visit.load(Ordering::SeqCst);
+        let (session, visits) = (post.session.load(Ordering::Relaxed), post.visits.load(Ordering::Relaxed));
+        if visit != self.visit || visit == NOWHERE {
+            let is_changed = visit != self.visit || visits != self.visits;
+            (self.visit, self.visits, self.seen_to) = (visit, visits, None);
+            return (is_changed, None);
+        }
+        (true, Some(session))
+    }
+}
+
+impl Shared {
+    /// What the lookout knows the session by, if it does.
+    #[inline]
+    pub(super) fn watched(&self) -> Option<u64> {
+        self.is_watched.then_some(self.number)
+    }
+
+    /// From now on the lookout sees to this session.
+    pub(super) fn be_watched(self: &Arc<Self>) {
+        if !self.is_watched {
+            return;
+        }
+        let mut desk = LOOKOUT.desk();
+        desk.sessions.insert(self.number, Arc::downgrade(self));
+        if desk.thread.is_none() {
+            match thread::Builder::new().name("vox-lookout".to_owned()).spawn(|| LOOKOUT.run()) {
+                Ok(started) => desk.thread = Some(started.thread().clone()),
+                Err(error) => {
+                    tracing::warn!(%error, "no thread to look out for blocked handlers: they hold up their sessions")
+                }
+            }
+        }
+    }
+
+    /// The session is gone.
+    pub(super) fn be_forgotten(&self) {
+        if self.is_watched {
+            let _gone = LOOKOUT.desk().sessions.remove(&self.number);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.be_forgotten();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched(post: &Arc<Post>) -> Watched {
+        Watched { post: Arc::downgrade(post), visit: NOWHERE, visits: 0, seen_to: None }
+    }
+
+    #[test]
+    fn a_visit_that_two_looks_find_is_held_up() {
+        let post = Arc::new(Post::default());
+        let mut watched = watched(&post);
+        assert_eq!(watched.look(&post), (false, None));
+        let visit = post.enter(7);
+        assert_eq!(watched.look(&post), (true, None), "it may be quick");
+        assert_eq!(watched.look(&post), (true, Some(7)));
+        assert_eq!(watched.look(&post), (true, Some(7)));
+        drop(visit);
+        assert_eq!(watched.look(&post), (true, None));
+        assert_eq!(watched.look(&post), (false, None), "nobody is there");
+    }
+
+    #[test]
+    fn quick_visits_are_never_held_up_and_keep_the_lookout_awake() {
+        let post = Arc::new(Post::default());
+        let mut watched = watched(&post);
+        for session in 0..10 {
+            let visit = post.enter(session);
+            assert_eq!(watched.look(&post), (true, None));
+            drop(visit);
+            drop(post.enter(session));
+            assert_eq!(watched.look(&post), (true, None));
+        }
+    }
+
+    #[test]
+    fn a_visit_within_a_visit_gives_way_to_the_one_around_it() {
+        let post = Arc::new(Post::default());
+        let mut watched = watched(&post);
+        let outer = post.enter(1);
+        watched.look(&post);
+        let inner = post.enter(2);
+        assert_eq!(watched.look(&post), (true, None));
+        assert_eq!(watched.look(&post), (true, Some(2)));
+        drop(inner);
+        assert_eq!(watched.look(&post), (true, None));
+        assert_eq!(watched.look(&post), (true, Some(1)));
+        drop(outer);
+    }
+}

@@ -1,0 +1,131 @@
+//! Who waits for a limit to make room, so that nobody waits in silence.
+//!
+//! Whoever begins to wait says for what, under the session's lock ([`State::begin_wait`]), and says so when it waits no more
+//! ([`State::end_wait`]). One that has waited for [`LONG_WAIT`] is logged, once, when the session's task keeps the time. The error that
+//! a wait ends with says the same words ([`State::waits_for`]).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::after::Note;
+use super::shared::State;
+use crate::proto::{Obstacle, earlier};
+
+/// Whoever waits for longer than this is logged.
+const LONG_WAIT: Duration = Duration::from_secs(5);
+
+/// Those who wait, by numbers that only grow. All have the same patience, so the first loses it first.
+#[derive(Default)]
+pub(super) struct Patience {
+    waits: BTreeMap<u64, Wait>,
+    /// The last that was logged.
+    logged: u64,
+}
+
+/// One that waits.
+#[derive(Debug, Clone)]
+struct Wait {
+    /// `None`: never.
+    due: Option<Instant>,
+    what: Waiting,
+}
+
+/// What waits, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) service: &'static str,
+    /// `None`: what waits is no call.
+    pub(crate) method: Option<&'static str>,
+    pub(crate) obstacle: Obstacle,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.method {
+            Some(method) => write!(f, "`{}.{method}` waits for {}", self.service, self.obstacle),
+            None => write!(f, "`{}` waits for {}", self.service, self.obstacle),
+        }
+    }
+}
+
+impl Patience {
+    /// When the next of those who wait is to be logged.
+    #[inline]
+    pub(super) fn due(&self) -> Option<Instant> {
+        if self.waits.is_empty() {
+            return None;
+        }
+        self.waits.range(self.logged + 1..).next()?.1.due
+    }
+
+    /// Takes out what has been waited for for long, each once.
+    fn lost(&mut self, now: Instant) -> Vec<Waiting> {
+        let mut lost = Vec::new();
+        for (&number, wait) in self.waits.range(self.logged + 1..) {
+            if wait.due.is_none_or(|due| due > now) {
+                break;
+            }
+            self.logged = number;
+            lost.push(wait.what.clone());
+        }
+        lost
+    }
+}
+
+impl State {
+    /// When somebody who waits is to be told, or the log.
+    #[inline]
+    pub(super) fn waits_due(&self) -> Option<Instant> {
+        earlier(self.queue_deadline, self.patience.due())
+    }
+
+    /// Somebody begins to wait, under a number of its own, or goes on: the first time that it says so counts, and what it waits for
+    /// now.
+    pub(crate) fn begin_wait(&mut self, number: u64, now: Instant, what: Waiting) {
+        let due = now.checked_add(LONG_WAIT);
+        let wait = self.patience.waits.entry(number).or_insert_with(|| Wait { due, what: what.clone() });
+        wait.what = what;
+    }
+
+    /// It waits no more.
+    pub(crate) fn end_wait(&mut self, number: u64) {
+        self.patience.waits.remove(&number);
+    }
+
+    /// What it waits for.
+    pub(crate) fn waits_for(&self, number: u64) -> Option<&Waiting> {
+        self.patience.waits.get(&number).map(|wait| &wait.what)
+    }
+
+    /// Logs those who have waited for long, each once.
+    pub(super) fn lose_patience(&mut self, now: Instant) {
+        for what in self.patience.lost(now) {
+            self.after.notes.push(Note::WaitsLong(what, LONG_WAIT));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(limit: u64) -> Waiting {
+        Waiting { service: "Lab", method: Some("gate"), obstacle: Obstacle::Calls { limit } }
+    }
+
+    #[test]
+    fn each_is_logged_once_and_only_while_it_waits() {
+        let (mut patience, start) = (Patience::default(), Instant::now());
+        for number in 1..=3 {
+            let due = start.checked_add(LONG_WAIT + Duration::from_secs(number));
+            patience.waits.insert(number, Wait { due, what: waiting(number) });
+        }
+        patience.waits.remove(&2);
+        assert_eq!(patience.due(), Some(start + LONG_WAIT + Duration::from_secs(1)));
+        assert!(patience.lost(start + LONG_WAIT).is_empty());
+        assert_eq!(patience.lost(start + LONG_WAIT + Duration::from_secs(2)), [waiting(1)]);
+        assert_eq!(patience.lost(start + LONG_WAIT + Duration::from_secs(9)), [waiting(3)]);
+        assert_eq!((patience.due(), patience.lost(start + LONG_WAIT * 9)), (None, vec![]));
+    }
+}
