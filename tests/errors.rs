@@ -172,6 +172,11 @@ async fn serving(found: &mut Found) {
     found.push(("ServeError::Listen, TCP", again.replace(&taken.address(), "tcp://ADDRESS")));
     let twice = Server::builder().service(BankDispatcher::new(MyBank)).service(BankDispatcher::new(MyBank));
     found.push(("ServeError::DuplicateService", text(twice.bind("mem://errors-twice").await)));
+    let boundless = Limits { max_sessions: usize::MAX, ..Limits::default() };
+    let bound = Server::builder().limits(boundless).bind("mem://errors-limit").await;
+    found.push(("ServeError::Limit", text(bound)));
+    let restless = Limits { keepalive: Duration::ZERO, ..Limits::default() };
+    found.push(("ConnectError::Limit", text(vox::connect::<BankClient>("mem://errors-limit").limits(restless).await)));
 }
 
 /// What an error may be about: an address, a service or a method of this file, a limit, or the application's own.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use vox::transport::Link;
-use vox::{Limits, Metadata, NotSent, OpenError, Ran, RecvError, SendError, VoxError};
+use vox::{
+    ConnectError, Limits, Metadata, NotSent, OpenError, Ran, RecvError, SendError, ServeError, Server, Session,
+    VoxError,
+};
 
 use crate::lab::{LabClient, lab, lab_with, serve};
 use crate::support::raw::{self, Raw};
@@ -209,7 +212,7 @@ async fn metadata_over_a_limit_is_refused_before_it_is_sent() {
 async fn connections_past_the_peers_limit_are_refused_before_they_are_asked_for() {
     let (ours, theirs) = vox::transport::memory_pair();
     serve(theirs, crate::lab::Bench::default(), Limits { max_connections: 2, ..Limits::default() });
-    let session = vox::Session::connect(ours).await.expect("a session");
+    let session = Session::connect(ours).await.expect("a session");
     let one: LabClient = session.open().await.expect("room");
     let two: LabClient = session.open().await.expect("room");
     let Err(OpenError::Refused(refusal)) = session.open::<LabClient>().await else { panic!("no room") };
@@ -298,4 +301,124 @@ async fn what_decodes_to_too_much_is_refused_by_its_receiver() {
     let error = call.await.expect("no panic").expect_err("over the limit");
     assert_eq!((error.kind(), error.ran()), ("invalid-response", Ran::Yes));
     assert!(error.to_string().contains("max_decoded_bytes"), "{error}");
+}
+
+/// Whoever is given a limit that cannot be kept says so before it does anything.
+#[tokio::test(start_paused = true)]
+async fn limits_that_cannot_be_kept_are_refused_wherever_they_are_given() {
+    let odd = || Limits { max_calls: 0, ..Limits::default() };
+    let builder = || Server::builder().limits(odd());
+    let text = "`Limits::max_calls` is 0; it may be 1 to 1,048,576";
+    let (_near, far) = vox::transport::memory_pair();
+    let served = [
+        builder().bind("mem://odd-limits").await.map(drop),
+        builder().bind("tcp://127.0.0.1:0").await.map(drop),
+        builder().start().map(drop),
+        builder().serve_link(far).await,
+    ];
+    for result in served {
+        let error = result.expect_err("no server with such limits");
+        assert!(matches!(&error, ServeError::Limit(error) if error.limit() == "max_calls"), "{error:?}");
+        assert_eq!(error.to_string(), text);
+    }
+    let (near, _far) = vox::transport::memory_pair();
+    let connected = [
+        // Nobody listens there: it is not even tried.
+        vox::connect::<Session>("mem://odd-limits").limits(odd()).await.map(drop),
+        vox::connect::<Session>("mem://odd-limits").limits(odd()).lazy().map(drop),
+        vox::connect::<Session>(near).limits(odd()).await.map(drop),
+        vox::connect::<Session>(builder()).await.map(drop),
+    ];
+    for result in connected {
+        let error = result.expect_err("no session with such limits");
+        assert!(matches!(&error, ConnectError::Limit(error) if error.limit() == "max_calls"), "{error:?}");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+/// The smallest that limits may be: a session under them works.
+#[tokio::test(start_paused = true)]
+async fn a_session_under_the_smallest_limits_works() {
+    let least = Limits {
+        max_message_bytes: 256,
+        max_decoded_bytes: 256,
+        max_handshake_bytes: 256,
+        max_pending_handshakes: 1,
+        max_sessions: 1,
+        max_connections: 1,
+        max_calls: 1,
+        max_channels: 1,
+        channel_items: 1,
+        channel_bytes: 1,
+        max_partial_messages: 1,
+        max_partial_bytes: 0,
+        outbox_bytes: 1,
+        outbox_long_bytes: 1,
+        replay_bytes: 512 << 10,
+        max_detached_sessions: 0,
+        max_detached: 1,
+        max_server_detached: 1,
+        resume_window: Duration::ZERO,
+        link_wait: Duration::ZERO,
+        ..Limits::default()
+    };
+    let (ours, theirs) = vox::transport::memory_pair();
+    serve(theirs, crate::lab::Bench::default(), least.clone());
+    let lab: LabClient = vox::connect(ours).limits(least).await.expect("a session");
+    assert_eq!(tokio::join!(lab.echo(1), lab.echo(2), lab.echo(3)), (Ok(1), Ok(2), Ok(3)));
+    let (numbers, rx) = vox::channel();
+    let call = lab.sum(rx);
+    let sending = async {
+        for n in 1..=10 {
+            numbers.send(n).await.expect("read");
+        }
+        numbers.close();
+    };
+    assert_eq!(tokio::join!(call, sending).0, Ok(55));
+}
+
+/// Limits of centuries, and the largest counts: nothing overflows, and nothing is allocated for them.
+#[tokio::test(start_paused = true)]
+async fn a_session_under_the_largest_limits_works() {
+    let most = Limits {
+        max_message_bytes: 64 << 20,
+        max_decoded_bytes: 1 << 40,
+        max_handshake_bytes: 1 << 20,
+        max_pending_handshakes: 1 << 24,
+        max_sessions: 1 << 24,
+        max_connections: 1 << 10,
+        max_calls: 1 << 20,
+        max_channels: 1 << 20,
+        channel_items: 1 << 31,
+        channel_bytes: 1 << 31,
+        max_partial_messages: 1 << 20,
+        max_partial_bytes: 1 << 40,
+        outbox_bytes: 1 << 40,
+        outbox_long_bytes: 1 << 40,
+        write_stall: Duration::MAX,
+        keepalive: Duration::MAX,
+        idle_keepalive: Duration::MAX,
+        keepalive_timeout: Duration::MAX,
+        call_timeout: Duration::MAX,
+        resume_window: Duration::MAX,
+        link_wait: Duration::MAX,
+        replay_bytes: 1 << 40,
+        max_detached_sessions: 1 << 24,
+        max_detached: 1 << 24,
+        max_server_detached: 1 << 24,
+        ..Limits::default()
+    };
+    let (ours, theirs) = vox::transport::memory_pair();
+    serve(theirs, crate::lab::Bench::default(), most.clone());
+    let lab: LabClient = vox::connect(ours).limits(most).await.expect("a session");
+    assert_eq!(tokio::join!(lab.echo(1), lab.echo(2), lab.echo(3)), (Ok(1), Ok(2), Ok(3)));
+    let (numbers, rx) = vox::channel();
+    let call = lab.sum(rx);
+    let sending = async {
+        for n in 1..=1000 {
+            numbers.send(n).await.expect("read");
+        }
+        numbers.close();
+    };
+    assert_eq!(tokio::join!(call, sending).0, Ok(500_500));
 }

@@ -38,7 +38,7 @@ pub use error::{
     EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode, Rule, VoxError,
 };
 pub use ids::{ChannelId, ConnectionId, MethodId, RequestId};
-pub use limits::Limits;
+pub use limits::{LimitError, Limits};
 pub use metadata::Metadata;
 pub use operation::{
     Admission, Digest, Fence, InvalidOperationId, NewOperation, Operation, OperationId, OperationKey, Outcome,

@@ -1,38 +1,46 @@
 //! Every bound of a session, by name, in one place.
 
+mod check;
+
 use std::time::Duration;
+
+pub use check::LimitError;
 
 /// What a session allows. Announced limits are told to the peer in the handshake and the peer must obey
 /// them; the rest are kept by this end alone.
 ///
-/// | limit | default | announced | past it |
-/// |---|---|---|---|
-/// | `max_message_bytes` | 4 MiB | yes | the peer's message is a violation; a call's own is refused before it is sent |
-/// | `max_decoded_bytes` | 64 MiB | yes | a call, an item and a response are refused before they are sent; a peer that sends them gets `InvalidPayload`, a receiver `BadItem` |
-/// | `max_depth` | 128 | no | the call gets `InvalidPayload`, the receiver `BadItem` |
-/// | `handshake_timeout` | 10 s | no | the link is closed |
-/// | `max_handshake_bytes` | 16 KiB | no | the link is closed |
-/// | `max_pending_handshakes` | 1,024 | no | further links wait, in the listener's backlog or in `Server::accept` |
-/// | `max_sessions` | 10,000 | no | further sessions are refused; one counts from before its welcome |
-/// | `max_connections` | 16 | yes | a violation; `open` refuses before it is sent |
-/// | `max_calls` | 128 | yes | a violation; callers wait |
-/// | `max_channels` | 256 | yes | a violation; calls with channels wait |
-/// | `channel_items` | 256 | yes | a violation; senders wait |
-/// | `channel_bytes` | 64 KiB | yes | a violation; senders wait. One item may overdraw it, so any message fits |
-/// | `max_partial_messages` | 32 | yes | a violation; further long messages wait for their turn |
-/// | `max_partial_bytes` | 20 MiB | yes | as above. At least `max_message_bytes` |
-/// | `outbox_bytes` | 400 KiB | no | new calls and items wait; reading goes on |
-/// | `outbox_long_bytes` | 20 MiB | no | long items wait, and no further handlers are started |
-/// | `write_stall` | 30 s | no | the link counts as lost |
-/// | `idle_keepalive` | 1800 s | no | a silent peer is probed though nothing is under way, as below |
-/// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | no | the link counts as lost |
-/// | `call_timeout` | 30 s | no | the deadline of a call that has no channels and sets none. It counts anew with each part of a long message |
-/// | `resume_window` | 120 s | no | a session whose link is not replaced by then is lost |
-/// | `link_wait` | 600 s | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
-/// | `replay_bytes` | 16 MiB | no | new calls and items wait until the peer acknowledges more. At least 512 KiB |
-/// | `max_detached_sessions` | 1,024 | no | the session that has waited longest for a link is lost |
-/// | `max_detached` | 1,024 | no | `persist` calls beyond it get `Busy` |
-/// | `max_server_detached` | 16,384 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
+/// | limit | default | may be | announced | past it |
+/// |---|---|---|---|---|
+/// | `max_message_bytes` | 4 MiB | 256 to 67,108,864 | yes | the peer's message is a violation; a call's own is refused before it is sent |
+/// | `max_decoded_bytes` | 64 MiB | 1 to 1,099,511,627,776 | yes | a call, an item and a response are refused before they are sent; a peer that sends them gets `InvalidPayload`, a receiver `BadItem` |
+/// | `max_depth` | 128 | 1 to 128 | no | the call gets `InvalidPayload`, the receiver `BadItem` |
+/// | `handshake_timeout` | 10 s | 1ms to 3600s | no | the link is closed |
+/// | `max_handshake_bytes` | 16 KiB | 256 to 1,048,576 | no | the link is closed |
+/// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | further links wait, in the listener's backlog or in `Server::accept` |
+/// | `max_sessions` | 10,000 | 1 to 16,777,216 | no | further sessions are refused; one counts from before its welcome |
+/// | `max_connections` | 16 | 1 to 1,024 | yes | a violation; `open` refuses before it is sent |
+/// | `max_calls` | 128 | 1 to 1,048,576 | yes | a violation; callers wait |
+/// | `max_channels` | 256 | 0 to 1,048,576 | yes | a violation; calls with channels wait |
+/// | `channel_items` | 256 | 1 to 2,147,483,648 | yes | a violation; senders wait |
+/// | `channel_bytes` | 64 KiB | 1 to 2,147,483,648 | yes | a violation; senders wait. One item may overdraw it, so any message fits |
+/// | `max_partial_messages` | 32 | 1 to 1,048,576 | yes | a violation; further long messages wait for their turn |
+/// | `max_partial_bytes` | 20 MiB | 0 to 1,099,511,627,776 | yes | as above. Less than `max_message_bytes` counts as that |
+/// | `outbox_bytes` | 400 KiB | 1 to 1,099,511,627,776 | no | new calls and items wait; reading goes on |
+/// | `outbox_long_bytes` | 20 MiB | 1 to 1,099,511,627,776 | no | long items wait, and no further handlers are started |
+/// | `write_stall` | 30 s | 1ms or longer | no | the link counts as lost |
+/// | `idle_keepalive` | 1800 s | 1ms or longer | no | a silent peer is probed though nothing is under way, as below |
+/// | `keepalive` / `keepalive_timeout` | 30 s / 20 s | 1ms or longer | no | the link counts as lost |
+/// | `call_timeout` | 30 s | 1ms or longer | no | the deadline of a call that has no channels and sets none. It counts anew with each part of a long message |
+/// | `resume_window` | 120 s | any | no | a session whose link is not replaced by then is lost |
+/// | `link_wait` | 600 s | any | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
+/// | `replay_bytes` | 16 MiB | 524,288 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more |
+/// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the session that has waited longest for a link is lost |
+/// | `max_detached` | 1,024 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy` |
+/// | `max_server_detached` | 16,384 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
+///
+/// `connect`, `bind`, `start` and `serve_link` refuse a limit that is not what it may be: see [`check`](Self::check). No value stands for
+/// "without bound", and no limit contradicts another. A duration of centuries, such as `Duration::MAX`, means "never". Bytes are
+/// bounded by a TiB, and `max_depth` by 128 because nobody sends what is nested deeper.
 ///
 /// Metadata has limits of its own, which the protocol fixes: see [`Metadata`](crate::Metadata).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +142,9 @@ impl Default for Limits {
 impl Limits {
     /// The largest `max_message_bytes` there can be: what a length of four bytes should ever say.
     pub const MESSAGE_CEILING: usize = 64 << 20;
+
+    /// The smallest `replay_bytes` there can be: more than a peer leaves unacknowledged.
+    pub(crate) const LEAST_REPLAY: usize = 512 << 10;
 
     /// What of these limits the peer is told.
     pub(crate) fn announced(&self) -> AnnouncedLimits {

@@ -42,6 +42,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("operation", &["ids", "limits", "metadata", "message", "error", "descriptor", "schema"]),
     // A map, of anything.
     ("sorted", &[]),
+    // Words for compile errors.
+    ("cures", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation"]),
     ("codec", &["ids", "limits", "metadata", "message", "error", "schema"]),
     ("wire", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation", "schema"]),
@@ -64,7 +66,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation", "schema", "sorted"]),
     ("transport", DATA),
     ("reply", &["ids", "limits", "metadata", "message", "error", "operation", "codec", "wire", "evidence"]),
-    ("evidence", &["ids", "limits", "metadata", "message", "error", "descriptor", "codec"]),
+    ("evidence", &["ids", "limits", "metadata", "message", "error", "descriptor", "codec", "cures"]),
     ("driver", ALL),
     ("client", ALL),
     ("server", ALL),

@@ -139,6 +139,7 @@ const HERE: &str = "mem://here";
 fn cannot_serve(error: ServeError) -> ConnectError {
     match error {
         ServeError::Service(error) => ConnectError::Service(error),
+        ServeError::Limit(error) => ConnectError::Limit(error),
         error => ConnectError::handshake(error.to_string()).at(HERE),
     }
 }
@@ -309,6 +310,7 @@ impl<C: Connected> Connect<C> {
         self.introduction.metadata.check().map_err(ConnectError::Metadata)?;
         let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
+        limits.check().map_err(ConnectError::Limit)?;
         let limits = Arc::new(limits);
         let (introduction, resumes, backoff) = (self.introduction, self.resumes, self.backoff);
         let ways = match self.target.reach()? {

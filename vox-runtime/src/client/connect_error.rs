@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::descriptor::ServiceError;
 use crate::error::{Refusal, RefusalCode};
+use crate::limits::LimitError;
 use crate::transport::{AddressError, NoLink};
 
 /// Why there is no connection. Says to which address.
@@ -54,6 +55,8 @@ pub enum ConnectError {
     DuplicateService(&'static str),
     /// The client cannot be made without connecting; says why.
     NotLazy(&'static str),
+    /// A limit of this end is set to what it cannot be.
+    Limit(LimitError),
     /// The application gave no credentials to show; says why.
     Credentials(String),
 }
@@ -91,6 +94,7 @@ impl ConnectError {
             | Self::Service(_)
             | Self::Metadata(_)
             | Self::DuplicateService(_)
+            | Self::Limit(_)
             | Self::Credentials(_)
             | Self::NotLazy(_) => {}
         }
@@ -103,9 +107,12 @@ impl ConnectError {
             Self::NoLink(_) | Self::Broken { .. } | Self::Timeout { .. } | Self::Handshake { .. } => true,
             Self::Credentials(_) => true,
             Self::Refused { refusal, .. } => matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown),
-            Self::Address(_) | Self::Service(_) | Self::Metadata(_) | Self::DuplicateService(_) | Self::NotLazy(_) => {
-                false
-            }
+            Self::Address(_)
+            | Self::Service(_)
+            | Self::Metadata(_)
+            | Self::DuplicateService(_)
+            | Self::Limit(_)
+            | Self::NotLazy(_) => false,
         }
     }
 }
@@ -135,6 +142,7 @@ impl fmt::Display for ConnectError {
             Self::Metadata(what) => f.write_str(what),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::NotLazy(why) => write!(f, "`lazy` gives no client: {why}"),
+            Self::Limit(error) => error.fmt(f),
             Self::Credentials(why) => write!(f, "no credentials: {why}"),
         }
     }

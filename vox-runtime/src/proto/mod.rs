@@ -54,6 +54,8 @@ mod violations;
 pub(crate) use arrivals::{Lent, Memory};
 pub(crate) use calling::{CallEnd, NewCall};
 pub(crate) use channels::{ChannelEnd, Sent};
+#[cfg(test)]
+pub(crate) use credit::CREDIT_CEILING;
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]

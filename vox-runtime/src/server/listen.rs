@@ -19,7 +19,7 @@ use crate::client::{ConnectError, Target, TargetKind};
 use crate::descriptor::ServiceError;
 use crate::driver::{Authenticate, Door, Router, Shared, State, Visitor, accept, observe};
 use crate::error::Refusal;
-use crate::limits::Limits;
+use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
 use crate::store::OperationStore;
 use crate::transport::{Address, AddressError, Link, Listener, memory_pair_at};
@@ -97,6 +97,8 @@ pub enum ServeError {
     Service(ServiceError),
     /// Two services have the same name.
     DuplicateService(&'static str),
+    /// A limit of the server is set to what it cannot be.
+    Limit(LimitError),
     /// The peer of a link that was served failed the handshake.
     Handshake(ConnectError),
     /// The task that accepts links has ended: it panicked, or its runtime is shutting down.
@@ -283,6 +285,7 @@ impl Builder {
     }
 
     fn check(&self) -> Result<(), ServeError> {
+        self.limits.check().map_err(ServeError::Limit)?;
         for dispatcher in &self.services {
             dispatcher.service().check().map_err(ServeError::Service)?;
         }
@@ -405,6 +408,7 @@ impl fmt::Display for ServeError {
             Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             Self::Service(error) => error.fmt(f),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
+            Self::Limit(error) => error.fmt(f),
             Self::Handshake(error) => error.fmt(f),
             Self::Stopped => f.write_str("the server no longer accepts links: its task panicked, or its runtime ends"),
         }
@@ -419,7 +423,7 @@ impl std::error::Error for ServeError {
             Self::Address(error) => error.source(),
             Self::Service(error) => error.source(),
             Self::Handshake(error) => error.source(),
-            Self::DuplicateService(_) | Self::Stopped => None,
+            Self::DuplicateService(_) | Self::Limit(_) | Self::Stopped => None,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a session says of itself: how much is under way, and what the peer takes.
 
 use super::super::calling::Calling;
-use super::resuming::MIN_REPLAY;
 use super::{HEAD_ROOM, Session};
 use crate::error::EndReason;
 use crate::ids::{ConnectionId, RequestId, Role};
@@ -50,7 +49,7 @@ impl Session {
     /// The most that is kept before calls and items wait. A peer acknowledges only so often.
     #[inline]
     pub(super) fn max_kept(&self) -> usize {
-        self.limits.replay_bytes.max(MIN_REPLAY)
+        self.limits.replay_bytes.max(Limits::LEAST_REPLAY)
     }
 
     /// How much the session's links have carried from the peer: calls, replies, items and credit. A peer that only opens and closes

@@ -12,8 +12,6 @@ const ACK_ALONG: u64 = 8 << 10;
 const ACK_ALONE: u64 = 16 << 10;
 /// The same, while a long message comes, which is nobody's before it is whole.
 const ACK_PARTS: u64 = 256 << 10;
-/// The least that [`Limits::replay_bytes`](crate::Limits::replay_bytes) can be: more than a peer leaves unacknowledged.
-pub(super) const MIN_REPLAY: usize = 512 << 10;
 
 const NO_CONTINUITY: &str = "the peer says to have received less than it had acknowledged, or more than was sent";
 
