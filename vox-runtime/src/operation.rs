@@ -65,9 +65,39 @@ impl OperationId {
     /// assert!(OperationId::at(yesterday) < OperationId::new());
     /// ```
     pub fn at(time: SystemTime) -> Self {
-        let random = random_bits();
-        let low = (random & LOW_BITS) | VARIANT;
-        let high = (random >> 64) & HIGH_BITS;
+        Self::with_bits(time, random_bits())
+    }
+
+    /// The id that stands for a name from elsewhere: an `Idempotency-Key` of HTTP, a UUID of version 4, the number of an order.
+    ///
+    /// The same `key` and `when` give the same id, in any process and version. So keep `when` with the key, as the time at which
+    /// whatever it names was asked for, and give the same at every attempt: another `when` is another operation. A server knows
+    /// an id for a day, counted from `when` and by the server's clock.
+    ///
+    /// The id has the layout of a UUID of version 7: the milliseconds of `when`, and in the place of random bits those of the
+    /// first sixteen bytes of `key`'s BLAKE3 hash.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use vox_runtime::OperationId;
+    ///
+    /// let asked = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    /// let id = OperationId::derive("8e03978e-40d5-43dd-bc93-6894a57f9324", asked);
+    /// assert_eq!(id, OperationId::derive("8e03978e-40d5-43dd-bc93-6894a57f9324", asked));
+    /// assert_ne!(id, OperationId::derive("another key", asked));
+    /// assert_eq!(id.time(), asked);
+    /// ```
+    pub fn derive(key: impl AsRef<[u8]>, when: SystemTime) -> Self {
+        let hash = blake3::hash(key.as_ref());
+        let mut bits = [0; 16];
+        bits.copy_from_slice(&hash.as_bytes()[..16]);
+        Self::with_bits(when, u128::from_be_bytes(bits))
+    }
+
+    /// The id of a time and of bits that no other id has.
+    fn with_bits(time: SystemTime, bits: u128) -> Self {
+        let low = (bits & LOW_BITS) | VARIANT;
+        let high = (bits >> 64) & HIGH_BITS;
         Self(Self::first_at(time).0 | VERSION | high << 64 | low)
     }
 
