@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use vox::{Limits, OperationId, Server};
 
@@ -110,8 +110,11 @@ async fn operations(found: &mut Found) {
     let id = OperationId::new();
     assert_eq!(bank.transfer(1).operation(id).await, Ok(1));
     found.push(("VoxError::OperationConflict", text(bank.transfer(2).operation(id).await)));
-    let old = OperationId::at(SystemTime::now() - Duration::from_secs(48 * 3600));
-    found.push(("VoxError::OperationExpired", text(bank.transfer(3).operation(old).await)));
+    let old = OperationId::derive("order 17", UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    let expired = text(bank.transfer(3).operation(old).await);
+    let (before, server) = expired.split_once("clock it is ").expect("the server's time");
+    let after = server.get("2026-11-29 11:20:03".len()..).expect("a time, to the second");
+    found.push(("VoxError::OperationExpired", format!("{before}clock it is TIME{after}")));
 }
 
 async fn calls_not_sent(found: &mut Found) {

@@ -155,7 +155,7 @@ async fn a_peer_of_another_version_is_rejected_with_a_reason() {
     for limit in raw::LIMITS {
         hello = hello.var(limit);
     }
-    peer.send(&hello.var(0).u8(0)).await;
+    peer.send(&hello.var(raw::TIME).var(0).u8(0)).await;
     let answer = peer.read().await.expect("an answer");
     assert_eq!((answer.kind, answer.body[4]), (raw::REJECTED, 255));
     assert_eq!(peer.read().await, None);

@@ -28,7 +28,7 @@ struct Ticket {
 impl Ticket {
     fn resume(&self) -> Frame {
         let resume = frame(RESUME).bytes(raw::MAGIC).var(1).var(1).bytes(&self.session).bytes(&self.secret);
-        let resume = resume.var(self.received);
+        let resume = resume.var(self.received).var(raw::TIME);
         match self.metadata {
             None => resume.var(0),
             Some(name) => resume.var(1).text("name").u8(0).text(name),
@@ -74,6 +74,7 @@ impl Den {
         for limit in raw::LIMITS {
             hello = hello.var(limit);
         }
+        hello = hello.var(raw::TIME);
         let hello = match name {
             None => hello.var(0),
             Some(name) => hello.var(1).text("name").u8(0).text(name),
@@ -394,7 +395,7 @@ async fn a_client_does_not_go_on_with_a_server_that_lies() {
     for limit in raw::LIMITS {
         welcome = welcome.var(limit);
     }
-    raw.send(&welcome.bytes(&[1; 16]).bytes(&[2; 32])).await;
+    raw.send(&welcome.var(raw::TIME).bytes(&[1; 16]).bytes(&[2; 32])).await;
     let lab = connecting.await.expect("no panic").expect("a session");
     let closed = tokio::spawn({
         let caller = vox::Client::caller(&lab).clone();
@@ -405,7 +406,7 @@ async fn a_client_does_not_go_on_with_a_server_that_lies() {
     let resume = raw.read().await.expect("a resume");
     assert_eq!(resume.kind, RESUME);
     assert!(resume.body.windows(32).any(|part| part == [2; 32]));
-    raw.send(&frame(RESUMED).bytes(raw::MAGIC).var(1).bytes(&[3; 32])).await;
+    raw.send(&frame(RESUMED).bytes(raw::MAGIC).var(1).var(raw::TIME).bytes(&[3; 32])).await;
     let answer = raw.read().await.expect("an answer");
     assert_eq!((answer.kind, answer.body[4]), (raw::REJECTED, SESSION_LOST));
     assert!(matches!(closed.await, Ok(vox::EndReason::Lost(_))));

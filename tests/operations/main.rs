@@ -7,6 +7,7 @@
 mod support;
 
 mod attempts;
+mod clocks;
 mod document;
 mod keeping;
 mod lab;

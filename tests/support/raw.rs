@@ -106,11 +106,15 @@ pub fn hello(service: Option<&str>, limits: [u64; 9]) -> Frame {
     for limit in limits {
         frame = frame.var(limit);
     }
+    frame = frame.var(TIME);
     match service {
         None => frame.var(0).u8(0),
         Some(service) => frame.var(0).u8(1).text(service).var(0).u8(0),
     }
 }
+
+/// What time a raw peer says it is, in milliseconds since 1970.
+pub const TIME: u64 = 1_700_000_000_000;
 
 /// Entries of metadata: a key, its flag, a value.
 pub type Entries<'a> = &'a [(&'a str, u8, &'a str)];
@@ -121,7 +125,7 @@ pub fn hello_with(metadata: Entries<'_>, limits: [u64; 9]) -> Frame {
     for limit in limits {
         frame = frame.var(limit);
     }
-    frame.metadata(metadata).u8(0)
+    frame.var(TIME).metadata(metadata).u8(0)
 }
 
 /// Asks for a connection, and does not say by which contract.
@@ -134,7 +138,7 @@ pub fn welcome(limits: [u64; 9]) -> Frame {
     for limit in limits {
         frame = frame.var(limit);
     }
-    frame
+    frame.var(TIME)
 }
 
 pub trait Stream: AsyncRead + AsyncWrite + Send {}

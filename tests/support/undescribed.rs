@@ -21,7 +21,7 @@ pub fn undescribed_pair() -> (Link, Link) {
             if from_client.read_exact(&mut body).await.is_err() {
                 break;
             }
-            if [raw::HELLO, raw::OPEN].contains(&body[0]) && body.len() > NAMED {
+            if body[0] == raw::OPEN || body[0] == raw::HELLO && asks_for_a_service(&body) {
                 let at = body.len() - NAMED;
                 assert_eq!(body[at], 1, "the client names its contract");
                 body.truncate(at);
@@ -39,4 +39,16 @@ pub fn undescribed_pair() -> (Link, Link) {
         let _ = to_client.shutdown().await;
     });
     (Link::new(ours, "undescribed"), Link::new(theirs, "undescribed"))
+}
+
+/// Whether this `Hello`, which has no metadata, opens a connection as well.
+fn asks_for_a_service(hello: &[u8]) -> bool {
+    let mut rest = &hello[1 + raw::MAGIC.len()..];
+    // Versions, features, limits, the time and the number of entries of metadata.
+    let fields = 2 + 1 + raw::LIMITS.len() + 1 + 1;
+    for _ in 0..fields {
+        let end = rest.iter().position(|byte| byte & 0x80 == 0).expect("a whole number");
+        rest = &rest[end + 1..];
+    }
+    rest[0] == 1
 }

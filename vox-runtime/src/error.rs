@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 mod call;
+mod clocks;
 mod method;
 mod place;
 
 pub use call::VoxError;
+pub use clocks::Clocks;
 pub use method::{MethodError, Never};
 pub use place::{Place, Reason};
 

@@ -35,7 +35,8 @@ pub use client::{
 pub use descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor, ServiceError};
 pub use driver::{Backoff, Hosted};
 pub use error::{
-    EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode, Rule, VoxError,
+    Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode, Rule,
+    VoxError,
 };
 pub use ids::{ChannelId, ConnectionId, MethodId, RequestId};
 pub use limits::{LimitError, Limits};

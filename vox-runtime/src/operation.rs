@@ -34,15 +34,21 @@ pub struct OperationId(u128);
 impl OperationId {
     /// A new id, of the system's clock and its random numbers.
     ///
+    /// A server judges it by its own clock, and refuses one that is more than a day old or five minutes ahead. Where this clock
+    /// may be wrong, [`Caller::new_operation`](crate::Caller::new_operation) makes one by the server's. Calls that are given no id
+    /// have one of that kind.
+    ///
     /// # Panics
     ///
     /// If the operating system has no random numbers to give.
     #[expect(clippy::new_without_default, reason = "every one is another")]
     pub fn new() -> Self {
-        thread_local! {
-            static LAST: Cell<u128> = const { Cell::new(0) };
-        }
         LAST.with(|last| Self::next(last, SystemTime::now()))
+    }
+
+    /// A new id by another clock than the system's, which says that it is `time`.
+    pub(crate) fn by(time: SystemTime) -> Self {
+        LAST.with(|last| Self::next(last, time))
     }
 
     /// The id after `last`, which becomes it, by a clock that says it is `time`.
@@ -127,6 +133,11 @@ impl OperationId {
         let millis = u64::try_from(self.0 >> 80).unwrap_or(u64::MAX);
         UNIX_EPOCH + Duration::from_millis(millis)
     }
+}
+
+thread_local! {
+    /// The time and the count of the last id that this thread made.
+    static LAST: Cell<u128> = const { Cell::new(0) };
 }
 
 const COUNT_BITS: u32 = 12;

@@ -80,6 +80,11 @@ impl Again {
         }
     }
 
+    /// No attempt is over.
+    pub(super) fn is_first(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.or.is_none())
+    }
+
     /// An attempt that is over may have run.
     pub(super) fn may_have_run(&self) -> bool {
         matches!(self.rest.as_ref().and_then(|rest| rest.or.as_ref()), Some(CallEnd::Indeterminate))
@@ -183,6 +188,7 @@ impl<T, E> Call<T, E> {
         match place {
             Ok(line) => {
                 self.line = Some(line);
+                self.name_operation_anew();
                 match self.check() {
                     Some(fault) => Poll::Ready(Err(VoxError::NotSent(fault))),
                     None => self.poll_send(cx, now(), None),

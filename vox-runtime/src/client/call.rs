@@ -17,7 +17,7 @@ use super::writer::Written;
 use crate::channel::Given;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, Flush, Scope, Sent, Waiter, now};
-use crate::error::{NotSent, Place, VoxError};
+use crate::error::{NotSent, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
@@ -45,7 +45,7 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) timeout: Option<Duration>,
     metadata: Metadata,
     /// What the call is an attempt at, the same however often it is made.
-    operation: Option<Named>,
+    pub(super) operation: Option<Named>,
     /// What the handler that makes the call passes on.
     pub(super) scope: Scope,
     reply: &'static Reply<T, E>,
@@ -64,8 +64,8 @@ pub struct Call<T: 'static, E: 'static> {
 
 /// An operation's id, and whose it is.
 #[derive(Debug, Clone, Copy)]
-struct Named {
-    id: OperationId,
+pub(super) struct Named {
+    pub(super) id: OperationId,
     /// Nobody else knows it: with the call's outcome it has done its duty.
     minted: bool,
 }
@@ -239,7 +239,7 @@ impl<T, E> Future for Call<T, E> {
             CallState::Late(late) => Poll::Ready(Err(this.too_late(late))),
             CallState::Done => panic!("a call was polled after it was done"),
         };
-        let polled = polled.map(|result| this.again.judge(result).map_err(|error| error.placed(|| this.place())));
+        let polled = polled.map(|result| this.again.judge(result).map_err(|error| this.about(error)));
         if polled.is_pending() {
             this.set_alarm(cx);
         }
@@ -280,15 +280,18 @@ impl<T, E> Call<T, E> {
         None
     }
 
-    /// What its errors are about.
-    fn place(&self) -> Place {
-        Place::new(self.method.service, self.method.name, self.line().shared().peer.address())
-    }
-
     /// An operation whose outcome is kept needs a name.
     fn name_operation(&mut self) {
         if self.method.policy.persist && self.operation.is_none() {
-            self.operation = Some(Named { id: OperationId::new(), minted: true });
+            self.operation = Some(Named { id: self.line().shared().new_operation(), minted: true });
+        }
+    }
+
+    /// The call has moved to another session. An id that it was given and that nobody was told is made anew, by the clock of this peer.
+    pub(super) fn name_operation_anew(&mut self) {
+        if self.operation.is_some_and(|named| named.minted) && self.again.is_first() {
+            self.operation = None;
+            self.name_operation();
         }
     }
 

@@ -137,6 +137,12 @@ impl Caller {
         &self.station.first().shared.peer
     }
 
+    /// A new operation's id, by the server's clock: it is good there even if the clock of this end is hours off. Without a link it
+    /// goes by what the server said last, and before the first by the clock of this end.
+    pub fn new_operation(&self) -> OperationId {
+        self.station.line().shared.new_operation()
+    }
+
     /// Tells the server that the outcome of this operation is known here and will not be asked for again, so that it need not
     /// be kept. For ids that the application gave itself; those that the runtime made are acknowledged by it. A later
     /// attempt under the same id ends with `OperationExpired`.

@@ -1,5 +1,6 @@
 //! Calling: clients, the builders of calls and connections, sessions.
 
+mod about;
 mod again;
 mod budget;
 mod call;

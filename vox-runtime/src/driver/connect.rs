@@ -109,14 +109,14 @@ impl Greeter for Asking {
 impl Asking {
     async fn ask(&self, link: &mut Link) -> Result<Welcome, ConnectError> {
         let features = if self.resumes { RESUME } else { 0 };
-        let (versions, limits) = ((VERSION, VERSION), self.limits.announced());
+        let (versions, limits, time) = ((VERSION, VERSION), self.limits.announced(), self.router.millis());
         let metadata = self.metadata.clone();
         let service = self.service.as_ref().map(|(service, metadata)| Open {
             service: service.name.to_owned(),
             metadata: metadata.clone(),
             contract: Some(service.contract().hash()),
         });
-        say(link, &Greeting::Hello(Hello { versions, features, limits, metadata, service })).await?;
+        say(link, &Greeting::Hello(Hello { versions, features, limits, time, metadata, service })).await?;
         match hear(&mut link.read, &self.limits).await? {
             Greeting::Rejected(refusal) => Err(ConnectError::refused(refusal)),
             Greeting::Welcome(welcome) if welcome.version != VERSION => {
@@ -140,7 +140,7 @@ impl Asking {
         let differs = welcome.features & DIFFERS != 0;
         let connection = service.map(|(service, _)| session.opened_in_handshake(Some(service.contract()), differs));
         let peer = Peer::new(link.address().to_owned(), Metadata::new());
-        Established { shared: start(session, link, router, limits, peer, redial), connection }
+        Established { shared: start(session, link, router, limits, (peer, welcome.time), redial), connection }
     }
 }
 
@@ -150,8 +150,10 @@ pub(crate) fn unconnected(limits: Arc<Limits>, address: String) -> Arc<Shared> {
     let mut session = Session::new(Role::Initiator, Arc::clone(&limits), limits.announced(), now());
     session.abandoned(EndReason::LinkLost("not connected yet".into()));
     let (read, write) = (Reader::new(Box::new(tokio::io::empty())), Writer::new(Box::new(tokio::io::sink()), 0));
-    let shared =
-        Shared::new(session, write, read, Router::default(), limits, Peer::new(address, Metadata::new()), None);
+    // Nor is its time, so this end's stands for it.
+    let router = Router::default();
+    let peer = (Peer::new(address, Metadata::new()), router.millis());
+    let shared = Shared::new(session, write, read, router, limits, peer, None);
     shared.change(|state| state.finish());
     shared
 }
@@ -193,11 +195,16 @@ impl Door {
         if ticket.is_some() {
             session.resumes(self.limits.resume_window);
         }
-        let limits = self.limits.announced();
-        let welcome =
-            Welcome { version: VERSION, features: if differs { DIFFERS } else { 0 }, limits, ticket: ticket.clone() };
+        let (limits, time) = (self.limits.announced(), self.router.millis());
+        let welcome = Welcome {
+            version: VERSION,
+            features: if differs { DIFFERS } else { 0 },
+            limits,
+            time,
+            ticket: ticket.clone(),
+        };
         say(&mut link, &Greeting::Welcome(welcome)).await?;
-        let shared = start(session, link, self.router.clone(), Arc::clone(&self.limits), peer, None);
+        let shared = start(session, link, self.router.clone(), Arc::clone(&self.limits), (peer, hello.time), None);
         if let (Some(registry), Some(ticket)) = (resumable, &ticket) {
             registry.insert(ticket, &shared);
         }
@@ -261,7 +268,7 @@ impl Door {
         let Some(received) = make_way(registry, &claim, resume.received) else {
             return reject(link, session_lost()).await;
         };
-        let resumed = Resumed { received, secret: claim.secret.clone() };
+        let resumed = Resumed { received, time: self.router.millis(), secret: claim.secret.clone() };
         say(&mut link, &Greeting::Resumed(resumed)).await?;
         match hear(&mut link.read, &self.limits).await? {
             Greeting::Confirm => {}
@@ -274,6 +281,7 @@ impl Door {
             }
         }
         let gone = || ConnectError::handshake("the session has another link, or has ended");
+        shared.hear_time(resume.time);
         // Under the session's lock, so that no later claim is answered in between.
         shared.attach(link, resume.received, || registry.confirm(&claim)).map_err(|_| gone())?;
         Ok(Visitor::Resumed)
@@ -320,8 +328,9 @@ pub(crate) fn face_to_face(peer: Peer, router: Router) -> Arc<Shared> {
     let (ours, theirs) = memory_pair_at(peer.address());
     let far = Peer::new(peer.address().to_owned(), Metadata::new());
     let end = |role| Session::new(role, Arc::clone(&limits), limits.announced(), now());
-    start(end(Role::Initiator), theirs, router, Arc::clone(&limits), far, None);
-    start(end(Role::Acceptor), ours, Router::default(), Arc::clone(&limits), peer, None)
+    let (near_time, far_time) = (Router::default().millis(), router.millis());
+    start(end(Role::Initiator), theirs, router, Arc::clone(&limits), (far, near_time), None);
+    start(end(Role::Acceptor), ours, Router::default(), Arc::clone(&limits), (peer, far_time), None)
 }
 
 fn start(
@@ -329,7 +338,7 @@ fn start(
     link: Link,
     router: Router,
     limits: Arc<Limits>,
-    peer: Peer,
+    peer: (Peer, u64),
     redial: Option<Box<Redial>>,
 ) -> Arc<Shared> {
     let Link { read, write, address: _ } = link;
@@ -387,7 +396,8 @@ mod tests {
         let door = Door::new(limits.clone(), Router::default(), Some(Arc::clone(&registry)));
         let (mut near, far) = memory_pair();
         let (versions, announced) = ((VERSION, VERSION), limits.announced());
-        let hello = Hello { versions, features: RESUME, limits: announced, metadata: Metadata::new(), service: None };
+        let hello =
+            Hello { versions, features: RESUME, limits: announced, time: 0, metadata: Metadata::new(), service: None };
         say(&mut near, &Greeting::Hello(hello)).await.expect("heard");
         let Ok(Visitor::New(Established { shared, .. }, ..)) = accept(far, &door).await else {
             panic!("it is let in");

@@ -32,6 +32,7 @@ mod scope;
 mod shared;
 mod slab;
 mod task;
+mod time;
 mod waiting;
 mod writer;
 

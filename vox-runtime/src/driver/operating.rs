@@ -9,6 +9,7 @@ mod asking;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -16,6 +17,7 @@ use tokio::runtime::Handle;
 use self::asking::Told;
 use super::after::Notice;
 use super::hosting::run_elsewhere;
+use super::router::Router;
 use super::shared::{Shared, State};
 use crate::descriptor::MethodDescriptor;
 use crate::ids::{ConnectionId, MethodId, RequestId};
@@ -110,9 +112,17 @@ impl Operating {
     }
 
     /// The operations that are known within one session only.
-    fn of_a_session() -> Arc<Self> {
-        let store = MemoryStore::with_limits(StoreLimits { max_tombstones: TOMBSTONES, ..StoreLimits::default() });
+    fn of_a_session(router: &Router) -> Arc<Self> {
+        let limits = StoreLimits { max_tombstones: TOMBSTONES, ..StoreLimits::default() };
+        // One clock for all ids, since the peer is told of one.
+        let router = router.clone();
+        let store = MemoryStore::with_clock(limits, move || router.time());
         Self::with_memory(Arc::new(store), REMEMBERED)
+    }
+
+    /// What time it is where the outcomes are kept.
+    pub(super) fn time(&self) -> SystemTime {
+        self.store.time()
     }
 
     fn lock(&self) -> MutexGuard<'_, Desk> {
@@ -377,7 +387,7 @@ impl Shared {
     fn operating(&self, kept: bool) -> Option<&Arc<Operating>> {
         match kept {
             true => self.router.operating(),
-            false => Some(self.operations.get_or_init(Operating::of_a_session)),
+            false => Some(self.operations.get_or_init(|| Operating::of_a_session(&self.router))),
         }
     }
 

@@ -36,7 +36,8 @@ pub(crate) async fn resume(shared: &Shared, reach: &dyn Reach, introduction: &In
     // Without a link nothing is received: the number stays what it is.
     let received = shared.lock().session.received();
     let ticket = redial.ticket.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let resume = Resume { versions: (VERSION, VERSION), ticket, received, metadata };
+    let (versions, time) = ((VERSION, VERSION), shared.router.millis());
+    let resume = Resume { versions, ticket, received, time, metadata };
     let resuming = Resuming { resume, limits: &shared.limits, is_lost: AtomicBool::new(false) };
     match dial(reach, bound, &resuming).await {
         Ok((link, resumed)) => match tokio::time::timeout(bound, redial.confirm(shared, link, resumed)).await {
@@ -64,6 +65,7 @@ impl Redial {
             let _ = say(&mut link, &Greeting::Rejected(refusal)).await;
             return Resumption::Over;
         }
+        shared.hear_time(resumed.time);
         // Good from now on, whether or not the confirmation arrives.
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner).secret = resumed.secret;
         if let Err(error) = say(&mut link, &Greeting::Confirm).await {

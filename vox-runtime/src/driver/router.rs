@@ -1,6 +1,7 @@
 //! Which services are served, by name.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::authenticating::Authenticate;
 use super::operating::Operating;
@@ -51,6 +52,17 @@ impl Router {
     /// The operations whose outcomes are kept.
     pub(crate) fn operating(&self) -> Option<&Arc<Operating>> {
         self.operating.as_ref()
+    }
+
+    /// What time it is here, by the clock that the ids of operations are judged by.
+    pub(super) fn time(&self) -> SystemTime {
+        self.operating.as_ref().map_or_else(SystemTime::now, |operating| operating.time())
+    }
+
+    /// As [`time`](Self::time), in milliseconds since 1970.
+    pub(super) fn millis(&self) -> u64 {
+        let since = self.time().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Who this peer is.

@@ -27,7 +27,7 @@ use super::writer::{Writer, Writing};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
-use crate::proto::{CallEnd, HandlerEnd, Output, Request, Session, Token, earlier};
+use crate::proto::{CallEnd, HandlerEnd, Output, PeerClock, Request, Session, Token, earlier};
 use crate::schema::SchemaHash;
 use crate::server::Peer;
 use crate::wire::Failure;
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) limits: Arc<Limits>,
     pub(crate) peer: Peer,
+    pub(super) peer_clock: Mutex<PeerClock>,
     /// The longest payload, and the most channels in one call, that the peer takes.
     pub(crate) max_payload: usize,
     /// The most memory that the peer lets one message decode to.
@@ -171,7 +172,7 @@ impl Shared {
         reader: Reader,
         router: Router,
         limits: Arc<Limits>,
-        peer: Peer,
+        (peer, peer_time): (Peer, u64),
         redial: Option<Box<Redial>>,
     ) -> Arc<Self> {
         let (max_payload, max_decoded) = (session.max_payload(), session.max_decoded());
@@ -218,6 +219,7 @@ impl Shared {
             router,
             limits,
             peer,
+            peer_clock: PeerClock::told(peer_time, Instant::now()).into(),
             max_payload,
             max_decoded,
             max_channels,

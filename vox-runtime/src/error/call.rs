@@ -5,7 +5,7 @@ use std::fmt;
 
 use facet::Facet;
 
-use super::{MethodError, Never, NotSent, Place, Ran, Reason};
+use super::{Clocks, MethodError, Never, NotSent, Place, Ran, Reason};
 use crate::descriptor::RetryPolicy;
 
 /// How a call ended, other than well. `E` is the method's own error.
@@ -64,10 +64,12 @@ pub enum VoxError<E = Never> {
         /// Which call.
         at: Place,
     },
-    /// The operation id is too old, or of the future: nobody can tell any more whether it ran, so it is not run.
+    /// The operation id is too old, of the future, or acknowledged: nobody can tell any more whether it ran, so it is not run.
     OperationExpired {
         /// Which call.
         at: Place,
+        /// What time the id says, and what time it is by the server's clock.
+        clocks: Clocks,
     },
     /// The server's store failed. Before the handler was started (`No`), or when its outcome was to be kept (`Unknown`).
     StoreUnavailable {
@@ -98,7 +100,7 @@ impl<E> VoxError<E> {
     /// The operation id belongs to another call.
     pub const OperationConflict: Self = Self::OperationConflict { at: Place::UNKNOWN };
     /// The operation id is out of date.
-    pub const OperationExpired: Self = Self::OperationExpired { at: Place::UNKNOWN };
+    pub const OperationExpired: Self = Self::OperationExpired { at: Place::UNKNOWN, clocks: Clocks::UNKNOWN };
 
     /// The server's store failed.
     pub const fn StoreUnavailable(ran: Ran) -> Self {
@@ -132,7 +134,7 @@ impl<E> VoxError<E> {
             | Self::Panicked { at }
             | Self::Indeterminate { at }
             | Self::OperationConflict { at }
-            | Self::OperationExpired { at }
+            | Self::OperationExpired { at, .. }
             | Self::StoreUnavailable { at, .. } => at,
         }
     }
@@ -150,8 +152,16 @@ impl<E> VoxError<E> {
             | Self::Panicked { at }
             | Self::Indeterminate { at }
             | Self::OperationConflict { at }
-            | Self::OperationExpired { at }
+            | Self::OperationExpired { at, .. }
             | Self::StoreUnavailable { at, .. } => at.or(place),
+        }
+        self
+    }
+
+    /// The same, with these times if the operation is out of date and no times are known so far.
+    pub(crate) fn timed(mut self, times: impl FnOnce() -> Clocks) -> Self {
+        if let Self::OperationExpired { clocks, .. } = &mut self {
+            clocks.or(times);
         }
         self
     }
@@ -226,7 +236,7 @@ impl<E> VoxError<E> {
             Self::Indeterminate { at } => VoxError::Indeterminate { at },
             Self::InvalidResponse(why) => VoxError::InvalidResponse(why),
             Self::OperationConflict { at } => VoxError::OperationConflict { at },
-            Self::OperationExpired { at } => VoxError::OperationExpired { at },
+            Self::OperationExpired { at, clocks } => VoxError::OperationExpired { at, clocks },
             Self::StoreUnavailable { ran, at } => VoxError::StoreUnavailable { ran, at },
             Self::NotSent(why) => VoxError::NotSent(why),
         }
@@ -260,7 +270,11 @@ impl<E: MethodError> fmt::Display for VoxError<E> {
             Self::OperationConflict { .. } => f.write_str(
                 "the operation id belongs to another call; this one did not run, so give it an id of its own",
             ),
-            Self::OperationExpired { .. } => f.write_str("the operation id is out of date; the call did not run"),
+            Self::OperationExpired { clocks, .. } => write!(
+                f,
+                "the operation id is out of date, or was acknowledged: {clocks}; the call did not run. `Caller::new_operation` makes an id \
+                 by the server's clock, and `OperationId::derive(key, when)` one of a name from elsewhere"
+            ),
             Self::StoreUnavailable { ran: Ran::Unknown, .. } => f.write_str(
                 "the server's store failed when the outcome was to be kept; whether the call ran is unknown",
             ),

@@ -30,6 +30,7 @@ mod credit;
 mod kept;
 mod operations;
 mod outbox;
+mod peer_clock;
 mod policy;
 mod secrets;
 mod serving;
@@ -59,6 +60,7 @@ pub(crate) use credit::CREDIT_CEILING;
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]
+pub(crate) use peer_clock::PeerClock;
 pub(crate) use policy::{Attempts, Verdict};
 pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};

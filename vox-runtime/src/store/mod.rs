@@ -14,6 +14,7 @@ mod sqlite;
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::SystemTime;
 
 pub use limits::StoreLimits;
 pub use memory::MemoryStore;
@@ -73,6 +74,12 @@ pub trait OperationStore: Send + Sync + 'static {
     ///
     /// An acknowledgement may be lost when the process dies; the record then stays until the horizon.
     fn acknowledge<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()>;
+
+    /// What time it is by the clock that ids are judged by. Peers are told in the handshake, and make ids by it. The system's
+    /// unless a store says otherwise.
+    fn time(&self) -> SystemTime {
+        SystemTime::now()
+    }
 
     /// The longest outcome that can be sealed. 1 MiB unless a store says otherwise.
     fn max_outcome_bytes(&self) -> usize {

@@ -27,6 +27,8 @@ pub(crate) struct Hello {
     pub(crate) features: u64,
     /// What the acceptor must obey.
     pub(crate) limits: AnnouncedLimits,
+    /// The initiator's time, in milliseconds since 1970.
+    pub(crate) time: u64,
     /// About the initiator.
     pub(crate) metadata: Metadata,
     /// Opens connection 1 at once, without a further round trip.
@@ -42,6 +44,8 @@ pub(crate) struct Welcome {
     pub(crate) features: u64,
     /// What the initiator must obey.
     pub(crate) limits: AnnouncedLimits,
+    /// The acceptor's time, in milliseconds since 1970.
+    pub(crate) time: u64,
     /// What the session can be resumed with, if it can.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -117,6 +121,7 @@ impl Welcome {
         put_varint(out, self.version);
         put_varint(out, if self.ticket.is_some() { self.features | RESUME } else { self.features });
         put_limits(out, &self.limits);
+        put_varint(out, self.time);
         if let Some(ticket) = &self.ticket {
             ticket.put(out);
         }
@@ -125,9 +130,9 @@ impl Welcome {
     fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
         let version = r.varint("version")?;
         let features = r.varint("features")?;
-        let limits = r.limits()?;
+        let (limits, time) = (r.limits()?, r.varint("time")?);
         let ticket = if features & RESUME == 0 { None } else { Some(Ticket::read(r)?) };
-        Ok(Self { version, features: features & !RESUME, limits, ticket })
+        Ok(Self { version, features: features & !RESUME, limits, time, ticket })
     }
 }
 
@@ -137,6 +142,7 @@ impl Hello {
         put_varint(out, self.versions.1);
         put_varint(out, self.features);
         put_limits(out, &self.limits);
+        put_varint(out, self.time);
         super::put_metadata(out, &self.metadata);
         match &self.service {
             None => out.push(0),
@@ -152,6 +158,7 @@ impl Hello {
             versions: (r.varint("lowest version")?, r.varint("highest version")?),
             features: r.varint("features")?,
             limits: r.limits()?,
+            time: r.varint("time")?,
             metadata: r.metadata()?,
             service: match r.byte("service flag")? {
                 0 => None,

@@ -51,6 +51,8 @@ pub(crate) struct Resume {
     pub(crate) ticket: Ticket,
     /// How much of the acceptor's stream the initiator has.
     pub(crate) received: u64,
+    /// The initiator's time, in milliseconds since 1970.
+    pub(crate) time: u64,
     /// About the initiator, as in a `Hello`.
     pub(crate) metadata: Metadata,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Resume {
 pub(crate) struct Resumed {
     /// How much of the initiator's stream the acceptor has.
     pub(crate) received: u64,
+    /// The acceptor's time, in milliseconds since 1970.
+    pub(crate) time: u64,
     /// What the session is resumed with next.
     pub(crate) secret: Secret,
 }
@@ -81,6 +85,7 @@ impl Resume {
         put_varint(out, self.versions.1);
         self.ticket.put(out);
         put_varint(out, self.received);
+        put_varint(out, self.time);
         put_metadata(out, &self.metadata);
     }
 
@@ -89,6 +94,7 @@ impl Resume {
             versions: (r.varint("lowest version")?, r.varint("highest version")?),
             ticket: Ticket::read(r)?,
             received: r.varint("received")?,
+            time: r.varint("time")?,
             metadata: r.metadata()?,
         })
     }
@@ -97,10 +103,12 @@ impl Resume {
 impl Resumed {
     pub(super) fn put_body(&self, out: &mut Vec<u8>) {
         put_varint(out, self.received);
+        put_varint(out, self.time);
         out.extend_from_slice(&self.secret.0);
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
-        Ok(Self { received: r.varint("received")?, secret: Secret(r.fixed("secret")?) })
+        let (received, time) = (r.varint("received")?, r.varint("time")?);
+        Ok(Self { received, time, secret: Secret(r.fixed("secret")?) })
     }
 }

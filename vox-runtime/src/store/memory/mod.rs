@@ -145,6 +145,10 @@ impl OperationStore for MemoryStore {
         })
     }
 
+    fn time(&self) -> SystemTime {
+        self.now()
+    }
+
     fn max_outcome_bytes(&self) -> usize {
         self.limits.max_outcome_bytes
     }

@@ -60,6 +60,7 @@ pub struct SqliteStore {
     queue: mpsc::Sender<Job>,
     failure: Arc<OnceLock<String>>,
     limits: StoreLimits,
+    clock: Clock,
     path: PathBuf,
 }
 
@@ -73,7 +74,7 @@ pub struct OpenSqlite {
     vfs: Option<String>,
 }
 
-type Clock = Box<dyn Fn() -> SystemTime + Send>;
+type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// How long other processes may hold the database, unless it is said.
 const BUSY: Duration = Duration::from_secs(5);
@@ -88,7 +89,7 @@ impl SqliteStore {
         OpenSqlite {
             path: path.into(),
             limits: StoreLimits::on_disk(),
-            clock: Box::new(SystemTime::now),
+            clock: Arc::new(SystemTime::now),
             busy: BUSY,
             vfs: None,
         }
@@ -204,8 +205,8 @@ impl OpenSqlite {
     }
 
     /// Another clock than the system's.
-    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + 'static) -> Self {
-        self.clock = Box::new(clock);
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -232,7 +233,8 @@ impl IntoFuture for OpenSqlite {
             let (queue, jobs) = mpsc::channel(QUEUE);
             let failure = Arc::new(OnceLock::new());
             let (opened, opening) = oneshot::channel();
-            let writer = writer::Writer { limits: limits.clone(), clock, failure: Arc::clone(&failure) };
+            let writer =
+                writer::Writer { limits: limits.clone(), clock: Arc::clone(&clock), failure: Arc::clone(&failure) };
             let of_writer = path.clone();
             let thread = std::thread::Builder::new().name("vox-store".to_owned());
             // It ends when its queue does, and nobody waits for that but `close`.
@@ -240,7 +242,7 @@ impl IntoFuture for OpenSqlite {
             spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?;
             let ended = || StoreError::Unavailable("its thread has ended".to_owned());
             opening.await.map_err(|_| ended())??;
-            Ok(SqliteStore { queue, failure, limits, path })
+            Ok(SqliteStore { queue, failure, limits, clock, path })
         })
     }
 }
@@ -271,6 +273,10 @@ impl OperationStore for SqliteStore {
     /// Is done together with what is asked next, so that it costs no sync of its own.
     fn acknowledge<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {
         Box::pin(self.send(Job::Acknowledge(key.clone())))
+    }
+
+    fn time(&self) -> SystemTime {
+        (self.clock)()
     }
 
     fn max_outcome_bytes(&self) -> usize {

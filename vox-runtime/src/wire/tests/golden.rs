@@ -229,6 +229,7 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
                 versions: (1, 1),
                 features: 0,
                 limits: Limits::default().announced(),
+                time: 1_700_000_000_000,
                 metadata: metadata(&[("app", "tour", false)]),
                 service: None,
             }),
@@ -239,6 +240,7 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
                 versions: (1, 3),
                 features: 5,
                 limits: small,
+                time: 1000,
                 metadata: Metadata::new(),
                 service: Some(Open {
                     service: "Bank".into(),
@@ -247,14 +249,23 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
                 }),
             }),
         ),
-        ("welcome", Greeting::Welcome(Welcome { version: 1, features: 0, limits: small, ticket: None })),
+        (
+            "welcome",
+            Greeting::Welcome(Welcome {
+                version: 1,
+                features: 0,
+                limits: small,
+                time: 1_700_000_000_000,
+                ticket: None,
+            }),
+        ),
         (
             "welcome-other-contract",
-            Greeting::Welcome(Welcome { version: 1, features: DIFFERS, limits: small, ticket: None }),
+            Greeting::Welcome(Welcome { version: 1, features: DIFFERS, limits: small, time: 0, ticket: None }),
         ),
         (
             "welcome-to-resume",
-            Greeting::Welcome(Welcome { version: 1, features: 0, limits: small, ticket: Some(ticket()) }),
+            Greeting::Welcome(Welcome { version: 1, features: 0, limits: small, time: 1000, ticket: Some(ticket()) }),
         ),
         ("rejected", Greeting::Rejected(Refusal::new(RefusalCode::UnknownService, "no Bank"))),
         ("rejected-session-lost", Greeting::Rejected(Refusal::new(RefusalCode::SessionLost, "gone"))),
@@ -264,10 +275,11 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
                 versions: (1, 1),
                 ticket: ticket(),
                 received: 300,
+                time: 1000,
                 metadata: metadata(&[("app", "tour", false)]),
             }),
         ),
-        ("resumed", Greeting::Resumed(Resumed { received: 0, secret: Secret([0xdd; 32]) })),
+        ("resumed", Greeting::Resumed(Resumed { received: 0, time: 1000, secret: Secret([0xdd; 32]) })),
         ("confirm", Greeting::Confirm),
     ]
 }

@@ -12,7 +12,8 @@ use crate::ids::{ConnectionId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::{OperationId, Principal};
-use crate::proto::{Batch, CallEnd, Gate, NewCall, Output, Session, Token, Verdict};
+use crate::proto::{Batch, CallEnd, Gate, NewCall, Output, PeerClock, Session, Token, Verdict};
+use crate::store::StoreLimits;
 use crate::wire::is_outcome;
 
 /// One caller.
@@ -20,9 +21,18 @@ pub(super) struct Client {
     pub(super) principal: Principal,
     /// How much its clock is ahead, or behind, in milliseconds.
     pub(super) skew: i64,
+    /// What a server has told it of the time, and how often somebody had set the clock by then.
+    pub(super) clock: Option<(PeerClock, u64)>,
     pub(super) session: Option<Own>,
     /// Calls that wait to be sent.
     pub(super) queue: Vec<usize>,
+}
+
+/// What a handshake says of the time, and how often somebody had set the clock by then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    millis: u64,
+    jumps: u64,
 }
 
 /// A session at the end that calls.
@@ -77,6 +87,7 @@ impl World {
             let (link, batch, calls) = (Some(id), Batch::default(), BTreeMap::new());
             let own = Own { number, session, process: p, connection, link, secret: number, batch, calls };
             self.clients[c].session = Some(own);
+            self.hears_time(c, self.told());
         }
     }
 
@@ -136,9 +147,30 @@ impl World {
     }
 
     fn new_id(&mut self, c: usize) -> OperationId {
-        let wall = self.wall_millis() as i64 + self.clients[c].skew;
         self.numbers += 1;
-        OperationId::from_u128((wall as u128) << 80 | u128::from(self.numbers) << 8)
+        let wall = self.wall_millis();
+        let millis = match self.clients[c].clock {
+            None => wall.saturating_add_signed(self.clients[c].skew),
+            Some((clock, jumps)) => {
+                let millis = clock.since_epoch(self.now).as_millis() as u64;
+                let limits = StoreLimits::default();
+                let timely = wall - limits.retention.as_millis() as u64..=wall + limits.clock_slack.as_millis() as u64;
+                let is_timely = timely.contains(&millis);
+                assert!(is_timely || jumps != self.jumped, "a client that was told the time makes ids of another");
+                millis
+            }
+        };
+        OperationId::from_u128(u128::from(millis) << 80 | u128::from(self.numbers) << 8)
+    }
+
+    /// A handshake says what time it is at the server.
+    pub(super) fn hears_time(&mut self, c: usize, told: Told) {
+        self.clients[c].clock = Some((PeerClock::told(told.millis, self.now), told.jumps));
+    }
+
+    /// What a server says now of the time.
+    pub(super) fn told(&self) -> Told {
+        Told { millis: self.wall_millis(), jumps: self.jumped }
     }
 
     /// Sends the call that has waited longest, if it may.
@@ -285,6 +317,6 @@ impl World {
 
     /// How far apart clocks may be.
     pub(super) fn skew(&mut self) -> i64 {
-        *self.rng.pick(&[0, 0, 0, 0, 0, 0, 60_000, -60_000, HOUR, -23 * HOUR])
+        *self.rng.pick(&[0, 0, 0, 0, 60_000, -60_000, HOUR, -HOUR, 9 * HOUR, -23 * HOUR, -48 * HOUR])
     }
 }

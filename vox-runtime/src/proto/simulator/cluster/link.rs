@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::client::Told;
 use super::world::World;
 use crate::error::EndReason;
 use crate::proto::{Batch, ClaimRound};
@@ -32,7 +33,7 @@ pub(super) struct Pipe {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shake {
     Resume { received: u64, secret: u64 },
-    Resumed { asked: u64, received: u64, secret: u64, round: ClaimRound },
+    Resumed { asked: u64, received: u64, time: Told, secret: u64, round: ClaimRound },
     Confirm { asked: u64, secret: u64, round: ClaimRound },
     Refused,
     Done,
@@ -180,8 +181,9 @@ impl World {
             return;
         }
         match link.shake {
-            Shake::Resumed { asked, received, secret, round } => {
+            Shake::Resumed { asked, received, time, secret, round } => {
                 link.shake = Shake::Confirm { asked, secret, round };
+                self.hears_time(c, time);
                 return self.on_resumed(c, received, secret);
             }
             Shake::Refused => {
@@ -265,7 +267,7 @@ impl World {
 
     fn on_resume(&mut self, id: u64, asked: u64, secret: u64) {
         self.numbers += 1;
-        let (next, now) = (self.numbers, self.now);
+        let (next, now, time) = (self.numbers, self.now, self.told());
         let link = &self.links[&id];
         let (p, number) = (link.process, link.session);
         let served = self.processes[p].sessions.get_mut(&number).filter(|served| served.session.end_reason().is_none());
@@ -276,7 +278,10 @@ impl World {
                 served.sent.push(next);
                 served.session.link_lost(now, Self::lost());
                 match served.session.continues_from(asked) {
-                    true => Shake::Resumed { asked, received: served.session.received(), secret: next, round },
+                    true => {
+                        let received = served.session.received();
+                        Shake::Resumed { asked, received, time, secret: next, round }
+                    }
                     false => Shake::Refused,
                 }
             }

@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) now: Instant,
     pub(super) wall: Wall,
+    /// How often somebody has set the clock.
+    pub(super) jumped: u64,
     pub(super) epoch_millis: u64,
     pub(super) disk: Disk,
     /// The store's answers are there at once, where they can be.
@@ -65,6 +67,7 @@ impl World {
             rng,
             now: epoch(),
             wall,
+            jumped: 0,
             epoch_millis,
             disk,
             chaos: true,
@@ -80,7 +83,7 @@ impl World {
         for _ in 0..1 + world.rng.below(3) {
             let principal = Principal::new(*world.rng.pick(&["a", "a", "b"]));
             let skew = world.skew();
-            world.clients.push(Client { principal, skew, session: None, queue: Vec::new() });
+            world.clients.push(Client { principal, skew, clock: None, session: None, queue: Vec::new() });
         }
         world
     }
@@ -258,8 +261,9 @@ impl World {
     fn pass_time(&mut self) {
         let soon = Duration::from_micros(1 + self.rng.below(5_000) as u64);
         let next = self.next_timeout().filter(|_| self.rng.percent(20));
-        self.now = next.map_or(self.now + soon, |at| at.max(self.now));
-        self.wall.fetch_add(5, Ordering::Relaxed);
+        let before = self.now;
+        self.now = next.map_or(before + soon, |at| at.max(before));
+        self.wall.fetch_add((self.now - before).as_millis() as u64, Ordering::Relaxed);
         self.time_out();
     }
 
@@ -301,6 +305,7 @@ impl World {
             _ => self.epoch_millis + 1_000,
         };
         self.note("jump", &[to], &());
+        self.jumped += 1;
         self.wall.store(to, Ordering::Relaxed);
     }
 
