@@ -44,7 +44,7 @@ impl Bound {
         self.shared.change(|state| self.next.get().is_none().then(|| change(state)))
     }
 
-    /// Ends this half and forgets it, as far as its call lets that be. Only once: its token is another half's before long.
+    /// Ends this half and forgets it, as far as its call lets that be.
     pub(crate) fn end(&self, end: HalfEnd) {
         let mut end = Some(end);
         self.change(|state| {

@@ -12,8 +12,7 @@ use crate::driver::HalfEnd;
 pub(crate) struct Half {
     cell: Arc<Cell>,
     bound: OnceLock<Arc<Bound>>,
-    /// It went into a call's arguments, or its channel was ended here: what remains of it means nothing, and its
-    /// token may be another half's by now.
+    /// It went into a call's arguments, or its channel was ended here: what remains of it means nothing.
     gone: AtomicBool,
 }
 

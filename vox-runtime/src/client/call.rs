@@ -420,7 +420,6 @@ impl<T, E> Call<T, E> {
         let minted = self.operation.filter(|named| named.minted).map(|named| named.id);
         let sent = Sent { connection: line.connection(), token, minted, leads: self.leads };
         let end = std::task::ready!(self.poll_end(cx, &sent));
-        // The token is free, and another's before long.
         self.state = CallState::Done;
         let Some(end) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
         let end = match self.take_up(cx, end) {

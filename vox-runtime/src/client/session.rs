@@ -123,7 +123,7 @@ pub(super) async fn open_connection(
 /// Waits for the answer to an `open`. Dropped before, it sees to it that the connection is closed again.
 struct Opening<'a> {
     shared: &'a Shared,
-    /// `None` once answered: the token may be another's by now.
+    /// `None` once answered.
     token: Option<Token>,
 }
 

@@ -248,7 +248,7 @@ impl Shared {
         let clock = if reader.has_one_reply() { None } else { Some(now()) };
         self.change(|state| {
             let clock = clock.or(state.lead.last).unwrap_or_else(now);
-            // It is not woken for its own end. Once it has that, its token may be another's.
+            // It is not woken for its own end.
             let own = if taken.is_none() { state.waiters.get_mut(token).and_then(Waiter::take_waker) } else { None };
             let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);

@@ -79,7 +79,25 @@ use crate::wire::Failure;
 
 /// A name that whoever drives a session gives to a thing of its own: a waiting call, a channel's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Token(pub(crate) u32);
+pub(crate) struct Token(pub(crate) u64);
+
+impl Token {
+    /// The name of an entry of a table, used for the `generation`th time.
+    #[inline]
+    pub(crate) fn new(index: u32, generation: u32) -> Self {
+        Self(u64::from(generation) << 32 | u64::from(index))
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline]
+    pub(crate) fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
 
 /// What a session wants done or known.
 #[derive(Debug)]

@@ -177,14 +177,14 @@ impl Bench {
     }
 
     /// This end calls on its own connection, with these channels, whose tokens count from 100.
-    pub(crate) fn call(&mut self, token: u32, channels: &[ChannelDirection]) -> (RequestId, Vec<ChannelId>) {
+    pub(crate) fn call(&mut self, token: u64, channels: &[ChannelDirection]) -> (RequestId, Vec<ChannelId>) {
         self.call_with(token, channels, None, 0)
     }
 
     /// As [`call`](Self::call), with arguments of so many bytes, in this time.
     pub(crate) fn call_with(
         &mut self,
-        token: u32,
+        token: u64,
         channels: &[ChannelDirection],
         time: Option<Duration>,
         len: usize,
@@ -195,7 +195,7 @@ impl Bench {
             deadline: time.map(|time| self.now + time),
             patience: None,
             metadata: Metadata::new(),
-            channels: channels.iter().enumerate().map(|(i, direction)| (*direction, Token(100 + i as u32))).collect(),
+            channels: channels.iter().enumerate().map(|(i, direction)| (*direction, Token(100 + i as u64))).collect(),
         };
         let now = self.now;
         let made = self.change(|session| session.call(now, OURS, Token(token), call, &mut vec![7; len].into()));

@@ -28,7 +28,7 @@ pub(super) struct End {
     /// Bytes of parts that were put into the stream, and that were handled.
     pub(super) parts_put: u64,
     pub(super) parts_handled: u64,
-    next_token: u32,
+    next_token: u64,
     /// Whether the service asked for exists.
     pub(super) opening: BTreeMap<Token, bool>,
     /// Connections of this end that are open, and of the peer that this end serves.

@@ -279,7 +279,7 @@ impl World {
         if bound {
             channel.bound = true;
             end.halves.insert(token, Half { channel: index, sends: channel.sender == e, waits: false });
-            assert!(!end.session.bind(key.0, channel.id, Token(u32::MAX)), "a channel was taken up twice");
+            assert!(!end.session.bind(key.0, channel.id, Token(u64::MAX)), "a channel was taken up twice");
         }
         self.note(e, "bind", &[index as u64, bound.into()]);
         self.drain(e);

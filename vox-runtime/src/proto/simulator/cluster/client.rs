@@ -187,7 +187,7 @@ impl World {
         }
         let intention = &self.model.intentions[model.intention];
         self.numbers += 1;
-        let token = Token(self.numbers as u32);
+        let token = Token(self.numbers);
         let new = NewCall {
             method: intention.method.id,
             operation: intention.id,
