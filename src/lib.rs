@@ -98,7 +98,8 @@
 //! # Channels
 //!
 //! A [`Tx`] or an [`Rx`] among the arguments is a stream of items during the call, and after it if its holder likes. Make
-//! both halves with [`channel()`], give one away, keep the other. Senders wait while the receiver is slow.
+//! both halves with [`channel()`], give one away, keep the other. Senders wait while the receiver is slow. Close a `Tx` when all is
+//! sent: one that is only dropped aborts the channel, and the receiver gets an error in place of the end.
 //!
 //! ```
 //! # use std::error::Error;
@@ -119,6 +120,7 @@
 //!             sum += number;
 //!             let _ = so_far.send(sum).await;
 //!         }
+//!         so_far.close();
 //!         sum
 //!     }
 //! }

@@ -88,6 +88,7 @@ impl Meter for Bench {
                 return;
             }
         }
+        numbers.close();
     }
 }
 

@@ -48,6 +48,7 @@ impl Lab for Bench {
                 return;
             }
         }
+        numbers.close();
     }
 }
 

@@ -89,6 +89,7 @@ impl Mixed for Handlers {
         for n in 0..count {
             items.send((n, vec![n as u8; each as usize])).await.expect("the caller listens");
         }
+        items.close();
     }
 }
 

@@ -132,6 +132,7 @@ impl Prey for Deer {
                 return n;
             }
         }
+        numbers.close();
         to
     }
 }
@@ -400,7 +401,7 @@ async fn messages_for_what_never_was_are_named() {
     field.accuses("a refusal nobody waits for", &frame(raw::REFUSE).var(2).u8(1).text("").wire(), NO_CONNECTION).await;
     field.accuses("items on no channel", &items(1, 1).wire(), NO_CHANNEL).await;
     field.accuses("a close of no channel", &frame(raw::CLOSE).var(1).var(1).var(0).wire(), NO_CHANNEL).await;
-    field.accuses("a reset of no channel", &frame(raw::RESET).var(1).var(1).wire(), NO_CHANNEL).await;
+    field.accuses("a reset of no channel", &frame(raw::RESET).var(1).var(1).u8(0).var(0).wire(), NO_CHANNEL).await;
     field.accuses("credit for no channel", &frame(raw::CREDIT).var(1).var(1).var(1).var(1).wire(), NO_CHANNEL).await;
     field.accuses("a cancel of no request", &frame(raw::CANCEL).var(1).var(1).wire(), NO_REQUEST).await;
     field.accuses("a reply from the caller", &frame(raw::REPLY).var(1).var(1).u8(0).wire(), DIRECTION).await;
@@ -503,7 +504,7 @@ async fn channels_that_arguments_name_wrongly_are_their_calls_own() {
         let request = 2 * n as u64 + 1;
         peer.send(&call_with(1, request, "Prey.drink", &channels, arguments)).await;
         let reset = peer.read_kind(raw::RESET).await;
-        assert_eq!(reset.body, [1, channels[0].0 as u8], "{what}");
+        assert_eq!(reset.body, [1, channels[0].0 as u8, 0, 0], "{what}");
         let (answered, payload) = reply(&mut peer).await;
         assert_eq!((answered, &payload[..2]), (request, &[1, 2][..]), "{what}");
     }
@@ -525,7 +526,7 @@ async fn what_comes_after_a_channels_end_is_ignored() {
     peer.send(&items(1, 2)).await;
     peer.send(&frame(raw::CLOSE).var(1).var(1).var(0)).await;
     assert_eq!(reply(&mut peer).await, (1, vec![0, 2]));
-    for late in [items(1, 100), frame(raw::CLOSE).var(1).var(1).var(0), frame(raw::RESET).var(1).var(1)] {
+    for late in [items(1, 100), frame(raw::CLOSE).var(1).var(1).var(0), frame(raw::RESET).var(1).var(1).u8(0).var(0)] {
         peer.send(&late).await;
     }
     peer.send(&frame(raw::CANCEL).var(1).var(1)).await;

@@ -58,7 +58,9 @@ impl Load for Bench {
     }
 
     async fn download(&self, items: u64, numbers: Tx<u64>) -> Result<(), String> {
-        send(&numbers, items).await
+        send(&numbers, items).await?;
+        numbers.close();
+        Ok(())
     }
 
     async fn resident(&self) -> u64 {

@@ -140,6 +140,7 @@ impl Forms for Shelf {
                 break;
             }
         }
+        sums.close();
         sum
     }
     async fn counted(&self, mut count: u64) -> u64 {

@@ -264,7 +264,8 @@ async fn a_call_on_a_line_that_stands_still_is_out_of_time() {
     assert!(!call.is_finished());
     let began = Instant::now();
     let _server = cable.unplug();
-    assert_eq!(call.await.expect("no panic"), Err(VoxError::NotSent(NotSent::DeadlineExceeded)));
+    let ended = call.await.expect("no panic");
+    assert!(matches!(ended, Err(VoxError::NotSent(NotSent::NoLink(_)))), "{ended:?}");
     assert!(began.elapsed() <= Duration::from_secs(31), "{:?}", began.elapsed());
     assert_eq!(disk.puts.get(), 0);
 }

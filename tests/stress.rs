@@ -73,6 +73,7 @@ impl Mill for Miller {
                 return n;
             }
         }
+        numbers.close();
         to
     }
     async fn back(&self, cx: &vox::Context, n: u64) -> u64 {
@@ -110,6 +111,7 @@ async fn work(mill: MillClient, mut dice: Dice) {
                 for n in 0..n {
                     tx.send(n).await.expect("the handler reads to the end");
                 }
+                tx.close();
             };
             let (sum, ()) = tokio::join!(mill.sum(rx).into_future(), feed);
             assert_eq!(sum, Ok(n * n.saturating_sub(1) / 2));

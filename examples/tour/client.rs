@@ -61,7 +61,8 @@ async fn import(bank: &BankClient, feed: &mut Feed, rows: Rows) -> Result<(), Bo
     // Reading a file blocks, so it has a thread of its own. `send` waits for the server to keep up.
     let runtime = tokio::runtime::Handle::current();
     let reading = tokio::task::spawn_blocking(move || runtime.block_on(send_all(rows, tx)));
-    while let Some(sum) = reported.recv().await? {
+    // Where the reports break off, the call says why.
+    while let Ok(Some(sum)) = reported.recv().await {
         println!("  the server has booked {} rows", sum.rows);
     }
     let Sent { sum: sent, left_out, bad } = match reading.await? {
@@ -101,6 +102,7 @@ struct Sent {
 
 async fn send_all(mut rows: Rows, tx: Tx<Row>) -> Result<Sent, Box<dyn Error + Send + Sync>> {
     let mut sent = Sent::default();
+    // Where a line cannot be read, `tx` is dropped without a close, and the server knows that this is not the whole file.
     while let Some(row) = rows.next()? {
         match row {
             Ok(row) => {

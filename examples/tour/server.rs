@@ -67,7 +67,7 @@ impl Bank for MyBank {
 
     async fn import(&self, mut rows: Rx<Row>, progress: Tx<Progress>) -> Result<Progress, BankError> {
         let mut sum = Progress::default();
-        // `None` is a clean end and nothing else: a lost caller is an error.
+        // `None` is a clean end and nothing else: a lost caller is an error, and so is one that could not read its file to the end.
         while let Some(row) =
             rows.recv().await.map_err(|error| BankError::ImportCutShort { rows: sum.rows, why: error.to_string() })?
         {
@@ -79,6 +79,7 @@ impl Bank for MyBank {
                 let _ = progress.send(sum).await;
             }
         }
+        progress.close();
         self.watchers.tell(Event::Imported(sum));
         Ok(sum)
     }

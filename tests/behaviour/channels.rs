@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vox::{Limits, Metadata, NotSent, RecvError, Rx, SendError, TrySendError, VoxError};
+use vox::{Limits, Metadata, NotSent, RecvError, Rx, SendError, TrySendError, Tx, VoxError};
 
 use crate::lab::{Answer, Nested, Parts, lab, lab_with};
 use crate::support::{Wire, settle};
@@ -239,7 +239,7 @@ async fn pitfall_31_the_metadata_of_a_close_before_the_call_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_with_too_much_metadata_resets_the_channel_and_not_the_session() {
+async fn a_close_with_too_much_metadata_aborts_the_channel_and_not_the_session() {
     let (lab, probe) = lab().await;
     let (tx, rx) = vox::channel::<u64>();
     let call = tokio::spawn(lab.ends(rx).into_future());
@@ -248,7 +248,8 @@ async fn a_close_with_too_much_metadata_resets_the_channel_and_not_the_session()
     metadata.insert("all", "x".repeat(10_000));
     assert!(matches!(tx.close_with(metadata), Err(SendError::InvalidItem(_))));
     assert_eq!(call.await.expect("no panic"), Ok(()));
-    assert_eq!(probe.endings(), ["Reset"]);
+    let [end] = &probe.endings()[..] else { panic!("one end") };
+    assert!(end.starts_with("Aborted") && end.contains("metadata"), "{end}");
     assert_eq!(lab.echo(1).await, Ok(1));
 }
 
@@ -282,12 +283,16 @@ async fn a_channel_outlives_its_call_and_its_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kept_sender_that_was_dropped_before_the_call_closes_the_channel() {
-    let (lab, _) = lab().await;
-    let (tx, rx) = vox::channel();
-    let call = lab.sum(rx);
-    drop(tx);
-    assert_eq!(call.await, Ok(0));
+async fn a_kept_sender_that_ended_before_the_call_ends_the_channel_in_the_same_way() {
+    let (lab, probe) = lab().await;
+    let ends: [fn(Tx<u64>); 3] = [|tx| tx.close(), drop, |tx| tx.abort("no file")];
+    for end in ends {
+        let (tx, rx) = vox::channel();
+        let call = lab.ends(rx);
+        end(tx);
+        assert_eq!(call.await, Ok(()));
+    }
+    assert_eq!(probe.endings(), ["closed Some({})", "Dropped", r#"Aborted("no file")"#]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,7 +333,11 @@ async fn the_kept_half_of_a_call_that_cannot_be_sent_says_so_at_once() {
 async fn a_send_that_waits_for_its_call_goes_on_when_the_call_is_made() {
     let (lab, _) = lab().await;
     let (tx, rx) = vox::channel();
-    let sender = tokio::spawn(async move { tx.send(9).await });
+    let sender = tokio::spawn(async move {
+        let sent = tx.send(9).await;
+        tx.close();
+        sent
+    });
     settle().await;
     assert!(!sender.is_finished());
     assert_eq!(lab.sum(rx).await, Ok(9));
@@ -355,8 +364,8 @@ async fn a_half_that_is_in_use_cannot_be_given_to_another_call() {
     let call = tokio::spawn(lab.sum(rx).into_future());
     tx.send(1).await.expect("the handler reads");
     assert!(matches!(lab.count(1, tx).await, Err(VoxError::NotSent(NotSent::InvalidArgument(_)))));
-    // Giving it away has not closed it by accident, and dropping it has.
-    assert!(call.await.expect("no panic").is_ok());
+    // Giving it away has not ended it by accident, and dropping it has.
+    assert_eq!(call.await.expect("no panic"), Err(VoxError::Panicked), "the handler expects a clean end");
 }
 
 #[vox::service(name = "Lab")]
@@ -388,7 +397,7 @@ async fn pitfall_29_halves_that_the_handler_never_takes_are_reset() {
 
 #[vox::service(name = "Lab")]
 trait Narrow {
-    async fn count(&self, to: u64, numbers: vox::Tx<u8>) -> u64;
+    async fn count(&self, to: u64, numbers: Tx<u8>) -> u64;
     async fn sum(&self, numbers: Rx<String>) -> u64;
 }
 
@@ -477,6 +486,7 @@ async fn calls_and_channels_cross_without_waiting_for_each_other() {
                 for n in 0..2_000 {
                     tx.send(n).await.expect("the handler reads");
                 }
+                tx.close();
             };
             let drain = async move {
                 for n in 0..2_000 {

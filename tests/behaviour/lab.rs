@@ -238,6 +238,7 @@ impl Lab for Bench {
             }
             self.probe.sent.add();
         }
+        numbers.close();
         to
     }
     async fn later(&self, numbers: Tx<u64>) {
@@ -261,6 +262,7 @@ impl Lab for Bench {
         }
         if let Answer::To(answer) = parts.nested.answer {
             answer.send(sum).await.expect("the caller listens");
+            answer.close();
         }
         sum
     }
@@ -286,6 +288,7 @@ impl Lab for Bench {
             }
             self.probe.sent.add();
         }
+        out.close();
     }
 }
 

@@ -67,6 +67,7 @@ impl Longs for Handlers {
         self.gate.acquire().await.expect("never closed").forget();
         back.send(first).await.expect("the caller listens");
         back.send(last.into_bytes()).await.expect("the caller listens");
+        back.close();
         numbers.recv().await.expect("the caller is there").expect("one number")
     }
     async fn made(&self, len: u64) -> Vec<u8> {

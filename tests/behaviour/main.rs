@@ -10,6 +10,7 @@ mod channels;
 mod crowds;
 mod dialling;
 mod elsewhere;
+mod ends;
 mod errors;
 mod futures;
 mod identity;

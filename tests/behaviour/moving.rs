@@ -63,6 +63,7 @@ impl Handlers {
         };
         self.ended(end);
         self.gate.acquire().await.expect("never closed").forget();
+        doubles.close();
         sum
     }
 }
@@ -360,7 +361,10 @@ async fn let_go_of_the_sender(before: bool, metadata: Option<Metadata>) {
     // What it returned would reach the caller.
     bench.handlers.gate.forget_permits(100);
     let Kept { call, numbers, mut doubles } = bench.call(Policy::Idem).await;
-    let expected = format!("closed {:?}", metadata.as_ref().and_then(|metadata| metadata.get("by")));
+    let expected = match &metadata {
+        Some(metadata) => format!("closed {:?}", metadata.get("by")),
+        None => "Dropped".to_owned(),
+    };
     let let_go = || match metadata {
         Some(metadata) => numbers.close_with(metadata).expect("it is short"),
         None => drop(numbers),
@@ -460,7 +464,8 @@ async fn a_sink_whose_room_was_lost_says_so_and_its_handler_sees_no_clean_end() 
     assert_eq!(numbers.send(1).await, Err(SendError::Reset));
     drop(numbers);
     bench.back(away).await;
-    assert_eq!(bench.handlers.ends(), ["Reset"], "the call had gone on before");
+    let expected = [r#"Aborted("an item was lost with the connection")"#];
+    assert_eq!(bench.handlers.ends(), expected, "the call had gone on before");
     assert_eq!(doubles.recv().await, Ok(None));
     assert_eq!(call.await.expect("no panic"), Ok(0));
 }
@@ -503,6 +508,6 @@ async fn an_item_that_waits_is_measured_by_the_limit_of_the_next_peer() {
     let (sent, bytes) = sending.await.expect("no panic");
     assert!(matches!(sent, Err(SendError::InvalidItem(_))), "{sent:?}");
     assert_eq!(bytes.send(vec![0; 100]).await, Ok(()));
-    drop(bytes);
+    bytes.close();
     assert_eq!(call.await.expect("no panic"), Ok(100));
 }

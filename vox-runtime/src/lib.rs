@@ -27,7 +27,7 @@ mod server;
 mod sorted;
 mod wire;
 
-pub use channel::{RecvError, Rx, SendError, TrySendError, Tx, channel};
+pub use channel::{RecvError, Rx, SendError, TryRecvError, TrySendError, Tx, channel};
 pub use client::{
     Call, Caller, Client, Connect, ConnectError, Connected, Credentials, NoopClient, OpenError, Session, SessionState,
     SessionWatch, Target, connect,

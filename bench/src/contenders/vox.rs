@@ -54,6 +54,7 @@ impl Bench for Bencher {
                 return;
             }
         }
+        numbers.close();
     }
 
     async fn structs(&self, items: u64, structs: Tx<Hundred>) {
@@ -62,6 +63,7 @@ impl Bench for Bencher {
                 return;
             }
         }
+        structs.close();
     }
 
     async fn hold(&self) {

@@ -52,7 +52,7 @@ impl Bound {
             state.let_go(self.token, &end);
             match end {
                 HalfEnd::Close(metadata) => state.session.close_channel(self.connection, self.channel, metadata),
-                HalfEnd::Reset => state.session.reset_channel(self.connection, self.channel),
+                HalfEnd::Reset(why) => state.session.reset_channel(self.connection, self.channel, why),
             }
         });
         if let (Some(end), Some(next)) = (end, self.next.get()) {

@@ -6,6 +6,7 @@ use std::task::{Poll, Waker};
 
 use super::bound::Bound;
 use crate::driver::HalfEnd;
+use crate::wire::Reset;
 
 /// A half of a channel. The codec hands out pointers to it, so `Tx` and `Rx` begin with it.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ enum CellState {
 /// What a kept half finds.
 pub(crate) enum Found {
     Bound,
-    /// The other half is gone.
-    Orphaned,
+    /// The other half ended in this way, before a call bound it.
+    Orphaned(HalfEnd),
     Dead(Arc<str>),
 }
 
@@ -89,7 +90,7 @@ impl Half {
     /// Waits for a call to bind the channel.
     pub(crate) fn poll_bound(&self, waker: &Waker) -> Poll<Found> {
         if self.gone.load(Ordering::Relaxed) {
-            return Poll::Ready(Found::Orphaned);
+            return Poll::Ready(Found::Orphaned(HalfEnd::Reset(Reset::Gone)));
         }
         if self.bound.get().is_some() {
             return Poll::Ready(Found::Bound);
@@ -101,7 +102,7 @@ impl Half {
                 }
                 Poll::Pending
             }
-            CellState::Orphaned(_) => Poll::Ready(Found::Orphaned),
+            CellState::Orphaned(end) => Poll::Ready(Found::Orphaned(end.clone())),
             CellState::Dead(why) => Poll::Ready(Found::Dead(Arc::clone(why))),
             CellState::Bound(bound) => {
                 let _ = self.bound.set(Arc::clone(bound));

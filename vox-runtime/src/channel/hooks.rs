@@ -13,7 +13,7 @@ use crate::codec::{ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, Dec
 use crate::driver::{Endpoint, Shared};
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::Token;
-use crate::wire::{ChannelDirection, ChannelOpen};
+use crate::wire::{ChannelDirection, ChannelOpen, Reset};
 
 /// A half that a call took.
 pub(crate) struct Given {
@@ -121,7 +121,7 @@ unsafe impl ChannelDecoder for Taking<'_> {
             if !state.session.bind(connection, channel, token)
                 && let Some(endpoint) = state.endpoints.get_mut(token)
             {
-                endpoint.end(crate::proto::ChannelEnd::Reset, &mut Vec::new());
+                endpoint.end(crate::proto::ChannelEnd::Reset(Reset::Gone), &mut Vec::new());
             }
             token
         });

@@ -7,12 +7,13 @@ mod bound;
 mod cell;
 #[allow(unsafe_code, reason = "reads and makes the halves that the codec points at")]
 mod hooks;
+mod items;
 mod rx;
 mod tx;
 
 pub(crate) use bound::Bound;
 pub(crate) use hooks::{Given, Giving, Taking};
-pub use rx::{RecvError, Rx};
+pub use rx::{RecvError, Rx, TryRecvError};
 pub use tx::{SendError, TrySendError, Tx};
 
 use std::marker::PhantomData;

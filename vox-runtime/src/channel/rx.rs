@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use facet::{Facet, Shape};
@@ -15,15 +15,15 @@ use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
 use crate::driver::{Endpoint, HalfEnd, State};
 use crate::metadata::Metadata;
 use crate::proto::ChannelEnd;
-use crate::wire;
+use crate::wire::{self, Reset};
 
 /// Consumed items are reported in batches of this many, or as soon as a run is used up.
 const REPORT: u32 = 64;
 
 /// Receives items of type `T` from the other peer, in order.
 ///
-/// A clean end is only ever a clean end: a lost connection or a dropped sender's call is an error. Dropping an
-/// `Rx` tells the sender to stop.
+/// Only a sender that was closed makes a clean end. Everything else is an error: a sender that was dropped or that aborted, a handler that
+/// was stopped, a lost connection. Dropping an `Rx` tells the sender to stop.
 #[repr(C)]
 pub struct Rx<T> {
     pub(super) half: Half,
@@ -44,7 +44,11 @@ unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Rx<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// The call ended without its handler taking the sender up.
+    /// The sender was dropped and had not been [closed](crate::Tx::close): the items before may be a part of what was meant.
+    Dropped,
+    /// The sender gave up, by [`Tx::abort`](crate::Tx::abort); says why.
+    Aborted(String),
+    /// A panic or a cancel took the sender, or the call ended without its handler taking the sender up.
     Reset,
     /// The connection was lost or closed before the sender closed the channel; says how.
     ConnectionLost(String),
@@ -52,6 +56,17 @@ pub enum RecvError {
     NotBound(String),
     /// An item that cannot be decoded; says where and why. The channel ends with it.
     BadItem(DecodeError),
+}
+
+/// Why [`Rx::try_recv`] has no item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// None is here now; one may yet come.
+    Empty,
+    /// The sender has closed the channel, and every item was received.
+    Closed,
+    /// There will be none, and the end is not a clean one.
+    Failed(RecvError),
 }
 
 /// What was received and not yet handed out.
@@ -78,8 +93,31 @@ impl<T: Facet<'static> + 'static> Rx<T> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
+    /// An item that is here already. It waits for nothing.
+    ///
+    /// ```
+    /// # fn drain(mut rx: vox_runtime::Rx<u64>) {
+    /// while let Ok(n) = rx.try_recv() {
+    ///     println!("{n}");
+    /// }
+    /// # }
+    /// ```
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        match self.poll_next_item(Waker::noop(), false) {
+            Poll::Pending => Err(TryRecvError::Empty),
+            Poll::Ready(Ok(None)) => Err(TryRecvError::Closed),
+            Poll::Ready(Ok(Some(item))) => Ok(item),
+            Poll::Ready(Err(error)) => Err(TryRecvError::Failed(error)),
+        }
+    }
+
     /// As [`recv`](Self::recv), for those who poll.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, RecvError>> {
+        self.poll_next_item(cx.waker(), true)
+    }
+
+    /// The next item. Pending, it wakes this waker, if it `waits`; else whatever waits already is left alone.
+    fn poll_next_item(&mut self, waker: &Waker, waits: bool) -> Poll<Result<Option<T>, RecvError>> {
         loop {
             if let Some(end) = &self.reader.end {
                 return Poll::Ready(match end {
@@ -90,13 +128,14 @@ impl<T: Facet<'static> + 'static> Rx<T> {
             if !self.reader.run.is_empty() {
                 return Poll::Ready(self.next_in_run().map(Some));
             }
-            match self.half.poll_bound(cx.waker()) {
+            match self.half.poll_bound(waker) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Found::Bound) => {}
-                Poll::Ready(Found::Orphaned) => self.fail(RecvError::Reset),
+                Poll::Ready(Found::Orphaned(HalfEnd::Close(metadata))) => self.reader.end = Some(End::Closed(metadata)),
+                Poll::Ready(Found::Orphaned(HalfEnd::Reset(why))) => self.fail(why.into()),
                 Poll::Ready(Found::Dead(why)) => self.fail(RecvError::NotBound(why.to_string())),
             }
-            if self.reader.end.is_none() && self.poll_run(cx).is_pending() {
+            if self.reader.end.is_none() && self.poll_run(waits.then_some(waker)).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -119,7 +158,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
         }
         decoded.map_err(|error| {
             let error = RecvError::BadItem(error);
-            self.half.end(HalfEnd::Reset);
+            self.half.end(HalfEnd::Reset(Reset::Gone));
             self.fail(error.clone());
             error
         })
@@ -157,11 +196,11 @@ impl<T> Rx<T> {
     }
 
     /// Fetches the next run, or the end.
-    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_run(&mut self, waker: Option<&Waker>) -> Poll<()> {
         loop {
             let Some(bound) = self.half.get() else { return Poll::Pending };
             let reader = &mut self.reader;
-            if let Some(polled) = bound.change(|state| reader.poll_run(bound, state, cx)) {
+            if let Some(polled) = bound.change(|state| reader.poll_run(bound, state, waker)) {
                 return polled;
             }
         }
@@ -169,7 +208,7 @@ impl<T> Rx<T> {
 }
 
 impl Reader {
-    fn poll_run(&mut self, bound: &Bound, state: &mut State, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_run(&mut self, bound: &Bound, state: &mut State, waker: Option<&Waker>) -> Poll<()> {
         let Self { run, end, .. } = self;
         let endpoint = state.endpoints.get_mut(bound.token);
         let Some(receiver) = endpoint.and_then(Endpoint::as_receiver) else {
@@ -182,15 +221,16 @@ impl Reader {
         }
         match receiver.end.take() {
             Some(ChannelEnd::Closed(metadata)) => *end = Some(End::Closed(metadata)),
-            Some(ChannelEnd::Reset) => *end = Some(End::Failed(RecvError::Reset)),
+            Some(ChannelEnd::Reset(why)) => *end = Some(End::Failed(why.into())),
             Some(ChannelEnd::Lost(reason)) => {
                 *end = Some(End::Failed(RecvError::ConnectionLost(reason.to_string())));
             }
             // Or it was lost, and the call has yet to decide whether to take it along.
             None => {
-                match &mut receiver.waker {
-                    Some(known) if known.will_wake(cx.waker()) => {}
-                    slot => *slot = Some(cx.waker().clone()),
+                match (&mut receiver.waker, waker) {
+                    (_, None) => {}
+                    (Some(known), Some(waker)) if known.will_wake(waker) => {}
+                    (slot, Some(waker)) => *slot = Some(waker.clone()),
                 }
                 return Poll::Pending;
             }
@@ -201,7 +241,7 @@ impl Reader {
 
 impl<T> Drop for Rx<T> {
     fn drop(&mut self) {
-        self.half.end(HalfEnd::Reset);
+        self.half.end(HalfEnd::Reset(Reset::Gone));
     }
 }
 
@@ -231,7 +271,9 @@ impl<T> fmt::Debug for Rx<T> {
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reset => f.write_str("the sender is gone"),
+            Self::Dropped => f.write_str("the sender was dropped without close()"),
+            Self::Aborted(reason) => write!(f, "the sender aborted the channel: {reason}"),
+            Self::Reset => f.write_str("the sender is gone: its handler panicked, was stopped or did not take it"),
             Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
             Self::NotBound(why) => f.write_str(why),
             Self::BadItem(error) => write!(f, "an item cannot be decoded: {error}"),
@@ -240,3 +282,25 @@ impl fmt::Display for RecvError {
 }
 
 impl std::error::Error for RecvError {}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("no item is here now"),
+            Self::Closed => f.write_str("the channel is closed, and every item was received"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for TryRecvError {}
+
+impl From<Reset> for RecvError {
+    fn from(why: Reset) -> Self {
+        match why {
+            Reset::Gone => Self::Reset,
+            Reset::Dropped => Self::Dropped,
+            Reset::Aborted(reason) => Self::Aborted(reason.into()),
+        }
+    }
+}

@@ -3,23 +3,39 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use facet::{Facet, Shape};
+use futures_core::Stream;
 
 use super::bound::Bound;
 use super::cell::{Found, Half};
+use super::items::Items;
 use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
 use crate::driver::{Endpoint, HalfEnd, State, give_buffer, is_cut, take_buffer};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
+use crate::wire::Reset;
 
 /// Sends items of type `T` to the other peer, in order.
 ///
-/// Items wait for credit, so a slow reader slows the sender and nothing is lost in between. Dropping a `Tx`
-/// closes the channel like [`close`](Self::close); one that is dropped by a panic, or with a handler that is aborted, resets
-/// it instead, so that half a stream never looks like a whole one. Once the `Rx` at the other end is dropped, the next send fails.
+/// Items wait for credit, so a slow reader slows the sender and nothing is lost in between. Once the `Rx` at the other end is dropped,
+/// the next send fails.
+///
+/// **A dropped `Tx` is an abort**, as a dropped database transaction is a rollback. The receiver gets a clean end only by
+/// [`close`](Self::close), [`close_with`](Self::close_with), [`send_all`](Self::send_all), or the `close` of the `Sink` that this is. So a
+/// `?` between two sends never makes half a stream look like a whole one:
+///
+/// ```
+/// # async fn send_file(tx: vox_runtime::Tx<String>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// tx.send("the first line".to_owned()).await?;
+/// let rest = std::fs::read_to_string("/no/such/file")?; // the receiver gets `Err(Dropped)`
+/// tx.send(rest).await?;
+/// tx.close();
+/// # Ok(())
+/// # }
+/// ```
 #[repr(C)]
 pub struct Tx<T> {
     pub(super) half: Half,
@@ -35,7 +51,7 @@ unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Tx<T> {
     };
 }
 
-/// Why an item was not sent.
+/// Why an item was not sent, or why a channel takes no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
@@ -68,6 +84,24 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
         let mut encoded = Encoded::new(self.encode(&item)?);
         drop(item);
         poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
+    }
+
+    /// Sends all items of an iterator or of a stream, each once there is credit for it, and then [closes](Self::close) the channel.
+    ///
+    /// Where an item is not sent, or the future is dropped before it is ready, the channel is aborted.
+    ///
+    /// ```
+    /// # async fn example(tx: vox_runtime::Tx<u64>) -> Result<(), vox_runtime::SendError> {
+    /// tx.send_all(0..1_000).await
+    /// # }
+    /// ```
+    pub async fn send_all<K>(self, items: impl Items<T, K>) -> Result<(), SendError> {
+        let mut items = pin!(items.into_stream());
+        while let Some(item) = poll_fn(|cx| items.as_mut().poll_next(cx)).await {
+            self.send(item).await?;
+        }
+        self.close();
+        Ok(())
     }
 
     /// Sends an item if there is credit for it now.
@@ -112,17 +146,32 @@ impl Drop for Encoded {
 impl<T> Tx<T> {
     /// Closes the channel: the receiver gets every item that was sent, then the end.
     pub fn close(self) {
-        drop(self);
+        self.half.end(HalfEnd::Close(Metadata::new()));
+    }
+
+    /// Ends the channel without a clean end: the receiver gets every item that was sent, then
+    /// [`RecvError::Aborted`](crate::RecvError::Aborted) with this reason, of which it keeps 512 characters.
+    ///
+    /// ```
+    /// # fn copy(tx: vox_runtime::Tx<String>) {
+    /// match std::fs::read_to_string("/no/such/file") {
+    ///     Ok(_) => tx.close(),
+    ///     Err(error) => tx.abort(error.to_string()),
+    /// }
+    /// # }
+    /// ```
+    pub fn abort(self, reason: impl AsRef<str>) {
+        self.half.end(HalfEnd::Reset(Reset::aborted(reason.as_ref())));
     }
 
     /// As [`close`](Self::close), with metadata that the receiver finds once it is at the end.
     ///
-    /// Metadata over a limit does not travel: the channel is reset, for an end without it would look like a clean one.
+    /// Metadata over a limit does not travel: the channel is aborted, for an end without it would look like a clean one.
     pub fn close_with(self, metadata: Metadata) -> Result<(), SendError> {
         let checked = metadata.check();
         self.half.end(match &checked {
             Ok(()) => HalfEnd::Close(metadata),
-            Err(_) => HalfEnd::Reset,
+            Err(what) => HalfEnd::Reset(Reset::aborted(what)),
         });
         checked.map_err(SendError::InvalidItem)
     }
@@ -130,7 +179,7 @@ impl<T> Tx<T> {
     fn found(found: Found) -> Result<(), SendError> {
         match found {
             Found::Bound => Ok(()),
-            Found::Orphaned => Err(SendError::Reset),
+            Found::Orphaned(_) => Err(SendError::Reset),
             Found::Dead(why) => Err(SendError::NotBound(why.to_string())),
         }
     }
@@ -207,6 +256,54 @@ impl<T> Tx<T> {
         }
     }
 
+    /// Waits until nothing can be sent any more, and says why: the reader was dropped, the connection is lost, or the call that carries the
+    /// other half will never be sent. A feed of rare events learns so that its reader left.
+    ///
+    /// Cancel-safe, and ready at once where that has happened before.
+    ///
+    /// ```
+    /// # async fn feed(events: vox_runtime::Tx<u64>, mut source: tokio::sync::mpsc::Receiver<u64>) {
+    /// loop {
+    ///     tokio::select! {
+    ///         why = events.closed() => return println!("the reader left: {why}"),
+    ///         event = source.recv() => match event {
+    ///             Some(event) => drop(events.send(event).await),
+    ///             None => return events.close(),
+    ///         },
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub async fn closed(&self) -> SendError {
+        poll_fn(|cx| self.poll_closed(cx.waker(), Some(cx.waker()))).await
+    }
+
+    /// Whether [`closed`](Self::closed) would be ready at once: no item can be sent any more.
+    pub fn is_closed(&self) -> bool {
+        self.poll_closed(Waker::noop(), None).is_ready()
+    }
+
+    fn poll_closed(&self, waker: &Waker, waits: Option<&Waker>) -> Poll<SendError> {
+        let polled = match self.half.poll_bound(waker).map(Self::found) {
+            Poll::Ready(Ok(())) => self.on_bound(|bound, state| match Self::live(bound, state, waits) {
+                Err(polled) => polled,
+                Ok(()) => {
+                    if let Some(waker) = waits
+                        && let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)
+                    {
+                        sender.wait(waker);
+                    }
+                    Poll::Pending
+                }
+            }),
+            other => other,
+        };
+        match polled {
+            Poll::Ready(Err(why)) => Poll::Ready(why),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+
     /// Whether the channel goes on. `Err`: it has ended, or was lost and its call has yet to decide whether to take it along.
     fn live(bound: &Bound, state: &mut State, waker: Option<&Waker>) -> Result<(), Poll<Result<(), SendError>>> {
         let Some(endpoint) = state.endpoints.get_mut(bound.token) else {
@@ -240,7 +337,7 @@ impl<T> Tx<T> {
         });
         match lost {
             Some(how) => {
-                self.half.end(HalfEnd::Reset);
+                self.half.end(HalfEnd::Reset(Reset::aborted("an item was lost with the connection")));
                 Some(SendError::ConnectionLost(how))
             }
             None if room.is_ready() => None,
@@ -251,18 +348,14 @@ impl<T> Tx<T> {
 
 fn ended(end: &ChannelEnd) -> SendError {
     match end {
-        ChannelEnd::Reset | ChannelEnd::Closed(_) => SendError::Reset,
+        ChannelEnd::Reset(_) | ChannelEnd::Closed(_) => SendError::Reset,
         ChannelEnd::Lost(reason) => SendError::ConnectionLost(reason.to_string()),
     }
 }
 
 impl<T> Drop for Tx<T> {
     fn drop(&mut self) {
-        // A sender that a panic or an abort took away did not mean to end here.
-        self.half.end(match is_cut() {
-            true => HalfEnd::Reset,
-            false => HalfEnd::Close(Metadata::new()),
-        });
+        self.half.end(HalfEnd::Reset(if is_cut() { Reset::Gone } else { Reset::Dropped }));
     }
 }
 

@@ -9,6 +9,7 @@ use super::shared::State;
 use crate::error::EndReason;
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Token};
+use crate::wire::Reset;
 
 /// A held half.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) enum HalfEnd {
     /// A sender, gracefully.
     Close(Metadata),
     /// Either, at once.
-    Reset,
+    Reset(Reset),
 }
 
 /// A held sender.

@@ -9,15 +9,15 @@ use super::{Effects, Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
-use crate::wire::{Frame, PART, Reader};
+use crate::wire::{Frame, PART, Reader, Reset};
 
 /// How a channel ended, for the half that did not end it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ChannelEnd {
     /// The sender closed it: every item arrived.
     Closed(Metadata),
-    /// The other half was dropped, or the call ended before it was bound.
-    Reset,
+    /// The other half ended at once, or the call ended before it was bound.
+    Reset(Reset),
     /// The connection or the session ended.
     Lost(EndReason),
 }
@@ -152,7 +152,7 @@ impl Channels {
             Half::Sender { state, .. } => match std::mem::replace(state, SenderState::Live(token)) {
                 SenderState::Unbound { reset } => {
                     if reset {
-                        fx.emit(Output::SenderEnded { token, end: ChannelEnd::Reset });
+                        fx.emit(Output::SenderEnded { token, end: ChannelEnd::Reset(Reset::Gone) });
                     }
                     reset
                 }
@@ -213,11 +213,11 @@ impl Channels {
         }
     }
 
-    /// Ends either half at once: a receiver was dropped.
-    pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, fx: &mut Effects) {
+    /// Ends either half at once: a receiver was dropped, or a sender is not to end cleanly. What was sent before goes before.
+    pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, why: Reset, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
             let item = LongId::Items(connection, id);
-            fx.outbox.put_after(&Frame::Reset { connection, channel: id }, |long| long == item);
+            fx.outbox.put_after(&Frame::Reset { connection, channel: id, why }, |long| long == item);
             fx.emit(Output::Room);
         }
     }
@@ -249,7 +249,7 @@ impl Channels {
             .map(|(id, _)| id)
             .collect();
         for id in unbound {
-            self.reset(connection, ChannelId(id), fx);
+            self.reset(connection, ChannelId(id), Reset::Gone, fx);
         }
     }
 
@@ -349,8 +349,8 @@ impl Channels {
         self.on_end(id, ChannelEnd::Closed(metadata), fx)
     }
 
-    pub(crate) fn on_reset(&mut self, id: ChannelId, fx: &mut Effects) -> Result<(), ProtocolViolation> {
-        self.on_end(id, ChannelEnd::Reset, fx)
+    pub(crate) fn on_reset(&mut self, id: ChannelId, why: Reset, fx: &mut Effects) -> Result<(), ProtocolViolation> {
+        self.on_end(id, ChannelEnd::Reset(why), fx)
     }
 
     fn on_end(&mut self, id: ChannelId, end: ChannelEnd, fx: &mut Effects) -> Result<(), ProtocolViolation> {

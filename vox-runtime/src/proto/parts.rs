@@ -8,7 +8,7 @@ use crate::error::EndReason;
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, LongHead, PART};
+use crate::wire::{ChannelDirection, Failure, Frame, LongHead, PART, Reset};
 
 fn roomy() -> Limits {
     Limits { max_calls: 40, max_channels: 8, channel_items: 100, channel_bytes: 1 << 20, ..Limits::default() }
@@ -256,7 +256,7 @@ fn a_close_and_a_reset_come_after_the_item_that_is_under_way() {
         bench.change(|session| session.send_item(OURS, ids[0], &mut vec![7; 2 * PART]));
         bench.change(|session| match close {
             true => session.close_channel(OURS, ids[0], Metadata::new()),
-            false => session.reset_channel(OURS, ids[0]),
+            false => session.reset_channel(OURS, ids[0], Reset::Gone),
         });
         let expected = if close { "call L1 1 1 1 close" } else { "call L1 1 1 1 reset" };
         assert_eq!(told(&bench.sent()), expected);
@@ -269,7 +269,7 @@ fn an_item_that_its_receiver_does_not_want_is_not_sent_on() {
     let (_, ids) = bench.call(1, &[ChannelDirection::CallerSends]);
     bench.change(|session| session.send_item(OURS, ids[0], &mut vec![7; 5 * PART]));
     bench.write_parts(PART);
-    bench.accept(Frame::Reset { connection: OURS, channel: ids[0] });
+    bench.accept(Frame::Reset { connection: OURS, channel: ids[0], why: Reset::Gone });
     assert_eq!(told(&bench.sent()), "call L1 1 F1");
     assert_eq!(bench.session.outbox().pending_long(), 0);
 }

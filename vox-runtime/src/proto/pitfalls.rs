@@ -8,7 +8,7 @@ use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, Payload};
+use crate::wire::{ChannelDirection, Failure, Frame, Payload, Reset};
 use ChannelDirection::{CallerSends, HandlerSends};
 
 #[test]
@@ -144,16 +144,20 @@ fn detached_handlers_past_their_limit_are_refused_and_no_other_calls() {
 fn pitfall_27_a_dropped_receiver_fails_its_sender() {
     let mut bench = Bench::new(two_of_each());
     let (_, ids) = bench.call(1, &[CallerSends]);
-    bench.accept(Frame::Reset { connection: OURS, channel: ids[0] });
-    let ended = |output: &Output| matches!(output, Output::SenderEnded { token: Token(100), end: ChannelEnd::Reset });
+    bench.accept(Frame::Reset { connection: OURS, channel: ids[0], why: Reset::Gone });
+    let ended = |output: &Output| {
+        matches!(output, Output::SenderEnded { token: Token(100), end: ChannelEnd::Reset(Reset::Gone) })
+    };
     assert!(bench.outputs.iter().any(ended));
     assert_eq!(bench.change(|session| session.send_item(OURS, ids[0], &mut vec![1])), Sent::Gone);
 
     // On the handler's end the reset may come before the sender has a holder.
     bench.accept(call(THEIRS, 1, &[(1, HandlerSends)]));
-    bench.accept(Frame::Reset { connection: THEIRS, channel: ChannelId(1) });
+    bench.accept(Frame::Reset { connection: THEIRS, channel: ChannelId(1), why: Reset::Gone });
     assert!(bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(5))));
-    let ended = |output: &Output| matches!(output, Output::SenderEnded { token: Token(5), end: ChannelEnd::Reset });
+    let ended = |output: &Output| {
+        matches!(output, Output::SenderEnded { token: Token(5), end: ChannelEnd::Reset(Reset::Gone) })
+    };
     assert!(bench.outputs.last().is_some_and(ended));
 }
 
@@ -188,12 +192,12 @@ fn pitfall_29_what_arrives_before_binding_is_kept_in_order_with_its_end() {
         let (connection, channel) = (THEIRS, ChannelId(1));
         bench.accept(match closes {
             true => Frame::Close { connection, channel, metadata: Metadata::new() },
-            false => Frame::Reset { connection, channel },
+            false => Frame::Reset { connection, channel, why: Reset::Dropped },
         });
         bench.outputs.clear();
         assert!(bench.change(|session| session.bind(THEIRS, channel, Token(5))));
         let end = bench.outputs.pop();
-        let expected = if closes { ChannelEnd::Closed(Metadata::new()) } else { ChannelEnd::Reset };
+        let expected = if closes { ChannelEnd::Closed(Metadata::new()) } else { ChannelEnd::Reset(Reset::Dropped) };
         assert!(matches!(end, Some(Output::ReceiverEnded { token: Token(5), end }) if end == expected));
         let lengths: Vec<u8> = bench
             .outputs
@@ -221,9 +225,11 @@ fn pitfall_30_an_item_is_kept_or_delivered_whenever_the_channel_is_bound() {
     assert_eq!(bench.outputs.iter().filter_map(delivered).collect::<Vec<_>>(), [1, 2]);
     // One entry, one holder: a second is refused, and the first stays.
     assert!(!bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(6))));
-    bench.accept(Frame::Reset { connection: THEIRS, channel: ChannelId(1) });
+    bench.accept(Frame::Reset { connection: THEIRS, channel: ChannelId(1), why: Reset::Gone });
     assert!(matches!(bench.outputs.last(), Some(Output::Room)));
-    let ended = |output: &Output| matches!(output, Output::ReceiverEnded { token: Token(5), end: ChannelEnd::Reset });
+    let ended = |output: &Output| {
+        matches!(output, Output::ReceiverEnded { token: Token(5), end: ChannelEnd::Reset(Reset::Gone) })
+    };
     assert!(bench.outputs.iter().any(ended));
 }
 

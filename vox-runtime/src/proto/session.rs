@@ -307,7 +307,7 @@ impl Session {
                 (Some(channels), fx) => channels.on_close(channel, metadata, fx),
                 (None, _) => Ok(()),
             },
-            Frame::Reset { connection, channel } => self.on_reset(connection, channel),
+            Frame::Reset { connection, channel, why } => self.on_reset(connection, channel, why),
             Frame::Credit { connection, channel, items, bytes } => match self.channels_for(connection, channel)? {
                 (Some(channels), fx) => channels.on_credit(channel, items, bytes, fx),
                 (None, _) => Ok(()),

@@ -7,7 +7,7 @@ use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Frame, LongHead, PART};
+use crate::wire::{ChannelDirection, Frame, LongHead, PART, Reset};
 use ChannelDirection::{CallerSends, HandlerSends};
 
 /// What leads up to the last step, and the last step, which must be the violation.
@@ -46,7 +46,7 @@ fn close(connection: ConnectionId, channel: u64) -> Step {
 }
 
 fn reset(connection: ConnectionId, channel: u64) -> Step {
-    In(Frame::Reset { connection, channel: ChannelId(channel) })
+    In(Frame::Reset { connection, channel: ChannelId(channel), why: Reset::Gone })
 }
 
 fn credit(connection: ConnectionId, channel: u64, items: u32, bytes: u32) -> Step {
@@ -505,7 +505,7 @@ fn frames_for_what_is_gone_are_ignored() {
     bench.accept(call(THEIRS, 1, &[(1, CallerSends), (3, HandlerSends)]));
     bench.returns(THEIRS, 1);
     our_call(&mut bench);
-    bench.change(|session| session.reset_channel(OURS, ChannelId(4)));
+    bench.change(|session| session.reset_channel(OURS, ChannelId(4), Reset::Gone));
     bench.change(|session| session.close_channel(OURS, ChannelId(2), Metadata::new()));
     let late = || {
         let on = |connection, (sends, receives): (u64, u64)| {

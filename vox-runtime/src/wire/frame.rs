@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use super::call::CallHead;
 use super::long::LongHead;
 use super::open::{Open, put_refusal, read_refusal};
-use super::{LENGTH_BYTES, Reader, put_metadata, put_str, put_varint};
+use super::{LENGTH_BYTES, Reader, Reset, put_metadata, put_str, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
@@ -150,6 +150,7 @@ pub(crate) enum Frame {
     Reset {
         connection: ConnectionId,
         channel: ChannelId,
+        why: Reset,
     },
     Credit {
         connection: ConnectionId,
@@ -286,9 +287,10 @@ impl Frame {
                 put_varint(out, channel.0);
                 put_metadata(out, metadata);
             }
-            Self::Reset { connection, channel } => {
+            Self::Reset { connection, channel, why } => {
                 put_varint(out, connection.0);
                 put_varint(out, channel.0);
+                why.put(out);
             }
             Self::Credit { connection, channel, items, bytes } => {
                 put_varint(out, connection.0);
@@ -363,7 +365,7 @@ impl Frame {
             Kind::Cancel => Self::Cancel { connection: connection(r)?, request: request(r)? },
             Kind::Acknowledge => Self::Acknowledge { connection: connection(r)?, operation: operation(r)? },
             Kind::Close => Self::Close { connection: connection(r)?, channel: channel(r)?, metadata: r.metadata()? },
-            Kind::Reset => Self::Reset { connection: connection(r)?, channel: channel(r)? },
+            Kind::Reset => Self::Reset { connection: connection(r)?, channel: channel(r)?, why: Reset::read(r)? },
             Kind::Credit => Self::Credit {
                 connection: connection(r)?,
                 channel: channel(r)?,

@@ -12,6 +12,7 @@ mod open;
 mod outcome;
 mod payload;
 mod reader;
+mod reset;
 mod resume;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub(crate) use open::Open;
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use payload::Payload;
 pub(crate) use reader::Reader;
+pub(crate) use reset::Reset;
 pub(crate) use resume::{RESUME, Resume, Resumed, Secret, SessionId, Ticket};
 
 use crate::limits::AnnouncedLimits;

@@ -13,7 +13,12 @@ pub(crate) struct Reader<'a> {
     at: usize,
 }
 
-type Read<T> = Result<T, ProtocolViolation>;
+pub(super) type Read<T> = Result<T, ProtocolViolation>;
+
+/// So much of a reason as is kept, with no character that steers a terminal.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().take(MAX_REASON).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
@@ -111,8 +116,7 @@ impl<'a> Reader<'a> {
 
     /// Text for a person, as the peer has it: cut, and without control characters, since it ends up in logs.
     pub(crate) fn reason(&mut self, what: &str) -> Read<String> {
-        let text = self.text(what)?;
-        Ok(text.chars().take(MAX_REASON).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect())
+        self.text(what).map(clean)
     }
 
     pub(crate) fn metadata(&mut self) -> Read<Metadata> {

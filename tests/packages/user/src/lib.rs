@@ -51,7 +51,7 @@ impl Books for Shelf {
         }
     }
     async fn titles(&self, titles: rpc::Tx<String>) -> u64 {
-        let sent = titles.send("Emma".to_owned()).await;
+        let sent = titles.send_all(["Emma".to_owned()]).await;
         u64::from(sent.is_ok())
     }
     async fn motto(&self) -> &str {
@@ -64,7 +64,7 @@ impl Notes for Shelf {
         if number == 1 { Ok(Note { text: "one".to_owned() }) } else { Err("no such note".to_owned()) }
     }
     async fn follow(&self, notes: rpc::Tx<Note>) {
-        let _ = notes.send(Note { text: "two".to_owned() }).await;
+        let _ = notes.send_all([Note { text: "two".to_owned() }]).await;
     }
 }
 

@@ -8,7 +8,7 @@ use super::Session;
 use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, Role};
 use crate::metadata::Metadata;
-use crate::wire::PART;
+use crate::wire::{PART, Reset};
 
 impl Session {
     /// Gives a channel of a call that this end serves to its holder. `false`: the channel is gone.
@@ -46,9 +46,9 @@ impl Session {
     }
 
     /// Ends either half at once.
-    pub(crate) fn reset_channel(&mut self, connection: ConnectionId, channel: ChannelId) {
+    pub(crate) fn reset_channel(&mut self, connection: ConnectionId, channel: ChannelId, why: Reset) {
         if let (Some(channels), fx) = self.channels(connection) {
-            channels.reset(connection, channel, fx);
+            channels.reset(connection, channel, why, fx);
         }
     }
 
@@ -60,11 +60,16 @@ impl Session {
     }
 
     /// The peer ends a channel at once: what of a long item has not left need not.
-    pub(super) fn on_reset(&mut self, connection: ConnectionId, channel: ChannelId) -> Result<(), ProtocolViolation> {
+    pub(super) fn on_reset(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelId,
+        why: Reset,
+    ) -> Result<(), ProtocolViolation> {
         let item = LongId::Items(connection, channel);
         self.fx.outbox.forget(|long| long == item);
         match self.channels_for(connection, channel)? {
-            (Some(channels), fx) => channels.on_reset(channel, fx),
+            (Some(channels), fx) => channels.on_reset(channel, why, fx),
             (None, _) => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use super::super::{CallEnd, ChannelEnd};
 use crate::error::EndReason;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, PART};
+use crate::wire::{ChannelDirection, Failure, PART, Reset};
 
 /// A call, from before it is sent to after it is answered.
 #[derive(Debug)]
@@ -119,8 +119,10 @@ pub(super) struct ChannelModel {
     pub(super) delivered: usize,
     pub(super) consumed: usize,
     pub(super) closed: Option<Metadata>,
-    /// Either half was reset by its holder.
-    pub(super) reset: bool,
+    /// How the sender's holder gave it up, if not by a close.
+    pub(super) given_up: Option<Reset>,
+    /// The receiver was dropped by its holder.
+    pub(super) left: bool,
     /// The handler's end took it up.
     pub(super) bound: bool,
     /// The connection or the session ended on either side.
@@ -162,7 +164,18 @@ impl ChannelModel {
                 assert_eq!(Some(metadata), self.closed.as_ref(), "a clean end that the sender did not make");
                 assert_eq!(self.delivered, self.sent.len(), "a clean end before the last item");
             }
-            ChannelEnd::Reset => assert!(self.reset || !self.bound, "a reset that nobody made"),
+            ChannelEnd::Reset(why) if self.given_up.is_some() => {
+                assert_eq!(Some(why), self.given_up.as_ref(), "another reset than the sender's");
+                assert_eq!(
+                    self.delivered,
+                    self.sent.len(),
+                    "the sender gave up, and that came before what it had sent"
+                );
+            }
+            ChannelEnd::Reset(why) => {
+                assert!(!self.bound, "a reset that nobody made");
+                assert_eq!(*why, Reset::Gone);
+            }
             ChannelEnd::Lost(EndReason::KeepaliveTimeout | EndReason::Lost(_)) => {}
             ChannelEnd::Lost(_) => assert!(self.lost, "lost while the connection is open"),
         }
@@ -172,7 +185,7 @@ impl ChannelModel {
     pub(super) fn sender_ended(&self, end: &ChannelEnd) {
         match end {
             ChannelEnd::Closed(_) => panic!("a sender was told that it closed"),
-            ChannelEnd::Reset => assert!(self.reset || !self.bound, "a reset that nobody made"),
+            ChannelEnd::Reset(_) => assert!(self.left || !self.bound, "a reset that nobody made"),
             ChannelEnd::Lost(EndReason::KeepaliveTimeout | EndReason::Lost(_)) => {}
             ChannelEnd::Lost(_) => assert!(self.lost, "lost while the connection is open"),
         }

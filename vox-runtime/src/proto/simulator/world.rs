@@ -16,7 +16,7 @@ use super::model::{CallModel, ChannelModel, HandlerModel, bytes, failure};
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, Kind, LongHead, PART, PartHead, Payload, Reader};
+use crate::wire::{ChannelDirection, Failure, Frame, Kind, LongHead, PART, PartHead, Payload, Reader, Reset};
 
 /// Both ends, what is between them, and what they promised.
 pub(super) struct World {
@@ -219,7 +219,8 @@ impl World {
                 delivered: 0,
                 consumed: 0,
                 closed: None,
-                reset: false,
+                given_up: None,
+                left: false,
                 bound: false,
                 lost: self.lost.contains(&None) || self.lost.contains(&Some(connection)),
             });
@@ -365,7 +366,7 @@ impl World {
         self.drain(e);
     }
 
-    /// A half's holder ends it: a sender closes or resets, a receiver resets.
+    /// A half's holder ends it: a sender closes, aborts or is dropped; a receiver is dropped.
     fn end_half(&mut self, e: usize, close: bool) {
         if let Some(token) = self.half(e, |half| half.sends || !close) {
             self.end_this_half(e, token, close);
@@ -384,8 +385,13 @@ impl World {
             channel.closed = Some(metadata.clone());
             self.ends[e].session.close_channel(connection, channel.id, metadata);
         } else {
-            channel.reset = true;
-            self.ends[e].session.reset_channel(connection, channel.id);
+            let reasons = [Reset::Gone, Reset::Dropped, Reset::aborted("the disk failed")];
+            let why = if half.sends { reasons[self.rng.below(3)].clone() } else { Reset::Gone };
+            match half.sends {
+                true => channel.given_up = Some(why.clone()),
+                false => channel.left = true,
+            }
+            self.ends[e].session.reset_channel(connection, channel.id, why);
         }
         self.note(e, "end half", &[half.channel as u64, close.into()]);
         self.drain(e);
@@ -782,7 +788,7 @@ impl World {
         }
         let how = match how {
             ChannelEnd::Closed(_) => 0,
-            ChannelEnd::Reset => 1,
+            ChannelEnd::Reset(_) => 1,
             ChannelEnd::Lost(_) => 2,
         };
         self.note(e, "half ended", &[half.channel as u64, how]);

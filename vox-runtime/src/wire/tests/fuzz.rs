@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
 use super::super::{
-    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, LongHead, Open, Reader, put_varint,
+    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, LongHead, Open, Reader, Reset, put_varint,
 };
 use super::golden;
 use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
@@ -201,6 +201,8 @@ fn weight(frame: &Frame) -> usize {
         Frame::Goodbye { reason } => reason.capacity(),
         Frame::Violation(violation) => violation.detail.capacity(),
         Frame::Refuse { refusal, .. } => refusal.reason.capacity(),
+        Frame::Reset { why: Reset::Aborted(reason), .. } => reason.len(),
+        Frame::Reset { why: Reset::Gone | Reset::Dropped, .. } => 0,
         Frame::Ping { .. }
         | Frame::Pong { .. }
         | Frame::Ack { .. }
@@ -214,7 +216,6 @@ fn weight(frame: &Frame) -> usize {
         | Frame::Cancel { .. }
         | Frame::Acknowledge { .. }
         | Frame::Items { .. }
-        | Frame::Reset { .. }
         | Frame::Credit { .. } => 0,
     }
 }
@@ -271,7 +272,11 @@ fn frame() -> impl Strategy<Value = Frame> {
             channel,
             metadata
         }),
-        (connection(), channel()).prop_map(|(connection, channel)| Frame::Reset { connection, channel }),
+        (connection(), channel(), reset()).prop_map(|(connection, channel, why)| Frame::Reset {
+            connection,
+            channel,
+            why
+        }),
         (connection(), channel(), any::<u32>(), any::<u32>())
             .prop_map(|(connection, channel, items, bytes)| Frame::Credit { connection, channel, items, bytes }),
     ]
@@ -279,6 +284,10 @@ fn frame() -> impl Strategy<Value = Frame> {
 
 fn hash() -> impl Strategy<Value = SchemaHash> {
     any::<[u8; 32]>().prop_map(SchemaHash)
+}
+
+fn reset() -> impl Strategy<Value = Reset> {
+    prop_oneof![Just(Reset::Gone), Just(Reset::Dropped), "\\PC{0,20}".prop_map(|reason| Reset::Aborted(reason.into())),]
 }
 
 fn operation() -> impl Strategy<Value = OperationId> {

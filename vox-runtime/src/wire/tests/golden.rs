@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{
-    CallHead, ChannelDirection, ChannelOpen, DIFFERS, Failure, Frame, Greeting, Hello, Kind, LongHead, Open, Resume,
-    Resumed, Secret, SessionId, Ticket, Welcome,
+    CallHead, ChannelDirection, ChannelOpen, DIFFERS, Failure, Frame, Greeting, Hello, Kind, LongHead, Open, Reset,
+    Resume, Resumed, Secret, SessionId, Ticket, Welcome,
 };
 use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
@@ -204,7 +204,9 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("items-run", Frame::Items { connection, channel, items: Bytes::from_static(b"\x01a\x00\x02bc") }),
         ("close", Frame::Close { connection, channel, metadata: Metadata::new() }),
         ("close-with-metadata", Frame::Close { connection, channel, metadata: metadata(&[("rows", "42", false)]) }),
-        ("reset", Frame::Reset { connection, channel }),
+        ("reset", Frame::Reset { connection, channel, why: Reset::Gone }),
+        ("reset-dropped", Frame::Reset { connection, channel, why: Reset::Dropped }),
+        ("reset-aborted", Frame::Reset { connection, channel, why: Reset::aborted("the disk failed") }),
         ("credit", Frame::Credit { connection, channel, items: 128, bytes: 4096 }),
         ("credit-largest", Frame::Credit { connection, channel, items: u32::MAX, bytes: u32::MAX }),
     ]
