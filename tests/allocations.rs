@@ -211,7 +211,8 @@ fn calls_in_flight_allocate_next_to_nothing() {
 
 #[test]
 fn a_call_whose_handler_waits_allocates_its_task() {
-    check(Over::Tcp, 2.0, 400, slow_calls);
+    // Now and then a queue of the runtime grows once: that is not a call's.
+    check(Over::Tcp, 2.02, 400, slow_calls);
 }
 
 #[test]
