@@ -279,3 +279,10 @@ async fn the_peer_of_such_a_context_can_be_called_back() {
     drop(cx);
     assert!(session.open::<EchoClient>().await.is_err(), "the session ends with its context");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_peer_of_a_context_can_be_called_back_twice() {
+    let cx = Context::for_test().peer_serves(EchoDispatcher::new(Wall)).build();
+    assert_eq!(Clerk::default().ask_back(&cx, "a").await.as_deref(), Some("a"));
+    assert_eq!(Clerk::default().ask_back(&cx, "b").await.as_deref(), Some("b"));
+}

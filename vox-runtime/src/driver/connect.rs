@@ -321,16 +321,17 @@ fn session_lost() -> Refusal {
     Refusal::new(RefusalCode::SessionLost, "there is no such session for this peer")
 }
 
-/// A session of two ends in this process, made without a handshake, whose peer is said to be `peer` and serves what `router` finds. Gives
-/// back the end that accepted.
-pub(crate) fn face_to_face(peer: Peer, router: Router) -> Arc<Shared> {
+/// A session of two ends in this process, made without a handshake, whose peer is said to be `peer` and serves what `router` finds: the end
+/// that accepted, and the peer's. The peer's end is the initiator, so it ends the session when nobody holds it.
+pub(crate) fn face_to_face(peer: Peer, router: Router) -> (Arc<Shared>, Arc<Shared>) {
     let limits = Arc::new(Limits::default());
     let (ours, theirs) = memory_pair_at(peer.address());
     let far = Peer::new(peer.address().to_owned(), Metadata::new());
     let end = |role| Session::new(role, Arc::clone(&limits), limits.announced(), now());
     let (near_time, far_time) = (Router::default().millis(), router.millis());
-    start(end(Role::Initiator), theirs, router, Arc::clone(&limits), (far, near_time), None);
-    start(end(Role::Acceptor), ours, Router::default(), Arc::clone(&limits), (peer, far_time), None)
+    let far = start(end(Role::Initiator), theirs, router, Arc::clone(&limits), (far, near_time), None);
+    let near = start(end(Role::Acceptor), ours, Router::default(), Arc::clone(&limits), (peer, far_time), None);
+    (near, far)
 }
 
 fn start(

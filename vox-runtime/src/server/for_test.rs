@@ -31,6 +31,8 @@ pub struct ContextBuilder {
 pub struct TestContext {
     context: Context,
     session: Session,
+    /// What the peer holds, so that its end of the session stays when a handler's client is gone.
+    _peer: Session,
 }
 
 impl Context {
@@ -119,11 +121,11 @@ impl ContextBuilder {
     pub fn build(self) -> TestContext {
         let Self { method, metadata, address, of_peer, principal, time_left, services } = self;
         let peer = Peer::new(address, of_peer).authenticated(principal);
-        let shared = face_to_face(peer, Router::new(services));
-        let session = Session::hold(&shared, None);
+        let (shared, far) = face_to_face(peer, Router::new(services));
+        let (session, peer) = (Session::hold(&shared, None), Session::hold(&far, None));
         let deadline = time_left.and_then(|time| tokio::time::Instant::now().into_std().checked_add(time));
         let context = Context::new(shared, method, ConnectionId(1), RequestId(1), deadline, metadata, None);
-        TestContext { context, session }
+        TestContext { context, session, _peer: peer }
     }
 }
 
