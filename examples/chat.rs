@@ -114,11 +114,16 @@ impl MyRoom {
                 break;
             }
         }
+        self.show_out(&address);
+        guest.caller().session().close("you are not in the room any more").await;
+    }
+
+    /// One guest has left.
+    fn show_out(&self, address: &str) {
         let mut present = self.present();
-        if let Some(Present { name, .. }) = present.remove(&address) {
+        if let Some(Present { name, .. }) = present.remove(address) {
             tell(&mut present, &Line::Left { name });
         }
-        guest.caller().session().close("you are not in the room any more");
     }
 
     fn present(&self) -> MutexGuard<'_, BTreeMap<String, Present>> {
@@ -188,7 +193,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
         said??;
     }
     let (name, room, _) = guests.pop().ok_or("nobody came")?;
-    room.caller().session().close("goodbye");
+    room.caller().session().close("goodbye").await;
     println!("{name} left");
 
     // Everybody has heard it all once they hear that. Whom they saw come depends on when they came themselves.
@@ -241,7 +246,7 @@ async fn join(address: &str, name: &str) -> Result<(), Box<dyn Error>> {
             how = room.caller().closed() => return Err(format!("the room is gone: {how}").into()),
         }
     }
-    room.caller().session().close("goodbye");
+    room.caller().session().close("goodbye").await;
     Ok(())
 }
 

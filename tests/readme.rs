@@ -372,6 +372,19 @@ async fn it_is_too_large() -> Tested {
 }
 
 #[tokio::test]
+async fn a_program_ends() -> Tested {
+    let server = vox::Server::builder().service(LabDispatcher::new(Bench::default())).bind("tcp://127.0.0.1:0").await?;
+    let lab: LabClient = vox::connect(server.address()).await?;
+    assert_eq!(lab.double(1).await, Ok(2));
+    let session = vox::Client::caller(&lab).session();
+    session.close("done").await;
+
+    assert_eq!(session.closed().await, vox::EndReason::ClosedHere);
+    assert!(matches!(lab.double(1).await, Err(VoxError::NotSent(_))));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_channel_is_closed() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;
 

@@ -504,7 +504,7 @@ async fn sessions_that_end_under_load_leave_nobody_waiting() {
             match round % 4 {
                 0 => wire.cut(),
                 1 => server.abort(),
-                2 => vox::Client::caller(&mill).session().close("enough"),
+                2 => drop(vox::Client::caller(&mill).session().close("enough")),
                 _ => {
                     wire.cut();
                     server.abort();

@@ -29,8 +29,8 @@ mod wire;
 
 pub use channel::{RecvError, Rx, SendError, TryRecvError, TrySendError, Tx, channel};
 pub use client::{
-    Call, Caller, Client, Connect, ConnectError, Connected, Credentials, NoopClient, OpenError, Session, SessionState,
-    SessionWatch, Target, connect,
+    Call, Caller, Client, Closing, Connect, ConnectError, Connected, Credentials, NoopClient, OpenError, Session,
+    SessionState, SessionWatch, Target, connect,
 };
 pub use descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor, ServiceError};
 pub use driver::{Backoff, Hosted};

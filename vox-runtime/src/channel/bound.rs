@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::client::CallerHandle;
 use crate::codec::Program;
+use crate::descriptor::MethodDescriptor;
 use crate::driver::{Endpoint, HalfEnd, Shared, State};
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::Token;
@@ -20,6 +21,8 @@ pub(crate) struct Bound {
     pub(crate) token: Token,
     pub(crate) item: Arc<Program>,
     pub(crate) direction: ChannelDirection,
+    /// Whose call it came with.
+    pub(crate) method: &'static MethodDescriptor,
     /// Where they go since its call was made again. Set under the lock of `shared`, and from then on the token means nothing.
     pub(crate) next: OnceLock<Arc<Bound>>,
 }
@@ -32,10 +35,11 @@ impl Bound {
         token: Token,
         item: Arc<Program>,
         direction: ChannelDirection,
+        method: &'static MethodDescriptor,
     ) -> Self {
         let (shared, connection) = (Arc::clone(caller.shared()), caller.connection());
         let hold = Some(Arc::clone(caller));
-        Self { shared, _hold: hold, connection, channel, token, item, direction, next: OnceLock::new() }
+        Self { shared, _hold: hold, connection, channel, token, item, direction, method, next: OnceLock::new() }
     }
 
     /// Changes the state of the session, unless the half has gone on to another: then `None`, and it is to be looked for
@@ -49,6 +53,9 @@ impl Bound {
         let mut end = Some(end);
         self.change(|state| {
             let Some(end) = end.take() else { return };
+            if state.end_after_backlog(self.token, &end) {
+                return;
+            }
             state.let_go(self.token, &end);
             match end {
                 HalfEnd::Close(metadata) => state.session.close_channel(self.connection, self.channel, metadata),
@@ -67,7 +74,7 @@ impl Bound {
 
     /// Its call was made again, there: sends the half after it.
     pub(crate) fn follow(&self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Self> {
-        let next = Arc::new(Self::of_call(caller, channel, token, Arc::clone(&self.item), self.direction));
+        let next = Arc::new(Self::of_call(caller, channel, token, Arc::clone(&self.item), self.direction, self.method));
         let let_go = self.change(|state| {
             let _ = self.next.set(Arc::clone(&next));
             state.move_half(self.token)

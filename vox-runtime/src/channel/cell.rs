@@ -1,12 +1,19 @@
 //! What two halves of a channel have in common until a call binds them.
 
+use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::bound::Bound;
+use super::local::Item;
+use crate::descriptor::MethodDescriptor;
 use crate::driver::HalfEnd;
 use crate::wire::Reset;
+
+/// How many items a channel keeps that no call carries: as many as a call's channel does by default.
+const LOCAL_ITEMS: usize = 256;
 
 /// A half of a channel. The codec hands out pointers to it, so `Tx` and `Rx` begin with it.
 #[derive(Debug)]
@@ -25,30 +32,51 @@ pub(crate) struct Cell {
 
 #[derive(Debug)]
 enum CellState {
-    /// No call has taken a half yet. The kept half may be waiting.
-    Unbound {
-        given: bool,
-        wakers: Vec<Waker>,
-    },
-    /// As before, and one half was dropped, or closed in this way.
-    Orphaned(HalfEnd),
+    Unbound(Unbound),
     Bound(Arc<Bound>),
     /// The call that took a half was never sent.
     Dead(Arc<str>),
 }
 
-/// What a kept half finds.
+/// No call carries the channel. Both halves may be used here, as those of any bounded channel within a process.
+#[derive(Default)]
+struct Unbound {
+    /// Of which method the call is that took a half. From then on nothing is kept: it will be sent before long, and says what its peer takes.
+    given: Option<&'static MethodDescriptor>,
+    /// One half was dropped, or closed in this way.
+    end: Option<HalfEnd>,
+    /// What was sent and not received, at most [`LOCAL_ITEMS`].
+    items: VecDeque<Item>,
+    /// Of whichever half waits.
+    wakers: Vec<Waker>,
+}
+
+impl Unbound {
+    fn has_room(&self) -> bool {
+        self.given.is_none() && self.items.len() < LOCAL_ITEMS
+    }
+}
+
+/// What a half finds.
 pub(crate) enum Found {
     Bound,
     /// The other half ended in this way, before a call bound it.
     Orphaned(HalfEnd),
     Dead(Arc<str>),
+    /// The item was kept for the other half.
+    Kept,
+    /// The item came from the other half, which is in this process.
+    Item(Item),
 }
+
+/// Why a half cannot be given to a call.
+const GIVEN: &str = "its other half is in a call already";
+const USED: &str = "items were sent on it before the call; give its `Rx` to a call, or send in the handler";
 
 impl Half {
     /// Two halves with one cell.
     pub(crate) fn pair() -> (Self, Self) {
-        let cell = Arc::new(Cell { state: Mutex::new(CellState::Unbound { given: false, wakers: Vec::new() }) });
+        let cell = Arc::new(Cell { state: Mutex::new(CellState::Unbound(Unbound::default())) });
         (Self::of(Arc::clone(&cell)), Self::of(cell))
     }
 
@@ -63,19 +91,21 @@ impl Half {
         Self { cell, bound: OnceLock::new(), gone: AtomicBool::new(false) }
     }
 
-    /// Gives this half to a call. `None`: the other half is in a call already, or this one is bound.
-    pub(crate) fn give(&self) -> Option<Arc<Cell>> {
+    /// Gives this half to a call. `Err` says why it cannot be.
+    pub(crate) fn give(&self, method: &'static MethodDescriptor, sends: bool) -> Result<Arc<Cell>, &'static str> {
         let mut state = self.cell.lock();
         match &mut *state {
-            CellState::Unbound { given, .. } if !*given => *given = true,
-            CellState::Orphaned(_) if !self.gone.load(Ordering::Relaxed) => {}
-            CellState::Unbound { .. } | CellState::Orphaned(_) | CellState::Bound(_) | CellState::Dead(_) => {
-                return None;
+            CellState::Unbound(unbound) if unbound.given.is_none() && !self.gone.load(Ordering::Relaxed) => {
+                if sends && !unbound.items.is_empty() {
+                    return Err(USED);
+                }
+                unbound.given = Some(method);
             }
+            CellState::Unbound(_) | CellState::Bound(_) | CellState::Dead(_) => return Err(GIVEN),
         }
         drop(state);
         self.gone.store(true, Ordering::Relaxed);
-        Some(Arc::clone(&self.cell))
+        Ok(Arc::clone(&self.cell))
     }
 
     /// Where the items go, once that is known and until this half is let go of.
@@ -87,27 +117,83 @@ impl Half {
         Some(bound)
     }
 
-    /// Waits for a call to bind the channel.
+    /// Waits for a call to bind the channel, or for its end.
     pub(crate) fn poll_bound(&self, waker: &Waker) -> Poll<Found> {
+        self.poll_with(waker, |unbound| unbound.end.clone().map(Found::Orphaned))
+    }
+
+    /// As [`poll_bound`](Self::poll_bound), or keeps the item here, which is then taken, once there is room for it.
+    pub(crate) fn poll_keep(&self, waker: &Waker, item: impl FnOnce() -> Item) -> Poll<Found> {
+        self.poll_with(waker, |unbound| {
+            if let Some(end) = &unbound.end {
+                return Some(Found::Orphaned(end.clone()));
+            }
+            unbound.has_room().then(|| {
+                unbound.items.push_back(item());
+                Found::Kept
+            })
+        })
+    }
+
+    /// As [`poll_bound`](Self::poll_bound), or says `Kept` once an item could be kept here.
+    pub(crate) fn poll_room(&self, waker: &Waker) -> Poll<Found> {
+        self.poll_with(waker, |unbound| match &unbound.end {
+            Some(end) => Some(Found::Orphaned(end.clone())),
+            None => unbound.has_room().then_some(Found::Kept),
+        })
+    }
+
+    /// As [`poll_bound`](Self::poll_bound), or takes an item that was kept here.
+    pub(crate) fn poll_take(&self, waker: &Waker) -> Poll<Found> {
+        self.poll_with(waker, |unbound| {
+            let item = unbound.items.pop_front().map(Found::Item);
+            item.or_else(|| unbound.end.clone().map(Found::Orphaned))
+        })
+    }
+
+    fn poll_with(&self, waker: &Waker, look: impl FnOnce(&mut Unbound) -> Option<Found>) -> Poll<Found> {
         if self.gone.load(Ordering::Relaxed) {
             return Poll::Ready(Found::Orphaned(HalfEnd::Reset(Reset::Gone)));
         }
         if self.bound.get().is_some() {
             return Poll::Ready(Found::Bound);
         }
-        match &mut *self.cell.lock() {
-            CellState::Unbound { wakers, .. } => {
-                if !wakers.iter().any(|known| known.will_wake(waker)) {
-                    wakers.push(waker.clone());
+        let mut state = self.cell.lock();
+        match &mut *state {
+            CellState::Unbound(unbound) => match look(unbound) {
+                Some(found) => {
+                    // What was put in or taken out, the other half may wait for.
+                    let wakers = std::mem::take(&mut unbound.wakers);
+                    drop(state);
+                    wakers.into_iter().for_each(Waker::wake);
+                    Poll::Ready(found)
                 }
-                Poll::Pending
-            }
-            CellState::Orphaned(end) => Poll::Ready(Found::Orphaned(end.clone())),
+                None => {
+                    if !unbound.wakers.iter().any(|known| known.will_wake(waker)) {
+                        unbound.wakers.push(waker.clone());
+                    }
+                    Poll::Pending
+                }
+            },
             CellState::Dead(why) => Poll::Ready(Found::Dead(Arc::clone(why))),
             CellState::Bound(bound) => {
                 let _ = self.bound.set(Arc::clone(bound));
                 Poll::Ready(Found::Bound)
             }
+        }
+    }
+
+    /// What this half waits for while it is not bound. `None`: it is.
+    pub(crate) fn waits_for(&self) -> Option<String> {
+        match &*self.cell.lock() {
+            CellState::Unbound(Unbound { given: Some(method), .. }) => Some(format!(
+                "the call of `{}::{}` that took the other half has not been sent: await it beside this half, in a task or by `join!`",
+                method.service, method.name
+            )),
+            CellState::Unbound(_) => Some(format!(
+                "no call took the other half, and nobody uses it here (such a channel keeps {LOCAL_ITEMS} items)"
+            )),
+            CellState::Bound(_) | CellState::Dead(_) => None,
         }
     }
 
@@ -118,9 +204,9 @@ impl Half {
         }
         let mut state = self.cell.lock();
         match &mut *state {
-            CellState::Unbound { wakers, .. } => {
-                let wakers = std::mem::take(wakers);
-                *state = CellState::Orphaned(end);
+            CellState::Unbound(unbound) => {
+                unbound.end.get_or_insert(end);
+                let wakers = std::mem::take(&mut unbound.wakers);
                 drop(state);
                 wakers.into_iter().for_each(Waker::wake);
             }
@@ -129,7 +215,7 @@ impl Half {
                 drop(state);
                 bound.end(end);
             }
-            CellState::Orphaned(_) | CellState::Dead(_) => {}
+            CellState::Dead(_) => {}
         }
     }
 }
@@ -139,26 +225,46 @@ impl Cell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call that took the other half was sent. Where the kept half has ended before, the channel ends at once.
+    /// The call that took the other half was sent. What was kept here goes first; where the kept half has ended before, the channel
+    /// ends then.
     pub(crate) fn bind(&self, bound: Arc<Bound>) {
-        let mut state = self.lock();
-        let before = std::mem::replace(&mut *state, CellState::Bound(Arc::clone(&bound)));
-        drop(state);
-        match before {
-            CellState::Unbound { wakers, .. } => wakers.into_iter().for_each(Waker::wake),
-            CellState::Orphaned(end) => bound.end(end),
-            CellState::Bound(_) | CellState::Dead(_) => {}
+        loop {
+            let mut state = self.lock();
+            let CellState::Unbound(unbound) = &mut *state else { return };
+            if unbound.items.is_empty() {
+                let Unbound { wakers, end, .. } = std::mem::take(unbound);
+                *state = CellState::Bound(Arc::clone(&bound));
+                drop(state);
+                wakers.into_iter().for_each(Waker::wake);
+                if let Some(end) = end {
+                    bound.end(end);
+                }
+                return;
+            }
+            // Encoding is the user's code, so it is done without the lock. Meanwhile nothing is put in.
+            let items = std::mem::take(&mut unbound.items);
+            drop(state);
+            bound.send_kept(items);
         }
     }
 
     /// The call that took the other half was not sent.
     pub(crate) fn kill(&self, why: &str) {
         let mut state = self.lock();
-        if let CellState::Unbound { wakers, .. } = &mut *state {
-            let wakers = std::mem::take(wakers);
+        if let CellState::Unbound(unbound) = &mut *state
+            && unbound.end.is_none()
+        {
+            let Unbound { wakers, items, .. } = std::mem::take(unbound);
             *state = CellState::Dead(why.into());
             drop(state);
+            drop(items);
             wakers.into_iter().for_each(Waker::wake);
         }
+    }
+}
+
+impl fmt::Debug for Unbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unbound").field("items", &self.items.len()).field("end", &self.end).finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use super::rx::{Reader, Rx};
 use super::tx::Tx;
 use crate::client::CallerHandle;
 use crate::codec::{ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program};
+use crate::descriptor::MethodDescriptor;
 use crate::driver::{Endpoint, Shared};
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::Token;
@@ -20,12 +21,14 @@ pub(crate) struct Given {
     cell: Arc<Cell>,
     pub(crate) direction: ChannelDirection,
     item: Arc<Program>,
+    method: &'static MethodDescriptor,
     sent: bool,
 }
 
 /// Collects the halves in a call's arguments.
 pub(crate) struct Giving<'a> {
     pub(crate) given: &'a mut Vec<Given>,
+    pub(crate) method: &'static MethodDescriptor,
 }
 
 /// The layout of the halves of a kind, which is the same for every item type: an item stands in no field.
@@ -46,15 +49,14 @@ unsafe impl ChannelEncoder for Giving<'_> {
         // SAFETY: `channel_shape` is called for `Tx` and `Rx` alone, and the codec has compared the layout. Both begin
         // with their `Half` (`repr(C)`). The caller promises a live value for the length of this call.
         let half = unsafe { &*half.cast::<Half>() };
-        let Some(cell) = half.give() else {
-            return Err(EncodeError::Channel("its other half is in a call already".into()));
-        };
+        let given = half.give(self.method, kind == ChannelKind::Tx);
+        let cell = given.map_err(|why| EncodeError::Channel(why.into()))?;
         let direction = match kind {
             ChannelKind::Tx => ChannelDirection::HandlerSends,
             ChannelKind::Rx => ChannelDirection::CallerSends,
         };
         let index = self.given.len() as u32;
-        self.given.push(Given { cell, direction, item: Arc::clone(item), sent: false });
+        self.given.push(Given { cell, direction, item: Arc::clone(item), method: self.method, sent: false });
         Ok(index)
     }
 }
@@ -68,7 +70,8 @@ impl Given {
     /// The call was sent: binds the kept half.
     pub(crate) fn bind(mut self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Bound> {
         self.sent = true;
-        let bound = Arc::new(Bound::of_call(caller, channel, token, Arc::clone(&self.item), self.direction));
+        let bound =
+            Arc::new(Bound::of_call(caller, channel, token, Arc::clone(&self.item), self.direction, self.method));
         self.cell.bind(Arc::clone(&bound));
         bound
     }
@@ -86,6 +89,7 @@ impl Drop for Given {
 pub(crate) struct Taking<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) connection: ConnectionId,
+    pub(crate) method: &'static MethodDescriptor,
     /// In the order of their indices; `None` once taken.
     pub(crate) opens: &'a mut [Option<ChannelOpen>],
 }
@@ -133,6 +137,7 @@ unsafe impl ChannelDecoder for Taking<'_> {
             token,
             item: Arc::clone(item),
             direction,
+            method: self.method,
             next: OnceLock::new(),
         });
         let half = Half::bound_to(bound);

@@ -8,6 +8,7 @@ mod cell;
 #[allow(unsafe_code, reason = "reads and makes the halves that the codec points at")]
 mod hooks;
 mod items;
+mod local;
 mod rx;
 mod tx;
 
@@ -22,7 +23,8 @@ use cell::Half;
 
 /// A channel that no call carries yet: give one half to a call, keep the other.
 ///
-/// Sending and receiving wait until then. If the call is never sent, both say so.
+/// Up to 256 items may be sent before the `Rx` is given to a call, and leave with it. If the call is never sent, the kept half says so. Where both
+/// halves are kept, they are a channel within this process, as tests of handlers like to have: it ends as others do.
 ///
 /// ```
 /// let (tx, rx) = vox_runtime::channel::<u64>();

@@ -11,6 +11,7 @@ use facet::{Facet, Shape};
 
 use super::bound::Bound;
 use super::cell::{Found, Half};
+use super::local::Patience;
 use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
 use crate::driver::{Endpoint, HalfEnd, State};
 use crate::metadata::Metadata;
@@ -77,6 +78,7 @@ pub(super) struct Reader {
     items: u32,
     bytes: u64,
     end: Option<End>,
+    patience: Patience,
 }
 
 #[derive(Debug)]
@@ -113,7 +115,11 @@ impl<T: Facet<'static> + 'static> Rx<T> {
 
     /// As [`recv`](Self::recv), for those who poll.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, RecvError>> {
-        self.poll_next_item(cx.waker(), true)
+        let polled = self.poll_next_item(cx.waker(), true);
+        if polled.is_pending() && self.half.get().is_none() {
+            self.reader.patience.wait(&self.half, "`recv`", cx);
+        }
+        polled
     }
 
     /// The next item. Pending, it wakes this waker, if it `waits`; else whatever waits already is left alone.
@@ -128,9 +134,14 @@ impl<T: Facet<'static> + 'static> Rx<T> {
             if !self.reader.run.is_empty() {
                 return Poll::Ready(self.next_in_run().map(Some));
             }
-            match self.half.poll_bound(waker) {
+            match self.half.poll_take(waker) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Found::Bound) => {}
+                Poll::Ready(Found::Bound | Found::Kept) => {}
+                // Of this type, for the halves are a pair.
+                Poll::Ready(Found::Item(item)) => match item.into_value() {
+                    Some(item) => return Poll::Ready(Ok(Some(item))),
+                    None => self.fail(RecvError::Reset),
+                },
                 Poll::Ready(Found::Orphaned(HalfEnd::Close(metadata))) => self.reader.end = Some(End::Closed(metadata)),
                 Poll::Ready(Found::Orphaned(HalfEnd::Reset(why))) => self.fail(why.into()),
                 Poll::Ready(Found::Dead(why)) => self.fail(RecvError::NotBound(why.to_string())),

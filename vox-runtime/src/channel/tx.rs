@@ -12,8 +12,9 @@ use futures_core::Stream;
 use super::bound::Bound;
 use super::cell::{Found, Half};
 use super::items::Items;
-use crate::codec::{ChannelKind, EncodeError, Encoder, channel_shape};
-use crate::driver::{Endpoint, HalfEnd, State, give_buffer, is_cut, take_buffer};
+use super::local::{Item, Patience};
+use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
+use crate::driver::{Endpoint, HalfEnd, PATIENCE, State, give_buffer, is_cut, take_buffer};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
 use crate::wire::Reset;
@@ -68,8 +69,8 @@ pub enum SendError {
 /// Why an item was not sent at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// There is no credit now, or no call carries the other half yet, or the one that does is being made again; the item comes
-    /// back.
+    /// There is no credit now, or no call carries the other half yet and as many items wait for it as may, or the call is being made
+    /// again; the item comes back.
     Full(T),
     /// It will never be sent.
     Closed(SendError),
@@ -80,7 +81,17 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
     ///
     /// Cancel-safe: where the future is dropped before it is ready, the item was not sent and no credit is gone.
     pub async fn send(&self, item: T) -> Result<(), SendError> {
-        poll_fn(|cx| self.poll_bound(cx)).await?;
+        let mut item = Some(item);
+        let mut patience = Patience::default();
+        poll_fn(|cx| {
+            let polled = self.poll_keep(&mut item, cx.waker());
+            if polled.is_pending() {
+                patience.wait(&self.half, "`send`", cx);
+            }
+            polled
+        })
+        .await?;
+        let Some(item) = item else { return Ok(()) };
         let mut encoded = Encoded::new(self.encode(&item)?);
         drop(item);
         poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
@@ -106,7 +117,10 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
 
     /// Sends an item if there is credit for it now.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        match self.half.poll_bound(Waker::noop()).map(Self::found) {
+        let mut unsent = Some(item);
+        let polled = self.poll_keep(&mut unsent, Waker::noop());
+        let Some(item) = unsent else { return Ok(()) };
+        match polled {
             Poll::Pending => return Err(TrySendError::Full(item)),
             Poll::Ready(Err(error)) => return Err(TrySendError::Closed(error)),
             Poll::Ready(Ok(())) => {}
@@ -121,11 +135,36 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
 
     fn encode(&self, item: &T) -> Result<Vec<u8>, SendError> {
         let Some(bound) = self.half.get() else { return Err(SendError::NotBound("not bound".to_owned())) };
-        let mut buffer = take_buffer();
-        let encoded = bound.item.encode(item, &mut Encoder::new(&mut buffer, bound.shared.max_payload));
-        let checked = encoded.and_then(|()| bound.item.check_cost(&buffer, bound.shared.max_decoded));
-        checked.map_err(|error: EncodeError| SendError::InvalidItem(error.to_string())).map(|()| buffer)
+        encode(item, &bound.item, limits(bound)).map_err(|error| SendError::InvalidItem(error.to_string()))
     }
+
+    /// Waits until the channel is bound. Before its `Rx` is given to a call the item is kept here, and taken, once there is room for it.
+    fn poll_keep(&self, item: &mut Option<T>, waker: &Waker) -> Poll<Result<(), SendError>> {
+        let keep = || {
+            let item = item.take().expect("it is taken once");
+            Item::new(item, |item, bound| match item.downcast_ref::<T>() {
+                Some(item) => encode(item, &bound.item, limits(bound)),
+                None => Err(EncodeError::Channel("it is of another type".into())),
+            })
+        };
+        self.half.poll_keep(waker, keep).map(Self::found)
+    }
+}
+
+/// An item's bytes, if the peer takes so long and so costly a one.
+fn encode<T: Facet<'static>>(
+    item: &T,
+    program: &Program,
+    (max_len, max_decoded): (usize, usize),
+) -> Result<Vec<u8>, EncodeError> {
+    let mut buffer = take_buffer();
+    program.encode(item, &mut Encoder::new(&mut buffer, max_len))?;
+    program.check_cost(&buffer, max_decoded)?;
+    Ok(buffer)
+}
+
+fn limits(bound: &Bound) -> (usize, usize) {
+    (bound.shared.max_payload, bound.shared.max_decoded)
 }
 
 /// An encoded item whose buffer goes back to the stock.
@@ -178,19 +217,16 @@ impl<T> Tx<T> {
 
     fn found(found: Found) -> Result<(), SendError> {
         match found {
-            Found::Bound => Ok(()),
+            Found::Bound | Found::Kept | Found::Item(_) => Ok(()),
             Found::Orphaned(_) => Err(SendError::Reset),
             Found::Dead(why) => Err(SendError::NotBound(why.to_string())),
         }
     }
 
-    fn poll_bound(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.half.poll_bound(cx.waker()).map(Self::found)
-    }
-
     /// Takes credit and appends the item in one step, so neither is ever without the other.
     fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
-        self.on_bound(|bound, state| {
+        let mut said = None;
+        let polled = self.on_bound(|bound, state| {
             if let Err(polled) = Self::live(bound, state, waker) {
                 return polled;
             }
@@ -213,18 +249,32 @@ impl<T> Tx<T> {
                         && let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)
                     {
                         sender.wait(waker);
+                        if state.wait_for_credit(bound.token) {
+                            said = Some((bound.method, bound.channel, state.session.send_window()));
+                        }
                     }
                     Poll::Pending
                 }
             }
-        })
+        });
+        if let Some((method, channel, (items, bytes))) = said {
+            tracing::warn!(
+                "a `send` on channel {channel} of `{}::{}` has waited for {} s: its reader takes nothing, and {items} items or {bytes} bytes \
+                 (the peer's `Limits::channel_items` and `channel_bytes`) are under way",
+                method.service,
+                method.name,
+                PATIENCE.as_secs(),
+            );
+        }
+        polled
     }
 
     /// Waits until a send can get on: there is credit, or an end.
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        match self.poll_bound(cx) {
-            Poll::Ready(Ok(())) => {}
-            other => return other,
+        match self.half.poll_room(cx.waker()) {
+            Poll::Ready(Found::Kept) => return Poll::Ready(Ok(())),
+            Poll::Ready(found) => Self::found(found)?,
+            Poll::Pending => return Poll::Pending,
         }
         self.on_bound(|bound, state| {
             if let Err(polled) = Self::live(bound, state, Some(cx.waker())) {
@@ -293,6 +343,9 @@ impl<T> Tx<T> {
                     {
                         sender.wait(waker);
                     }
+                    if let Some(endpoint) = state.endpoints.get_mut(bound.token) {
+                        endpoint.use_sender();
+                    }
                     Poll::Pending
                 }
             }),
@@ -309,11 +362,12 @@ impl<T> Tx<T> {
         let Some(endpoint) = state.endpoints.get_mut(bound.token) else {
             return Err(Poll::Ready(Err(SendError::Reset)));
         };
-        let waits = endpoint.lost().is_some();
+        let lost = endpoint.lost().is_some();
         let Some(sender) = endpoint.as_sender() else { return Err(Poll::Ready(Err(SendError::Reset))) };
         match &sender.end {
             Some(end) => Err(Poll::Ready(Err(ended(end)))),
-            None if waits => {
+            // What was sent before the call goes first.
+            None if lost || sender.backlog.is_some() => {
                 waker.into_iter().for_each(|waker| sender.wait(waker));
                 Err(Poll::Pending)
             }
@@ -328,9 +382,10 @@ impl<T> Tx<T> {
         let room = self.on_bound(|bound, state| {
             let Some(endpoint) = state.endpoints.get_mut(bound.token) else { return Poll::Ready(Ok(())) };
             lost = endpoint.lost().map(ToString::to_string);
+            let waits = endpoint.as_sender().is_some_and(|sender| sender.backlog.is_some());
             if lost.is_some() {
                 endpoint.touch();
-            } else if state.session.may_send_item(bound.connection, bound.channel) {
+            } else if !waits && state.session.may_send_item(bound.connection, bound.channel) {
                 return Poll::Ready(Ok(()));
             }
             Poll::Pending
@@ -341,9 +396,13 @@ impl<T> Tx<T> {
                 Some(SendError::ConnectionLost(how))
             }
             None if room.is_ready() => None,
-            None => Some(SendError::InvalidItem("sent without readiness: share a `Tx` by `send`".to_owned())),
+            None => Some(not_ready()),
         }
     }
+}
+
+fn not_ready() -> SendError {
+    SendError::InvalidItem("sent without readiness: share a `Tx` by `send`".to_owned())
 }
 
 fn ended(end: &ChannelEnd) -> SendError {
@@ -367,6 +426,13 @@ impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
     }
 
     fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), SendError> {
+        let mut unsent = Some(item);
+        let polled = self.poll_keep(&mut unsent, Waker::noop());
+        let Some(item) = unsent else { return Ok(()) };
+        match polled {
+            Poll::Pending => return Err(not_ready()),
+            Poll::Ready(found) => found?,
+        }
         let mut encoded = Encoded::new(self.encode(&item)?);
         loop {
             if let Poll::Ready(result) = self.poll_send(&mut encoded.0, None) {

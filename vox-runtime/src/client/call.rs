@@ -23,7 +23,7 @@ use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Token};
 use crate::reply::Reply;
-use crate::wire::{self, Payload};
+use crate::wire::{self, ChannelDirection, Payload};
 
 /// A call: a future that sends it when it is first polled, and a builder before that.
 ///
@@ -409,7 +409,17 @@ impl<T, E> Call<T, E> {
             // Most calls have none, and an empty list is collected as slowly as a short one.
             let opened = match halves.is_empty() {
                 true => Vec::new(),
-                false => made.channels.into_iter().zip(halves).map(|(id, (_, half))| (id, half)).collect(),
+                false => made
+                    .channels
+                    .into_iter()
+                    .zip(halves)
+                    .map(|(id, (direction, half))| {
+                        if let ChannelDirection::CallerSends = direction {
+                            state.expect_items(half, now, method, (connection, made.request, id));
+                        }
+                        (id, half)
+                    })
+                    .collect(),
             };
             Send::Sent(token, made.request, opened)
         })

@@ -86,7 +86,7 @@ impl CallerHandle {
 
 impl Drop for CallerHandle {
     fn drop(&mut self) {
-        self.shared.change(|state| {
+        self.shared.let_go(|state| {
             match self.connection {
                 Some(connection) => state.session.shut(connection),
                 None => state.holders -= 1,

@@ -115,12 +115,14 @@ impl Keeper {
     }
 
     /// Ends the session there is, whoever uses it and since when. None follows it, and whoever waits for one is told.
-    pub(super) fn close(&self, reason: &str) {
+    pub(super) fn close(&self, reason: &str) -> Arc<Shared> {
         self.closed.cancel();
-        self.current().change(|state| state.session.goodbye(reason));
+        let current = self.current();
+        current.let_go(|state| state.session.goodbye(reason));
         if !*lock(&self.is_running) {
             self.phase.send_replace(Phase::Over(EndReason::ClosedHere));
         }
+        current
     }
 
     /// The last client is gone.

@@ -4,14 +4,16 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::caller::{Caller, Client};
+use super::closing::Closing;
 use super::connect::{Connect, Connected, Target};
 use super::remote::Remote;
 use super::state::{SessionState, SessionWatch};
 use super::station::Station;
 use crate::descriptor::{ServiceDescriptor, ServiceError};
-use crate::driver::{OpenWaiter, Shared};
+use crate::driver::{LAST_WORDS, OpenWaiter, Shared};
 use crate::error::{EndReason, Refusal};
 use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
@@ -92,13 +94,33 @@ impl Session {
         self.caller.watch()
     }
 
-    /// Ends the session and everything in it, on both sides. None follows it: where it was lost and another took its place,
-    /// that one ends as well, and so does every wait for the next.
-    pub fn close(&self, reason: &str) {
-        if let Some(remote) = self.station().remote() {
-            remote.keeper().close(reason);
-        }
-        self.station().line().shared().change(|state| state.session.goodbye(reason));
+    /// How long [`close`](Self::close) may wait at most.
+    pub const CLOSE_TIMEOUT: Duration = LAST_WORDS;
+
+    /// Ends the session and everything in it, on both sides: its calls, its handlers, its channels. None follows it: where it was lost
+    /// and another took its place, that one ends as well, and so does every wait for the next.
+    ///
+    /// What was accepted before leaves first: requests, items that `send` took, ends of channels. Then a goodbye with this reason, and the
+    /// link is closed. So the peer keeps nothing of the session, as it would of one whose link is lost.
+    ///
+    /// The end begins here and now, also if what this returns is dropped. Await it before the program ends: it waits until the
+    /// link has taken everything and the peer has hung up. It gives up when the link takes nothing for a second, when the peer has not hung up
+    /// a second after the last byte, or after [`CLOSE_TIMEOUT`](Self::CLOSE_TIMEOUT). Without a link nothing can be said.
+    ///
+    /// Dropping the last handle of a session (clients, sessions, halves of channels) ends it in the same way, with nobody to wait for it.
+    ///
+    /// ```
+    /// # async fn example(session: vox_runtime::Session) {
+    /// session.close("done").await;
+    /// # }
+    /// ```
+    pub fn close(&self, reason: &str) -> Closing {
+        let own = Arc::clone(self.station().line().shared());
+        let mut sessions: Vec<_> =
+            self.station().remote().map(|remote| remote.keeper().close(reason)).into_iter().collect();
+        own.let_go(|state| state.session.goodbye(reason));
+        sessions.push(own);
+        Closing::of(sessions)
     }
 }
 

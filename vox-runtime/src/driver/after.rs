@@ -8,9 +8,10 @@ use tokio::task::AbortHandle;
 
 use super::patience::Waiting;
 use super::shared::Shared;
+use super::unused::PATIENCE;
+use crate::descriptor::MethodDescriptor;
 use crate::error::EndReason;
-use crate::ids::ConnectionId;
-use crate::ids::RequestId;
+use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::wire::Failure;
@@ -39,6 +40,7 @@ pub(super) enum Note {
     LinkUp,
     Ended(EndReason),
     WaitsLong(Waiting, Duration),
+    Unused(&'static MethodDescriptor, ChannelId),
 }
 
 thread_local! {
@@ -101,6 +103,13 @@ impl Note {
             Self::LinkUp => tracing::debug!("the session has a new link"),
             Self::WaitsLong(what, long) => tracing::warn!(peer, "{what}, for {long:?} so far"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+            Self::Unused(method, channel) => tracing::warn!(
+                "the call of `{}::{}` has waited for {} s, and nothing was sent on channel {channel} that it came with: if its handler \
+                 waits for items, send them beside the call, in a task or by `join!`",
+                method.service,
+                method.name,
+                PATIENCE.as_secs(),
+            ),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::backlog::Backlog;
 use super::shared::State;
+use super::unused::{Unused, Wait};
 use crate::error::EndReason;
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Token};
@@ -52,6 +54,12 @@ pub(crate) struct SenderState {
     pub(crate) wakers: Vec<Waker>,
     /// How the receiver ended it.
     pub(crate) end: Option<ChannelEnd>,
+    /// What was sent before the call and has not left.
+    pub(crate) backlog: Option<Box<Backlog>>,
+    /// Nothing was sent yet, and its call is under way.
+    pub(super) unused: Option<Box<Unused>>,
+    /// A send waits for credit.
+    pub(super) waits: Wait,
 }
 
 /// A held receiver.
@@ -117,11 +125,25 @@ impl Endpoint {
         if let Some(pledge) = &mut self.pledge {
             pledge.touched = true;
         }
+        self.use_sender();
+    }
+
+    /// Its holder watches it, and has not forgotten it.
+    pub(crate) fn use_sender(&mut self) {
+        if let Side::Sender(sender) = &mut self.side {
+            sender.unused = None;
+        }
     }
 
     /// Whether a call that is made again cannot take the channel along.
     pub(crate) fn is_touched(&self) -> bool {
         self.pledge.as_ref().is_none_or(|pledge| pledge.touched)
+    }
+
+    /// Its call takes the channel along no more.
+    pub(super) fn unpledge(&mut self) {
+        self.touch();
+        self.pledge = None;
     }
 
     /// Why the channel was lost, while the call may yet take it along.

@@ -132,6 +132,7 @@ impl State {
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
             self.after.wakes.extend(self.queue.take_all());
+            self.expire_channels(now);
         }
     }
 

@@ -75,12 +75,14 @@ pub(crate) struct State {
     pub(crate) waiters: Slab<Waiter>,
     pub(crate) endpoints: Slab<Endpoint>,
     pub(crate) opens: Slab<OpenWaiter>,
+    /// Senders that have something to send once the outbox has room.
+    pub(super) backlogs: Vec<Token>,
     /// Calls that wait for their turn.
     pub(super) queue: Queue,
     pub(super) next_ticket: u64,
     /// Who waits for a limit to make room.
     pub(super) patience: Patience,
-    /// No later than the earliest deadline of a call in the queue.
+    /// No later than the earliest deadline of a call in the queue, or than something is to be said of a channel that waits.
     pub(super) queue_deadline: Option<Instant>,
     /// Handlers that have a task of their own.
     pub(super) tasks: HashMap<(ConnectionId, RequestId), AbortHandle>,
@@ -184,6 +186,7 @@ impl Shared {
             waiters: Slab::default(),
             endpoints: Slab::default(),
             opens: Slab::default(),
+            backlogs: Vec::new(),
             queue: Queue::default(),
             next_ticket: 0,
             patience: Patience::default(),
@@ -296,6 +299,7 @@ impl State {
         // Not only once it is empty: on a busy link that may be never.
         if self.outbox_full && self.session.outbox_has_room() {
             self.outbox_full = false;
+            self.pump_all();
             self.after.wakes.extend(self.queue.take_all());
             for endpoint in self.endpoints.iter_mut() {
                 if let Some(sender) = endpoint.as_sender() {
@@ -336,13 +340,10 @@ impl State {
             Output::ReceiverEnded { token, end } | Output::SenderEnded { token, end } => {
                 if let Some(endpoint) = self.endpoints.get_mut(token) {
                     endpoint.end(end, &mut self.after.wakes);
+                    self.drop_backlog(token);
                 }
             }
-            Output::GrantPermits { token } => {
-                if let Some(sender) = self.endpoints.get_mut(token).and_then(Endpoint::as_sender) {
-                    self.after.wakes.append(&mut sender.wakers);
-                }
-            }
+            Output::GrantPermits { token } => self.on_credit(token),
             Output::Opened { token, result } => self.on_opened(token, result),
             Output::Offered { connection, service, metadata, contract } => {
                 self.on_offered(connection, &service, contract, router);

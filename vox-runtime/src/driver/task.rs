@@ -18,8 +18,10 @@ use crate::error::EndReason;
 use crate::proto::earlier;
 use crate::transport::Link;
 
-/// How long an ended session waits for its last words to be read.
+/// How long an ended session waits for its last words to be read, and while it writes them, for a link that takes nothing.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long an ended session may take in all to write what it had accepted.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The task of one session. Ends when the session has ended and its last words are written.
 pub(super) struct Driver {
@@ -34,6 +36,8 @@ pub(super) struct Driver {
     over: bool,
     /// Until when its last words may take.
     lingering: Option<Instant>,
+    /// When it ended.
+    ended: Option<Instant>,
     shut_down: bool,
     /// The number of the link that this reads.
     link: u64,
@@ -55,6 +59,7 @@ impl Driver {
             waker_is_new: true,
             over: false,
             lingering: None,
+            ended: None,
             shut_down: false,
             link: 0,
             reads_again: false,
@@ -249,6 +254,8 @@ impl Driver {
         let over = state.session.end_reason().is_some();
         if over && (wrote || lingering.is_none()) {
             self.over = true;
+            drop(state);
+            self.linger();
             return true;
         }
         let fired = state.armed.is_some() && sleep.is_elapsed();
@@ -320,11 +327,25 @@ impl Driver {
         });
     }
 
+    /// The session has ended, or has written its last words: hears the peer out for a moment from now.
+    fn linger(&mut self) {
+        let now = now();
+        let latest = *self.ended.get_or_insert(now) + LAST_WORDS;
+        self.lingering = Some(latest.min(now + LINGER));
+    }
+
+    /// Whether there is more time, since the link took something not long ago.
+    fn linger_on(&mut self) -> bool {
+        let (Some(ended), Some(stalled)) = (self.ended, self.shared.lock().stalled) else { return false };
+        let until = (ended + LAST_WORDS).min(stalled + LINGER);
+        self.lingering = Some(until);
+        until > now()
+    }
+
     /// The session has ended: says the last words, closes the link, and hears the peer out for a moment so that
     /// the words are not lost to a reset.
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let lingering = *self.lingering.get_or_insert_with(|| now() + LINGER);
-        if now() >= lingering {
+        if self.lingering.is_none_or(|until| now() >= until) && !self.linger_on() {
             return Poll::Ready(());
         }
         let writer = {

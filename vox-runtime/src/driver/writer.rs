@@ -149,6 +149,13 @@ impl State {
 }
 
 impl Shared {
+    /// Lets go of something, which may end the session. Where nobody else is about to write, its last words are written here and now: in a
+    /// program that ends, the driver may never have another turn.
+    pub(crate) fn let_go(&self, change: impl FnOnce(&mut State)) {
+        let idle = |state: &State| if state.driver_is_awake() { Flush::Driver } else { Flush::Here };
+        self.with(idle, change);
+    }
+
     /// Writes what was taken. Only for whoever began to write, but the driver.
     pub(super) fn write(&self, mut writer: Box<Writer>) {
         let outcome = writer.write_batch();

@@ -96,7 +96,7 @@ impl Args {
     ) -> Result<R, InvalidArgs> {
         let method = self.context.method();
         let shared = self.context.shared();
-        let mut taking = Taking { shared, connection: self.connection, opens: &mut self.channels };
+        let mut taking = Taking { shared, connection: self.connection, method, opens: &mut self.channels };
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
         let result = read(&mut decoder);
         self.position = decoder.position();

@@ -68,6 +68,16 @@ impl Session {
         !self.calling.is_empty() || !self.serving.is_empty()
     }
 
+    /// Whether somebody waits for the reply to this request.
+    pub(crate) fn waits_for_reply(&self, connection: ConnectionId, request: RequestId) -> bool {
+        self.calling.get(connection.0).is_some_and(|calling| calling.waits_for(request))
+    }
+
+    /// How many items, and bytes of them, the peer takes on a channel before it has read any.
+    pub(crate) fn send_window(&self) -> (u64, u64) {
+        self.windows.send
+    }
+
     /// How many calls of this end wait for an answer on the connection.
     #[inline]
     pub(crate) fn calls_in_flight(&self, connection: ConnectionId) -> usize {

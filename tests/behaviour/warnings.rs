@@ -1,0 +1,220 @@
+//! What waits for something that will not come says so once: a half of a channel within five seconds, a call for its turn after five.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use vox::Limits;
+
+use crate::lab::{lab, lab_with};
+use crate::support::settle;
+
+const SOON: Duration = Duration::from_secs(5);
+/// When a call that waits for its turn has been logged.
+const TURN_SOON: Duration = Duration::from_secs(6);
+
+/// The texts of all warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    fn capture(&self) -> tracing::subscriber::DefaultGuard {
+        crate::support::listen_in_company();
+        tracing::subscriber::set_default(self.clone())
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().expect("no panic"))
+    }
+}
+
+impl Subscriber for Warnings {
+    /// All of it: where the only subscriber wants no spans, other tests would miss theirs.
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        if *event.metadata().level() > Level::WARN {
+            return;
+        }
+        struct Text(String);
+        impl Visit for Text {
+            fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
+                write!(self.0, "{value:?} ").expect("it is memory");
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().expect("no panic").push(text.0);
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Waits for as long as a person would, and for long after; there is one warning, and it came in time.
+async fn one(warnings: &Warnings) -> String {
+    one_within(warnings, SOON).await
+}
+
+async fn one_within(warnings: &Warnings, within: Duration) -> String {
+    tokio::time::sleep(within).await;
+    let soon = warnings.take();
+    tokio::time::sleep(100 * SOON).await;
+    assert_eq!(warnings.take(), Vec::<String>::new(), "once");
+    let [text] = &soon[..] else { panic!("one warning within {within:?}: {soon:?}") };
+    text.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_whose_other_half_nobody_uses_says_so() {
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (_tx, mut rx) = vox::channel::<u64>();
+    let receiving = tokio::spawn(async move { rx.recv().await });
+    let text = one(&warnings).await;
+    assert!(text.contains("`recv`") && text.contains("no call took the other half"), "{text}");
+    receiving.abort();
+
+    let (tx, _rx) = vox::channel::<u64>();
+    let sending = tokio::spawn(async move {
+        for n in 0.. {
+            tx.send(n).await.expect("nobody reads");
+        }
+    });
+    let text = one(&warnings).await;
+    assert!(text.contains("`send`") && text.contains("no call took the other half") && text.contains("256"), "{text}");
+    sending.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_whose_call_is_not_awaited_names_the_method() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, rx) = vox::channel::<u64>();
+    let call = lab.sum(rx);
+    let sending = tokio::spawn(async move {
+        for n in 0..1_000 {
+            tx.send(n).await.expect("it is read in the end");
+        }
+        tx.close();
+    });
+    let text = one(&warnings).await;
+    assert!(text.contains("`Lab::sum`") && text.contains("await it"), "{text}");
+    assert_eq!(call.await, Ok(499_500));
+    sending.await.expect("no panic");
+    assert_eq!(warnings.take(), Vec::<String>::new());
+
+    let (tx, mut rx) = vox::channel::<u64>();
+    let call = lab.count(1, tx);
+    let receiving = tokio::spawn(async move { rx.recv().await });
+    let text = one(&warnings).await;
+    assert!(text.contains("`recv`") && text.contains("`Lab::count`"), "{text}");
+    assert_eq!(call.await, Ok(1));
+    assert_eq!(receiving.await.expect("no panic"), Ok(Some(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_room_for_its_channels_names_the_limit() {
+    let (lab, _) = lab_with(Limits { max_channels: 2, ..Limits::default() }).await;
+    let holding = [vox::channel::<u64>(), vox::channel()].map(|(tx, rx)| (tx, tokio::spawn(lab.holding(rx))));
+    settle().await;
+    holding[0].0.send(1).await.expect("there is room");
+    holding[1].0.send(1).await.expect("there is room");
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, rx) = vox::channel();
+    tx.close();
+    let third = tokio::spawn(lab.sum(rx));
+    let text = one_within(&warnings, TURN_SOON).await;
+    assert!(text.contains("`Lab.sum`") && text.contains("2 are open and it brings 1"), "{text}");
+    assert!(text.contains("the peer takes 2") && text.contains("`max_channels`"), "{text}");
+    drop(holding);
+    assert_eq!(third.await.expect("no panic"), Ok(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_a_slot_names_the_limit() {
+    let (lab, probe) = lab_with(Limits { max_calls: 2, ..Limits::default() }).await;
+    let gated = [tokio::spawn(lab.gate(0)), tokio::spawn(lab.gate(1))];
+    settle().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let third = tokio::spawn(lab.echo(3).timeout(Duration::from_secs(3600)));
+    tokio::time::sleep(TURN_SOON).await;
+    let soon = warnings.take();
+    let [text] = &soon[..] else { panic!("one warning: {soon:?}") };
+    assert!(text.contains("`Lab.echo` waits for a free slot") && text.contains("has 2 for"), "{text}");
+    assert!(text.contains("`max_calls`"), "{text}");
+    probe.gate.add_permits(2);
+    assert_eq!(third.await.expect("no panic"), Ok(3));
+    for call in gated {
+        assert!(call.await.expect("no panic").is_ok());
+    }
+    assert_eq!(warnings.take(), Vec::<String>::new(), "once");
+}
+
+/// The caller sends after the call, and the handler waits for that.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_awaited_before_its_items_are_sent_says_so() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, rx) = vox::channel();
+    let call = tokio::spawn(lab.sum(rx));
+    let text = one(&warnings).await;
+    assert!(text.contains("`Lab::sum`") && text.contains("nothing was sent on channel"), "{text}");
+    tx.close();
+    assert_eq!(call.await.expect("no panic"), Ok(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_whose_reader_reads_nothing_names_the_window() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, rx) = vox::channel();
+    let holding = tokio::spawn(lab.holding(rx));
+    let sending = tokio::spawn(async move {
+        loop {
+            if tx.send(1).await.is_err() {
+                return;
+            }
+        }
+    });
+    let text = one(&warnings).await;
+    assert!(text.contains("`Lab::holding`") && text.contains("256 items") && text.contains("65536 bytes"), "{text}");
+    holding.abort();
+    sending.await.expect("no panic");
+}
+
+/// Streams that go on, feeds that are watched, and calls that have returned are nobody's mistake.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_what_goes_well() {
+    let (lab, probe) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, mut rx) = vox::channel();
+    lab.later(tx).await.expect("at once");
+    let (up, theirs) = vox::channel();
+    let call = tokio::spawn(lab.ends(theirs));
+    settle().await;
+    assert!(!up.is_closed(), "it is watched");
+    for n in 0..20 {
+        probe.gate.add_permits(1);
+        assert_eq!(rx.recv().await, Ok(Some(n)));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    up.close();
+    assert_eq!(call.await.expect("no panic"), Ok(()));
+    assert_eq!(warnings.take(), Vec::<String>::new());
+}
