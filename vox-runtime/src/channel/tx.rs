@@ -81,6 +81,20 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
     ///
     /// Cancel-safe: where the future is dropped before it is ready, the item was not sent and no credit is gone.
     pub async fn send(&self, item: T) -> Result<(), SendError> {
+        let item = match self.half.get() {
+            Some(_) => item,
+            None => match self.keep(item).await? {
+                Some(item) => item,
+                None => return Ok(()),
+            },
+        };
+        let mut encoded = Encoded::new(self.encode(&item)?);
+        drop(item);
+        poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
+    }
+
+    /// Keeps the item for the call that is to take the `Rx`, or gives it back once one has.
+    async fn keep(&self, item: T) -> Result<Option<T>, SendError> {
         let mut item = Some(item);
         let mut patience = Patience::default();
         poll_fn(|cx| {
@@ -91,10 +105,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
             polled
         })
         .await?;
-        let Some(item) = item else { return Ok(()) };
-        let mut encoded = Encoded::new(self.encode(&item)?);
-        drop(item);
-        poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
+        Ok(item)
     }
 
     /// Sends all items of an iterator or of a stream, each once there is credit for it, and then [closes](Self::close) the channel.
