@@ -54,7 +54,7 @@ fn the_tour_shows_what_happens() {
             "killed a server in the middle of an audit",
             "[indeterminate; ran: Unknown]",
             "[not-sent; ran: No]",
-            "the feed: the connection is gone: ",
+            "the feed: a channel of Bank.watch at tcp://",
         ],
     );
 }

@@ -416,8 +416,8 @@ async fn a_bad_item_ends_its_channel_and_never_another() {
         assert_eq!(bad.recv().await, Ok(Some(n)));
     }
     // 128 is two bytes as a u64, and a u8 is one.
-    assert!(matches!(bad.recv().await, Err(RecvError::BadItem(_))));
-    assert!(matches!(bad.recv().await, Err(RecvError::BadItem(_))));
+    assert!(matches!(bad.recv().await, Err(RecvError::BadItem { .. })));
+    assert!(matches!(bad.recv().await, Err(RecvError::BadItem { .. })));
     assert!(call.await.expect("no panic").is_ok());
     let (tx, rx) = vox::channel();
     let sum = tokio::spawn(lab.sum(rx).into_future());

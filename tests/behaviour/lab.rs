@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use vox::transport::Link;
-use vox::{Limits, Rx, Tx};
+use vox::{Limits, RecvError, Rx, SendError, Tx};
 
 use crate::support::Count;
 
@@ -109,6 +109,24 @@ impl Default for Probe {
             order: Arc::default(),
             ending: Arc::default(),
         }
+    }
+}
+
+/// What happened, without the call that it happened to.
+pub fn kind(error: &RecvError) -> String {
+    match error {
+        RecvError::Dropped { .. } => "Dropped".to_owned(),
+        RecvError::Reset { .. } => "Reset".to_owned(),
+        RecvError::Aborted(reason) => format!("Aborted({:?})", reason.as_str()),
+        error => format!("{error:?}"),
+    }
+}
+
+/// As [`kind`], of a send.
+pub fn send_kind(error: &SendError) -> String {
+    match error {
+        SendError::Reset { .. } => "Reset".to_owned(),
+        error => format!("{error:?}"),
     }
 }
 
@@ -233,7 +251,7 @@ impl Lab for Bench {
     async fn count(&self, to: u64, numbers: Tx<u64>) -> u64 {
         for n in 0..to {
             if let Err(error) = numbers.send(n).await {
-                self.probe.ended(format!("{error:?}"));
+                self.probe.ended(send_kind(&error));
                 return n;
             }
             self.probe.sent.add();
@@ -247,7 +265,7 @@ impl Lab for Bench {
             for n in 0.. {
                 probe.gate.acquire().await.expect("never closed").forget();
                 if let Err(error) = numbers.send(n).await {
-                    return probe.ended(format!("{error:?}"));
+                    return probe.ended(send_kind(&error));
                 }
                 probe.sent.add();
             }
@@ -271,7 +289,7 @@ impl Lab for Bench {
             match numbers.recv().await {
                 Ok(Some(_)) => self.probe.sent.add(),
                 Ok(None) => return self.probe.ended(format!("closed {:?}", numbers.close_metadata())),
-                Err(error) => return self.probe.ended(format!("{error:?}")),
+                Err(error) => return self.probe.ended(kind(&error)),
             }
         }
     }

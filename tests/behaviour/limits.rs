@@ -290,7 +290,7 @@ async fn what_decodes_to_too_much_is_refused_by_its_receiver() {
     assert_eq!(rx.recv().await.expect("within the limit").map(|item| item.len()), Some(100));
     peer.send(&item(101)).await;
     let error = rx.recv().await.expect_err("over the limit");
-    assert!(matches!(error, RecvError::BadItem(_)), "{error}");
+    assert!(matches!(error, RecvError::BadItem { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains("101 bytes") && text.contains("100 bytes") && text.contains("max_decoded_bytes"), "{text}");
     peer.send(&raw::frame(raw::REPLY).var(1).var(1).u8(0)).await;

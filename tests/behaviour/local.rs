@@ -36,7 +36,7 @@ async fn a_local_channel_ends_as_others_do() {
     let ends: [End; 3] = [
         (|tx| tx.close(), Ok(None)),
         (|tx| drop(tx), Err(RecvError::Dropped)),
-        (|tx| tx.abort("no file"), Err(RecvError::Aborted("no file".to_owned()))),
+        (|tx| tx.abort("no file"), Err(RecvError::Aborted("no file".into()))),
     ];
     for (end, expected) in ends {
         let (tx, mut rx) = vox::channel();

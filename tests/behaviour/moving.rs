@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use vox::{Backoff, Limits, Metadata, RecvError, Rx, SendError, Server, TrySendError, Tx, VoxError};
 
+use crate::lab::{kind, send_kind};
 use crate::support::cable::Cable;
 use crate::support::{Count, settle};
 
@@ -54,11 +55,11 @@ impl Handlers {
                 Ok(Some(n)) => {
                     sum += n;
                     if let Err(error) = doubles.send(2 * n).await {
-                        break format!("send: {error:?}");
+                        break format!("send: {}", send_kind(&error));
                     }
                 }
                 Ok(None) => break format!("closed {:?}", numbers.close_metadata().and_then(|m| m.get("by"))),
-                Err(error) => break format!("{error:?}"),
+                Err(error) => break kind(&error),
             }
         };
         self.ended(end);

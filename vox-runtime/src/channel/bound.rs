@@ -7,6 +7,7 @@ use crate::client::CallerHandle;
 use crate::codec::Program;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Endpoint, HalfEnd, Shared, State};
+use crate::error::Place;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::Token;
 use crate::wire::ChannelDirection;
@@ -40,6 +41,12 @@ impl Bound {
         let (shared, connection) = (Arc::clone(caller.shared()), caller.connection());
         let hold = Some(Arc::clone(caller));
         Self { shared, _hold: hold, connection, channel, token, item, direction, method, next: OnceLock::new() }
+    }
+
+    /// The call that it came with, for errors.
+    #[cold]
+    pub(crate) fn place(&self) -> Place {
+        Place::new(self.method.service, self.method.name, self.shared.peer.address())
     }
 
     /// Changes the state of the session, unless the half has gone on to another: then `None`, and it is to be looked for
@@ -91,6 +98,14 @@ pub(super) fn endpoint(direction: ChannelDirection) -> Endpoint {
     match direction {
         ChannelDirection::CallerSends => Endpoint::sender(),
         ChannelDirection::HandlerSends => Endpoint::receiver(),
+    }
+}
+
+/// Begins the text of a channel's error.
+pub(super) fn introduce(place: &Place, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match place.is_known() {
+        true => write!(f, "a channel of {place}: "),
+        false => f.write_str("a channel that no call carries: "),
     }
 }
 

@@ -10,6 +10,7 @@ use super::bound::Bound;
 use super::local::Item;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::HalfEnd;
+use crate::error::Place;
 use crate::wire::Reset;
 
 /// How many items a channel keeps that no call carries: as many as a call's channel does by default.
@@ -34,8 +35,8 @@ pub(crate) struct Cell {
 enum CellState {
     Unbound(Unbound),
     Bound(Arc<Bound>),
-    /// The call that took a half was never sent.
-    Dead(Arc<str>),
+    /// The call that took a half was never sent; of which method it was, and why.
+    Dead(Option<&'static MethodDescriptor>, Arc<str>),
 }
 
 /// No call carries the channel. Both halves may be used here, as those of any bounded channel within a process.
@@ -101,7 +102,7 @@ impl Half {
                 }
                 unbound.given = Some(method);
             }
-            CellState::Unbound(_) | CellState::Bound(_) | CellState::Dead(_) => return Err(GIVEN),
+            CellState::Unbound(_) | CellState::Bound(_) | CellState::Dead(..) => return Err(GIVEN),
         }
         drop(state);
         self.gone.store(true, Ordering::Relaxed);
@@ -110,11 +111,7 @@ impl Half {
 
     /// Where the items go, once that is known and until this half is let go of.
     pub(crate) fn get(&self) -> Option<&Arc<Bound>> {
-        let mut bound = self.bound.get().filter(|_| !self.gone.load(Ordering::Relaxed))?;
-        while let Some(next) = bound.next.get() {
-            bound = next;
-        }
-        Some(bound)
+        self.bound.get().filter(|_| !self.gone.load(Ordering::Relaxed)).map(latest)
     }
 
     /// Waits for a call to bind the channel, or for its end.
@@ -175,12 +172,22 @@ impl Half {
                     Poll::Pending
                 }
             },
-            CellState::Dead(why) => Poll::Ready(Found::Dead(Arc::clone(why))),
+            CellState::Dead(_, why) => Poll::Ready(Found::Dead(Arc::clone(why))),
             CellState::Bound(bound) => {
                 let _ = self.bound.set(Arc::clone(bound));
                 Poll::Ready(Found::Bound)
             }
         }
+    }
+
+    /// The call that the channel comes with, for errors; without an address where it was not sent.
+    #[cold]
+    pub(crate) fn place(&self) -> Place {
+        let method = match &*self.cell.lock() {
+            CellState::Unbound(Unbound { given, .. }) | CellState::Dead(given, _) => *given,
+            CellState::Bound(bound) => return latest(bound).place(),
+        };
+        method.map_or(Place::UNKNOWN, |method| Place::new(method.service, method.name, ""))
     }
 
     /// What this half waits for while it is not bound. `None`: it is.
@@ -193,7 +200,7 @@ impl Half {
             CellState::Unbound(_) => Some(format!(
                 "no call took the other half, and nobody uses it here (such a channel keeps {LOCAL_ITEMS} items)"
             )),
-            CellState::Bound(_) | CellState::Dead(_) => None,
+            CellState::Bound(_) | CellState::Dead(..) => None,
         }
     }
 
@@ -215,9 +222,17 @@ impl Half {
                 drop(state);
                 bound.end(end);
             }
-            CellState::Dead(_) => {}
+            CellState::Dead(..) => {}
         }
     }
+}
+
+/// Where it has gone since its call was made again.
+fn latest(mut bound: &Arc<Bound>) -> &Arc<Bound> {
+    while let Some(next) = bound.next.get() {
+        bound = next;
+    }
+    bound
 }
 
 impl Cell {
@@ -254,8 +269,8 @@ impl Cell {
         if let CellState::Unbound(unbound) = &mut *state
             && unbound.end.is_none()
         {
-            let Unbound { wakers, items, .. } = std::mem::take(unbound);
-            *state = CellState::Dead(why.into());
+            let Unbound { wakers, items, given, .. } = std::mem::take(unbound);
+            *state = CellState::Dead(given, why.into());
             drop(state);
             drop(items);
             wakers.into_iter().for_each(Waker::wake);

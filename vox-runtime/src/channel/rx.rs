@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use facet::{Facet, Shape};
 
-use super::bound::Bound;
+use super::bound::{Bound, introduce};
 use super::cell::{Found, Half};
 use super::local::Patience;
 use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
 use crate::driver::{Endpoint, HalfEnd, State};
+use crate::error::{Place, Reason};
 use crate::metadata::Metadata;
 use crate::proto::ChannelEnd;
 use crate::wire::{self, Reset};
@@ -42,25 +43,65 @@ unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Rx<T> {
 }
 
 /// Why there is no further item, other than a clean end.
+///
+/// [`place`](Self::place) is the call that the channel came with, and errors are compared without it: `RecvError::Dropped` and
+/// `RecvError::Reset` are constants too, and in a pattern they are `RecvError::Dropped { .. }` and `RecvError::Reset { .. }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {
     /// The sender was dropped and had not been [closed](crate::Tx::close): the items before may be a part of what was meant.
-    Dropped,
+    Dropped {
+        /// Which call the channel came with.
+        at: Place,
+    },
     /// The sender gave up, by [`Tx::abort`](crate::Tx::abort); says why.
-    Aborted(String),
+    Aborted(Reason),
     /// A panic or a cancel took the sender, or the call ended without its handler taking the sender up.
-    Reset,
+    Reset {
+        /// Which call the channel came with.
+        at: Place,
+    },
     /// The connection was lost or closed before the sender closed the channel; says how.
-    ConnectionLost(String),
+    ConnectionLost(Reason),
     /// The call that carried the other half was not sent; says why.
-    NotBound(String),
-    /// An item that cannot be decoded; says where and why. The channel ends with it.
-    BadItem(DecodeError),
+    NotBound(Reason),
+    /// An item that cannot be decoded. The channel ends with it.
+    BadItem {
+        /// Where in it, and why.
+        error: DecodeError,
+        /// Which call the channel came with.
+        at: Place,
+    },
+}
+
+/// Errors of no particular channel, called like their variants: to compare with.
+#[allow(non_upper_case_globals, reason = "they are called like the variants that they are")]
+impl RecvError {
+    /// The sender was dropped.
+    pub const Dropped: Self = Self::Dropped { at: Place::UNKNOWN };
+    /// The sender is gone.
+    pub const Reset: Self = Self::Reset { at: Place::UNKNOWN };
+
+    /// Which call the channel came with. Unknown for a channel that no call carries.
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Dropped { at } | Self::Reset { at } | Self::BadItem { at, .. } => at,
+            Self::Aborted(why) | Self::ConnectionLost(why) | Self::NotBound(why) => why.place(),
+        }
+    }
+
+    fn reset(why: Reset, at: Place) -> Self {
+        match why {
+            Reset::Gone => Self::Reset { at },
+            Reset::Dropped => Self::Dropped { at },
+            Reset::Aborted(reason) => Self::Aborted(Reason::new(reason, at)),
+        }
+    }
 }
 
 /// Why [`Rx::try_recv`] has no item.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TryRecvError {
     /// None is here now; one may yet come.
     Empty,
@@ -140,11 +181,15 @@ impl<T: Facet<'static> + 'static> Rx<T> {
                 // Of this type, for the halves are a pair.
                 Poll::Ready(Found::Item(item)) => match item.into_value() {
                     Some(item) => return Poll::Ready(Ok(Some(item))),
-                    None => self.fail(RecvError::Reset),
+                    None => self.fail(RecvError::Reset { at: self.half.place() }),
                 },
                 Poll::Ready(Found::Orphaned(HalfEnd::Close(metadata))) => self.reader.end = Some(End::Closed(metadata)),
-                Poll::Ready(Found::Orphaned(HalfEnd::Reset(why))) => self.fail(why.into()),
-                Poll::Ready(Found::Dead(why)) => self.fail(RecvError::NotBound(why.to_string())),
+                Poll::Ready(Found::Orphaned(HalfEnd::Reset(why))) => {
+                    self.fail(RecvError::reset(why, self.half.place()));
+                }
+                Poll::Ready(Found::Dead(why)) => {
+                    self.fail(RecvError::NotBound(Reason::new(&*why, self.half.place())));
+                }
             }
             if self.reader.end.is_none() && self.poll_run(waits.then_some(waker)).is_pending() {
                 return Poll::Pending;
@@ -153,7 +198,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
     }
 
     fn next_in_run(&mut self) -> Result<T, RecvError> {
-        let Some(bound) = self.half.get() else { return Err(RecvError::Reset) };
+        let Some(bound) = self.half.get() else { return Err(RecvError::Reset { at: self.half.place() }) };
         // The session has checked that the run is whole items.
         let mut reader = wire::Reader::new(&self.reader.run);
         let len = reader.varint("item length").unwrap_or_default() as usize;
@@ -168,7 +213,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
             self.report();
         }
         decoded.map_err(|error| {
-            let error = RecvError::BadItem(error);
+            let error = RecvError::BadItem { error, at: self.half.place() };
             self.half.end(HalfEnd::Reset(Reset::Gone));
             self.fail(error.clone());
             error
@@ -223,7 +268,7 @@ impl Reader {
         let Self { run, end, .. } = self;
         let endpoint = state.endpoints.get_mut(bound.token);
         let Some(receiver) = endpoint.and_then(Endpoint::as_receiver) else {
-            *end = Some(End::Failed(RecvError::Reset));
+            *end = Some(End::Failed(RecvError::Reset { at: bound.place() }));
             return Poll::Ready(());
         };
         if let Some(next) = receiver.queue.pop_front() {
@@ -232,9 +277,10 @@ impl Reader {
         }
         match receiver.end.take() {
             Some(ChannelEnd::Closed(metadata)) => *end = Some(End::Closed(metadata)),
-            Some(ChannelEnd::Reset(why)) => *end = Some(End::Failed(why.into())),
+            Some(ChannelEnd::Reset(why)) => *end = Some(End::Failed(RecvError::reset(why, bound.place()))),
             Some(ChannelEnd::Lost(reason)) => {
-                *end = Some(End::Failed(RecvError::ConnectionLost(reason.to_string())));
+                let how = Reason::new(reason.to_string(), bound.place());
+                *end = Some(End::Failed(RecvError::ConnectionLost(how)));
             }
             // Or it was lost, and the call has yet to decide whether to take it along.
             None => {
@@ -281,13 +327,16 @@ impl<T> fmt::Debug for Rx<T> {
 
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        introduce(self.place(), f)?;
         match self {
-            Self::Dropped => f.write_str("the sender was dropped without close()"),
+            Self::Dropped { .. } => f.write_str("the sender was dropped without close()"),
             Self::Aborted(reason) => write!(f, "the sender aborted the channel: {reason}"),
-            Self::Reset => f.write_str("the sender is gone: its handler panicked, was stopped or did not take it"),
+            Self::Reset { .. } => {
+                f.write_str("the sender is gone: its handler panicked, was stopped or did not take it")
+            }
             Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
             Self::NotBound(why) => f.write_str(why),
-            Self::BadItem(error) => write!(f, "an item cannot be decoded: {error}"),
+            Self::BadItem { error, .. } => write!(f, "an item cannot be decoded: {error}"),
         }
     }
 }
@@ -305,13 +354,3 @@ impl fmt::Display for TryRecvError {
 }
 
 impl std::error::Error for TryRecvError {}
-
-impl From<Reset> for RecvError {
-    fn from(why: Reset) -> Self {
-        match why {
-            Reset::Gone => Self::Reset,
-            Reset::Dropped => Self::Dropped,
-            Reset::Aborted(reason) => Self::Aborted(reason.into()),
-        }
-    }
-}

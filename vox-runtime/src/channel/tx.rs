@@ -9,12 +9,13 @@ use std::task::{Context, Poll, Waker};
 use facet::{Facet, Shape};
 use futures_core::Stream;
 
-use super::bound::Bound;
+use super::bound::{Bound, introduce};
 use super::cell::{Found, Half};
 use super::items::Items;
 use super::local::{Item, Patience};
 use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
 use crate::driver::{Endpoint, HalfEnd, PATIENCE, State, give_buffer, is_cut, take_buffer};
+use crate::error::{Place, Reason};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
 use crate::wire::Reset;
@@ -53,21 +54,42 @@ unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Tx<T> {
 }
 
 /// Why an item was not sent, or why a channel takes no more.
+///
+/// [`place`](Self::place) is the call that the channel came with, and errors are compared without it: `SendError::Reset` is a constant
+/// too, and in a pattern it is `SendError::Reset { .. }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
     /// The receiver was dropped, or its handler ended without taking it.
-    Reset,
+    Reset {
+        /// Which call the channel came with.
+        at: Place,
+    },
     /// The connection was lost or closed; says how.
-    ConnectionLost(String),
+    ConnectionLost(Reason),
     /// The call that carried the other half was not sent; says why.
-    NotBound(String),
+    NotBound(Reason),
     /// The item is larger than the peer takes, or cannot be encoded; says why.
-    InvalidItem(String),
+    InvalidItem(Reason),
+}
+
+impl SendError {
+    /// The receiver is gone, on no particular channel: to compare with.
+    #[allow(non_upper_case_globals, reason = "it is called like the variant that it is")]
+    pub const Reset: Self = Self::Reset { at: Place::UNKNOWN };
+
+    /// Which call the channel came with. Unknown for a channel that no call carries.
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Reset { at } => at,
+            Self::ConnectionLost(why) | Self::NotBound(why) | Self::InvalidItem(why) => why.place(),
+        }
+    }
 }
 
 /// Why an item was not sent at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TrySendError<T> {
     /// There is no credit now, or no call carries the other half yet and as many items wait for it as may, or the call is being made
     /// again; the item comes back.
@@ -145,8 +167,9 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
     }
 
     fn encode(&self, item: &T) -> Result<Vec<u8>, SendError> {
-        let Some(bound) = self.half.get() else { return Err(SendError::NotBound("not bound".to_owned())) };
-        encode(item, &bound.item, limits(bound)).map_err(|error| SendError::InvalidItem(error.to_string()))
+        let Some(bound) = self.half.get() else { return Err(self.let_go()) };
+        let encoded = encode(item, &bound.item, limits(bound));
+        encoded.map_err(|error| SendError::InvalidItem(Reason::new(error.to_string(), bound.place())))
     }
 
     /// Waits until the channel is bound. Before its `Rx` is given to a call the item is kept here, and taken, once there is room for it.
@@ -158,7 +181,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
                 None => Err(EncodeError::Channel("it is of another type".into())),
             })
         };
-        self.half.poll_keep(waker, keep).map(Self::found)
+        self.half.poll_keep(waker, keep).map(|found| self.found(found))
     }
 }
 
@@ -219,19 +242,27 @@ impl<T> Tx<T> {
     /// Metadata over a limit does not travel: the channel is aborted, for an end without it would look like a clean one.
     pub fn close_with(self, metadata: Metadata) -> Result<(), SendError> {
         let checked = metadata.check();
+        let checked = checked.map_err(|what| SendError::InvalidItem(Reason::new(what, self.half.place())));
         self.half.end(match &checked {
             Ok(()) => HalfEnd::Close(metadata),
-            Err(what) => HalfEnd::Reset(Reset::aborted(what)),
+            Err(SendError::InvalidItem(what)) => HalfEnd::Reset(Reset::aborted(what)),
+            Err(_) => HalfEnd::Reset(Reset::Gone),
         });
-        checked.map_err(SendError::InvalidItem)
+        checked
     }
 
-    fn found(found: Found) -> Result<(), SendError> {
+    fn found(&self, found: Found) -> Result<(), SendError> {
         match found {
             Found::Bound | Found::Kept | Found::Item(_) => Ok(()),
-            Found::Orphaned(_) => Err(SendError::Reset),
-            Found::Dead(why) => Err(SendError::NotBound(why.to_string())),
+            Found::Orphaned(_) => Err(SendError::Reset { at: self.half.place() }),
+            Found::Dead(why) => Err(SendError::NotBound(Reason::new(&*why, self.half.place()))),
         }
+    }
+
+    /// The error of a half that was let go of.
+    #[cold]
+    fn let_go(&self) -> SendError {
+        SendError::NotBound(Reason::new("this half was closed before", self.half.place()))
     }
 
     /// Takes credit and appends the item in one step, so neither is ever without the other.
@@ -243,8 +274,9 @@ impl<T> Tx<T> {
             }
             // Only where it was encoded for another session, before its call was made again.
             if item.len() > bound.shared.max_payload {
-                let what = format!("{} bytes, over the peer's limit of {}", item.len(), bound.shared.max_payload);
-                return Poll::Ready(Err(SendError::InvalidItem(what)));
+                let (needed, limit) = (item.len(), bound.shared.max_payload);
+                let why = Reason::new(EncodeError::TooLarge { needed, limit }.to_string(), bound.place());
+                return Poll::Ready(Err(SendError::InvalidItem(why)));
             }
             match state.session.send_item(bound.connection, bound.channel, item) {
                 Sent::Yes => {
@@ -253,7 +285,7 @@ impl<T> Tx<T> {
                     }
                     Poll::Ready(Ok(()))
                 }
-                Sent::Gone => Poll::Ready(Err(SendError::Reset)),
+                Sent::Gone => Poll::Ready(Err(SendError::Reset { at: bound.place() })),
                 Sent::Wait => {
                     state.note_full_outbox();
                     if let Some(waker) = waker
@@ -284,7 +316,7 @@ impl<T> Tx<T> {
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         match self.half.poll_room(cx.waker()) {
             Poll::Ready(Found::Kept) => return Poll::Ready(Ok(())),
-            Poll::Ready(found) => Self::found(found)?,
+            Poll::Ready(found) => self.found(found)?,
             Poll::Pending => return Poll::Pending,
         }
         self.on_bound(|bound, state| {
@@ -309,7 +341,7 @@ impl<T> Tx<T> {
     ) -> Poll<Result<(), SendError>> {
         loop {
             let Some(bound) = self.half.get() else {
-                return Poll::Ready(Err(SendError::NotBound("not bound".to_owned())));
+                return Poll::Ready(Err(self.let_go()));
             };
             if let Some(polled) = bound.change(|state| poll(bound, state)) {
                 return polled;
@@ -345,7 +377,7 @@ impl<T> Tx<T> {
     }
 
     fn poll_closed(&self, waker: &Waker, waits: Option<&Waker>) -> Poll<SendError> {
-        let polled = match self.half.poll_bound(waker).map(Self::found) {
+        let polled = match self.half.poll_bound(waker).map(|found| self.found(found)) {
             Poll::Ready(Ok(())) => self.on_bound(|bound, state| match Self::live(bound, state, waits) {
                 Err(polled) => polled,
                 Ok(()) => {
@@ -371,12 +403,14 @@ impl<T> Tx<T> {
     /// Whether the channel goes on. `Err`: it has ended, or was lost and its call has yet to decide whether to take it along.
     fn live(bound: &Bound, state: &mut State, waker: Option<&Waker>) -> Result<(), Poll<Result<(), SendError>>> {
         let Some(endpoint) = state.endpoints.get_mut(bound.token) else {
-            return Err(Poll::Ready(Err(SendError::Reset)));
+            return Err(Poll::Ready(Err(SendError::Reset { at: bound.place() })));
         };
         let lost = endpoint.lost().is_some();
-        let Some(sender) = endpoint.as_sender() else { return Err(Poll::Ready(Err(SendError::Reset))) };
+        let Some(sender) = endpoint.as_sender() else {
+            return Err(Poll::Ready(Err(SendError::Reset { at: bound.place() })));
+        };
         match &sender.end {
-            Some(end) => Err(Poll::Ready(Err(ended(end)))),
+            Some(end) => Err(Poll::Ready(Err(ended(end, bound.place())))),
             // What was sent before the call goes first.
             None if lost || sender.backlog.is_some() => {
                 waker.into_iter().for_each(|waker| sender.wait(waker));
@@ -404,22 +438,24 @@ impl<T> Tx<T> {
         match lost {
             Some(how) => {
                 self.half.end(HalfEnd::Reset(Reset::aborted("an item was lost with the connection")));
-                Some(SendError::ConnectionLost(how))
+                Some(SendError::ConnectionLost(Reason::new(how, self.half.place())))
             }
             None if room.is_ready() => None,
-            None => Some(not_ready()),
+            None => Some(self.not_ready()),
         }
+    }
+
+    #[cold]
+    fn not_ready(&self) -> SendError {
+        let why = "it was sent without readiness: share a `Tx` by `send`";
+        SendError::InvalidItem(Reason::new(why, self.half.place()))
     }
 }
 
-fn not_ready() -> SendError {
-    SendError::InvalidItem("sent without readiness: share a `Tx` by `send`".to_owned())
-}
-
-fn ended(end: &ChannelEnd) -> SendError {
+fn ended(end: &ChannelEnd, at: Place) -> SendError {
     match end {
-        ChannelEnd::Reset(_) | ChannelEnd::Closed(_) => SendError::Reset,
-        ChannelEnd::Lost(reason) => SendError::ConnectionLost(reason.to_string()),
+        ChannelEnd::Reset(_) | ChannelEnd::Closed(_) => SendError::Reset { at },
+        ChannelEnd::Lost(reason) => SendError::ConnectionLost(Reason::new(reason.to_string(), at)),
     }
 }
 
@@ -441,7 +477,7 @@ impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
         let polled = self.poll_keep(&mut unsent, Waker::noop());
         let Some(item) = unsent else { return Ok(()) };
         match polled {
-            Poll::Pending => return Err(not_ready()),
+            Poll::Pending => return Err(self.not_ready()),
             Poll::Ready(found) => found?,
         }
         let mut encoded = Encoded::new(self.encode(&item)?);
@@ -474,8 +510,9 @@ impl<T> fmt::Debug for Tx<T> {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        introduce(self.place(), f)?;
         match self {
-            Self::Reset => f.write_str("the receiver is gone"),
+            Self::Reset { .. } => f.write_str("the receiver is gone"),
             Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
             Self::NotBound(why) => f.write_str(why),
             Self::InvalidItem(why) => write!(f, "the item cannot be sent: {why}"),
@@ -488,7 +525,10 @@ impl std::error::Error for SendError {}
 impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full(_) => f.write_str("no credit now"),
+            Self::Full(_) => f.write_str(
+                "the channel has no room now: what its reader has not taken is as much as its `Limits::channel_items` or \
+                 `Limits::channel_bytes` allow",
+            ),
             Self::Closed(error) => error.fmt(f),
         }
     }

@@ -66,6 +66,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Some(spot) if spot.address.is_empty() => write!(f, "{}.{}", spot.service, spot.method),
             Some(spot) => write!(f, "{}.{} at {}", spot.service, spot.method, spot.address),
             None => f.write_str("a call"),
         }
@@ -95,6 +96,10 @@ pub struct Reason {
 }
 
 impl Reason {
+    pub(crate) fn new(why: impl Into<Box<str>>, at: Place) -> Self {
+        Self { why: why.into(), at }
+    }
+
     /// The words.
     pub fn as_str(&self) -> &str {
         &self.why
