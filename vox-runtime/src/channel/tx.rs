@@ -14,7 +14,7 @@ use super::cell::{Found, Half};
 use super::items::Items;
 use super::local::{Item, Patience};
 use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
-use crate::driver::{Endpoint, HalfEnd, PATIENCE, State, give_buffer, is_cut, take_buffer};
+use crate::driver::{Endpoint, HalfEnd, PATIENCE, Slab, State, give_buffer, is_cut, take_buffer};
 use crate::error::{Place, Reason};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
@@ -269,9 +269,10 @@ impl<T> Tx<T> {
     fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
         let mut said = None;
         let polled = self.on_bound(|bound, state| {
-            if let Err(polled) = Self::live(bound, state, waker) {
-                return polled;
-            }
+            let endpoint = match live(&mut state.endpoints, bound, waker) {
+                Ok(endpoint) => endpoint,
+                Err(polled) => return polled,
+            };
             // Only where it was encoded for another session, before its call was made again.
             if item.len() > bound.shared.max_payload {
                 let (needed, limit) = (item.len(), bound.shared.max_payload);
@@ -280,9 +281,7 @@ impl<T> Tx<T> {
             }
             match state.session.send_item(bound.connection, bound.channel, item) {
                 Sent::Yes => {
-                    if let Some(endpoint) = state.endpoints.get_mut(bound.token) {
-                        endpoint.touch();
-                    }
+                    endpoint.touch();
                     Poll::Ready(Ok(()))
                 }
                 Sent::Gone => Poll::Ready(Err(SendError::Reset { at: bound.place() })),
@@ -320,7 +319,7 @@ impl<T> Tx<T> {
             Poll::Pending => return Poll::Pending,
         }
         self.on_bound(|bound, state| {
-            if let Err(polled) = Self::live(bound, state, Some(cx.waker())) {
+            if let Err(polled) = live(&mut state.endpoints, bound, Some(cx.waker())) {
                 return polled;
             }
             if state.session.may_send_item(bound.connection, bound.channel) {
@@ -378,17 +377,13 @@ impl<T> Tx<T> {
 
     fn poll_closed(&self, waker: &Waker, waits: Option<&Waker>) -> Poll<SendError> {
         let polled = match self.half.poll_bound(waker).map(|found| self.found(found)) {
-            Poll::Ready(Ok(())) => self.on_bound(|bound, state| match Self::live(bound, state, waits) {
+            Poll::Ready(Ok(())) => self.on_bound(|bound, state| match live(&mut state.endpoints, bound, waits) {
                 Err(polled) => polled,
-                Ok(()) => {
-                    if let Some(waker) = waits
-                        && let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)
-                    {
+                Ok(endpoint) => {
+                    if let (Some(waker), Some(sender)) = (waits, endpoint.as_sender()) {
                         sender.wait(waker);
                     }
-                    if let Some(endpoint) = state.endpoints.get_mut(bound.token) {
-                        endpoint.use_sender();
-                    }
+                    endpoint.use_sender();
                     Poll::Pending
                 }
             }),
@@ -397,26 +392,6 @@ impl<T> Tx<T> {
         match polled {
             Poll::Ready(Err(why)) => Poll::Ready(why),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-        }
-    }
-
-    /// Whether the channel goes on. `Err`: it has ended, or was lost and its call has yet to decide whether to take it along.
-    fn live(bound: &Bound, state: &mut State, waker: Option<&Waker>) -> Result<(), Poll<Result<(), SendError>>> {
-        let Some(endpoint) = state.endpoints.get_mut(bound.token) else {
-            return Err(Poll::Ready(Err(SendError::Reset { at: bound.place() })));
-        };
-        let lost = endpoint.lost().is_some();
-        let Some(sender) = endpoint.as_sender() else {
-            return Err(Poll::Ready(Err(SendError::Reset { at: bound.place() })));
-        };
-        match &sender.end {
-            Some(end) => Err(Poll::Ready(Err(ended(end, bound.place())))),
-            // What was sent before the call goes first.
-            None if lost || sender.backlog.is_some() => {
-                waker.into_iter().for_each(|waker| sender.wait(waker));
-                Err(Poll::Pending)
-            }
-            None => Ok(()),
         }
     }
 
@@ -450,6 +425,30 @@ impl<T> Tx<T> {
         let why = "it was sent without readiness: share a `Tx` by `send`";
         SendError::InvalidItem(Reason::new(why, self.half.place()))
     }
+}
+
+/// The sending half's endpoint, if the channel goes on. `Err`: it has ended, or was lost and its call has yet to decide whether to take it
+/// along.
+#[inline]
+fn live<'a>(
+    endpoints: &'a mut Slab<Endpoint>,
+    bound: &Bound,
+    waker: Option<&Waker>,
+) -> Result<&'a mut Endpoint, Poll<Result<(), SendError>>> {
+    let gone = || Err(Poll::Ready(Err(SendError::Reset { at: bound.place() })));
+    let Some(endpoint) = endpoints.get_mut(bound.token) else { return gone() };
+    let lost = endpoint.lost().is_some();
+    let Some(sender) = endpoint.as_sender() else { return gone() };
+    match &sender.end {
+        Some(end) => return Err(Poll::Ready(Err(ended(end, bound.place())))),
+        // What was sent before the call goes first.
+        None if lost || sender.backlog.is_some() => {
+            waker.into_iter().for_each(|waker| sender.wait(waker));
+            return Err(Poll::Pending);
+        }
+        None => {}
+    }
+    Ok(endpoint)
 }
 
 fn ended(end: &ChannelEnd, at: Place) -> SendError {

@@ -106,6 +106,7 @@ impl Endpoint {
         Self { pledge: pledged.then(Pledge::default), ..self }
     }
 
+    #[inline]
     pub(crate) fn as_sender(&mut self) -> Option<&mut SenderState> {
         match &mut self.side {
             Side::Sender(sender) => Some(sender),
@@ -113,6 +114,7 @@ impl Endpoint {
         }
     }
 
+    #[inline]
     pub(crate) fn as_receiver(&mut self) -> Option<&mut ReceiverState> {
         match &mut self.side {
             Side::Receiver(receiver) => Some(receiver),
@@ -121,6 +123,7 @@ impl Endpoint {
     }
 
     /// Something went over the channel.
+    #[inline]
     pub(crate) fn touch(&mut self) {
         if let Some(pledge) = &mut self.pledge {
             pledge.touched = true;
@@ -129,6 +132,7 @@ impl Endpoint {
     }
 
     /// Its holder watches it, and has not forgotten it.
+    #[inline]
     pub(crate) fn use_sender(&mut self) {
         if let Side::Sender(sender) = &mut self.side {
             sender.unused = None;

@@ -57,6 +57,7 @@ pub(crate) use registry::Registry;
 pub(crate) use router::Router;
 pub(crate) use scope::{Scope, is_cut};
 pub(crate) use shared::{Flush, OpenWaiter, Shared, State, Waiter};
+pub(crate) use slab::Slab;
 pub(crate) use task::LAST_WORDS;
 pub(crate) use unused::PATIENCE;
 pub(crate) use waiting::Sent;

@@ -23,9 +23,10 @@ use crate::wire::{Kind, LENGTH_BYTES, PartHead};
 pub(super) const READS_PER_TURN: usize = 16;
 /// Frames that are handled under one lock.
 const FRAMES_PER_LOCK: usize = 64;
-/// The read buffer's first capacity, and the most that it is asked to have room for.
+/// The read buffer's first capacity, and the most that it is asked to have room for: a message that is not sent in parts fits in, so it
+/// need not be moved.
 const READ_MIN: usize = 4 << 10;
-const READ_MAX: usize = 64 << 10;
+const READ_MAX: usize = 72 << 10;
 /// A session that asks for no more at a time reads into a buffer that its thread's sessions share. Where frames are long, what is
 /// made of them holds the buffer, and each session does better with its own.
 const READ_SHARED: usize = 16 << 10;

@@ -14,7 +14,7 @@ use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::{Contract, Disagreements, SchemaHash};
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LongHead, PART, Payload};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LongHead, Payload, WHOLE};
 
 /// How a call ended, as far as the protocol knows.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,7 +200,7 @@ impl Calling {
             metadata: call.metadata,
             channels: opens.into(),
         };
-        let (shared, end) = if payload.len() > PART {
+        let (shared, end) = if payload.len() > WHOLE {
             (self.put_long(head, call.patience.is_some(), payload, fx), NOT_LEFT)
         } else {
             (fx.outbox.put_with_payload(payload, |out, len| head.put(out, len)), fx.outbox.end())

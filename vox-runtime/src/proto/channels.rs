@@ -9,7 +9,7 @@ use super::{Effects, Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
-use crate::wire::{Frame, PART, Reader, Reset};
+use crate::wire::{Frame, Reader, Reset, WHOLE};
 
 /// How a channel ended, for the half that did not end it.
 #[derive(Debug, Clone, PartialEq)]
@@ -327,7 +327,7 @@ impl Channels {
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
             // A long item has memory of its own.
-            ReceiverState::Buffering { runs, end: None } if items.len() > PART => runs.push(items),
+            ReceiverState::Buffering { runs, end: None } if items.len() > WHOLE => runs.push(items),
             // Copied, since a slice of a read buffer would keep all of that for as long as nobody takes the channel up.
             ReceiverState::Buffering { runs, end: None } => runs.push(Bytes::copy_from_slice(&items)),
             ReceiverState::Buffering { end: Some(_), .. } => {

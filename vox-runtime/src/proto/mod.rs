@@ -14,7 +14,7 @@
 //! each end says how much it has received and the other writes the rest. Nothing is lost, doubled or reordered, and where that cannot
 //! be proven the session is lost.
 //!
-//! A [long](crate::wire::PART) message leaves in parts, which take turns, behind whatever is short: [`Session::take_parts`]. Those of the
+//! A [long](crate::wire::WHOLE) message leaves in parts, which take turns, behind whatever is short: [`Session::take_parts`]. Those of the
 //! peer are put together here, in memory that [`Session::lend`] lends to whoever reads. A call whose last part has not left has not
 //! run, and is forgotten where nobody wants it any more.
 //!

@@ -10,7 +10,7 @@ pub(crate) use self::longs::LongId;
 use self::longs::Longs;
 use super::kept::Kept;
 use crate::ids::{ChannelId, ConnectionId};
-use crate::wire::{self, LongHead, PART, Payload};
+use crate::wire::{self, LongHead, Payload, WHOLE};
 
 /// Payloads from this length on are handed over instead of copied.
 const HAND_OVER: usize = 16 << 10;
@@ -190,7 +190,7 @@ impl Outbox {
         max_frame: usize,
     ) {
         let len = item.len();
-        if len > PART {
+        if len > WHOLE {
             return self.put_long_item(connection, channel, item);
         }
         let room = max_frame.min(SEGMENT);

@@ -8,7 +8,7 @@ use crate::error::EndReason;
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, LongHead, PART, Reset};
+use crate::wire::{ChannelDirection, Failure, Frame, LongHead, PART, Reset, WHOLE};
 
 fn roomy() -> Limits {
     Limits { max_calls: 40, max_channels: 8, channel_items: 100, channel_bytes: 1 << 20, ..Limits::default() }
@@ -51,8 +51,8 @@ fn dispatched(bench: &Bench) -> Vec<(u64, usize)> {
 }
 
 #[test]
-fn a_payload_of_a_part_is_one_frame_and_a_longer_one_is_not() {
-    for (len, expected) in [(PART, "call"), (PART + 1, "L1 1 1"), (3 * PART, "L1 1 1 1")] {
+fn a_payload_of_a_little_over_a_part_is_one_frame_and_a_longer_one_is_not() {
+    for (len, expected) in [(WHOLE, "call"), (WHOLE + 1, "L1 1 1"), (3 * PART, "L1 1 1 1")] {
         let mut bench = Bench::new(roomy());
         bench.call_with(1, &[], None, len);
         assert_eq!(told(&bench.sent()), expected);

@@ -14,7 +14,7 @@ use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, LongHead, PART, Payload};
+use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, LongHead, Payload, WHOLE};
 
 /// A request to be served.
 #[derive(Debug)]
@@ -344,7 +344,7 @@ impl Serving {
     fn reply(&mut self, request: RequestId, payload: &mut Payload, fx: &mut Effects) {
         self.channels.reset_unbound(self.id, request, fx);
         let connection = self.id;
-        if payload.len() > PART {
+        if payload.len() > WHOLE {
             fx.outbox.put_long(LongId::Reply(connection, request), LongHead::Reply { connection, request }, payload);
             self.long_replies += 1;
             return;

@@ -7,8 +7,11 @@ use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 
-/// The usual part, in bytes. A payload over it makes its message a long one.
+/// The usual part, in bytes.
 pub(crate) const PART: usize = 64 << 10;
+/// A payload longer than this makes its message a long one. It is a little over a part, so that a value of 64 KiB with its prefix is not
+/// cut in two.
+pub(crate) const WHOLE: usize = PART + (4 << 10);
 /// The longest part, which a fast link may have.
 pub(crate) const MAX_PART: usize = 4 * PART;
 

@@ -8,7 +8,7 @@ use super::Session;
 use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, Role};
 use crate::metadata::Metadata;
-use crate::wire::{PART, Reset};
+use crate::wire::{Reset, WHOLE};
 
 impl Session {
     /// Gives a channel of a call that this end serves to its holder. `false`: the channel is gone.
@@ -21,7 +21,7 @@ impl Session {
 
     /// Sends one item. The outbox's high-water mark counts like missing credit.
     pub(crate) fn send_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) -> Sent {
-        let is_full = if item.len() > PART { self.outbox_is_laden() } else { self.outbox_is_full() };
+        let is_full = if item.len() > WHOLE { self.outbox_is_laden() } else { self.outbox_is_full() };
         if self.ended.is_none() && is_full {
             return Sent::Wait;
         }

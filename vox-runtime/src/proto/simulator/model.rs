@@ -6,7 +6,7 @@ use super::super::{CallEnd, ChannelEnd};
 use crate::error::EndReason;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, PART, Reset};
+use crate::wire::{ChannelDirection, Failure, Reset, WHOLE};
 
 /// A call, from before it is sent to after it is answered.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl CallModel {
 
 /// So many bytes, which tell which message they are and, where it is long, where in it they stand.
 pub(super) fn bytes(fill: u8, len: usize) -> Vec<u8> {
-    match len > PART {
+    match len > WHOLE {
         false => vec![fill; len],
         true => (0..len).map(|at| fill.wrapping_add((at / 5) as u8).wrapping_add((at / 1021) as u8)).collect(),
     }

@@ -16,7 +16,7 @@ use super::model::{CallModel, ChannelModel, HandlerModel, bytes, failure};
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, Kind, LongHead, PART, PartHead, Payload, Reader, Reset};
+use crate::wire::{ChannelDirection, Failure, Frame, Kind, LongHead, PART, PartHead, Payload, Reader, Reset, WHOLE};
 
 /// Both ends, what is between them, and what they promised.
 pub(super) struct World {
@@ -238,7 +238,7 @@ impl World {
             handler: HandlerModel::NotDispatched,
             abandoned: false,
             taken_back: false,
-            parts_before: (len <= PART).then_some(parts_before),
+            parts_before: (len <= WHOLE).then_some(parts_before),
             patient: patience.is_some(),
             end: None,
             replies_seen: 0,
@@ -972,7 +972,7 @@ impl World {
     /// Mostly short, sometimes long enough to be handed over instead of copied.
     fn length(&mut self, room: usize) -> usize {
         let len = match self.rng.below(20) {
-            0 if self.rng.percent(60) => PART + 1 + self.rng.below(4 * PART),
+            0 if self.rng.percent(60) => WHOLE - 2 + self.rng.below(4 * PART),
             0 => 17_000 + self.rng.below(3000),
             1..4 => self.rng.below(2000),
             _ => self.rng.below(50),
