@@ -190,7 +190,7 @@
 //!
 //!     // What is not there is refused, with the reason.
 //!     let refused = session.open::<CustomerClient>().await.unwrap_err();
-//!     assert_eq!(refused.to_string(), "refused: no service `Customer` here; served: Shop");
+//!     assert_eq!(refused.to_string(), "mem://shop refused: no service `Customer` here; served: Shop");
 //!     Ok(())
 //! }
 //! ```

@@ -286,7 +286,7 @@ fn an_unknown_service_is_refused_with_a_reason() {
         run(async {
             let session = Session::connect(&peer.address).await.expect("the second process serves");
             let error = session.open::<UnservedClient>().await.expect_err("nobody serves it");
-            let vox::OpenError::Refused(refusal) = &error else { panic!("{error}") };
+            let vox::OpenError::Refused { refusal, .. } = &error else { panic!("{error}") };
             assert_eq!(refusal.code, RefusalCode::UnknownService);
             assert!(error.to_string().contains("no service `Unserved` here; served: Load, Mirror"), "{error}");
             // The session is none the worse for it.

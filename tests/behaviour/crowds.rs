@@ -189,5 +189,5 @@ fn serving_does_not_end_well_when_nobody_accepts_any_more() {
     }
     drop(runtime);
     let ended = block_on(serving);
-    assert!(matches!(ended, Err(ServeError::Stopped)), "{ended:?}");
+    assert!(matches!(ended, Err(ServeError::Stopped { .. })), "{ended:?}");
 }

@@ -181,9 +181,9 @@ async fn a_server_that_is_told_no_credentials_is_not_reached_and_the_error_says_
     let connecting = vox::connect::<LabClient>(cable.connector());
     let none = async || Err::<Metadata, _>("the vault is sealed");
     let error = connecting.credentials(none).await.expect_err("none to show");
-    assert_eq!(error.to_string(), "no credentials: the vault is sealed");
+    assert_eq!(error.to_string(), "no credentials for cable: the vault is sealed");
     let connecting = vox::connect::<LabClient>(cable.connector()).sensitive_metadata("token", "hunter2");
     let error = connecting.credentials(async || std::future::pending::<Metadata>().await).await.expect_err("none");
-    assert_eq!(error.to_string(), "no credentials: they took longer than 10s (`Limits::handshake_timeout`)");
+    assert_eq!(error.to_string(), "no credentials for cable: they took longer than 10s (`Limits::handshake_timeout`)");
     assert_eq!(cable.attempts(), 0);
 }

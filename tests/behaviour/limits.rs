@@ -215,7 +215,7 @@ async fn connections_past_the_peers_limit_are_refused_before_they_are_asked_for(
     let session = Session::connect(ours).await.expect("a session");
     let one: LabClient = session.open().await.expect("room");
     let two: LabClient = session.open().await.expect("room");
-    let Err(OpenError::Refused(refusal)) = session.open::<LabClient>().await else { panic!("no room") };
+    let Err(OpenError::Refused { refusal, .. }) = session.open::<LabClient>().await else { panic!("no room") };
     assert_eq!(refusal.code, vox::RefusalCode::Busy);
     drop(two);
     let three: LabClient = session.open().await.expect("room again");

@@ -44,7 +44,7 @@ async fn a_shutdown_drains_what_runs_and_refuses_what_is_new() {
     let stopping = tokio::spawn(async move { server.shutdown(Duration::from_secs(5)).await });
     settle().await;
     assert_eq!(lab.echo(1).await, Err(VoxError::Busy));
-    let Err(OpenError::Refused(refusal)) = session.open::<LabClient>().await else { panic!("it is stopping") };
+    let Err(OpenError::Refused { refusal, .. }) = session.open::<LabClient>().await else { panic!("it is stopping") };
     assert_eq!(refusal.code, RefusalCode::ShuttingDown);
     assert!(matches!(vox::connect::<LabClient>(address).await, Err(ConnectError::NoLink(_))));
     probe.gate.add_permits(1);

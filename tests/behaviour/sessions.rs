@@ -42,7 +42,9 @@ async fn opening_an_unknown_service_is_refused_with_a_reason() {
     let (ours, theirs) = vox::transport::memory_pair();
     tokio::spawn(vox::serve(theirs, LabDispatcher::new(Bench::default())));
     let session = vox::Session::connect(ours).await.expect("a session");
-    let Err(OpenError::Refused(refusal)) = session.open::<ChatClient>().await else { panic!("it is not served") };
+    let Err(OpenError::Refused { refusal, .. }) = session.open::<ChatClient>().await else {
+        panic!("it is not served")
+    };
     assert_eq!(refusal.code, RefusalCode::UnknownService);
     assert!(refusal.reason.contains("`Chat`") && refusal.reason.contains("Lab"), "{refusal}");
     let lab: LabClient = session.open().await.expect("the session lives");
@@ -193,7 +195,7 @@ async fn closing_a_session_ends_everything_on_it_and_tells_the_peer_why() {
     assert_eq!(call.await.expect("no panic"), Err(VoxError::Indeterminate));
     assert_eq!(session.closed().await, EndReason::ClosedHere);
     assert!(matches!(lab.echo(1).await, Err(VoxError::NotSent(NotSent::Closed(_)))));
-    assert!(matches!(session.open::<ChatClient>().await, Err(OpenError::Refused(_))));
+    assert!(matches!(session.open::<ChatClient>().await, Err(OpenError::Refused { .. })));
     server.await.expect("no panic").expect("a clean end");
 }
 

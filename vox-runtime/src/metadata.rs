@@ -60,17 +60,25 @@ impl Metadata {
     /// Says which limit this is over, if any.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.len() > Self::MAX_ENTRIES {
-            return Err(format!("{} entries of metadata, over the limit of {}", self.len(), Self::MAX_ENTRIES));
+            return Err(format!(
+                "{} entries of metadata, over `Metadata::MAX_ENTRIES`, {}",
+                self.len(),
+                Self::MAX_ENTRIES
+            ));
         }
         let mut total = 0;
         for (key, value) in self.iter() {
             if key.is_empty() || key.len() > Self::MAX_KEY {
-                return Err(format!("a metadata key of {} bytes, outside 1..={}", key.len(), Self::MAX_KEY));
+                return Err(format!(
+                    "a metadata key of {} bytes, outside of 1 to `Metadata::MAX_KEY`, {}",
+                    key.len(),
+                    Self::MAX_KEY
+                ));
             }
             total += key.len() + value.len();
         }
         if total > Self::MAX_BYTES {
-            return Err(format!("{total} bytes of metadata, over the limit of {}", Self::MAX_BYTES));
+            return Err(format!("{total} bytes of metadata, over `Metadata::MAX_BYTES`, {}", Self::MAX_BYTES));
         }
         Ok(())
     }

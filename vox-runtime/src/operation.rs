@@ -199,27 +199,42 @@ impl FromStr for OperationId {
         let mut groups = text.split('-');
         let mut id = 0;
         for len in GROUPS {
-            let group = groups.next().ok_or(InvalidOperationId)?;
+            let group = groups.next().ok_or_else(|| InvalidOperationId::of(text))?;
             if group.len() != len || !group.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Err(InvalidOperationId);
+                return Err(InvalidOperationId::of(text));
             }
-            let digits = u128::from_str_radix(group, 16).map_err(|_| InvalidOperationId)?;
+            let digits = u128::from_str_radix(group, 16).map_err(|_| InvalidOperationId::of(text))?;
             id = id << (4 * len) | digits;
         }
         match groups.next() {
             None => Ok(Self(id)),
-            Some(_) => Err(InvalidOperationId),
+            Some(_) => Err(InvalidOperationId::of(text)),
         }
     }
 }
 
 /// A text that is no [`OperationId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidOperationId;
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidOperationId {
+    /// As much of it as an error should quote.
+    text: Box<str>,
+}
+
+impl InvalidOperationId {
+    fn of(text: &str) -> Self {
+        const QUOTED: usize = 64;
+        Self { text: text.chars().take(QUOTED).collect() }
+    }
+}
 
 impl fmt::Display for InvalidOperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an operation id is a UUID with its hyphens: 8, 4, 4, 4 and 12 hexadecimal digits")
+        write!(
+            f,
+            "`{}` is no operation id, which is a UUID with its hyphens: 8, 4, 4, 4 and 12 hexadecimal digits; \
+             `OperationId::derive(key, when)` makes one of another name",
+            self.text
+        )
     }
 }
 
@@ -486,7 +501,7 @@ mod tests {
     fn texts_that_are_no_uuid_are_refused() {
         let id = OperationId::new().to_string();
         for text in ["", "-----", "a", &id[1..], &format!("{id}-"), &format!("{id}0"), &id.replace('-', "+")] {
-            assert_eq!(text.parse::<OperationId>(), Err(InvalidOperationId), "{text}");
+            assert_eq!(text.parse::<OperationId>(), Err(InvalidOperationId::of(text)), "{text}");
         }
         assert!("+1234567-0000-0000-0000-000000000000".parse::<OperationId>().is_err());
     }

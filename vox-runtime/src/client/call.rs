@@ -15,6 +15,7 @@ use super::caller::CallerHandle;
 use super::station::Station;
 use super::writer::Written;
 use crate::channel::Given;
+use crate::codec::EncodeError;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, Flush, Scope, Sent, Waiter, now};
 use crate::error::{NotSent, VoxError};
@@ -269,12 +270,16 @@ impl<T, E> Call<T, E> {
         }
         let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.metadata) + 11 * self.channels();
         if self.payload.len() + head > shared.max_payload + crate::proto::HEAD_ROOM {
-            let what = format!("the call is over the peer's limit of {} bytes", shared.max_payload);
+            let (needed, limit) = (self.payload.len() + head - crate::proto::HEAD_ROOM, shared.max_payload);
+            let what = EncodeError::TooLarge { needed, limit }.to_string();
             return Some(NotSent::TooLarge(what.into()));
         }
         let channels = self.channels();
         if channels > shared.max_channels {
-            let what = format!("{channels} channels, where the peer takes {} on a connection", shared.max_channels);
+            let what = format!(
+                "{channels} channels, where the peer takes {} on a connection (its `Limits::max_channels`)",
+                shared.max_channels
+            );
             return Some(NotSent::TooLarge(what.into()));
         }
         None

@@ -287,15 +287,17 @@ impl<C: Connected> Connect<C> {
         match ways {
             Ways::Again(way) if reconnects => {
                 if tokio::runtime::Handle::try_current().is_err() {
-                    return Err(ConnectError::NotLazy("there is no tokio runtime here"));
+                    return Err(ConnectError::not_lazy(&way.reach.name(), "there is no tokio runtime here"));
                 }
                 let none = unconnected(limits, way.reach.name());
                 let remote = Remote::lazy(way, Arc::clone(&none));
                 let service = C::SERVICE.map(|service| (service, Metadata::new()));
                 Ok(C::connected(Caller::unconnected(none, remote, service)))
             }
-            Ways::Again(_) => Err(ConnectError::NotLazy("it is to connect once, with `no_reconnect`")),
-            Ways::Once(..) => Err(ConnectError::NotLazy("a `Link` is made already")),
+            Ways::Again(way) => {
+                Err(ConnectError::not_lazy(&way.reach.name(), "it is to connect once, with `no_reconnect`"))
+            }
+            Ways::Once(link, ..) => Err(ConnectError::not_lazy(link.address(), "a `Link` is made already")),
         }
     }
 
@@ -332,7 +334,8 @@ impl<C: Connected> Connect<C> {
             Ways::Once(link, router, introduction) => {
                 let address = link.address().to_owned();
                 let connecting = async {
-                    let metadata = introduction.make(limits.handshake_timeout).await?;
+                    let made = introduction.make(limits.handshake_timeout).await;
+                    let metadata = made.map_err(|error| error.at(&address))?;
                     initiate(link, Asking { limits, router, metadata, service, resumes: false }).await
                 };
                 (patience.in_time(&address, None, connecting).await?, None)

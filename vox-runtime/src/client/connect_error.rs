@@ -53,12 +53,22 @@ pub enum ConnectError {
     Metadata(String),
     /// Two services that this end serves have the same name.
     DuplicateService(&'static str),
-    /// The client cannot be made without connecting; says why.
-    NotLazy(&'static str),
+    /// The client cannot be made without connecting.
+    NotLazy {
+        /// Where it was to connect later.
+        address: String,
+        /// Why it cannot be.
+        why: &'static str,
+    },
     /// A limit of this end is set to what it cannot be.
     Limit(LimitError),
-    /// The application gave no credentials to show; says why.
-    Credentials(String),
+    /// The application gave no credentials to show.
+    Credentials {
+        /// Whom to show them.
+        address: String,
+        /// Why there are none.
+        why: String,
+    },
 }
 
 impl ConnectError {
@@ -74,6 +84,14 @@ impl ConnectError {
         Self::Refused { address: String::new(), refusal }
     }
 
+    pub(super) fn no_credentials(why: String) -> Self {
+        Self::Credentials { address: String::new(), why }
+    }
+
+    pub(super) fn not_lazy(address: &str, why: &'static str) -> Self {
+        Self::NotLazy { address: address.to_owned(), why }
+    }
+
     pub(crate) fn timeout(after: Duration) -> Self {
         Self::Timeout { address: String::new(), after, last: None }
     }
@@ -84,6 +102,8 @@ impl ConnectError {
             Self::Broken { address, .. }
             | Self::Handshake { address, .. }
             | Self::Refused { address, .. }
+            | Self::Credentials { address, .. }
+            | Self::NotLazy { address, .. }
             | Self::Timeout { address, .. } => {
                 if address.is_empty() {
                     place.clone_into(address);
@@ -94,9 +114,7 @@ impl ConnectError {
             | Self::Service(_)
             | Self::Metadata(_)
             | Self::DuplicateService(_)
-            | Self::Limit(_)
-            | Self::Credentials(_)
-            | Self::NotLazy(_) => {}
+            | Self::Limit(_) => {}
         }
         self
     }
@@ -105,14 +123,14 @@ impl ConnectError {
     pub(crate) fn passes(&self) -> bool {
         match self {
             Self::NoLink(_) | Self::Broken { .. } | Self::Timeout { .. } | Self::Handshake { .. } => true,
-            Self::Credentials(_) => true,
+            Self::Credentials { .. } => true,
             Self::Refused { refusal, .. } => matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown),
             Self::Address(_)
             | Self::Service(_)
             | Self::Metadata(_)
             | Self::DuplicateService(_)
             | Self::Limit(_)
-            | Self::NotLazy(_) => false,
+            | Self::NotLazy { .. } => false,
         }
     }
 }
@@ -141,9 +159,9 @@ impl fmt::Display for ConnectError {
             Self::Service(error) => error.fmt(f),
             Self::Metadata(what) => f.write_str(what),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
-            Self::NotLazy(why) => write!(f, "`lazy` gives no client: {why}"),
+            Self::NotLazy { address, why } => write!(f, "`lazy` gives no client of {address}: {why}"),
             Self::Limit(error) => error.fmt(f),
-            Self::Credentials(why) => write!(f, "no credentials: {why}"),
+            Self::Credentials { address, why } => write!(f, "no credentials for {address}: {why}"),
         }
     }
 }

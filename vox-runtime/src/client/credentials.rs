@@ -54,7 +54,7 @@ impl Introduction {
         let Some(ask) = &self.ask else { return Ok(metadata) };
         let asked = tokio::time::timeout(within, ask()).await;
         let late = || Err(format!("they took longer than {within:?} (`Limits::handshake_timeout`)"));
-        let given = asked.unwrap_or_else(|_| late()).map_err(ConnectError::Credentials)?;
+        let given = asked.unwrap_or_else(|_| late()).map_err(ConnectError::no_credentials)?;
         for (key, value) in given.iter() {
             metadata.insert_sensitive(key, value);
         }

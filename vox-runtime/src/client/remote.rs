@@ -35,7 +35,8 @@ impl Way {
         service: Option<(&'static ServiceDescriptor, Metadata)>,
     ) -> Result<Established, ConnectError> {
         let (limits, resumes) = (Arc::clone(&self.limits), self.resumes);
-        let metadata = self.introduction.make(limits.handshake_timeout).await?;
+        let made = self.introduction.make(limits.handshake_timeout).await;
+        let metadata = made.map_err(|error| error.at(&self.reach.name()))?;
         let asking = Asking { limits, router: self.router.clone(), metadata, service, resumes };
         initiate_at(&*self.reach, asking).await
     }

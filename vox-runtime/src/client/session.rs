@@ -64,7 +64,8 @@ impl Session {
         metadata.check().map_err(OpenError::Metadata)?;
         let shared = self.live().await;
         let opened = open_connection(&shared, service, metadata.clone()).await;
-        let connection = opened.map_err(OpenError::Refused)?;
+        let refused = |refusal| OpenError::Refused { address: shared.peer.address().to_owned(), refusal };
+        let connection = opened.map_err(refused)?;
         let remote = self.station().remote().cloned();
         Ok(C::from_caller(Caller::on(shared, connection, remote, (service, metadata))))
     }
@@ -207,7 +208,12 @@ impl fmt::Debug for Session {
 #[non_exhaustive]
 pub enum OpenError {
     /// The peer, or a limit, refused it; or the session has ended.
-    Refused(Refusal),
+    Refused {
+        /// The peer's address.
+        address: String,
+        /// What is said of it.
+        refusal: Refusal,
+    },
     /// The service cannot be called: one of its types cannot cross the wire.
     Service(ServiceError),
     /// The metadata is over a limit; says which.
@@ -217,7 +223,7 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Refused { address, refusal } => write!(f, "{address} refused: {refusal}"),
             Self::Service(error) => error.fmt(f),
             Self::Metadata(what) => f.write_str(what),
         }

@@ -31,7 +31,7 @@ pub(crate) async fn resume(shared: &Shared, reach: &dyn Reach, introduction: &In
     let bound = shared.limits.handshake_timeout;
     let metadata = match introduction.make(bound).await {
         Ok(metadata) => metadata,
-        Err(error) => return Resumption::failed(&error),
+        Err(error) => return Resumption::failed(&error.at(&reach.name())),
     };
     // Without a link nothing is received: the number stays what it is.
     let received = shared.lock().session.received();

@@ -39,7 +39,7 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
     let server = builder.bind(target).await?;
     let Some(accepting) = &server.accepting else { return Ok(()) };
     match accepting.end.lock().await.as_mut() {
-        Some(end) => end.await.map_err(|_| ServeError::Stopped),
+        Some(end) => end.await.map_err(|_| ServeError::Stopped { address: server.address() }),
         None => Ok(()),
     }
 }
@@ -102,7 +102,10 @@ pub enum ServeError {
     /// The peer of a link that was served failed the handshake.
     Handshake(ConnectError),
     /// The task that accepts links has ended: it panicked, or its runtime is shutting down.
-    Stopped,
+    Stopped {
+        /// Where it listened, as clients write it.
+        address: String,
+    },
 }
 
 impl Server {
@@ -410,7 +413,9 @@ impl fmt::Display for ServeError {
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::Limit(error) => error.fmt(f),
             Self::Handshake(error) => error.fmt(f),
-            Self::Stopped => f.write_str("the server no longer accepts links: its task panicked, or its runtime ends"),
+            Self::Stopped { address } => {
+                write!(f, "the server at {address} no longer accepts links: its task panicked, or its runtime ends")
+            }
         }
     }
 }
@@ -423,7 +428,7 @@ impl std::error::Error for ServeError {
             Self::Address(error) => error.source(),
             Self::Service(error) => error.source(),
             Self::Handshake(error) => error.source(),
-            Self::DuplicateService(_) | Self::Limit(_) | Self::Stopped => None,
+            Self::DuplicateService(_) | Self::Limit(_) | Self::Stopped { .. } => None,
         }
     }
 }

@@ -121,10 +121,11 @@ impl fmt::Display for StoreError {
         match self {
             Self::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
             Self::Poisoned(why) => write!(f, "the store has stopped, because it could not be sure of a write: {why}"),
-            Self::Full => f.write_str("the store has no room for another operation"),
+            Self::Full => f.write_str("the store has no room for another operation: `StoreLimits::max_records` and `max_bytes`, or those of one principal, bound it",
+            ),
             Self::Fenced => f.write_str("the operation's admission has ended"),
             Self::OutcomeTooLarge { len, limit } => {
-                write!(f, "an outcome of {len} bytes, over the limit of {limit} for what is kept")
+                write!(f, "an outcome of {len} bytes, over the limit of {limit} for what is kept (`StoreLimits::max_outcome_bytes`)")
             }
             Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {why}"),
         }

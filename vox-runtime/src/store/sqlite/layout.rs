@@ -73,9 +73,9 @@ CREATE TABLE IF NOT EXISTS vox_schemas (
 /// Opens the database, and makes this process one of its owners.
 pub(super) fn open(path: &Path, busy: Duration, vfs: Option<&str>) -> Result<(Connection, Owner, PathBuf), StoreError> {
     if rusqlite::version_number() < OLDEST {
-        return Err(refuse("SQLite is older than 3.51.3, whose write-ahead log can lose what was written"));
+        return Err(refuse(path, "SQLite is older than 3.51.3, whose write-ahead log can lose what was written"));
     }
-    let mut connection = connect(path, busy, vfs).map_err(|error| refuse(error.to_string()))?;
+    let mut connection = connect(path, busy, vfs).map_err(|error| refuse(path, error.to_string()))?;
     // SQLite follows links to the database, so its owners meet beside the file itself, by whatever name each opened it.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let owner = prepare(&mut connection, &path)?;
@@ -93,10 +93,10 @@ fn connect(path: &Path, busy: Duration, vfs: Option<&str>) -> rusqlite::Result<C
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<Owner, StoreError> {
-    let failed = |error: rusqlite::Error| refuse(error.to_string());
+    let failed = |error: rusqlite::Error| refuse(path, error.to_string());
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(failed)?;
     if mode != "wal" {
-        return Err(refuse(format!("its journal is `{mode}` and cannot be `wal`")));
+        return Err(refuse(path, format!("its journal is `{mode}` and cannot be `wal`")));
     }
     // The second pair is for systems where a sync leaves the disk's own cache alone.
     connection
@@ -104,7 +104,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<Owner, StoreError
         .map_err(failed)?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", (), |row| row.get(0)).map_err(failed)?;
     if synchronous != 2 {
-        return Err(refuse(format!("`synchronous` is {synchronous} and cannot be `FULL`")));
+        return Err(refuse(path, format!("`synchronous` is {synchronous} and cannot be `FULL`")));
     }
     // A log that has grown is cut to this when it starts again.
     let _: i64 = connection.query_row("PRAGMA journal_size_limit = 67108864", (), |row| row.get(0)).map_err(failed)?;
@@ -115,7 +115,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<Owner, StoreError
     match format.map_err(failed)? {
         Some(FORMAT) => {}
         Some(format) => {
-            return Err(refuse(format!("its tables are of format {format}, which this version does not know")));
+            return Err(refuse(path, format!("its tables are of format {format}, which this version does not know")));
         }
         None => {
             let first = "INSERT INTO vox_store VALUES (1, ?1, 0, zeroblob(16), 0, 0, 0, 0)";
@@ -123,13 +123,13 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<Owner, StoreError
         }
     }
     transaction.execute_batch(TABLES).map_err(failed)?;
-    let unlockable = |error: std::io::Error| refuse(format!("no file beside it can be locked: {error}"));
+    let unlockable = |error: std::io::Error| refuse(path, format!("no file beside it can be locked: {error}"));
     owner::bury_the_dead(path).map_err(unlockable)?;
     let owner = Owner::new(path).map_err(unlockable)?;
     transaction.commit().map_err(failed)?;
     Ok(owner)
 }
 
-fn refuse(why: impl Into<String>) -> StoreError {
-    StoreError::Unavailable(format!("the database cannot be opened: {}", why.into()))
+fn refuse(path: &Path, why: impl Into<String>) -> StoreError {
+    StoreError::Unavailable(format!("the database {} cannot be opened: {}", path.display(), why.into()))
 }

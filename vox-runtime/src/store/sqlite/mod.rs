@@ -193,7 +193,7 @@ impl SqliteStore {
     }
 
     fn gone(&self) -> StoreError {
-        StoreError::Unavailable("it is closed".to_owned())
+        StoreError::Unavailable(format!("{} is closed", self.path.display()))
     }
 }
 

@@ -52,7 +52,10 @@ async fn what_cannot_be_opened_says_why() {
     let directory = Directory::new();
     for path in [directory.path("missing/a.db"), directory.path("")] {
         let error = SqliteStore::open(path).await.expect_err("it cannot be opened").to_string();
-        assert!(error.starts_with("the store is unavailable: the database cannot be opened"), "{error}");
+        assert!(
+            error.starts_with("the store is unavailable: the database /") && error.contains(" cannot be opened: "),
+            "{error}"
+        );
     }
     std::fs::write(directory.path("text"), "no database at all, but longer than a header of one".repeat(10))
         .expect("written");
@@ -90,7 +93,10 @@ async fn a_closed_store_refuses_and_leaves_no_lock() {
     grant(&store, &operation).await;
     store.close().await;
     store.close().await;
-    assert_eq!(store.admit(&operation).await, Err(StoreError::Unavailable("it is closed".to_owned())));
+    assert_eq!(
+        store.admit(&operation).await,
+        Err(StoreError::Unavailable(format!("{} is closed", store.path.display())))
+    );
     assert!(store.acknowledge(&operation.key).await.is_err());
     assert!(store.transaction(|_| Ok::<_, ()>(())).await.is_err());
     let left: Vec<_> = std::fs::read_dir(directory.path("")).expect("a directory").collect();
