@@ -215,6 +215,9 @@ pub enum EndReason {
     PeerViolation(Arc<ProtocolViolation>),
     /// The peer says that this end broke the protocol.
     AccusedByPeer(Arc<ProtocolViolation>),
+    /// vox itself panicked at this end, in this session. That is a bug of vox: please report it, with the panic's message. Other sessions go
+    /// on.
+    InternalFault,
 }
 
 impl fmt::Display for EndReason {
@@ -230,6 +233,9 @@ impl fmt::Display for EndReason {
             Self::AccusedByPeer(violation) => {
                 write!(f, "the peer says this end broke the protocol: {violation}")
             }
+            Self::InternalFault => f.write_str(
+                "an internal fault of vox at this end; please report it, with the message of the panic that was printed",
+            ),
         }
     }
 }

@@ -183,6 +183,12 @@ impl Caller {
         }
     }
 
+    /// The session that it calls on now.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(self.station.line().shared())
+    }
+
     pub(super) fn station(&self) -> &Arc<Station> {
         &self.station
     }

@@ -247,7 +247,8 @@ impl Keeper {
             | EndReason::LinkLost(_)
             | EndReason::Lost(_)
             | EndReason::KeepaliveTimeout
-            | EndReason::WriteStalled => !self.closed.is_cancelled() && !self.released.is_cancelled(),
+            | EndReason::WriteStalled
+            | EndReason::InternalFault => !self.closed.is_cancelled() && !self.released.is_cancelled(),
         }
     }
 

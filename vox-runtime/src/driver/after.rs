@@ -39,6 +39,8 @@ pub(super) enum Note {
     LinkDown(EndReason),
     LinkUp,
     Ended(EndReason),
+    /// vox panicked in this session.
+    Fault,
     WaitsLong(Waiting, Duration),
     Unused(&'static MethodDescriptor, ChannelId),
 }
@@ -79,7 +81,7 @@ impl After {
             task.abort();
         }
         for note in self.notes {
-            note.log(shared.peer.address());
+            note.log(shared.peer.address(), shared.number);
         }
         if !self.operations.is_empty() {
             // What is done about them may be a task. Who does it may be a call that is awaited elsewhere.
@@ -94,7 +96,7 @@ impl After {
 }
 
 impl Note {
-    fn log(self, peer: &str) {
+    fn log(self, peer: &str, session: u64) {
         match self {
             Self::Offered(connection, service, metadata) => {
                 tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
@@ -103,6 +105,11 @@ impl Note {
             Self::LinkUp => tracing::debug!("the session has a new link"),
             Self::WaitsLong(what, long) => tracing::warn!(peer, "{what}, for {long:?} so far"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+            Self::Fault => tracing::error!(
+                peer,
+                session,
+                "vox has a bug: it panicked in this session, which ends for that. Please report it, with the panic's message"
+            ),
             Self::Unused(method, channel) => tracing::warn!(
                 "the call of `{}::{}` has waited for {} s, and nothing was sent on channel {channel} that it came with: if its handler \
                  waits for items, send them beside the call, in a task or by `join!`",

@@ -8,11 +8,13 @@
 //! the session's task looks in every [`LEAD_WATCH`]: a call that still leads by then no longer does. Whatever the peer sent
 //! waits for that long at most.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use super::hosting::quietly;
 use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Shared, State, Waiter};
 use super::writer::now;
@@ -212,8 +214,18 @@ impl State {
 }
 
 impl Shared {
-    /// Reads the link for the call that leads, and hands out what `take` finds of its end.
-    pub(super) fn read_for<R>(&self, token: Token, mut take: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
+    /// Reads the link for the call that leads, and hands out what `take` finds of its end. What the peer sends is for others as well, so
+    /// a fault in handling it is not the call's.
+    pub(super) fn read_for<R>(&self, token: Token, take: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
+        let read = catch_unwind(AssertUnwindSafe(|| self.read_link_for(token, take)));
+        read.unwrap_or_else(|payload| {
+            quietly(move || drop(payload));
+            self.fail();
+            None
+        })
+    }
+
+    fn read_link_for<R>(&self, token: Token, mut take: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
         let Some(mut reader) = self.try_reader() else {
             // The session's task reads, and may be past its last look.
             self.wake_driver();

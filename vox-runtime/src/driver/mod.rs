@@ -16,6 +16,7 @@ mod backoff;
 mod buffers;
 mod connect;
 mod endpoint;
+mod fault;
 mod hosting;
 mod lead;
 mod long_part;

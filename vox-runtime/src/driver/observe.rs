@@ -25,6 +25,25 @@ pub(crate) async fn observe<R>(shared: &Shared, look: impl Fn(&State) -> Option<
 }
 
 impl State {
+    /// Somebody let go of the session: ends it if nothing is left open and nobody holds it.
+    pub(crate) fn end_if_unused(&mut self) {
+        if self.holders == 0 && !self.session.has_connections() {
+            self.session.goodbye("nothing left open");
+        }
+    }
+
+    /// Refuses new calls and connections from now on.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// The session's task has ended.
+    pub(super) fn finish(&mut self) {
+        self.over = true;
+        self.end_lead();
+        self.wake_observers();
+    }
+
     /// Wakes `waker` when the session ends, when its task does and, while it drains, when a handler does.
     pub(super) fn watch(&mut self, key: &mut Option<u64>, waker: &Waker) {
         let key = *key.get_or_insert_with(|| {

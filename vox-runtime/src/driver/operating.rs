@@ -5,10 +5,11 @@
 //! whatever takes longer gets a task.
 
 mod asking;
+mod mending;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -126,7 +127,7 @@ impl Operating {
     }
 
     fn lock(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock().unwrap_or_else(|poisoned| self.give_up_all(poisoned.into_inner()))
     }
 
     /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.

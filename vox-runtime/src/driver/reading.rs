@@ -3,7 +3,7 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{MutexGuard, PoisonError, TryLockError};
+use std::sync::{MutexGuard, TryLockError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -173,6 +173,8 @@ impl Reader {
 
     /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
     pub(super) fn handle_frames(&mut self, state: &mut State, now: Instant, max_len: usize) -> bool {
+        #[cfg(test)]
+        state.spring(super::fault::Trap::Frame);
         let session = &mut state.session;
         if state.link.number != self.link {
             self.forget(session);
@@ -250,15 +252,32 @@ enum Next {
 }
 
 impl Shared {
+    /// The reader. What is wrong with one that somebody panicked with is not known, so that ends the session.
     pub(super) fn reader(&self) -> MutexGuard<'_, Reader> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reader.lock().unwrap_or_else(|poisoned| {
+            self.mend_reader(poisoned.into_inner());
+            self.reader()
+        })
     }
 
-    /// The reader, unless it is in use.
+    #[cold]
+    fn mend_reader(&self, mut reader: MutexGuard<'_, Reader>) {
+        self.reader.clear_poison();
+        // The memory is the session's, which does not need it any more.
+        let lent = reader.clear();
+        drop(reader);
+        drop(lent);
+        self.fail();
+    }
+
+    /// The reader, unless it is in use or was until a panic.
     pub(super) fn try_reader(&self) -> Option<MutexGuard<'_, Reader>> {
         match self.reader.try_lock() {
             Ok(reader) => Some(reader),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                self.mend_reader(poisoned.into_inner());
+                None
+            }
             Err(TryLockError::WouldBlock) => None,
         }
     }

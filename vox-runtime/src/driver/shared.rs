@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
+use super::fault::Unwinding;
 use super::hosting::Hosting;
 use super::lead::{Lead, Watch};
 use super::long_part::memory;
@@ -37,7 +38,7 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// One session, as everything that belongs to it sees it.
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     pub(super) reader: Mutex<Reader>,
     /// What the link wakes when there is something to read.
     pub(super) watch_waker: Waker,
@@ -116,13 +117,15 @@ pub(crate) struct State {
     /// Who keeps the session open though nothing is open on it.
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
-    draining: bool,
+    pub(super) draining: bool,
     /// The session's task has ended: its last words are said, or never will be.
     pub(crate) over: bool,
     /// Who waits for the session's end, or for its last handler.
     pub(super) observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
     pub(super) after: After,
+    #[cfg(test)]
+    pub(super) trap: Option<super::fault::Trap>,
 }
 
 /// A call's waiting end.
@@ -212,6 +215,8 @@ impl Shared {
             over: false,
             observers: BTreeMap::new(),
             after: After::default(),
+            #[cfg(test)]
+            trap: None,
         };
         let runtime = Handle::current();
         let shared = Arc::new(Self {
@@ -239,14 +244,15 @@ impl Shared {
         shared
     }
 
+    /// The state. A panic under this lock is a fault of ours, which ends the session: what comes after finds one that has ended.
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock is a fault of ours; the state machine's own invariants still hold between its steps.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(|poisoned| self.end_by_fault(poisoned.into_inner()))
     }
 
     /// Changes the state, then does what the change asks for: wakes, aborts, writes.
     pub(crate) fn with<R>(&self, flush: impl FnOnce(&State) -> Flush, change: impl FnOnce(&mut State) -> R) -> R {
+        let unwinding = Unwinding(self);
         let mut state = self.lock();
         let result = change(&mut state);
         state.settle(&self.router);
@@ -259,6 +265,7 @@ impl Shared {
         };
         let after = state.after.take();
         drop(state);
+        std::mem::forget(unwinding);
         // First: nobody else writes meanwhile.
         if let Some(writer) = writer {
             self.write(writer);
@@ -312,6 +319,8 @@ impl State {
     fn on_output(&mut self, output: Output, router: &Router) {
         match output {
             Output::Finish { token, end } => {
+                #[cfg(test)]
+                self.spring(super::fault::Trap::Finish);
                 if let Some(waiter) = self.waiters.get_mut(token)
                     && let Waiter::Waiting(Some(waker)) = std::mem::replace(waiter, Waiter::Done(end))
                 {
@@ -460,27 +469,6 @@ impl State {
     #[inline]
     pub(crate) fn driver_is_awake(&self) -> bool {
         self.driver_awake
-    }
-
-    // ---- the session's life ----
-
-    /// Somebody let go of the session: ends it if nothing is left open and nobody holds it.
-    pub(crate) fn end_if_unused(&mut self) {
-        if self.holders == 0 && !self.session.has_connections() {
-            self.session.goodbye("nothing left open");
-        }
-    }
-
-    /// Refuses new calls and connections from now on.
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// The session's task has ended.
-    pub(super) fn finish(&mut self) {
-        self.over = true;
-        self.end_lead();
-        self.wake_observers();
     }
 
     /// A handler ended; whoever waits for the last one may want to look.

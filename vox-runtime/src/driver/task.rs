@@ -1,6 +1,7 @@
 //! The session's task: reads frames, hosts handlers, writes, keeps the time.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
@@ -9,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use super::hosting::Hosting;
+use super::hosting::{Hosting, quietly};
 use super::lookout::in_user_code;
 use super::reading::{READS_PER_TURN, Read, Reader};
-use super::shared::{Next, Shared, State};
+use super::shared::{Flush, Next, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::EndReason;
 use crate::proto::earlier;
@@ -370,25 +371,36 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if !this.begin_turn(cx.waker()) {
-            this.hand_over();
+        catch_unwind(AssertUnwindSafe(|| this.poll_turn(cx))).unwrap_or_else(|payload| {
+            quietly(move || drop(payload));
+            this.shared.fail();
+            Poll::Ready(())
+        })
+    }
+}
+
+impl Driver {
+    #[inline]
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.begin_turn(cx.waker()) {
+            self.hand_over();
             return Poll::Ready(());
         }
-        if this.read_turn(cx) {
+        if self.read_turn(cx) {
             cx.waker().wake_by_ref();
         }
         loop {
-            if this.is_relieved() {
-                this.hand_over();
+            if self.is_relieved() {
+                self.hand_over();
                 return Poll::Ready(());
             }
-            if this.over && this.poll_over(cx).is_ready() {
+            if self.over && self.poll_over(cx).is_ready() {
                 return Poll::Ready(());
             }
-            if !this.end_turn(cx) {
+            if !self.end_turn(cx) {
                 return Poll::Pending;
             }
-            if std::mem::take(&mut this.reads_again) && this.read_turn(cx) {
+            if std::mem::take(&mut self.reads_again) && self.read_turn(cx) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -401,11 +413,15 @@ impl Drop for Driver {
         if self.is_relieved() {
             return;
         }
-        // The runtime went down under it, or it is done: either way nobody may wait for it any more.
-        self.shared.change(|state| {
-            state.session.abandoned(EndReason::LinkLost("the session's task ended".into()));
-            state.finish();
-        });
+        // The runtime went down under it, or it is done: either way nobody may wait for it any more. What it still has to say is said now, as
+        // far as the link takes it at once.
+        self.shared.with(
+            |_| Flush::Here,
+            |state| {
+                state.session.abandoned(EndReason::LinkLost("the session's task ended".into()));
+                state.finish();
+            },
+        );
         // Handles may be kept for long after; the link, which the peer watches, is not.
         let _over = self.shared.reader().change(None, self.link);
         let _link = self.shared.lock().writer.take();

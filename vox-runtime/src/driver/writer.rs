@@ -71,6 +71,11 @@ impl Writer {
         })
     }
 
+    /// Whether the link has been given whole frames only.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.batch.is_empty()
+    }
+
     /// Closes the link's own direction.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         unharmed(|| Pin::new(&mut self.io).poll_shutdown(cx)).unwrap_or_else(|panicked| Poll::Ready(Err(panicked)))
@@ -104,6 +109,8 @@ impl State {
         } else {
             self.session.take(&mut writer.batch);
         }
+        #[cfg(test)]
+        self.spring(super::fault::Trap::Take);
     }
 
     /// Takes up what came of a write. The writer, if the one who wrote is to go on.

@@ -384,6 +384,7 @@ pub(crate) fn is_said(reason: &EndReason) -> bool {
         | EndReason::Lost(_)
         | EndReason::KeepaliveTimeout
         | EndReason::WriteStalled
-        | EndReason::AccusedByPeer(_) => false,
+        | EndReason::AccusedByPeer(_)
+        | EndReason::InternalFault => false,
     }
 }

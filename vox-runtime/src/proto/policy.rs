@@ -77,7 +77,8 @@ fn is_lost(reason: &EndReason) -> bool {
         | EndReason::LinkLost(_)
         | EndReason::Lost(_)
         | EndReason::KeepaliveTimeout
-        | EndReason::WriteStalled => true,
+        | EndReason::WriteStalled
+        | EndReason::InternalFault => true,
         EndReason::ClosedHere | EndReason::PeerViolation(_) | EndReason::AccusedByPeer(_) => false,
     }
 }

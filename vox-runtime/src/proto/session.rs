@@ -9,6 +9,7 @@ mod observing;
 mod obstacle;
 mod opening;
 mod parts;
+mod remains;
 mod resuming;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod short;
 mod table;
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use self::short::ShortBytes;
@@ -61,7 +61,7 @@ impl MemoryStore {
     /// A store that holds what this one does now.
     #[cfg(test)]
     pub(crate) fn copy(&self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        let table = Mutex::new(self.table().clone());
+        let table = Mutex::new(self.table().expect("nobody panicked").clone());
         Self { limits: self.limits.clone(), clock: Box::new(clock), table }
     }
 
@@ -72,7 +72,7 @@ impl MemoryStore {
 
     /// As [`admit`](OperationStore::admit), without a future.
     pub(crate) fn admit_at_once(&self, operation: &NewOperation, now: SystemTime) -> Result<Admission, StoreError> {
-        self.table().admit(operation, now, &self.limits)
+        self.table()?.admit(operation, now, &self.limits)
     }
 
     /// As [`seal`](OperationStore::seal), without a future, and gives back only what was sealed before.
@@ -85,19 +85,22 @@ impl MemoryStore {
     ) -> Result<Option<Outcome>, StoreError> {
         let (len, limit) = (bytes.as_ref().len(), self.limits.max_outcome_bytes);
         match len <= limit {
-            true => self.table().seal(key, fence, bytes, schema),
+            true => self.table()?.seal(key, fence, bytes, schema),
             false => Err(StoreError::OutcomeTooLarge { len, limit }),
         }
     }
 
     /// As [`acknowledge`](OperationStore::acknowledge), without a future.
     pub(crate) fn acknowledge_at_once(&self, key: &OperationKey) {
-        self.table().acknowledge(key, &self.limits);
+        if let Ok(mut table) = self.table() {
+            table.acknowledge(key, &self.limits);
+        }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
-        // Nothing of a user's runs under the lock, so a panic there is a fault of this file, and the table is whole.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The table. Nothing of a user's runs under the lock: a panic there is a fault of ours, after which the table may be half changed, and
+    /// nothing is admitted or sealed by it.
+    fn table(&self) -> Result<MutexGuard<'_, Table>, StoreError> {
+        self.table.lock().map_err(|_| StoreError::Poisoned("vox panicked while it changed the table".to_owned()))
     }
 }
 
@@ -109,7 +112,7 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let table = self.table();
+        let Ok(table) = self.table() else { return f.write_str("MemoryStore(stopped)") };
         f.debug_struct("MemoryStore")
             .field("records", &table.records())
             .field("bytes", &table.bytes())
@@ -131,11 +134,11 @@ impl OperationStore for MemoryStore {
     }
 
     fn release<'a>(&'a self, key: &'a OperationKey, fence: Fence) -> StoreFuture<'a, ()> {
-        Box::pin(async move { self.table().release(key, fence) })
+        Box::pin(async move { self.table()?.release(key, fence) })
     }
 
     fn give_up<'a>(&'a self, key: &'a OperationKey, fence: Fence) -> StoreFuture<'a, Option<Outcome>> {
-        Box::pin(async move { self.table().give_up(key, fence) })
+        Box::pin(async move { self.table()?.give_up(key, fence) })
     }
 
     fn acknowledge<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {

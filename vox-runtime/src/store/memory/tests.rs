@@ -144,7 +144,7 @@ fn a_tombstone_that_had_to_go_does_not_let_its_operation_run() {
     for operation in &acknowledged {
         bench.run_and_acknowledge(operation);
     }
-    assert_eq!(bench.store.table().tombstones(), 10);
+    assert_eq!(bench.store.table().expect("whole").tombstones(), 10);
     for operation in &acknowledged {
         assert_eq!(bench.admit(operation), Ok(Admission::Expired));
     }
@@ -166,7 +166,7 @@ fn records_go_at_the_horizon() {
     for _ in 0..60 {
         bench.run_and_acknowledge(&at(START + retention, "c"));
     }
-    let table = bench.store.table();
+    let table = bench.store.table().expect("whole");
     assert_eq!((table.records(), table.tombstones(), table.bytes()), (0, 60, 0));
 }
 
@@ -183,7 +183,7 @@ fn what_runs_past_the_horizon_is_still_sealed() {
         bench.run_and_acknowledge(&at(START + retention, "b"));
     }
     // Those that run do not keep the others.
-    assert_eq!(bench.store.table().records(), 20);
+    assert_eq!(bench.store.table().expect("whole").records(), 20);
     for (operation, fence) in long.iter().zip(fences) {
         let outcome = Outcome { bytes: Bytes::new(), schema: operation.schema.hash() };
         assert_eq!(now(bench.store.seal(&operation.key, fence, outcome.clone())), Ok(outcome));
@@ -246,7 +246,7 @@ fn usage_returns_to_nothing() {
             }
         }
     }
-    let table = bench.store.table();
+    let table = bench.store.table().expect("whole");
     assert_eq!((table.records(), table.bytes(), table.tombstones(), table.principals()), (0, 0, 0, 0));
 }
 
@@ -254,4 +254,21 @@ fn usage_returns_to_nothing() {
 fn the_system_clock_is_the_default() {
     let operation = at(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs(), "a");
     assert!(matches!(now(MemoryStore::new().admit(&operation)), Ok(Admission::Granted(_))));
+}
+
+#[test]
+fn a_store_whose_table_may_be_half_changed_admits_and_seals_nothing() {
+    let bench = Bench::new(StoreLimits::default());
+    let operation = at(START, "a");
+    let fence = bench.grant(&operation);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _table = bench.store.table();
+        panic!("on purpose");
+    }));
+    assert!(panicked.is_err());
+    assert!(matches!(bench.admit(&at(START, "b")), Err(StoreError::Poisoned(_))));
+    let outcome = Outcome { bytes: Bytes::new(), schema: operation.schema.hash() };
+    assert!(matches!(now(bench.store.seal(&operation.key, fence, outcome)), Err(StoreError::Poisoned(_))));
+    now(bench.store.acknowledge(&operation.key)).expect("nothing is said of it");
+    assert_eq!(format!("{:?}", bench.store), "MemoryStore(stopped)");
 }

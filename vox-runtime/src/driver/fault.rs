@@ -1,0 +1,114 @@
+//! A panic of ours in a session: that session ends, with [`EndReason::InternalFault`], and nothing else does.
+//!
+//! What a panic under the session's lock leaves may be half changed, so nothing goes on with it. As far as the core is still able to,
+//! it ends its calls itself, and knows which of them never left. A session that has ended takes its place, and whatever still waits is
+//! told that its outcome is unknown.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::MutexGuard;
+
+use super::after::Note;
+use super::hosting::quietly;
+use super::router::Router;
+use super::shared::{OpenWaiter, Shared, State, Waiter};
+use super::writer::{Writer, Writing, now};
+use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::proto::{CallEnd, ChannelEnd};
+
+/// What the peer is told.
+const WORDS: &str = "an internal fault";
+
+/// Looks after the session where a change of it panics. Forgotten, where it does not.
+pub(super) struct Unwinding<'a>(pub(super) &'a Shared);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        quietly(|| drop(self.0.lock()));
+    }
+}
+
+impl Shared {
+    /// vox has panicked in this session, under its lock or not.
+    #[cold]
+    pub(super) fn fail(&self) {
+        let state = self.lock();
+        if state.session.end_reason() != Some(&EndReason::InternalFault) {
+            drop(self.end_by_fault(state));
+        }
+    }
+
+    /// Ends the session, and wakes whoever waits for anything of it. Gives the lock back.
+    #[cold]
+    pub(super) fn end_by_fault<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.state.clear_poison();
+        state.fail(&self.router);
+        let after = state.after.take();
+        drop(state);
+        if let Some(after) = after {
+            after.run(self);
+        }
+        self.lock()
+    }
+}
+
+impl State {
+    fn fail(&mut self, router: &Router) {
+        let is_known = self.session.end_reason() == Some(&EndReason::InternalFault);
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(test)]
+            self.spring(Trap::End);
+            self.session.abandoned(EndReason::InternalFault);
+            self.settle(router);
+        }));
+        if let Err(payload) = ended {
+            quietly(move || drop(payload));
+        }
+        let reason = self.session.end_reason().cloned().unwrap_or(EndReason::InternalFault);
+        if !is_known {
+            self.after.notes.push(Note::Fault);
+        }
+        // Between two frames, another can still be written.
+        let has_words = self.writing == Writing::Idle && self.writer.as_deref().is_some_and(Writer::is_between_frames);
+        self.session = self.session.remains(now(), reason.clone(), has_words.then_some(WORDS));
+        if !has_words {
+            self.link.number += 1;
+            self.link.next = None;
+            self.writing = Writing::Broken;
+        }
+        self.end_waits(&reason);
+        (self.stalled, self.link_error, self.unwatched) = (None, None, false);
+        self.stop_leading();
+        self.wake_observers();
+        self.driver_awake = true;
+        self.after.wakes.push(self.driver.clone());
+    }
+
+    /// Nobody waits any longer for what the session would have brought.
+    fn end_waits(&mut self, reason: &EndReason) {
+        for waiter in self.waiters.iter_mut() {
+            if let Waiter::Waiting(waker) = waiter {
+                self.after.wakes.extend(waker.take());
+                *waiter = Waiter::Done(CallEnd::Indeterminate);
+            }
+        }
+        for open in self.opens.iter_mut() {
+            if let OpenWaiter::Waiting(waker) = open {
+                self.after.wakes.extend(waker.take());
+                *open = OpenWaiter::Done(Err(Refusal::new(RefusalCode::Other, reason.to_string())));
+            }
+        }
+        for endpoint in self.endpoints.iter_mut() {
+            endpoint.end(ChannelEnd::Lost(reason.clone()), &mut self.after.wakes);
+        }
+        self.backlogs.clear();
+        self.requests.clear();
+        self.after.wakes.extend(mem::take(&mut self.queue).take_all());
+        self.after.aborts.extend(mem::take(&mut self.tasks).into_values());
+    }
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(super) use self::tests::Trap;

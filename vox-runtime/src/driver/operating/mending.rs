@@ -1,0 +1,37 @@
+//! A panic of ours while the desk is changed: what lives on it is given up. The store still knows what began, so nothing runs twice.
+
+use std::mem;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
+
+use super::{Desk, Operating, Place};
+use crate::proto::Answer;
+use crate::sorted::Sorted;
+use crate::wire::Failure;
+
+impl Operating {
+    /// Answers every attempt that waits, for nobody will know what came of its operation, and begins anew.
+    #[cold]
+    pub(super) fn give_up_all<'a>(&'a self, mut desk: MutexGuard<'a, Desk>) -> MutexGuard<'a, Desk> {
+        self.desk.clear_poison();
+        let mut attempts: Sorted<_, Place, 64> = mem::take(&mut *desk).attempts;
+        // None of their handlers is heard of again.
+        self.detached.store(0, Ordering::Relaxed);
+        drop(desk);
+        tracing::error!(
+            attempts = attempts.len(),
+            "vox has a bug: it panicked among the operations. Those under way are indeterminate. Please report it, with the panic's message"
+        );
+        while let Some((attempt, Place { shared, .. })) = attempts.pop_first() {
+            let answer = Answer::Failure(Failure::Indeterminate);
+            shared.answer(attempt.connection, attempt.request, answer, false);
+        }
+        self.lock()
+    }
+
+    #[cfg(test)]
+    pub(in super::super) fn panic_at_the_desk(&self) {
+        let _desk = self.desk.lock().expect("nobody panicked");
+        panic!("on purpose, at the desk");
+    }
+}
