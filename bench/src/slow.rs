@@ -60,12 +60,20 @@ const LARGE_LEN: usize = 1 << 20;
 /// How many small calls are timed beside them.
 const SMALL: usize = 3_000;
 
-/// Measures, and prints the figures.
-pub(crate) fn run() -> Result<(), Fault> {
+/// Measures, and prints the figures: over both lines, or over the one that is named.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Fault> {
+    let line = arguments.first().map(String::as_str);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        slow_line().await?;
-        fast_line().await
+        match line {
+            None => {
+                slow_line().await?;
+                fast_line().await
+            }
+            Some("slow") => slow_line().await,
+            Some("fast") => fast_line().await,
+            Some(other) => Err(format!("no line `{other}`: slow or fast").into()),
+        }
     })
 }
 
