@@ -164,7 +164,12 @@ async fn a_result_over_the_callers_decode_budget_says_that_the_call_ran() {
         assert_eq!(error.ran(), Ran::Yes);
         let text = error.to_string();
         assert!(text.contains("the call ran, but its response is lost: "), "{text}");
-        for part in ["100000 bytes", "`Limits::max_decoded_bytes`", "bytes of memory or more"] {
+        let parts = [
+            "the caller's limit of 100000 bytes",
+            "`Limits::max_decoded_bytes` of the caller",
+            "bytes of memory or more",
+        ];
+        for part in parts {
             assert!(text.contains(part), "{text}");
         }
     }
@@ -194,7 +199,8 @@ async fn a_result_over_the_callers_message_limit_names_both_numbers_and_the_sett
     let text = error.to_string();
     assert_eq!(error.ran(), Ran::Yes);
     assert!(
-        text.contains("bytes or more, over the limit of") && text.contains("`Limits::max_message_bytes`"),
+        text.contains("bytes or more, over the caller's limit of")
+            && text.contains("`Limits::max_message_bytes` of the caller"),
         "{text}"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::codec::{Budget, Decoder, EncodeError, Encoder, Plan};
+use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan};
 use crate::error::VoxError;
 use crate::evidence::Wire;
 use crate::limits::Limits;
@@ -96,10 +96,10 @@ impl<T, E> Reply<T, E> {
         let mut decoder = Decoder::new(payload, budget(limits));
         let invalid = |error: &dyn fmt::Display| VoxError::InvalidResponse(error.to_string().into());
         let result = match decoder.byte().map_err(|error| invalid(&error))? {
-            OK => Ok(self.ok.decode(&mut decoder).map_err(|error| invalid(&error))?),
+            OK => Ok(self.ok.decode(&mut decoder).map_err(|error| invalid(&unreadable(&error)))?),
             ERR if payload.get(1) == Some(&USER) => {
                 decoder.byte().map_err(|error| invalid(&error))?;
-                Err(self.err.decode(&mut decoder).map_err(|error| invalid(&error))?)
+                Err(self.err.decode(&mut decoder).map_err(|error| invalid(&unreadable(&error)))?)
             }
             ERR => {
                 return Err(match Failure::read(&payload[1..]) {
@@ -136,6 +136,33 @@ impl Operation {
         reply.encode(result, &mut bytes, room).map_err(|error| too_large_to_keep(&error))?;
         Ok(Outcome { bytes: bytes.into(), schema: method.schema().hash() })
     }
+}
+
+/// Why a caller cannot be given a response, in words for the caller, which is the peer of the end that finds it out.
+pub(crate) fn too_large_for_caller(error: &EncodeError) -> String {
+    match error {
+        EncodeError::TooLarge { needed, limit } => format!(
+            "the encoding takes {needed} bytes or more, over the caller's limit of {limit} bytes; \
+             `Limits::max_message_bytes` of the caller raises it"
+        ),
+        EncodeError::OverBudget { needed, limit } => over_budget(*needed, *limit),
+        error => error.to_string(),
+    }
+}
+
+/// Why a caller cannot take a response that has arrived.
+fn unreadable(error: &DecodeError) -> String {
+    match error.kind {
+        DecodeErrorKind::OverBudget { needed, limit } => over_budget(needed, limit),
+        _ => error.to_string(),
+    }
+}
+
+fn over_budget(needed: usize, limit: usize) -> String {
+    format!(
+        "the value takes {needed} bytes of memory or more when it is decoded, over the caller's limit of {limit} bytes; \
+         `Limits::max_decoded_bytes` of the caller raises it"
+    )
 }
 
 /// Why an outcome cannot be kept.

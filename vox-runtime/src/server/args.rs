@@ -178,7 +178,7 @@ impl Args {
                 give_buffer(payload.encoded);
                 Err(match self.context.is_kept() {
                     true => reply::too_large_to_keep(&error),
-                    false => error.to_string(),
+                    false => reply::too_large_for_caller(&error),
                 })
             }
         }
