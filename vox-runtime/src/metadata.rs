@@ -5,9 +5,11 @@ use std::fmt;
 /// Ordered key-value pairs. Keys may repeat. Values marked sensitive are never printed.
 ///
 /// A value is sensitive if it was inserted so, and under a key that names a secret by itself. Such a key contains one of these
-/// words, in upper or lower case, with or without hyphens, underscores, dots and spaces in between: `authorization`, `cookie`,
-/// `token`, `password`, `passwd`, `passphrase`, `secret`, `credential`, `api key`, `access key`, `private key`, `session id`. So
-/// `Proxy-Authorization`, `set-cookie`, `x_api_key`, `accessToken` and `db.password` are sensitive without being marked.
+/// words, in upper or lower case, with or without hyphens, underscores, dots, slashes, colons and spaces in between:
+/// `authorization`, `authorisation`, `bearer`, `cookie`, `token`, `jwt`, `password`, `passwd`, `pwd`, `passphrase`, `passcode`, `secret`,
+/// `credential`, `api key`, `auth key`, `access key`, `private key`, `signing key`, `encryption key`, `session id`; or it ends in `auth`.
+/// So is the value of a key that is too long to be sent. `Proxy-Authorization`, `set-cookie`, `x_api_key`, `accessToken`, `X-Auth` and
+/// `db.password` are sensitive without being marked.
 ///
 /// What one message may carry is fixed by the protocol, for both peers alike: [`MAX_ENTRIES`](Self::MAX_ENTRIES),
 /// [`MAX_KEY`](Self::MAX_KEY) and [`MAX_BYTES`](Self::MAX_BYTES). More is refused before it is sent.
@@ -128,29 +130,45 @@ impl fmt::Debug for Metadata {
 /// The words that make a key the name of a secret, without what may stand between them.
 const SECRETS: &[&[u8]] = &[
     b"authorization",
+    b"authorisation",
+    b"bearer",
     b"cookie",
     b"token",
+    b"jwt",
     b"password",
     b"passwd",
+    b"pwd",
     b"passphrase",
+    b"passcode",
     b"secret",
     b"credential",
     b"apikey",
+    b"authkey",
     b"accesskey",
     b"privatekey",
+    b"signingkey",
+    b"encryptionkey",
     b"sessionid",
 ];
+/// The word that makes it one at its end: inside of a key it may be a part of `author`.
+const LAST: &[u8] = b"auth";
 
 /// Whether a key says by itself that its value is a secret.
 fn names_a_secret(key: &str) -> bool {
-    let key = key.as_bytes();
-    (0..key.len()).any(|start| SECRETS.iter().any(|word| starts_with(&key[start..], word)))
-}
-
-/// Whether `text` starts with `word`, whatever its case and separators.
-fn starts_with(text: &[u8], word: &[u8]) -> bool {
-    let mut letters = text.iter().filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' '));
-    word.iter().all(|expected| letters.next().is_some_and(|byte| byte.to_ascii_lowercase() == *expected))
+    if key.len() > Metadata::MAX_KEY {
+        // It is not sent, and not looked at.
+        return true;
+    }
+    let is_letter = |byte: &u8| !matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b' ');
+    let mut letters = [0; Metadata::MAX_KEY];
+    let mut len = 0;
+    for (room, byte) in letters.iter_mut().zip(key.bytes().filter(is_letter)) {
+        *room = byte.to_ascii_lowercase();
+        len += 1;
+    }
+    let letters = &letters[..len];
+    let has = |word: &[u8]| letters.windows(word.len()).any(|window| window == word);
+    letters.ends_with(LAST) || SECRETS.iter().any(|word| has(word))
 }
 
 #[cfg(test)]
@@ -182,6 +200,16 @@ mod tests {
             "ssh.private.key",
             "Session-Id",
             "pass-phrase",
+            "Authorisation",
+            "auth",
+            "X-Auth",
+            "basicAuth",
+            "aws:secret",
+            "api/key",
+            "pwd",
+            "Bearer",
+            "id.jwt",
+            "signing_key",
         ];
         let open = [
             "tenant",
@@ -191,6 +219,7 @@ mod tests {
             "who",
             "key",
             "author",
+            "x-authored-by",
             "pass",
             "api",
             "x-request-id",
@@ -210,6 +239,13 @@ mod tests {
                 assert_eq!(metadata.get(key), Some("hunter2"));
             }
         }
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_to_be_sent_hides_its_value() {
+        let mut metadata = Metadata::new();
+        metadata.insert(format!("{}-token", "x".repeat(Metadata::MAX_KEY)), "hunter2");
+        assert!(!format!("{metadata:?}").contains("hunter2"));
     }
 
     #[test]
