@@ -217,6 +217,7 @@ async fn connections_past_the_peers_limit_are_refused_before_they_are_asked_for(
     let two: LabClient = session.open().await.expect("room");
     let Err(OpenError::Refused { refusal, .. }) = session.open::<LabClient>().await else { panic!("no room") };
     assert_eq!(refusal.code, vox::RefusalCode::Busy);
+    assert!(refusal.reason.contains("2 connections") && refusal.reason.contains("`max_connections`"), "{refusal}");
     drop(two);
     let three: LabClient = session.open().await.expect("room again");
     assert_eq!((one.echo(1).await, three.echo(3).await), (Ok(1), Ok(3)));

@@ -67,7 +67,10 @@ impl Session {
             return Err(Refusal::new(RefusalCode::Other, reason.to_string()));
         }
         if self.calling.len() as u64 >= self.peer.max_connections {
-            let why = format!("the peer takes {} connections in a session", self.peer.max_connections);
+            let why = format!(
+                "the peer takes {} connections in a session (its limit `max_connections`)",
+                self.peer.max_connections
+            );
             return Err(Refusal::new(RefusalCode::Busy, why));
         }
         let hash = contract.as_ref().map(|contract| contract.hash());
