@@ -66,7 +66,18 @@ const UNLESS_OWN: &str = "; if the type is yours, write `#[derive(facet::Facet)]
 const CONVERT: &str = "convert it to a type of yours that has `#[derive(facet::Facet)]`";
 
 /// Names of types that no user can change, and what to send in their place.
-const CURES: [(&str, &str); 12] = [
+const CURES: [(&str, &str); 23] = [
+    ("Uuid", "switch on the feature `uuid` of vox"),
+    ("DateTime NaiveDate NaiveDateTime NaiveTime", "switch on the feature `chrono` of vox"),
+    ("OffsetDateTime UtcDateTime", "switch on the feature `time` of vox"),
+    ("Timestamp Zoned", "switch on the feature `jiff` of vox"),
+    ("Url", "switch on the feature `url` of vox"),
+    ("Ulid", "switch on the feature `ulid` of vox"),
+    ("Decimal", "switch on the feature `rust_decimal` of vox"),
+    ("Utf8PathBuf", "switch on the feature `camino` of vox"),
+    ("OrderedFloat NotNan", "switch on the feature `ordered-float` of vox"),
+    ("CompactString", "switch on the feature `compact_str` of vox"),
+    ("SmolStr", "switch on the feature `smol_str` of vox"),
     ("VecDeque LinkedList BinaryHeap", "send a `Vec`"),
     (
         "SystemTime",
@@ -111,6 +122,7 @@ mod tests {
             ("std::io::Error", "send its text, in an error type of yours"),
             ("std::sync::Mutex<Vec<u8>>", "send the value in it"),
             ("std::process::Command", CONVERT),
+            ("::uuid::Uuid", "switch on the feature `uuid` of vox"),
         ] {
             assert_eq!(cured(ty), expected, "{ty}");
         }
@@ -119,6 +131,7 @@ mod tests {
     #[test]
     fn a_name_may_be_that_of_a_type_of_the_users() {
         assert_eq!(cured("Ordering"), format!("send an `i8`, or an enum of yours{UNLESS_OWN}"));
+        assert_eq!(cured("chrono::DateTime<Utc>"), format!("switch on the feature `chrono` of vox{UNLESS_OWN}"));
         assert_eq!(cured("anyhow::Error"), format!("send its text, in an error type of yours{UNLESS_OWN}"));
         for own in ["Mode", "crate::Mode", "Modes<VecDeque<u8>>", "MyError", "standard::Mode", ""] {
             assert_eq!(cured(own), format!("{DERIVE}{UNLESS_FOREIGN}"), "{own}");

@@ -49,6 +49,7 @@ impl<C: Serves<H>, H> IntoHandler<C, Held> for Arc<H> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<D: Dispatcher + ?Sized> Dispatcher for Box<D> {
     fn service(&self) -> &'static ServiceDescriptor {
         (**self).service()
@@ -59,6 +60,7 @@ impl<D: Dispatcher + ?Sized> Dispatcher for Box<D> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<D: Dispatcher + ?Sized> Dispatcher for Arc<D> {
     fn service(&self) -> &'static ServiceDescriptor {
         (**self).service()

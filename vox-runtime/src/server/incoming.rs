@@ -16,6 +16,11 @@ use crate::proto::{HandlerEnd, Request};
 use crate::wire::{Failure, Payload};
 
 /// Serves one service. `#[vox::service]` implements it for the dispatcher that it generates.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no dispatcher",
+    label = "a handler is served by the dispatcher of its service",
+    note = "for a service `Bank`, write `BankDispatcher::new(handler)`"
+)]
 pub trait Dispatcher: Send + Sync + 'static {
     /// What is served.
     fn service(&self) -> &'static ServiceDescriptor;
