@@ -25,6 +25,8 @@ trait Files {
     async fn load(&self, len: u64, files: Tx<Vec<u8>>);
     #[vox(timeout = "5s")]
     async fn hurried(&self, file: Vec<u8>) -> u64;
+    /// Calls the caller: sends it so much, and fetches so much from it.
+    async fn exchange(&self, cx: &vox::Context, len: u64) -> Result<u64, String>;
 }
 
 #[derive(Clone, Default)]
@@ -64,6 +66,12 @@ impl Files for Disk {
     }
     async fn hurried(&self, file: Vec<u8>) -> u64 {
         self.put(file).await
+    }
+    async fn exchange(&self, cx: &vox::Context, len: u64) -> Result<u64, String> {
+        let caller: FilesClient = cx.session().open().await.map_err(|error| error.to_string())?;
+        let put = caller.put(bytes(len as usize)).await.map_err(|error| error.to_string())?;
+        let got = caller.get(len).await.map_err(|error| error.to_string())?;
+        Ok(put + check(&got))
     }
 }
 
@@ -253,6 +261,28 @@ async fn a_time_that_was_set_bounds_the_journey_and_its_call_has_not_run() {
     }
     sleep(Duration::from_secs(100)).await;
     assert_eq!(disk.puts.get(), 0);
+}
+
+/// A handler's own time bounds the calls that it makes. It does not turn their default time into one for the whole journey.
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_call_back_with_what_takes_longer_than_the_default_time() {
+    let disk = Disk::default();
+    let server = Server::builder().service(FilesDispatcher::new(Disk::default())).start().expect("a server");
+    let cable = Cable::with_capacity(server, 4 << 10);
+    let connecting = vox::connect(cable.connector()).serving(FilesDispatcher::new(disk.clone()));
+    let files: FilesClient = connecting.await.expect("a session");
+    cable.slow(RATE);
+    let exchanged = files.exchange(FILE as u64).timeout(Duration::from_secs(200)).await;
+    assert_eq!(exchanged, Ok(2 * FILE as u64));
+    assert_eq!(disk.puts.get(), 1);
+    // Its own time is up in the middle of an upload that goes on well.
+    let began = Instant::now();
+    let late = files.exchange(FILE as u64).timeout(Duration::from_secs(40)).await;
+    assert_eq!(late, Err(VoxError::DeadlineExceeded));
+    let before = cable.carried().1;
+    sleep(Duration::from_secs(60)).await;
+    assert!(cable.carried().1 - before < 3 * 64 * 1024, "it went on for {:?}", began.elapsed());
+    assert_eq!(disk.puts.get(), 1);
 }
 
 /// The default time is one without progress: a line that stands still ends the call, as it would a small one.

@@ -162,7 +162,7 @@ impl<T, E> Call<T, E> {
         }
         if let Some(patience) = self.patience.filter(|_| self.payload.len() > wire::PART) {
             // It moved until its session was lost.
-            self.deadline = now().checked_add(patience);
+            self.deadline = crate::proto::earlier(now().checked_add(patience), self.scope.deadline);
         }
         tracing::debug!("the call is made again");
         Err(self.begin_move(cx))

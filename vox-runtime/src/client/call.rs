@@ -22,7 +22,7 @@ use crate::error::{NotSent, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::proto::{CallEnd, Gate, NewCall, Token};
+use crate::proto::{CallEnd, Gate, NewCall, Patience, Token};
 use crate::reply::Reply;
 use crate::wire::{self, ChannelDirection, Payload};
 
@@ -356,11 +356,13 @@ impl<T, E> Call<T, E> {
             leads,
             deadline,
             patience,
+            scope,
             ..
         } = self;
         let line = line.as_ref().unwrap_or(station.first());
         let connection = line.connection();
-        let (deadline, patience) = (*deadline, *patience);
+        let deadline = *deadline;
+        let patience = patience.map(|each| Patience { each, latest: scope.deadline });
         let count = channels.len() + again.carried().len();
         // A lone call is written here and now; where others are under way, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()

@@ -17,9 +17,10 @@ impl<T, E> Call<T, E> {
         crate::proto::earlier(own, self.scope.deadline)
     }
 
-    /// The time that the call has while nothing moves, where nobody has set a time for all of it.
+    /// The time that the call has while nothing moves, where nobody has set a time for all of it. A handler's own deadline, which
+    /// bounds the calls that it makes, is kept beside that.
     pub(super) fn patience(&self) -> Option<Duration> {
-        let is_bound = self.timeout.is_some() || self.method.timeout.is_some() || self.scope.deadline.is_some();
+        let is_bound = self.timeout.is_some() || self.method.timeout.is_some();
         (!is_bound && self.channels.is_empty()).then_some(self.line().shared().limits.call_timeout)
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::channels::{Channels, Windows};
 use super::outbox::LongId;
 use super::table::IdTable;
-use super::{Effects, Output, Token};
+use super::{Effects, Output, Token, earlier};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role};
 use crate::metadata::Metadata;
@@ -47,11 +47,19 @@ pub(crate) struct NewCall {
     pub(crate) method: MethodId,
     pub(crate) operation: Option<OperationId>,
     pub(crate) deadline: Option<Instant>,
-    /// The deadline is so far off again with every part of the call that leaves, and of the reply that comes.
-    pub(crate) patience: Option<Duration>,
+    pub(crate) patience: Option<Patience>,
     pub(crate) metadata: Metadata,
     /// The channels in the arguments, in the order of their indices: who sends, and the half that stays here.
     pub(crate) channels: Vec<(ChannelDirection, Token)>,
+}
+
+/// How a deadline is put off with every part of its call that leaves, and of the reply that comes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// It is so far off then.
+    pub(crate) each: Duration,
+    /// And never later than this.
+    pub(crate) latest: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -62,6 +70,8 @@ struct Attempt {
     state: AttemptState,
     /// In milliseconds; none is 0.
     patience: u32,
+    /// No patience goes beyond it.
+    latest: Option<Instant>,
     /// A long reply has begun.
     replied: bool,
 }
@@ -205,9 +215,10 @@ impl Calling {
         } else {
             (fx.outbox.put_with_payload(payload, |out, len| head.put(out, len)), fx.outbox.end())
         };
-        let patience = call.patience.map_or(0, |patience| u32::try_from(patience.as_millis()).unwrap_or(u32::MAX));
+        let latest = call.patience.and_then(|patience| patience.latest);
+        let patience = call.patience.map_or(0, |patience| u32::try_from(patience.each.as_millis()).unwrap_or(u32::MAX));
         let state = AttemptState::Waiting(token);
-        let attempt = Attempt { deadline: call.deadline, end, state, patience, replied: false };
+        let attempt = Attempt { deadline: call.deadline, end, state, patience, latest, replied: false };
         self.attempts.push(request.0, attempt);
         Made { request, channels: ids, payload: shared }
     }
@@ -230,7 +241,8 @@ impl Calling {
         if let Some(attempt) = self.attempts.get_mut(request.0)
             && attempt.patience > 0
         {
-            attempt.deadline = now.checked_add(Duration::from_millis(attempt.patience.into()));
+            let put_off = now.checked_add(Duration::from_millis(attempt.patience.into()));
+            attempt.deadline = earlier(put_off, attempt.latest);
         }
     }
 
@@ -325,7 +337,7 @@ impl Calling {
                 attempt.state = AttemptState::Cancelled;
                 fx.send(&Frame::Cancel { connection: self.id, request: RequestId(request) });
             } else {
-                next = super::session::earlier(next, Some(deadline));
+                next = earlier(next, Some(deadline));
             }
         }
         next

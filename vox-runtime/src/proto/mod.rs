@@ -53,7 +53,7 @@ mod testing;
 mod violations;
 
 pub(crate) use arrivals::{Lent, Memory};
-pub(crate) use calling::{CallEnd, NewCall};
+pub(crate) use calling::{CallEnd, NewCall, Patience};
 pub(crate) use channels::{ChannelEnd, Sent};
 #[cfg(test)]
 pub(crate) use credit::CREDIT_CEILING;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::testing::{Bench, OURS, THEIRS, call, items, long, long_call, part};
-use super::{CallEnd, ChannelEnd, HandlerEnd, NewCall, Output, Sent, Token};
+use super::{CallEnd, ChannelEnd, HandlerEnd, NewCall, Output, Patience, Sent, Token};
 use crate::error::EndReason;
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
@@ -141,20 +141,39 @@ fn a_call_whose_time_is_up_before_it_has_left_was_not_sent() {
     }
 }
 
-#[test]
-fn the_time_of_a_patient_call_is_moved_on_by_every_part_that_leaves_and_that_comes() {
-    let mut bench = Bench::new(roomy());
-    let patience = Duration::from_secs(1);
+/// A call of four parts that may stand still for a second, and takes until `latest`.
+fn patient_call(bench: &mut Bench, latest: Option<std::time::Instant>) {
+    let (now, each) = (bench.now, Duration::from_secs(1));
     let new = NewCall {
         method: super::testing::VOLATILE,
         operation: None,
-        deadline: Some(bench.now + patience),
-        patience: Some(patience),
+        deadline: Some(now + each),
+        patience: Some(Patience { each, latest }),
         metadata: Metadata::new(),
         channels: Vec::new(),
     };
-    let now = bench.now;
     bench.change(|session| session.call(now, OURS, Token(1), new, &mut vec![7; 4 * PART].into())).expect("open");
+}
+
+#[test]
+fn the_time_of_a_patient_call_is_moved_on_no_further_than_its_handler_has() {
+    let mut bench = Bench::new(roomy());
+    let latest = bench.now + Duration::from_millis(2000);
+    patient_call(&mut bench, Some(latest));
+    for millis in [900, 900, 190, 20] {
+        assert_eq!(finished(&bench), []);
+        bench.now += Duration::from_millis(millis);
+        let now = bench.now;
+        bench.change(|session| session.handle_timeout(now));
+        bench.write_parts(PART);
+    }
+    assert_eq!(finished(&bench), [(Token(1), CallEnd::NeverLeftInTime)]);
+}
+
+#[test]
+fn the_time_of_a_patient_call_is_moved_on_by_every_part_that_leaves_and_that_comes() {
+    let mut bench = Bench::new(roomy());
+    patient_call(&mut bench, None);
     let wait = |bench: &mut Bench| {
         bench.now += Duration::from_millis(900);
         let now = bench.now;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::calling::Made;
 use super::super::outbox::LongId;
 use super::super::testing::{PERSIST, SERVICE, VOLATILE, epoch};
-use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Request, Sent, Token};
+use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Request, Sent, Token};
 use super::Rng;
 use super::end::{End, Half, Handler, small_limits};
 use super::link::Link;
@@ -189,7 +189,7 @@ impl World {
             halves.push((direction, self.ends[e].token()));
         }
         let patience = self.rng.percent(20).then(|| Duration::from_millis(1 + self.rng.below(20) as u64));
-        let patience = patience.filter(|_| deadline.is_some());
+        let patience = patience.filter(|_| deadline.is_some()).map(|each| Patience { each, latest: None });
         let new = NewCall {
             method: if persist { PERSIST } else { VOLATILE },
             operation: None,
