@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use vox::transport::Link;
-use vox::{EndReason, RecvError, Rx, Server, Session, Tx};
+use vox::{EndReason, RecvError, Rx, Server, Session, SessionState, Tx};
 
 use crate::support::{raw, settle};
 
@@ -193,4 +193,20 @@ async fn closing_does_not_wait_for_a_peer_that_says_nothing() {
     session.close("done").await;
     assert!(before.elapsed() <= Session::CLOSE_TIMEOUT);
     session.close("again").await;
+}
+
+/// Whatever the session's task knows by then.
+#[tokio::test]
+async fn a_session_that_was_closed_has_ended_at_once() {
+    for address in ["tcp://127.0.0.1:0", "mem://closed-at-once"] {
+        let (seen, _) = mpsc::unbounded_channel();
+        let server = Server::builder().service(GuestbookDispatcher::new(Book(seen)));
+        let server = server.bind(address).await.expect("it listens");
+        let session = Session::connect(server.address()).await.expect("a session");
+        let closing = session.close("done");
+        assert_eq!(session.state(), SessionState::Ended(EndReason::ClosedHere));
+        assert!(!session.is_connected());
+        closing.await;
+        assert_eq!(session.state(), SessionState::Ended(EndReason::ClosedHere));
+    }
 }

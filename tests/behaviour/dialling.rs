@@ -63,6 +63,18 @@ async fn a_timeout_of_the_users_own_names_the_address_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_the_first_attempt_says_so() {
+    let connector = Connector::new("a black hole", async || std::future::pending().await);
+    let lab: LabClient = vox::connect(connector).lazy().expect("it dials later");
+    let error = lab.echo(1).timeout(Duration::from_secs(2)).await.expect_err("nobody is there");
+    assert_eq!(
+        error.to_string(),
+        "Lab.echo at a black hole: the call was not sent: no link to a black hole: not connected yet, and no attempt to \
+         make one has ended yet"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_the_link_and_says_nothing_is_given_up() {
     let connector = Connector::new("a wall", async || {
         let (ours, theirs) = tokio::io::duplex(1024);

@@ -46,6 +46,7 @@ pub(super) struct Trying {
 impl fmt::Display for Trying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.attempts {
+            0 => write!(f, "{}, and no attempt to make one has ended yet", self.why),
             1 => write!(f, "{}, 1 attempt", self.why),
             attempts => write!(f, "{}, {attempts} attempts", self.why),
         }
@@ -146,8 +147,13 @@ impl Keeper {
     /// How it stands, as users see it.
     pub(super) fn state(&self) -> SessionState {
         let state = SessionState::of(&self.phase.borrow());
+        // What the task will find out in a moment.
         match (&state, down(&self.current())) {
-            // The task will find out in a moment.
+            (SessionState::Ended(_), _) => state,
+            _ if self.closed.is_cancelled() => SessionState::Ended(EndReason::ClosedHere),
+            (SessionState::Connected, Some(Down::Ended(reason))) if !self.may_follow(&reason) => {
+                SessionState::Ended(reason)
+            }
             (SessionState::Connected, Some(down)) => {
                 let last_error = Some(down.reason().to_string());
                 SessionState::Reconnecting { since: now(), attempts: 0, last_error }
@@ -160,7 +166,8 @@ impl Keeper {
     pub(super) fn words(&self) -> Option<String> {
         match &*self.phase.borrow() {
             Phase::Trying(trying) => Some(trying.to_string()),
-            Phase::Idle | Phase::Up | Phase::Orphaned | Phase::Over(_) => {
+            Phase::Idle => Some(not_connected_yet(&self.way.reach.name())),
+            Phase::Up | Phase::Orphaned | Phase::Over(_) => {
                 let down = down(&self.current())?;
                 Some(format!("no link to {}: {}", self.way.reach.name(), down.reason()))
             }
@@ -271,6 +278,11 @@ impl Keeper {
             shared.change(|state| state.session.goodbye("closed meanwhile"));
         }
     }
+}
+
+/// Why a client that is lazy has no link, before it has dialled.
+pub(super) fn not_connected_yet(name: &str) -> String {
+    format!("no link to {name}: not connected yet")
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::keeper::{Down, Keeper, Phase, Trying, down, down_of, lock};
+use super::keeper::{Down, Keeper, Phase, Trying, down, down_of, lock, not_connected_yet};
 use crate::driver::{Established, Resumption, Shared, Trials, caught, now, observe, resume};
 use crate::error::EndReason;
 
@@ -59,8 +59,8 @@ impl Task {
                 tracing::warn!(address = name, session, %reason, "lost the link to {name}, trying again");
             }
             keeper.is_down.store(true, Ordering::Relaxed);
-            let why = format!("no link to {name}: {}", down.reason()).into();
-            keeper.phase.send_replace(Phase::Trying(Trying { since: began, attempts: 0, why }));
+            let why = if first { not_connected_yet(&name) } else { format!("no link to {name}: {}", down.reason()) };
+            keeper.phase.send_replace(Phase::Trying(Trying { since: began, attempts: 0, why: why.into() }));
             drop(shared);
             // Most of the time there is none, and its memory is not held.
             let outage = Box::pin(self.bring_back(&mut trials)).await;
