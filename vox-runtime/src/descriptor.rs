@@ -13,6 +13,7 @@ use crate::schema::{Contract, Method, Schema};
 
 /// A service, as its trait describes it.
 #[derive(Debug)]
+#[allow(clippy::exhaustive_structs, reason = "generated code makes one")]
 pub struct ServiceDescriptor {
     /// The name that a connection is opened by.
     pub name: &'static str,
@@ -72,6 +73,7 @@ impl ServiceDescriptor {
 
 /// A method, as its trait describes it.
 #[derive(Debug)]
+#[allow(clippy::exhaustive_structs, reason = "generated code makes one")]
 pub struct MethodDescriptor {
     /// What the wire calls it.
     pub id: MethodId,
@@ -117,6 +119,7 @@ impl MethodDescriptor {
 }
 
 /// An argument, as its trait describes it.
+#[allow(clippy::exhaustive_structs, reason = "generated code makes one")]
 pub struct ArgDescriptor {
     /// Its name.
     pub name: &'static str,
@@ -134,6 +137,7 @@ impl fmt::Debug for ArgDescriptor {
 
 /// Whether a method may run again, and whether its outcome is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::exhaustive_structs, reason = "a policy is these two")]
 pub struct RetryPolicy {
     /// Running it again is harmless.
     pub idem: bool,

@@ -42,6 +42,7 @@ pub enum NotSent {
 /// Whether a call's handler ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, facet::Facet)]
 #[repr(u8)]
+#[allow(clippy::exhaustive_enums, reason = "there is nothing beside these three")]
 pub enum Ran {
     /// It did not, and will not.
     No,
@@ -104,6 +105,7 @@ impl std::error::Error for NotSent {}
 
 /// A peer broke the protocol. The session ends with this one error.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProtocolViolation {
     /// Which rule.
     pub rule: Rule,
@@ -244,6 +246,7 @@ impl std::error::Error for EndReason {}
 
 /// Why a connection was refused, as the opener sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The kind of refusal.
     pub code: RefusalCode,

@@ -6,6 +6,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(clippy::exhaustive_structs, reason = "a number by another name")]
         pub struct $name(pub u64);
 
         impl fmt::Display for $name {
@@ -43,6 +44,7 @@ id! {
 
 /// A method, as the wire names it: FNV-1a 64 of `Service.method`, computed when the trait is expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "a number by another name")]
 pub struct MethodId(pub u64);
 
 impl fmt::Display for MethodId {

@@ -4,6 +4,7 @@
 //! imports point, are described in `ARCHITECTURE.md`.
 
 #![deny(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 pub mod codec;
 pub mod store;

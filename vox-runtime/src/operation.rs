@@ -322,6 +322,7 @@ pub struct OperationKey {
 /// assert_ne!(digest, Digest::of(MethodId(1), b"other arguments"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "a hash by another name")]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
@@ -356,6 +357,7 @@ pub(crate) fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 /// What a store gives with an admission, and wants to see again: that of an older admission of the same operation no
 /// longer counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "a number by another name")]
 pub struct Fence(pub u64);
 
 /// An attempt at an operation that asks for admission.

@@ -47,6 +47,7 @@ impl MethodError for Never {
 /// error by `?`.
 // It must not be `Facet`: that is what tells it from all others, so that `From<VoxError<Never>>` is not also the `From` of a type for itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "that it has no variants is all it is for")]
 pub enum Never {}
 
 impl fmt::Debug for Never {

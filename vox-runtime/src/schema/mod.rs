@@ -47,6 +47,7 @@ impl fmt::Debug for Schema {
 
 /// Names a [`Schema`]: BLAKE3 of its canonical bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "a hash by another name")]
 pub struct SchemaHash(pub [u8; 32]);
 
 impl fmt::Debug for SchemaHash {
