@@ -1,8 +1,8 @@
 //! Handlers that panic, wherever they do.
 
-use vox::VoxError;
+use vox::{Dispatcher, VoxError};
 
-use crate::lab::{Explosion, LabClient, lab};
+use crate::lab::{Bench, Explosion, LabClient, LabDispatcher, lab};
 use crate::support::settle;
 
 /// The outcome of an explosion beside a call that waits; and that nothing else is harmed.
@@ -69,4 +69,43 @@ async fn panics_leave_their_slots_free() {
         assert!(matches!(lab.explode(how).await, Err(VoxError::Panicked { .. })));
     }
     works(&lab).await;
+}
+
+/// A dispatcher of a user's own, which panics before it has a handler.
+struct Fragile {
+    lab: LabDispatcher<Bench>,
+    panics: &'static [&'static str],
+}
+
+impl Dispatcher for Fragile {
+    fn service(&self) -> &'static vox::ServiceDescriptor {
+        self.lab.service()
+    }
+
+    fn dispatch(&self, call: vox::Incoming<'_>) -> vox::Hosted {
+        let method = self.service().methods.iter().find(|method| method.id == call.method()).expect("one of these");
+        assert!(!self.panics.contains(&method.name), "on purpose");
+        self.lab.dispatch(call)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_dispatcher_is_its_calls_own() {
+    let bench = Bench::default();
+    let probe = bench.probe.clone();
+    let fragile = Fragile { lab: LabDispatcher::new(bench), panics: &["name", "persist"] };
+    let (ours, theirs) = vox::transport::memory_pair();
+    let serving = tokio::spawn(vox::serve(theirs, fragile));
+    let lab: LabClient = vox::connect(ours).await.expect("a session");
+    let beside = tokio::spawn(lab.gate(7).into_future());
+    settle().await;
+    assert_eq!(lab.name("x").await, Err(VoxError::Panicked));
+    // Whose outcome is kept: the operation is over, and another attempt at it is not kept waiting.
+    let id = vox::OperationId::new();
+    assert_eq!(lab.persist(1).operation(id).await, Err(VoxError::Panicked));
+    assert_eq!(lab.persist(1).operation(id).await, Err(VoxError::Indeterminate));
+    works(&lab).await;
+    probe.gate.add_permits(1);
+    assert_eq!(beside.await.expect("no panic"), Ok(7));
+    assert!(!serving.is_finished(), "its session goes on");
 }

@@ -117,9 +117,7 @@ impl Hosting {
         let span = server_span(shared, request);
         let place = self.methods.binary_search_by_key(&method, |(method, _)| *method);
         let memory = place.ok().and_then(|at| self.methods[at].1.kept.pop());
-        let dispatcher = shared.router.get(request.service);
-        let incoming = Incoming::new(shared, request, granted.as_ref(), memory);
-        let Hosted(Some(future)) = dispatcher.dispatch(incoming) else {
+        let Some(future) = dispatched(shared, request, granted.as_ref(), memory) else {
             // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
             return;
         };
@@ -198,15 +196,39 @@ impl MethodPace {
     }
 }
 
+/// Gives a request to its dispatcher. `None`: it was answered without a handler, or the dispatcher panicked, which ends the call as a
+/// handler's panic does.
+#[inline]
+fn dispatched(
+    shared: &Arc<Shared>,
+    request: &mut Request,
+    granted: Option<&Arc<Granted>>,
+    memory: Option<HandlerFuture>,
+) -> Option<HandlerFuture> {
+    let (connection, id) = (request.connection, request.request);
+    let dispatcher = shared.router.get(request.service);
+    let incoming = Incoming::new(shared, request, granted, memory);
+    match catch_unwind(AssertUnwindSafe(|| dispatcher.dispatch(incoming))) {
+        Ok(Hosted(future)) => future,
+        Err(payload) => {
+            quietly(move || drop(payload));
+            let end = HandlerEnd::Failed(Failure::Panicked);
+            match granted {
+                None => shared.handler_ended(connection, id, end),
+                Some(granted) => granted.handler_ended(end),
+            }
+            None
+        }
+    }
+}
+
 /// Starts the handler of an operation in a task of its own: who may start it is not its session's own task.
 pub(super) fn run_elsewhere(shared: Arc<Shared>, granting: Granting, runtime: &Handle) {
     let Granting { mut request, granted } = granting;
     let (connection, id) = (request.connection, request.request);
     let scope = Scope::of_call(request.deadline, &request.metadata);
     let span = server_span(&shared, &request);
-    let dispatcher = Arc::clone(shared.router.get(request.service));
-    let incoming = Incoming::new(&shared, &mut request, Some(&granted), None);
-    if let Hosted(Some(future)) = dispatcher.dispatch(incoming) {
+    if let Some(future) = dispatched(&shared, &mut request, Some(&granted), None) {
         let _runtime = runtime.enter();
         let shared_too = Arc::clone(&shared);
         let granted = Some(granted);

@@ -18,7 +18,7 @@ use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::descriptor::ServiceError;
 use crate::driver::{Authenticate, Door, Router, Shared, State, Visitor, accept, observe};
-use crate::error::Refusal;
+use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
 use crate::store::OperationStore;
@@ -104,6 +104,11 @@ pub enum ServeError {
     /// The task that accepts links has ended: it panicked, or its runtime is shutting down.
     Stopped {
         /// Where it listened, as clients write it.
+        address: String,
+    },
+    /// The session of a link that was served ended because vox panicked in it: [`EndReason::InternalFault`].
+    Fault {
+        /// The peer's address.
         address: String,
     },
 }
@@ -316,7 +321,8 @@ impl Builder {
         Ok(Server { address: None, hall: Hall::new(self), accepting: None })
     }
 
-    /// Serves one link until its session ends, which a lost link does. Dropping the future ends it.
+    /// Serves one link until its session ends, which a lost link does. Dropping the future ends it. A session that vox itself has ended by a
+    /// panic is [`ServeError::Fault`].
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
         let door = Door::new(self.limits.clone(), self.router(), None);
@@ -324,6 +330,9 @@ impl Builder {
         if let Visitor::New(established, ..) = visitor {
             let serving = Serving(established.shared);
             ended(&serving.0).await;
+            if let Some(EndReason::InternalFault) = serving.0.lock().session.end_reason() {
+                return Err(ServeError::Fault { address: serving.0.peer.address().to_owned() });
+            }
         }
         Ok(())
     }
@@ -416,6 +425,7 @@ impl fmt::Display for ServeError {
             Self::Stopped { address } => {
                 write!(f, "the server at {address} no longer accepts links: its task panicked, or its runtime ends")
             }
+            Self::Fault { address } => write!(f, "the session with {address} has ended: {}", EndReason::InternalFault),
         }
     }
 }
@@ -428,7 +438,7 @@ impl std::error::Error for ServeError {
             Self::Address(error) => error.source(),
             Self::Service(error) => error.source(),
             Self::Handshake(error) => error.source(),
-            Self::DuplicateService(_) | Self::Limit(_) | Self::Stopped { .. } => None,
+            Self::DuplicateService(_) | Self::Limit(_) | Self::Stopped { .. } | Self::Fault { .. } => None,
         }
     }
 }

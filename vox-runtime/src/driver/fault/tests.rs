@@ -17,7 +17,7 @@ use crate::client::Session;
 use crate::error::{EndReason, NotSent, Ran, VoxError};
 use crate::metadata::Metadata;
 use crate::server::Peer;
-use crate::{Client, Rx, SendError, Server};
+use crate::{Client, Context, Rx, SendError, ServeError, Server, serve};
 
 /// Where vox panics next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,8 @@ impl State {
 trait Prey {
     async fn echo(&self, n: u64) -> u64;
     async fn hang(&self);
+    /// vox panics at this end when it reads next.
+    async fn set_trap(&self, cx: &Context);
     async fn sum(&self, numbers: Rx<u64>) -> u64;
     #[vox(persist)]
     async fn keep(&self, n: u64) -> u64;
@@ -71,6 +73,9 @@ impl Prey for Deer {
         self.hanging.fetch_add(1, Ordering::SeqCst);
         let _hanging = Hanging(Arc::clone(&self.hanging));
         std::future::pending().await
+    }
+    async fn set_trap(&self, cx: &Context) {
+        cx.shared().lock().trap = Some(Trap::Frame);
     }
     async fn sum(&self, mut numbers: Rx<u64>) -> u64 {
         let mut sum = 0;
@@ -254,6 +259,36 @@ async fn a_panic_among_the_operations_costs_those_under_way() {
     assert_eq!(told(kept).await, Err(VoxError::Indeterminate));
     let [error] = &log.take()[..] else { panic!("one error is logged") };
     assert!(error.contains("vox has a bug") && error.contains("operations"), "{error}");
+}
+
+/// Over a link, the session is all that there is to serve.
+#[tokio::test(start_paused = true)]
+async fn serving_a_link_does_not_end_well_by_a_fault() {
+    let (ours, theirs) = crate::transport::memory_pair();
+    let serving = tokio::spawn(serve(theirs, PreyDispatcher::new(Deer::default())));
+    let client: PreyClient = crate::connect(ours).await.expect("a client");
+    client.set_trap().await.expect("it is set");
+    assert_eq!(client.echo(1).await, Err(VoxError::Indeterminate));
+    let error = told(serving).await.expect_err("vox panicked");
+    assert!(matches!(error, ServeError::Fault { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("mem://") && text.contains("internal fault of vox"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn serving_an_address_goes_on_when_one_session_has_a_fault() {
+    let serving = tokio::spawn(serve("mem://goes-on", PreyDispatcher::new(Deer::default())));
+    settle().await;
+    let clients: [PreyClient; 2] = [
+        crate::connect("mem://goes-on").await.expect("a client"),
+        crate::connect("mem://goes-on").await.expect("a client"),
+    ];
+    clients[0].set_trap().await.expect("it is set");
+    assert_eq!(clients[0].echo(1).await, Err(VoxError::Indeterminate));
+    for client in &clients {
+        assert_eq!(client.echo(2).await, Ok(2));
+    }
+    assert!(!serving.is_finished());
 }
 
 /// The texts of all errors that are logged.
