@@ -33,7 +33,7 @@ impl Clock {
     fn server(&self) -> (vox::ServerBuilder, Bench) {
         let (clock, bench) = (Arc::clone(&self.0), Bench::default());
         let time = move || UNIX_EPOCH + Duration::from_millis(clock.load(SeqCst));
-        let store = MemoryStore::with_clock(StoreLimits::default(), time);
+        let store = MemoryStore::with_clock(StoreLimits::default(), time).expect("the defaults");
         (Server::builder().service(LedgerDispatcher::new(bench.clone())).store(Arc::new(store)), bench)
     }
 }

@@ -1,6 +1,6 @@
 //! Every bound of a session, by name, in one place.
 
-mod check;
+pub(crate) mod check;
 
 use std::time::Duration;
 

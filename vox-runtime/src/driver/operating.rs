@@ -117,7 +117,7 @@ impl Operating {
         let limits = StoreLimits { max_tombstones: TOMBSTONES, ..StoreLimits::default() };
         // One clock for all ids, since the peer is told of one.
         let router = router.clone();
-        let store = MemoryStore::with_clock(limits, move || router.time());
+        let store = MemoryStore::within(limits, move || router.time());
         Self::with_memory(Arc::new(store), REMEMBERED)
     }
 

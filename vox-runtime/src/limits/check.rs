@@ -9,21 +9,28 @@ use super::Limits;
 /// A limit that is set to what it cannot be. Names the limit, its value, and what it may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitError {
+    /// Whose field the limit is.
+    of: &'static str,
     limit: &'static str,
     value: String,
     may_be: String,
 }
 
 impl LimitError {
-    /// The field of [`Limits`].
+    /// The field of [`Limits`], or of [`StoreLimits`](crate::store::StoreLimits).
     pub fn limit(&self) -> &'static str {
         self.limit
+    }
+
+    /// The same, of another struct than [`Limits`].
+    pub(crate) fn of(self, of: &'static str) -> Self {
+        Self { of, ..self }
     }
 }
 
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`Limits::{}` is {}; it may be {}", self.limit, self.value, self.may_be)
+        write!(f, "`{}::{}` is {}; it may be {}", self.of, self.limit, self.value, self.may_be)
     }
 }
 
@@ -37,7 +44,7 @@ const CONNECTIONS: u64 = 1 << 10;
 /// The most credit that the protocol grants.
 const CREDIT: u64 = 1 << 31;
 /// More memory than there is: what is over it is a mistake.
-const BYTES: u64 = 1 << 40;
+pub(crate) const BYTES: u64 = 1 << 40;
 /// The smallest message that still has room for the frames of the session itself.
 const LEAST_MESSAGE: u64 = 256;
 /// The smallest handshake that has room for its limits and the name of a service.
@@ -48,7 +55,7 @@ const MOST_HANDSHAKE: u64 = 1 << 20;
 const DEPTH: u64 = 128;
 const REPLAY: u64 = Limits::LEAST_REPLAY as u64;
 
-const SHORTEST: Duration = Duration::from_millis(1);
+pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 /// A link that says nothing for longer keeps others out.
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(3600);
 
@@ -127,15 +134,21 @@ impl Limits {
     }
 }
 
-fn number(limit: &'static str, value: usize, may_be: RangeInclusive<u64>) -> Result<(), LimitError> {
+/// Whether this number is within what the limit may be.
+pub(crate) fn number(limit: &'static str, value: usize, may_be: RangeInclusive<u64>) -> Result<(), LimitError> {
     if may_be.contains(&(value as u64)) {
         return Ok(());
     }
     let may_be = format!("{} to {}", grouped(*may_be.start()), grouped(*may_be.end()));
-    Err(LimitError { limit, value: grouped(value as u64), may_be })
+    Err(LimitError { of: "Limits", limit, value: grouped(value as u64), may_be })
 }
 
-fn duration(limit: &'static str, value: Duration, may_be: RangeInclusive<Duration>) -> Result<(), LimitError> {
+/// Whether this duration is within what the limit may be.
+pub(crate) fn duration(
+    limit: &'static str,
+    value: Duration,
+    may_be: RangeInclusive<Duration>,
+) -> Result<(), LimitError> {
     if may_be.contains(&value) {
         return Ok(());
     }
@@ -143,7 +156,7 @@ fn duration(limit: &'static str, value: Duration, may_be: RangeInclusive<Duratio
         Duration::MAX => format!("{:?} or longer", may_be.start()),
         longest => format!("{:?} to {longest:?}", may_be.start()),
     };
-    Err(LimitError { limit, value: format!("{value:?}"), may_be })
+    Err(LimitError { of: "Limits", limit, value: format!("{value:?}"), may_be })
 }
 
 /// A number with commas between its thousands.

@@ -2,19 +2,21 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::limits::check::{BYTES, SHORTEST, duration, number};
+use crate::limits::{LimitError, Limits};
 use crate::operation::OperationId;
 
 /// What a store keeps, how much and for how long.
 ///
-/// | limit | default | past it |
-/// |---|---|---|
-/// | `max_records` / `max_principal_records` | 100,000 / 50,000 | a new operation is refused with [`StoreError::Full`](super::StoreError::Full) |
-/// | `max_bytes` / `max_principal_bytes` | 64 MiB / 32 MiB | as above. What runs already is sealed though it overdraws |
-/// | `max_tombstones` | 500,000 | the oldest go, and older ids of their principals are `Expired` |
-/// | `max_floors` | 10,000 | ids older than half of the floors are `Expired` for all |
-/// | `max_outcome_bytes` | 1 MiB | the outcome is refused, and a shorter one can be sealed |
-/// | `retention` | 86400 s | an older id is `Expired`, and its record goes |
-/// | `clock_slack` | 300 s | an id further in the future is `Expired` |
+/// | limit | default | may be | past it |
+/// |---|---|---|---|
+/// | `max_records` / `max_principal_records` | 100,000 / 50,000 | 1 to 4,294,967,296 | a new operation is refused with [`StoreError::Full`](super::StoreError::Full) |
+/// | `max_bytes` / `max_principal_bytes` | 64 MiB / 32 MiB | 1 to 1,099,511,627,776 | as above. What runs already is sealed though it overdraws |
+/// | `max_tombstones` | 500,000 | 0 to 4,294,967,296 | the oldest go, and older ids of their principals are `Expired` |
+/// | `max_floors` | 10,000 | 0 to 4,294,967,296 | ids older than half of the floors are `Expired` for all |
+/// | `max_outcome_bytes` | 1 MiB | 1 to 67,108,864 | the outcome is refused, and a shorter one can be sealed |
+/// | `retention` | 86400 s | 1ms or longer | an older id is `Expired`, and its record goes |
+/// | `clock_slack` | 300 s | any | an id further in the future is `Expired` |
 ///
 /// A record is charged what it takes beside its outcome, and the outcome's bytes. A principal's *floor* is the newest of its
 /// tombstones that had to go: whether an older id of which nothing is known was acknowledged can no longer be said.
@@ -57,7 +59,50 @@ impl Default for StoreLimits {
     }
 }
 
+/// More records than any disk has.
+const RECORDS: u64 = 1 << 32;
+
 impl StoreLimits {
+    /// Whether each limit is what the table says that it may be. A store that comes with vox asks this when it is made; ask it where the
+    /// limits are read, from a file perhaps.
+    ///
+    /// ```
+    /// use vox_runtime::store::StoreLimits;
+    ///
+    /// let error = StoreLimits { max_records: 0, ..StoreLimits::default() }.check().unwrap_err();
+    /// assert_eq!(error.to_string(), "`StoreLimits::max_records` is 0; it may be 1 to 4,294,967,296");
+    /// ```
+    pub fn check(&self) -> Result<(), LimitError> {
+        self.check_each().map_err(|error| error.of("StoreLimits"))
+    }
+
+    fn check_each(&self) -> Result<(), LimitError> {
+        // All fields by name: one without a check is one that is not used here.
+        let &Self {
+            max_records,
+            max_principal_records,
+            max_bytes,
+            max_principal_bytes,
+            max_tombstones,
+            max_floors,
+            max_outcome_bytes,
+            retention,
+            clock_slack,
+        } = self;
+        number("max_records", max_records, 1..=RECORDS)?;
+        number("max_principal_records", max_principal_records, 1..=RECORDS)?;
+        number("max_bytes", max_bytes, 1..=BYTES)?;
+        number("max_principal_bytes", max_principal_bytes, 1..=BYTES)?;
+        // None: whatever is acknowledged leaves a floor at once.
+        number("max_tombstones", max_tombstones, 0..=RECORDS)?;
+        // None: the floor of one is the floor of all.
+        number("max_floors", max_floors, 0..=RECORDS)?;
+        // What is longer no caller is sent.
+        number("max_outcome_bytes", max_outcome_bytes, 1..=Limits::MESSAGE_CEILING as u64)?;
+        duration("retention", retention, SHORTEST..=Duration::MAX)?;
+        duration("clock_slack", clock_slack, Duration::ZERO..=Duration::MAX)
+    }
+
     /// The default, with the room of a disk: 100 times as many records and tombstones, in 32 times as many bytes.
     pub fn on_disk() -> Self {
         Self {
@@ -84,5 +129,58 @@ impl StoreLimits {
     #[cfg(feature = "sqlite")]
     pub(super) fn is_timely(&self, id: OperationId, now: SystemTime) -> bool {
         id >= self.horizon(now) && !self.is_ahead(id, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Checks what one field may be: `in_range`, and nothing of `out`.
+    macro_rules! field {
+        ($seen:ident, $name:ident: $may_be:literal, $ok:expr, $out:expr) => {{
+            for $name in $ok {
+                let limits = StoreLimits { $name, ..StoreLimits::default() };
+                assert_eq!(limits.check(), Ok(()), "{} may be {:?}", stringify!($name), $name);
+            }
+            for $name in $out {
+                let error = StoreLimits { $name, ..StoreLimits::default() }.check().expect_err(stringify!($name));
+                assert_eq!(error.limit(), stringify!($name));
+                let text = error.to_string();
+                let begin = format!("`StoreLimits::{}` is {:?};", stringify!($name), $name);
+                assert!(text.replace(',', "").starts_with(&begin), "{text}");
+                assert!(text.ends_with(concat!("; it may be ", $may_be)), "{text}");
+            }
+            let rows = include_str!("limits.rs").lines().filter_map(|line| line.strip_prefix("/// | "));
+            let mut rows = rows.map(|row| row.split(" | ").collect::<Vec<_>>());
+            let row = rows.find(|row| row[0].contains(concat!("`", stringify!($name), "`"))).expect("its row");
+            assert_eq!(row[2], $may_be, "{} in the table", stringify!($name));
+            $seen.insert(stringify!($name).to_owned());
+        }};
+    }
+
+    #[test]
+    fn every_limit_is_refused_past_what_it_may_be_and_taken_within() {
+        const MOST: usize = 1 << 32;
+        const TIB: usize = 1 << 40;
+        const NEVER: Duration = Duration::MAX;
+        let (mut seen, max, none) = (BTreeSet::new(), usize::MAX, Duration::ZERO);
+        field!(seen, max_records: "1 to 4,294,967,296", [1, MOST], [0, MOST + 1, max]);
+        field!(seen, max_principal_records: "1 to 4,294,967,296", [1, MOST], [0, MOST + 1, max]);
+        field!(seen, max_bytes: "1 to 1,099,511,627,776", [1, TIB], [0, TIB + 1, max]);
+        field!(seen, max_principal_bytes: "1 to 1,099,511,627,776", [1, TIB], [0, TIB + 1, max]);
+        field!(seen, max_tombstones: "0 to 4,294,967,296", [0, MOST], [MOST + 1, max]);
+        field!(seen, max_floors: "0 to 4,294,967,296", [0, MOST], [MOST + 1, max]);
+        field!(seen, max_outcome_bytes: "1 to 67,108,864", [1, 64 << 20], [0, (64 << 20) + 1, max]);
+        field!(seen, retention: "1ms or longer", [SHORTEST, NEVER], [none, Duration::from_nanos(1)]);
+        field!(seen, clock_slack: "any", [none, NEVER], [none; 0]);
+        let printed = format!("{:?}", StoreLimits::default());
+        let inside = printed.trim_start_matches("StoreLimits { ").trim_end_matches(" }");
+        let fields: BTreeSet<_> = inside.split(", ").filter_map(|f| Some(f.split_once(": ")?.0.to_owned())).collect();
+        assert_eq!(seen, fields, "a limit without a check, or a check without a limit");
+        assert_eq!(StoreLimits::default().check(), Ok(()));
+        assert_eq!(StoreLimits::on_disk().check(), Ok(()));
     }
 }

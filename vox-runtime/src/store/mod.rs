@@ -23,6 +23,7 @@ pub use rusqlite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{OpenSqlite, SqliteStore, Transaction, TransactionError};
 
+use crate::limits::LimitError;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 
 /// What a store's methods give.
@@ -114,6 +115,8 @@ pub enum StoreError {
     },
     /// What is to be sealed is no outcome of the operation's method; says why.
     InvalidOutcome(String),
+    /// It cannot be opened: one of its limits is set to what it cannot be.
+    Limit(LimitError),
 }
 
 impl fmt::Display for StoreError {
@@ -128,6 +131,7 @@ impl fmt::Display for StoreError {
                 write!(f, "an outcome of {len} bytes, over the limit of {limit} for what is kept (`StoreLimits::max_outcome_bytes`)")
             }
             Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {why}"),
+            Self::Limit(error) => error.fmt(f),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Broken {
             }
             _ => {}
         }
-        Self { store: MemoryStore::with_limits(limits), fault, fences: Mutex::default() }
+        Self { store: MemoryStore::with_limits(limits).expect("as the table says"), fault, fences: Mutex::default() }
     }
 
     fn key(&self, key: &OperationKey) -> OperationKey {

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use self::short::ShortBytes;
 use self::table::Table;
 use super::{OperationStore, StoreError, StoreFuture, StoreLimits};
+use crate::limits::LimitError;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 use crate::schema::SchemaHash;
 
@@ -25,8 +26,9 @@ use crate::schema::SchemaHash;
 /// use vox_runtime::store::{MemoryStore, StoreLimits};
 ///
 /// let store = MemoryStore::new();
-/// let small = MemoryStore::with_limits(StoreLimits { max_records: 1_000, ..StoreLimits::default() });
+/// let small = MemoryStore::with_limits(StoreLimits { max_records: 1_000, ..StoreLimits::default() })?;
 /// # drop((store, small));
+/// # Ok::<(), vox_runtime::LimitError>(())
 /// ```
 pub struct MemoryStore {
     limits: StoreLimits,
@@ -37,24 +39,34 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self::with_limits(StoreLimits::default())
+        Self::within(StoreLimits::default(), SystemTime::now)
     }
 
-    /// An empty store with other limits.
-    pub fn with_limits(limits: StoreLimits) -> Self {
+    /// An empty store with other limits. `Err` where one of them is not what [`StoreLimits`] says that it may be.
+    pub fn with_limits(limits: StoreLimits) -> Result<Self, LimitError> {
         Self::with_clock(limits, SystemTime::now)
     }
 
-    /// An empty store that asks `clock` for the time.
+    /// As [`with_limits`](Self::with_limits), of a store that asks `clock` for the time.
     ///
     /// ```
     /// # use std::time::SystemTime;
     /// use vox_runtime::store::{MemoryStore, StoreLimits};
     ///
-    /// let store = MemoryStore::with_clock(StoreLimits::default(), || SystemTime::UNIX_EPOCH);
+    /// let store = MemoryStore::with_clock(StoreLimits::default(), || SystemTime::UNIX_EPOCH)?;
     /// # drop(store);
+    /// # Ok::<(), vox_runtime::LimitError>(())
     /// ```
-    pub fn with_clock(limits: StoreLimits, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+    pub fn with_clock(
+        limits: StoreLimits,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Result<Self, LimitError> {
+        limits.check()?;
+        Ok(Self::within(limits, clock))
+    }
+
+    /// A store within limits that are what they may be.
+    pub(crate) fn within(limits: StoreLimits, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self { limits, clock: Box::new(clock), table: Mutex::default() }
     }
 

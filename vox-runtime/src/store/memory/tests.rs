@@ -27,7 +27,7 @@ impl Bench {
         let seconds = Arc::new(AtomicU64::new(START));
         let clock = Arc::clone(&seconds);
         let time = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
-        Self { store: MemoryStore::with_clock(limits, time), seconds }
+        Self { store: MemoryStore::within(limits, time), seconds }
     }
 
     fn set(&self, seconds: u64) {
@@ -271,4 +271,10 @@ fn a_store_whose_table_may_be_half_changed_admits_and_seals_nothing() {
     assert!(matches!(now(bench.store.seal(&operation.key, fence, outcome)), Err(StoreError::Poisoned(_))));
     now(bench.store.acknowledge(&operation.key)).expect("nothing is said of it");
     assert_eq!(format!("{:?}", bench.store), "MemoryStore(stopped)");
+}
+
+#[test]
+fn a_store_with_a_limit_that_cannot_be_is_not_made() {
+    let error = MemoryStore::with_limits(StoreLimits { max_records: 0, ..StoreLimits::default() }).map(drop);
+    assert_eq!(error.expect_err("nothing could be admitted").limit(), "max_records");
 }

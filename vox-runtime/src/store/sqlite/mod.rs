@@ -198,7 +198,8 @@ impl SqliteStore {
 }
 
 impl OpenSqlite {
-    /// Other limits than [`StoreLimits::on_disk`].
+    /// Other limits than [`StoreLimits::on_disk`]. Where one of them is not what the table of [`StoreLimits`] says that it may be, the store
+    /// is not opened: [`StoreError::Limit`].
     pub fn limits(mut self, limits: StoreLimits) -> Self {
         self.limits = limits;
         self
@@ -230,6 +231,7 @@ impl IntoFuture for OpenSqlite {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { path, limits, clock, busy, vfs } = self;
+            limits.check().map_err(StoreError::Limit)?;
             let (queue, jobs) = mpsc::channel(QUEUE);
             let failure = Arc::new(OnceLock::new());
             let (opened, opening) = oneshot::channel();

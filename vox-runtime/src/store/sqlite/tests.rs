@@ -542,6 +542,14 @@ async fn a_store_that_has_stopped_holds_nothing_that_others_wait_for() {
 
 const START: u64 = 1_000_000_000;
 
+#[tokio::test]
+async fn a_store_with_a_limit_that_cannot_be_is_not_opened() {
+    let directory = Directory::new();
+    let limits = StoreLimits { max_bytes: 0, ..StoreLimits::on_disk() };
+    let error = SqliteStore::open(directory.path("bank.db")).limits(limits).await.expect_err("no room for anything");
+    assert_eq!(error.to_string(), "`StoreLimits::max_bytes` is 0; it may be 1 to 1,099,511,627,776");
+}
+
 async fn open_at(directory: &Directory, clock: &Clock, limits: StoreLimits) -> SqliteStore {
     clock.of(SqliteStore::open(directory.path("a.db"))).limits(limits).await.expect("it opens")
 }

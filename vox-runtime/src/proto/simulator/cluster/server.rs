@@ -91,7 +91,7 @@ impl Served {
             spent: Vec::new(),
             requests: VecDeque::new(),
             desk: Desk::default(),
-            memory: MemoryStore::with_clock(limits, clock(wall)),
+            memory: MemoryStore::within(limits, clock(wall)),
             over: VecDeque::new(),
             notices: Vec::new(),
         }

@@ -98,7 +98,7 @@ impl Disk {
             max_floors: *rng.pick(&[1, 100]),
             ..StoreLimits::default()
         };
-        Self { records: MemoryStore::with_clock(limits, clock(wall)), effects: BTreeMap::new(), wall: Arc::clone(wall) }
+        Self { records: MemoryStore::within(limits, clock(wall)), effects: BTreeMap::new(), wall: Arc::clone(wall) }
     }
 
     fn copy(&self) -> Self {
