@@ -297,6 +297,9 @@ struct Errors(Arc<Mutex<Vec<String>>>);
 
 impl Errors {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // While a process has one subscriber, the first thread at a place decides for all whether anybody listens there.
+        static COMPANY: std::sync::OnceLock<tracing::Dispatch> = std::sync::OnceLock::new();
+        COMPANY.get_or_init(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default()));
         tracing::subscriber::set_default(self.clone())
     }
 
