@@ -210,3 +210,17 @@ async fn a_session_that_was_closed_has_ended_at_once() {
         assert_eq!(session.state(), SessionState::Ended(EndReason::ClosedHere));
     }
 }
+
+/// The server has room for one session. Its tasks may run on another thread than the client that sees the link closed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_that_was_closed_leaves_its_place_to_the_next() {
+    let (seen, _) = mpsc::unbounded_channel();
+    let limits = vox::Limits { max_sessions: 1, ..Default::default() };
+    let builder = Server::builder().service(GuestbookDispatcher::new(Book(seen))).limits(limits);
+    let server = builder.bind("mem://closing-places").await.expect("the name is free");
+    for round in 0..1000 {
+        let session = Session::connect(server.address()).await.unwrap_or_else(|error| panic!("{round}: {error}"));
+        session.close("done").await;
+        assert_eq!(server.sessions(), 0, "round {round}");
+    }
+}

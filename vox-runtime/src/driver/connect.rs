@@ -69,7 +69,7 @@ pub(crate) struct Door {
 
 /// What a link turned out to be for.
 pub(crate) enum Visitor {
-    New(Established, Option<SessionId>, OwnedSemaphorePermit),
+    New(Established, Option<SessionId>),
     /// An old session has it.
     Resumed,
 }
@@ -208,7 +208,8 @@ impl Door {
         if let (Some(registry), Some(ticket)) = (resumable, &ticket) {
             registry.insert(ticket, &shared);
         }
-        Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session), seat))
+        shared.change(|state| state.take_seat(seat));
+        Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
     }
 
     async fn consider(&self, hello: &Hello, address: &str) -> Considered {
@@ -400,7 +401,7 @@ mod tests {
         let hello =
             Hello { versions, features: RESUME, limits: announced, time: 0, metadata: Metadata::new(), service: None };
         say(&mut near, &Greeting::Hello(hello)).await.expect("heard");
-        let Ok(Visitor::New(Established { shared, .. }, ..)) = accept(far, &door).await else {
+        let Ok(Visitor::New(Established { shared, .. }, _)) = accept(far, &door).await else {
             panic!("it is let in");
         };
         let Ok(Greeting::Welcome(Welcome { ticket: Some(ticket), .. })) = hear(&mut near.read, &limits).await else {

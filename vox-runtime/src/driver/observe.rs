@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Poll, Waker};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::shared::{Shared, State};
 
 /// Waits until `look` finds something. It looks again when the session loses its link or gets one, ends, when its task does and,
@@ -32,6 +34,12 @@ impl State {
         }
     }
 
+    /// Takes a place among the sessions of a server, which is free again when the session ends: before its link is closed, so a
+    /// peer that has seen it closed finds the place free.
+    pub(super) fn take_seat(&mut self, seat: OwnedSemaphorePermit) {
+        self.seat = self.session.end_reason().is_none().then_some(seat);
+    }
+
     /// Refuses new calls and connections from now on.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
@@ -54,6 +62,9 @@ impl State {
     }
 
     pub(super) fn wake_observers(&mut self) {
+        if self.session.end_reason().is_some() {
+            self.seat = None;
+        }
         self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
     }
 

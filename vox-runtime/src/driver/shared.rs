@@ -8,6 +8,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
 use super::after::{After, Note, Notice};
@@ -120,6 +121,8 @@ pub(crate) struct State {
     pub(super) draining: bool,
     /// The session's task has ended: its last words are said, or never will be.
     pub(crate) over: bool,
+    /// Its place among the sessions of a server, until it ends.
+    pub(super) seat: Option<OwnedSemaphorePermit>,
     /// Who waits for the session's end, or for its last handler.
     pub(super) observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
@@ -213,6 +216,7 @@ impl Shared {
             holders: 0,
             draining: false,
             over: false,
+            seat: None,
             observers: BTreeMap::new(),
             after: After::default(),
             #[cfg(test)]

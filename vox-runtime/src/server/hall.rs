@@ -73,10 +73,10 @@ impl Hall {
         drop(admitted);
         Ok(match visitor {
             Visitor::Resumed => None,
-            Visitor::New(established, ticket, seat) => {
+            Visitor::New(established, ticket) => {
                 // At once, so that a shutdown finds it.
                 let key = self.enter(&established.shared);
-                Some(Arc::clone(self).keep(key, established.shared, ticket, seat))
+                Some(Arc::clone(self).keep(key, established.shared, ticket))
             }
         })
     }
@@ -96,14 +96,15 @@ impl Hall {
         key
     }
 
-    /// Keeps a session in the table while it lasts, and in its seat.
-    async fn keep(
-        self: Arc<Self>,
-        key: u64,
-        shared: Arc<Shared>,
-        ticket: Option<SessionId>,
-        seat: OwnedSemaphorePermit,
-    ) {
+    /// How many sessions have not ended. The table follows when their tasks are run, but a peer that has closed its session is
+    /// told so before.
+    pub(super) fn sessions(&self) -> usize {
+        let open: Vec<_> = self.lock().open.values().cloned().collect();
+        open.iter().filter(|shared| shared.lock().session.end_reason().is_none()).count()
+    }
+
+    /// Keeps a session in the table while it lasts.
+    async fn keep(self: Arc<Self>, key: u64, shared: Arc<Shared>, ticket: Option<SessionId>) {
         match ticket {
             None => ended(&shared).await,
             Some(ticket) => {
@@ -116,7 +117,6 @@ impl Hall {
             table.open.remove(&key);
             table.leaving.insert(key, Arc::clone(&shared));
         }
-        drop(seat);
         idle(&shared).await;
         self.lock().leaving.remove(&key);
     }

@@ -126,7 +126,7 @@ impl Server {
 
     /// How many sessions are open, those included that wait for a new link.
     pub fn sessions(&self) -> usize {
-        self.hall.lock().open.len()
+        self.hall.sessions()
     }
 
     /// How many sessions wait for a new link.
@@ -327,7 +327,7 @@ impl Builder {
         self.check()?;
         let door = Door::new(self.limits.clone(), self.router(), None);
         let visitor = accept(link, &door).await.map_err(ServeError::Handshake)?;
-        if let Visitor::New(established, ..) = visitor {
+        if let Visitor::New(established, _) = visitor {
             let serving = Serving(established.shared);
             ended(&serving.0).await;
             if let Some(EndReason::InternalFault) = serving.0.lock().session.end_reason() {
