@@ -13,6 +13,8 @@ pub use clocks::Clocks;
 pub use method::{MethodError, Never};
 pub use place::{Place, Reason};
 
+use crate::shown::Shown;
+
 /// Why a call never left this end.
 ///
 /// To compare with, `NotSent::DeadlineExceeded` is a constant too; in a pattern it is `NotSent::DeadlineExceeded { .. }`.
@@ -93,7 +95,7 @@ impl fmt::Display for NotSent {
             Self::Closed(how) => write!(f, "the connection is closed: {how}"),
             Self::DeadlineExceeded { .. } => f.write_str("its deadline passed before it had left"),
             Self::Waited(what) => write!(f, "its deadline passed while it waited for {what}"),
-            Self::TooLarge(what) | Self::InvalidArgument(what) | Self::NoLink(what) => f.write_str(what),
+            Self::TooLarge(what) | Self::InvalidArgument(what) | Self::NoLink(what) => fmt::Display::fmt(what, f),
             Self::Incompatible(how) => {
                 write!(f, "the two ends have different versions of {how}; build both from one version of the trait")
             }
@@ -104,7 +106,7 @@ impl fmt::Display for NotSent {
 impl std::error::Error for NotSent {}
 
 /// A peer broke the protocol. The session ends with this one error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProtocolViolation {
     /// Which rule.
@@ -121,7 +123,14 @@ impl ProtocolViolation {
 
 impl fmt::Display for ProtocolViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule.name(), self.detail)
+        write!(f, "{}: {}", self.rule.name(), Shown::new(&self.detail))
+    }
+}
+
+impl fmt::Debug for ProtocolViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detail = Shown::new(&self.detail);
+        f.debug_struct("ProtocolViolation").field("rule", &self.rule).field("detail", &detail).finish()
     }
 }
 
@@ -198,7 +207,7 @@ rules! {
 }
 
 /// How a session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndReason {
     /// This end closed it.
@@ -226,9 +235,9 @@ impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClosedHere => f.write_str("closed by this end"),
-            Self::Goodbye(why) => write!(f, "closed by the peer: {why}"),
-            Self::LinkLost(how) => write!(f, "the link was lost: {how}"),
-            Self::Lost(why) => write!(f, "the session was lost: {why}"),
+            Self::Goodbye(why) => write!(f, "closed by the peer: {}", Shown::new(why)),
+            Self::LinkLost(how) => write!(f, "the link was lost: {}", Shown::new(how)),
+            Self::Lost(why) => write!(f, "the session was lost: {}", Shown::new(why)),
             Self::KeepaliveTimeout => f.write_str("the peer did not answer in time"),
             Self::WriteStalled => f.write_str("the peer stopped reading"),
             Self::PeerViolation(violation) => write!(f, "the peer broke the protocol: {violation}"),
@@ -242,10 +251,27 @@ impl fmt::Display for EndReason {
     }
 }
 
+impl fmt::Debug for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, what): (_, &dyn fmt::Debug) = match self {
+            Self::ClosedHere => return f.write_str("ClosedHere"),
+            Self::KeepaliveTimeout => return f.write_str("KeepaliveTimeout"),
+            Self::WriteStalled => return f.write_str("WriteStalled"),
+            Self::InternalFault => return f.write_str("InternalFault"),
+            Self::Goodbye(why) => ("Goodbye", &Shown::new(why)),
+            Self::LinkLost(how) => ("LinkLost", &Shown::new(how)),
+            Self::Lost(why) => ("Lost", &Shown::new(why)),
+            Self::PeerViolation(violation) => ("PeerViolation", violation),
+            Self::AccusedByPeer(violation) => ("AccusedByPeer", violation),
+        };
+        f.debug_tuple(name).field(what).finish()
+    }
+}
+
 impl std::error::Error for EndReason {}
 
 /// Why a connection was refused, as the opener sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The kind of refusal.
@@ -295,7 +321,14 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
+        fmt::Display::fmt(&Shown::new(&self.reason), f)
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = Shown::new(&self.reason);
+        f.debug_struct("Refusal").field("code", &self.code).field("reason", &reason).finish()
     }
 }
 

@@ -25,6 +25,7 @@ mod proto;
 mod reply;
 mod schema;
 mod server;
+mod shown;
 mod sorted;
 mod wire;
 

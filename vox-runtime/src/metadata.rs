@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::shown::Shown;
+
 /// Ordered key-value pairs. Keys may repeat. Values marked sensitive are never printed.
 ///
 /// A value is sensitive if it was inserted so, and under a key that names a secret by itself. Such a key contains one of these
@@ -54,6 +56,23 @@ impl Metadata {
         self.push(key.into(), value.into(), true);
     }
 
+    /// Adds every entry that `from` has under `key`. Each is as sensitive as it is there, so this is how to pass on what a peer sent.
+    ///
+    /// ```
+    /// # use vox_runtime::Metadata;
+    /// let mut theirs = Metadata::new();
+    /// theirs.insert_sensitive("tenant", "acme");
+    /// let mut ours = Metadata::new();
+    /// ours.forward(&theirs, "tenant");
+    /// assert_eq!(ours.get("tenant"), Some("acme"));
+    /// assert!(!format!("{ours:?}").contains("acme"));
+    /// ```
+    pub fn forward(&mut self, from: &Self, key: &str) {
+        for (key, value, sensitive) in from.entries().filter(|(name, ..)| *name == key) {
+            self.push(key.to_owned(), value.to_owned(), sensitive || names_a_secret(key));
+        }
+    }
+
     /// Adds an entry as a peer sent it, or as it was added elsewhere.
     pub(crate) fn push(&mut self, key: String, value: String, sensitive: bool) {
         self.entries.get_or_insert_default().0.push(Entry { key, value, sensitive });
@@ -83,6 +102,12 @@ impl Metadata {
             return Err(format!("{total} bytes of metadata, over `Metadata::MAX_BYTES`, {}", Self::MAX_BYTES));
         }
         Ok(())
+    }
+
+    /// Whether an entry whose key and value are so long together can be added without passing a limit.
+    pub(crate) fn has_room(&self, len: usize) -> bool {
+        let total: usize = self.iter().map(|(key, value)| key.len() + value.len()).sum();
+        self.len() < Self::MAX_ENTRIES && total + len <= Self::MAX_BYTES
     }
 
     fn list(&self) -> &[Entry] {
@@ -116,16 +141,28 @@ impl Metadata {
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.list().iter().map(|entry| {
-                // A peer need not know which keys name secrets.
-                let hidden = entry.sensitive || names_a_secret(&entry.key);
-                let value = if hidden { "[redacted]" } else { entry.value.as_str() };
-                (entry.key.as_str(), value)
-            }))
-            .finish()
+        let mut map = f.debug_map();
+        let mut left = MOST_SHOWN;
+        for (index, entry) in self.list().iter().enumerate() {
+            if left == 0 {
+                map.entry(&format_args!("…"), &format_args!("{} more", self.len() - index));
+                break;
+            }
+            // A peer need not know which keys name secrets.
+            let hidden = entry.sensitive || names_a_secret(&entry.key);
+            let value = if hidden { "[redacted]" } else { entry.value.as_str() };
+            let key = format!("{:?}", Shown::name(&entry.key));
+            let value = format!("{:?}", Shown::within(value, MOST_SHOWN_OF_VALUE));
+            map.entry(&format_args!("{key}"), &format_args!("{value}"));
+            left = left.saturating_sub(key.len() + value.len());
+        }
+        map.finish()
     }
 }
+
+/// After so many bytes of keys and values no further entry is printed, and of a value no more than so many.
+const MOST_SHOWN: usize = 4 << 10;
+const MOST_SHOWN_OF_VALUE: usize = 1 << 10;
 
 /// The words that make a key the name of a secret, without what may stand between them.
 const SECRETS: &[&[u8]] = &[
@@ -246,6 +283,39 @@ mod tests {
         let mut metadata = Metadata::new();
         metadata.insert(format!("{}-token", "x".repeat(Metadata::MAX_KEY)), "hunter2");
         assert!(!format!("{metadata:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_printed_is_escaped_and_cut() {
+        let mut metadata = Metadata::new();
+        metadata.push("a\nb".to_owned(), "\u{202e}\x1b".to_owned(), false);
+        assert_eq!(format!("{metadata:?}"), r#"{"a\nb": "\u{202e}\u{1b}"}"#);
+        for (entries, value) in [(1, 8 << 10), (63, 128), (8, 1000), (64, 0)] {
+            let mut metadata = Metadata::new();
+            for _ in 0..entries {
+                metadata.push("\x01".to_owned(), "\x01".repeat(value), false);
+            }
+            let printed = format!("{metadata:?}");
+            assert!(
+                printed.len() < MOST_SHOWN + 2 * MOST_SHOWN_OF_VALUE,
+                "{entries} of {value}: {} bytes",
+                printed.len()
+            );
+            assert!(!printed.contains('\x01'));
+        }
+    }
+
+    #[test]
+    fn what_is_passed_on_is_as_sensitive_as_it_was() {
+        let mut theirs = Metadata::new();
+        theirs.push("tenant".to_owned(), "hunter2".to_owned(), true);
+        theirs.push("tenant".to_owned(), "open".to_owned(), false);
+        theirs.push("token".to_owned(), "hunter2".to_owned(), false);
+        theirs.push("other".to_owned(), "hunter2".to_owned(), false);
+        let mut ours = Metadata::new();
+        ["tenant", "token", "none"].iter().for_each(|key| ours.forward(&theirs, key));
+        let passed: Vec<_> = ours.entries().collect();
+        assert_eq!(passed, [("tenant", "hunter2", true), ("tenant", "open", false), ("token", "hunter2", true)]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::ids::MethodId;
 use crate::schema::{Schema, SchemaHash};
+use crate::shown::Shown;
 
 /// Names an operation: what a caller wants done once, however many attempts that takes.
 ///
@@ -284,7 +285,7 @@ impl Principal {
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(name) => name.fmt(f),
+            Some(name) => fmt::Display::fmt(&Shown::new(name), f),
             None => f.write_str("(anonymous)"),
         }
     }
@@ -293,7 +294,7 @@ impl fmt::Display for Principal {
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(name) => write!(f, "{name:?}"),
+            Some(name) => write!(f, "{:?}", Shown::new(name)),
             None => f.write_str("(anonymous)"),
         }
     }

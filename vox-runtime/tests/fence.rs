@@ -37,16 +37,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", DATA),
     ("error", DATA),
     // The one exception among the data: a descriptor holds the plans that the codec compiles of its shapes.
-    ("descriptor", &["ids", "limits", "metadata", "message", "error", "schema", "codec"]),
+    ("descriptor", &["ids", "limits", "metadata", "message", "error", "shown", "schema", "codec"]),
     // Data, which a store is asked with and proto decides about.
-    ("operation", &["ids", "limits", "metadata", "message", "error", "descriptor", "schema"]),
+    ("operation", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "schema"]),
     // A map, of anything.
     ("sorted", &[]),
+    // How a peer's text is printed.
+    ("shown", &[]),
     // Words for compile errors.
     ("cures", &[]),
-    ("schema", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation"]),
-    ("codec", &["ids", "limits", "metadata", "message", "error", "schema"]),
-    ("wire", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation", "schema"]),
+    ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
+    ("codec", &["ids", "limits", "metadata", "message", "error", "shown", "schema"]),
+    ("wire", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema"]),
     (
         "proto",
         &[
@@ -55,6 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metadata",
             "message",
             "error",
+            "shown",
             "descriptor",
             "operation",
             "schema",
@@ -63,17 +66,20 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("store", &["ids", "limits", "metadata", "message", "error", "descriptor", "operation", "schema", "sorted"]),
+    (
+        "store",
+        &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema", "sorted"],
+    ),
     ("transport", DATA),
-    ("reply", &["ids", "limits", "metadata", "message", "error", "operation", "codec", "wire", "evidence"]),
-    ("evidence", &["ids", "limits", "metadata", "message", "error", "descriptor", "codec", "cures"]),
+    ("reply", &["ids", "limits", "metadata", "message", "error", "shown", "operation", "codec", "wire", "evidence"]),
+    ("evidence", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "codec", "cures"]),
     ("driver", ALL),
     ("client", ALL),
     ("server", ALL),
     ("channel", ALL),
 ];
 
-const DATA: &[&str] = &["ids", "limits", "metadata", "message", "error", "descriptor"];
+const DATA: &[&str] = &["ids", "limits", "metadata", "message", "error", "shown", "descriptor"];
 
 /// The shell: its rooms lean on each other and on everything below.
 const ALL: &[&str] = &[
@@ -82,6 +88,7 @@ const ALL: &[&str] = &[
     "metadata",
     "message",
     "error",
+    "shown",
     "descriptor",
     "operation",
     "schema",

@@ -335,7 +335,7 @@ impl fmt::Display for RecvError {
                 f.write_str("the sender is gone: its handler panicked, was stopped or did not take it")
             }
             Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
-            Self::NotBound(why) => f.write_str(why),
+            Self::NotBound(why) => fmt::Display::fmt(why, f),
             Self::BadItem { error, .. } => write!(f, "an item cannot be decoded: {error}"),
         }
     }

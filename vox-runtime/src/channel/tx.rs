@@ -513,7 +513,7 @@ impl fmt::Display for SendError {
         match self {
             Self::Reset { .. } => f.write_str("the receiver is gone"),
             Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
-            Self::NotBound(why) => f.write_str(why),
+            Self::NotBound(why) => fmt::Display::fmt(why, f),
             Self::InvalidItem(why) => write!(f, "the item cannot be sent: {why}"),
         }
     }

@@ -24,6 +24,7 @@ use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Patience, Token};
 use crate::reply::Reply;
+use crate::shown::Shown;
 use crate::wire::{self, ChannelDirection, Payload};
 
 /// A call: a future that sends it when it is first polled, and a builder before that.
@@ -154,6 +155,11 @@ impl<T, E> Call<T, E> {
         self.told("sensitive_metadata", |call| call.metadata.insert_sensitive(key, value))
     }
 
+    /// Adds every entry that `from` has under `key`, as sensitive as it is there: to pass on what a handler was sent.
+    pub fn forward(self, from: &Metadata, key: &str) -> Self {
+        self.told("forward", |call| call.metadata.forward(from, key))
+    }
+
     /// Tells the call something, before it is polled. Afterwards it is cancelled.
     fn told(mut self, setting: &'static str, tell: impl FnOnce(&mut Self)) -> Self {
         match self.state {
@@ -173,10 +179,21 @@ impl<T, E> Call<T, E> {
         self.line.as_ref().unwrap_or(self.station.first())
     }
 
+    /// Passes on the trace context of the handler that makes the call, as far as there is room for it: no call fails of it.
     fn inherit_trace(&mut self) {
-        for (key, value, sensitive) in self.scope.trace.iter().flat_map(|trace| trace.entries()) {
-            if self.metadata.get(key).is_none() {
+        let Some(trace) = self.scope.trace.take() else { return };
+        for (key, value, sensitive) in trace.entries() {
+            if self.metadata.get(key).is_some() {
+                continue;
+            }
+            let len = key.len() + value.len();
+            if self.metadata.has_room(len) && self.bare_len() + len + ENTRY_ROOM <= self.line().shared().max_payload {
                 self.metadata.push(key.to_owned(), value.to_owned(), sensitive);
+            } else {
+                let MethodDescriptor { service, name, .. } = self.method;
+                tracing::warn!(
+                    "`{key}` of {len} bytes does not fit into a call of `{service}::{name}`, which goes without it"
+                );
             }
         }
     }
@@ -196,12 +213,15 @@ impl<T, E> Call<T, E> {
             rpc.system = "vox",
             rpc.service = self.method.service,
             rpc.method = self.method.name,
-            network.peer.address = %self.line().shared().peer.address(),
+            network.peer.address = %Shown::new(self.line().shared().peer.address()),
             vox.connection = self.line().connection().0,
             vox.metadata = ?self.metadata,
         );
     }
 }
+
+/// What an entry of metadata takes at most beside its key and its value.
+const ENTRY_ROOM: usize = 11;
 
 /// What an attempt to send came to.
 enum Send {
@@ -268,9 +288,8 @@ impl<T, E> Call<T, E> {
         if let Err(what) = self.metadata.check() {
             return Some(NotSent::TooLarge(what.into()));
         }
-        let head = crate::proto::HEAD_ROOM + wire::metadata_len(&self.metadata) + 11 * self.channels();
-        if self.payload.len() + head > shared.max_payload + crate::proto::HEAD_ROOM {
-            let (needed, limit) = (self.payload.len() + head - crate::proto::HEAD_ROOM, shared.max_payload);
+        let (needed, limit) = (self.bare_len(), shared.max_payload);
+        if needed > limit {
             let what = EncodeError::TooLarge { needed, limit }.to_string();
             return Some(NotSent::TooLarge(what.into()));
         }
@@ -283,6 +302,11 @@ impl<T, E> Call<T, E> {
             return Some(NotSent::TooLarge(what.into()));
         }
         None
+    }
+
+    /// How long it is at most, without the first of its fields.
+    fn bare_len(&self) -> usize {
+        self.payload.len() + wire::metadata_len(&self.metadata) + 11 * self.channels()
     }
 
     /// An operation whose outcome is kept needs a name.

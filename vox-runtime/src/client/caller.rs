@@ -15,6 +15,7 @@ use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::server::Peer;
+use crate::shown::Shown;
 
 /// A typed client. `#[vox::service]` generates one per service.
 pub trait Client: Clone + Send + Sync + 'static {
@@ -197,7 +198,7 @@ impl Caller {
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = self.station.line();
-        write!(f, "Caller({}, {})", line.connection(), line.shared.peer.address())
+        write!(f, "Caller({}, {})", line.connection(), Shown::new(line.shared.peer.address()))
     }
 }
 

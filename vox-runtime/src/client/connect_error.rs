@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::descriptor::ServiceError;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::LimitError;
+use crate::shown::{Shown, show};
 use crate::transport::{AddressError, NoLink};
 
 /// Why there is no connection. Says to which address.
@@ -146,11 +147,13 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Address(error) => error.fmt(f),
             Self::NoLink(error) => error.fmt(f),
-            Self::Broken { address, error } => write!(f, "the link to {address} broke during the handshake: {error}"),
-            Self::Handshake { address, why } => write!(f, "the handshake with {address} failed: {why}"),
-            Self::Refused { address, refusal } => write!(f, "{address} refused: {refusal}"),
+            Self::Broken { address, error } => {
+                show(f, format_args!("the link to {address} broke during the handshake: {error}"))
+            }
+            Self::Handshake { address, why } => show(f, format_args!("the handshake with {address} failed: {why}")),
+            Self::Refused { address, refusal } => show(f, format_args!("{address} refused: {refusal}")),
             Self::Timeout { address, after, last } => {
-                write!(f, "no session with {address} within {after:?}")?;
+                write!(f, "no session with {} within {after:?}", Shown::new(address))?;
                 match last {
                     Some(last) => write!(f, ": {last}"),
                     None => Ok(()),
@@ -161,7 +164,7 @@ impl fmt::Display for ConnectError {
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::NotLazy { address, why } => write!(f, "`lazy` gives no client of {address}: {why}"),
             Self::Limit(error) => error.fmt(f),
-            Self::Credentials { address, why } => write!(f, "no credentials for {address}: {why}"),
+            Self::Credentials { address, why } => show(f, format_args!("no credentials for {address}: {why}")),
         }
     }
 }

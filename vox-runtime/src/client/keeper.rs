@@ -18,6 +18,7 @@ use super::remote::Way;
 use super::state::SessionState;
 use crate::driver::{Shared, now};
 use crate::error::EndReason;
+use crate::shown::Shown;
 
 /// How a peer is reached just now.
 #[derive(Debug, Clone)]
@@ -46,9 +47,9 @@ pub(super) struct Trying {
 impl fmt::Display for Trying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.attempts {
-            0 => write!(f, "{}, and no attempt to make one has ended yet", self.why),
-            1 => write!(f, "{}, 1 attempt", self.why),
-            attempts => write!(f, "{}, {attempts} attempts", self.why),
+            0 => write!(f, "{}, and no attempt to make one has ended yet", Shown::new(&self.why)),
+            1 => write!(f, "{}, 1 attempt", Shown::new(&self.why)),
+            attempts => write!(f, "{}, {attempts} attempts", Shown::new(&self.why)),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::error::EndReason;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::shown::Shown;
 use crate::wire::Failure;
 
 /// What is done once the lock is free again.
@@ -99,11 +100,12 @@ impl Note {
     fn log(self, peer: &str, session: u64) {
         match self {
             Self::Offered(connection, service, metadata) => {
-                tracing::debug!(connection = connection.0, service, ?metadata, "the peer asks for a connection");
+                let service = Shown::name(&service);
+                tracing::debug!(connection = connection.0, %service, ?metadata, "the peer asks for a connection");
             }
             Self::LinkDown(reason) => tracing::debug!(%reason, "the session has no link"),
             Self::LinkUp => tracing::debug!("the session has a new link"),
-            Self::WaitsLong(what, long) => tracing::warn!(peer, "{what}, for {long:?} so far"),
+            Self::WaitsLong(what, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
             Self::Fault => tracing::error!(
                 peer,

@@ -25,6 +25,7 @@ use super::writer::now;
 use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
 use crate::proto::{HandlerEnd, Request};
 use crate::server::Incoming;
+use crate::shown::Shown;
 use crate::wire::Failure;
 
 /// A first poll that takes longer than this is too long to be had on the connection's own task.
@@ -363,7 +364,7 @@ fn server_span(shared: &Shared, request: &Request) -> Span {
         rpc.system = "vox",
         rpc.service = service.name,
         rpc.method = method,
-        network.peer.address = %shared.peer.address(),
+        network.peer.address = %Shown::new(shared.peer.address()),
         vox.connection = request.connection.0,
         vox.request = request.request.0,
         vox.metadata = ?request.metadata,

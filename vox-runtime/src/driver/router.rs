@@ -11,6 +11,7 @@ use crate::ids::ServiceIndex;
 use crate::limits::Limits;
 use crate::operation::Principal;
 use crate::server::{Dispatcher, Peer};
+use crate::shown::Shown;
 use crate::store::{MemoryStore, OperationStore};
 
 /// What one end of a session serves: the services, where the outcomes of their operations are kept, and to whom.
@@ -90,6 +91,6 @@ impl Router {
             true => "none".to_owned(),
             false => served.join(", "),
         };
-        Refusal::new(RefusalCode::UnknownService, format!("no service `{name}` here; served: {served}"))
+        Refusal::new(RefusalCode::UnknownService, format!("no service `{}` here; served: {served}", Shown::name(name)))
     }
 }

@@ -17,6 +17,7 @@ use super::shared::{Flush, Next, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::EndReason;
 use crate::proto::earlier;
+use crate::shown::Shown;
 use crate::transport::Link;
 
 /// How long an ended session waits for its last words to be read, and while it writes them, for a link that takes nothing.
@@ -117,7 +118,7 @@ impl Driver {
         state.driver_awake = true;
         let before = std::mem::replace(&mut state.driver, waker.clone());
         drop(state);
-        tracing::debug!(peer = self.shared.peer.address(), "a handler blocks its thread: another has the session");
+        tracing::debug!(peer = %Shown::new(self.shared.peer.address()), "a handler blocks its thread: another has the session");
         // If it is not held up itself, it ends.
         before.wake();
         true

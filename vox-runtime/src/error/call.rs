@@ -7,6 +7,7 @@ use facet::Facet;
 
 use super::{Clocks, MethodError, Never, NotSent, Place, Ran, Reason};
 use crate::descriptor::RetryPolicy;
+use crate::shown::show;
 
 /// How a call ended, other than well. `E` is the method's own error.
 ///
@@ -18,7 +19,7 @@ use crate::descriptor::RetryPolicy;
 /// It is an [`Error`](std::error::Error) for every `E` that crosses the wire and is `Debug` ([`MethodError`]), so `?` takes it to `anyhow`, `eyre` and
 /// `Box<dyn Error>`. A method's own error prints as itself: as its `Display`, or as its `Debug` where it has none. `?` also makes the
 /// error of a method that has none of its own, a `VoxError<Never>`, the error of any other.
-#[derive(Debug, Clone, PartialEq, Eq, facet::Facet)]
+#[derive(Clone, PartialEq, Eq, facet::Facet)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum VoxError<E = Never> {
@@ -252,7 +253,7 @@ impl<E: MethodError> fmt::Display for VoxError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.place_first(f)?;
         match self {
-            Self::User(error) => error.show(f),
+            Self::User(error) => show(f, format_args!("{}", Own(error))),
             Self::UnknownMethod { .. } => {
                 f.write_str("the service has no such method; the two ends are built from different traits")
             }
@@ -283,6 +284,47 @@ impl<E: MethodError> fmt::Display for VoxError<E> {
             }
             Self::NotSent(why) => fmt::Display::fmt(why, f),
         }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for VoxError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, at) = match self {
+            Self::User(error) => return f.debug_tuple("User").field(&Own(error)).finish(),
+            Self::InvalidPayload(why) => return f.debug_tuple("InvalidPayload").field(why).finish(),
+            Self::InvalidResponse(why) => return f.debug_tuple("InvalidResponse").field(why).finish(),
+            Self::NotSent(why) => return f.debug_tuple("NotSent").field(why).finish(),
+            Self::OperationExpired { at, clocks } => {
+                return f.debug_struct("OperationExpired").field("at", at).field("clocks", clocks).finish();
+            }
+            Self::StoreUnavailable { ran, at } => {
+                return f.debug_struct("StoreUnavailable").field("ran", ran).field("at", at).finish();
+            }
+            Self::UnknownMethod { at } => ("UnknownMethod", at),
+            Self::Busy { at } => ("Busy", at),
+            Self::Cancelled { at } => ("Cancelled", at),
+            Self::DeadlineExceeded { at } => ("DeadlineExceeded", at),
+            Self::Panicked { at } => ("Panicked", at),
+            Self::Indeterminate { at } => ("Indeterminate", at),
+            Self::OperationConflict { at } => ("OperationConflict", at),
+        };
+        f.debug_struct(name).field("at", at).finish()
+    }
+}
+
+/// A method's own error, which prints as itself.
+struct Own<'a, E>(&'a E);
+
+impl<E: fmt::Debug> fmt::Debug for Own<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // On many lines as it is: the lines are its type's.
+        if f.alternate() { self.0.fmt(f) } else { show(f, format_args!("{:?}", self.0)) }
+    }
+}
+
+impl<E: MethodError> fmt::Display for Own<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(f)
     }
 }
 

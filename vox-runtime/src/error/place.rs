@@ -5,6 +5,8 @@ use std::ops::Deref;
 
 use facet::Facet;
 
+use crate::shown::Shown;
+
 /// The call that an error is about: its service, its method and the peer's address.
 ///
 /// The caller's end fills it in when a call fails; it is empty in an error that was made by hand. It counts for nothing when errors are
@@ -66,8 +68,10 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(spot) if spot.address.is_empty() => write!(f, "{}.{}", spot.service, spot.method),
-            Some(spot) => write!(f, "{}.{} at {}", spot.service, spot.method, spot.address),
+            Some(spot) => {
+                write!(f, "{}.{}", Shown::name(&spot.service), Shown::name(&spot.method))?;
+                if spot.address.is_empty() { Ok(()) } else { write!(f, " at {}", Shown::new(&spot.address)) }
+            }
             None => f.write_str("a call"),
         }
     }
@@ -157,13 +161,13 @@ impl PartialEq<String> for Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        fmt::Display::fmt(&Shown::new(&self.why), f)
     }
 }
 
 impl fmt::Debug for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.why)?;
+        write!(f, "{:?}", Shown::new(&self.why))?;
         if self.at.is_known() { write!(f, ", {:?}", self.at) } else { Ok(()) }
     }
 }

@@ -64,7 +64,9 @@ pub(crate) use peer_clock::PeerClock;
 pub(crate) use policy::{Attempts, Verdict};
 pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};
-pub(crate) use session::{Discontinuity, Gate, HEAD_ROOM, Obstacle, Session, earlier};
+#[cfg(test)]
+pub(crate) use session::HEAD_ROOM;
+pub(crate) use session::{Discontinuity, Gate, Obstacle, Session, earlier};
 
 use std::collections::VecDeque;
 

@@ -22,6 +22,7 @@ use super::SchemaHash;
 use super::cursor::{Cursor, SchemaFault};
 use super::difference::difference;
 use crate::ids::MethodId;
+use crate::shown::Shown;
 
 /// What the bytes of a contract start with.
 const VERSION: u8 = 1;
@@ -148,7 +149,7 @@ impl Method {
                 }
                 (ours, theirs) => {
                     let words = |argument: Option<&(String, Bytes)>| {
-                        argument.map_or("missing".to_owned(), |(name, _)| format!("`{name}`"))
+                        argument.map_or("missing".to_owned(), |(name, _)| format!("`{}`", Shown::name(name)))
                     };
                     return Ok(Some(format!("argument {at} is {} here and {} there", words(ours), words(theirs))));
                 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::cursor::{Cursor, SchemaFault};
+use crate::shown::Shown;
 
 /// What the bytes of a schema start with.
 const VERSION: u8 = 1;
@@ -121,7 +122,7 @@ fn compare(ours: &Types<'_>, theirs: &Types<'_>, here: usize, there: usize) -> R
 
 fn fields(ours: &Types<'_>, theirs: &Types<'_>, a: &[Field<'_>], b: &[Field<'_>]) -> Result<Vec<Part>, Found> {
     let words = |types: &Types<'_>, field: Option<&Field<'_>>| {
-        field.map_or("missing".to_owned(), |field| format!("`{}: {}`", field.name, types.words(field.ty)))
+        field.map_or("missing".to_owned(), |field| format!("`{}: {}`", Shown::name(field.name), types.words(field.ty)))
     };
     let mut parts = Vec::new();
     for at in 0..a.len().max(b.len()) {
@@ -140,7 +141,7 @@ fn variants(
     b: &[(&str, Vec<Field<'_>>)],
 ) -> Result<Vec<Part>, Found> {
     let words = |variant: Option<&(&str, Vec<Field<'_>>)>| {
-        variant.map_or("missing".to_owned(), |(name, _)| format!("`{name}`"))
+        variant.map_or("missing".to_owned(), |(name, _)| format!("`{}`", Shown::name(name)))
     };
     let mut parts = Vec::new();
     for at in 0..a.len().max(b.len()) {
@@ -183,7 +184,7 @@ impl<'a> Types<'a> {
     fn words(&self, at: usize) -> String {
         let content = |parts: &[usize]| self.words_inside(parts[0]);
         match &self.0[at] {
-            Type::Named(name) => (*name).to_owned(),
+            Type::Named(name) => Shown::name(name).to_string(),
             Type::Of(Container::Option, parts) => format!("Option<{}>", content(parts)),
             Type::Of(Container::List, parts) => format!("a list of {}", content(parts)),
             Type::Of(Container::Set, parts) => format!("a set of {}", content(parts)),
@@ -197,7 +198,7 @@ impl<'a> Types<'a> {
     /// The type in a word or two, without what is in it.
     fn words_inside(&self, at: usize) -> String {
         match &self.0[at] {
-            Type::Named(name) => (*name).to_owned(),
+            Type::Named(name) => Shown::name(name).to_string(),
             Type::Struct(fields) if fields.is_empty() => "()".to_owned(),
             Type::Struct(fields) => format!("a struct of {} fields", fields.len()),
             Type::Enum(variants) => format!("an enum of {} variants", variants.len()),

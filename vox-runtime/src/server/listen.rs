@@ -21,6 +21,7 @@ use crate::driver::{Authenticate, Door, Router, Shared, State, Visitor, accept, 
 use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
+use crate::shown::Shown;
 use crate::store::OperationStore;
 use crate::transport::{Address, AddressError, Link, Listener, memory_pair_at};
 
@@ -376,7 +377,7 @@ fn welcome(hall: &Arc<Hall>, link: Link, admitted: OwnedSemaphorePermit) {
         match hall.receive(link, admitted).await {
             Ok(Some(visitor)) => visitor.await,
             Ok(None) => {}
-            Err(error) => tracing::debug!(peer = address, %error, "a handshake failed"),
+            Err(error) => tracing::debug!(peer = %Shown::new(&address), %error, "a handshake failed"),
         }
     });
 }

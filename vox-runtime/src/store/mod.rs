@@ -25,6 +25,7 @@ pub use sqlite::{OpenSqlite, SqliteStore, Transaction, TransactionError};
 
 use crate::limits::LimitError;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
+use crate::shown::Shown;
 
 /// What a store's methods give.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -122,15 +123,17 @@ pub enum StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
-            Self::Poisoned(why) => write!(f, "the store has stopped, because it could not be sure of a write: {why}"),
+            Self::Unavailable(why) => write!(f, "the store is unavailable: {}", Shown::new(why)),
+            Self::Poisoned(why) => {
+                write!(f, "the store has stopped, because it could not be sure of a write: {}", Shown::new(why))
+            }
             Self::Full => f.write_str("the store has no room for another operation: `StoreLimits::max_records` and `max_bytes`, or those of one principal, bound it",
             ),
             Self::Fenced => f.write_str("the operation's admission has ended"),
             Self::OutcomeTooLarge { len, limit } => {
                 write!(f, "an outcome of {len} bytes, over the limit of {limit} for what is kept (`StoreLimits::max_outcome_bytes`)")
             }
-            Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {why}"),
+            Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {}", Shown::new(why)),
             Self::Limit(error) => error.fmt(f),
         }
     }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::Link;
 use super::reach::{Linking, Place, Reach};
+use crate::shown::Shown;
 
 /// How long a place is dialled before the next one is as well.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -192,13 +193,13 @@ impl NoLink {
 
 impl fmt::Display for NoLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no link to {}", self.target)?;
+        write!(f, "no link to {}", Shown::new(&self.target))?;
         for (at, (name, error)) in self.tried.iter().enumerate() {
             f.write_str(if at == 0 { ": " } else { "; " })?;
             if !name.is_empty() {
-                write!(f, "{name}: ")?;
+                write!(f, "{}: ", Shown::new(name))?;
             }
-            f.write_str(&said(error))?;
+            fmt::Display::fmt(&Shown::new(&said(error)), f)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::error::{ProtocolViolation, Rule};
 use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;
+use crate::shown::cleaned;
 
 /// The most characters that are kept of a reason.
 const MAX_REASON: usize = 512;
@@ -17,7 +18,7 @@ pub(super) type Read<T> = Result<T, ProtocolViolation>;
 
 /// So much of a reason as is kept, with no character that steers a terminal.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().take(MAX_REASON).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    cleaned(text, MAX_REASON)
 }
 
 impl<'a> Reader<'a> {
@@ -114,7 +115,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.fault(what, "not UTF-8"))
     }
 
-    /// Text for a person, as the peer has it: cut, and without control characters, since it ends up in logs.
+    /// Text for a person, as the peer has it: cut, and without what is not printed, since it ends up in logs.
     pub(crate) fn reason(&mut self, what: &str) -> Read<String> {
         self.text(what).map(clean)
     }
