@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --example chat                                    a room and five guests, in one process, over TCP
 //! cargo run --example chat -- --serve 127.0.0.1:9000          a room
-//! cargo run --example chat -- --join 127.0.0.1:9000 ANNA      a guest: type lines, end with Ctrl-D
+//! cargo run --example chat -- --join 127.0.0.1:9000 ANNA      a guest: type lines, end with Ctrl-D or Ctrl-C
 //! ```
 //!
 //! A guest calls the room's service, and serves one itself: the room calls it back with what the others say.
@@ -213,8 +213,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     }
     println!("{} guests heard the same {} lines in the same order", guests.len(), transcripts[0].len());
 
-    let report = server.shutdown(PATIENCE).await;
-    println!("the room closed on {} guests, {} calls cut off", report.sessions, report.cut_calls);
+    close(&server).await;
     Ok(())
 }
 
@@ -225,7 +224,15 @@ async fn open_room(address: &str) -> Result<vox::Server, vox::ServeError> {
 async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
     let server = open_room(address).await?;
     println!("the room is open at {}; end it with Ctrl-C", server.address());
-    std::future::pending().await
+    tokio::signal::ctrl_c().await?;
+    close(&server).await;
+    Ok(())
+}
+
+/// Lets calls come to their end, and tells everybody that the room closes.
+async fn close(server: &vox::Server) {
+    let report = server.shutdown(PATIENCE).await;
+    println!("the room closed on {} guests, {} calls cut off", report.sessions, report.cut_calls);
 }
 
 async fn join(address: &str, name: &str) -> Result<(), Box<dyn Error>> {
@@ -244,8 +251,13 @@ async fn join(address: &str, name: &str) -> Result<(), Box<dyn Error>> {
             },
             Some(line) = heard.recv() => println!("{line}"),
             how = room.caller().closed() => return Err(format!("the room is gone: {how}").into()),
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                break;
+            }
         }
     }
+    // Whatever was said has arrived when this returns, and the room knows that the guest has left.
     room.caller().session().close("goodbye").await;
     Ok(())
 }

@@ -119,6 +119,103 @@ fn chat_carries_everything_to_everybody() {
     }
 }
 
+/// A guest is interrupted, then the room: each time the others are told at once.
+#[cfg(unix)]
+#[test]
+fn a_chat_ends_in_order_by_ctrl_c() {
+    let mut room = Running::start("chat", &["--serve".as_ref(), "127.0.0.1:0".as_ref()]);
+    let opened = room.line("the room is open at ");
+    let address = opened["the room is open at ".len()..].split(';').next().expect("the address").to_owned();
+    let join = |name: &str| {
+        let mut guest = Running::start("chat", &["--join".as_ref(), address.as_ref(), name.as_ref()]);
+        guest.line("in the room: ");
+        guest
+    };
+    let mut anna = join("Anna");
+    let mut bela = join("Béla");
+    assert_eq!(anna.line("(Béla"), "(Béla came)");
+    bela.interrupt();
+    assert!(bela.ended_well());
+    assert_eq!(anna.line("(Béla left"), "(Béla left)");
+    room.interrupt();
+    assert_eq!(room.line("the room closed"), "the room closed on 1 guests, 0 calls cut off");
+    assert!(room.ended_well());
+    assert!(!anna.ended_well(), "the room is gone, and she did not leave it");
+}
+
+/// The file is a pipe, so that the import is not over before it is interrupted.
+#[cfg(unix)]
+#[test]
+fn the_tour_ends_in_order_by_ctrl_c_in_the_middle_of_an_import() {
+    use std::io::Write;
+
+    let pipe = Temporary(std::env::temp_dir().join(format!("vox-examples-{}-pipe.csv", std::process::id())));
+    assert!(Command::new("mkfifo").arg(&pipe.0).status().expect("a pipe can be made").success());
+    let mut tour = Running::start("tour", &[&pipe.0]);
+    let mut file = std::fs::OpenOptions::new().write(true).open(&pipe.0).expect("the tour reads it");
+    writeln!(file, "id,from,to,cents,date,text").expect("it reads");
+    for id in 0..4_000 {
+        writeln!(file, "{id},1,2,100,2024-01-01,well").expect("it reads");
+    }
+    tour.line("  the server has booked 3000 rows");
+    tour.interrupt();
+    tour.line("Ctrl-C");
+    let cut = tour.line("server: an import was cut short after ");
+    assert!(cut.contains("closed by the peer: interrupted"), "{cut}");
+    assert_eq!(tour.line("server: shut down"), "server: shut down: 0 session open, 0 handlers cut off");
+    drop(file);
+    assert!(tour.ended_well());
+}
+
+/// An example that runs beside the test. Dropping it kills it.
+#[cfg(unix)]
+struct Running {
+    child: Child,
+    printed: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+#[cfg(unix)]
+impl Running {
+    fn start(example: &str, arguments: &[&Path]) -> Self {
+        let mut child = Command::new(program(example))
+            .args(arguments)
+            .current_dir(root())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example starts");
+        let printed = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, printed: std::io::BufRead::lines(printed) }
+    }
+
+    /// The next line that begins so.
+    fn line(&mut self, begin: &str) -> String {
+        self.printed
+            .by_ref()
+            .map(|line| line.expect("examples print text"))
+            .find(|line| line.starts_with(begin))
+            .unwrap_or_else(|| panic!("it ended before it printed `{begin}`"))
+    }
+
+    /// What Ctrl-C does.
+    fn interrupt(&self) {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(killed.expect("there is a `kill`").success());
+    }
+
+    fn ended_well(&mut self) -> bool {
+        wait(&mut self.child, "it")
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn the_bank_makes_every_transfer_once_whatever_is_killed() {

@@ -23,20 +23,31 @@ pub async fn run(file: &Path) -> Result<(), Box<dyn Error>> {
     println!("started a server: process {}, {}", server.id(), server.address());
     let bank: BankClient = vox::connect(server.address()).await?;
     println!("connected");
-    let mut feed = Feed::open(&bank).await?;
-
-    calls(&bank, &mut feed).await?;
-    import(&bank, &mut feed, rows).await?;
-    cancel(&bank, &mut feed).await?;
-    deadline(&bank, &mut feed).await?;
-    panic(&bank).await?;
-    refusal(&bank).await?;
+    let interrupted = tokio::select! {
+        shown = show(&bank, rows) => shown.map(|()| false)?,
+        pressed = tokio::signal::ctrl_c() => pressed.map(|()| true)?,
+    };
+    if interrupted {
+        heading("Ctrl-C");
+        // What is under way ends on both sides: half an import is not taken for a whole one.
+        vox::Client::caller(&bank).session().close("interrupted").await;
+    }
 
     heading("An orderly end");
     for line in server.stop()?.lines() {
         println!("server: {line}");
     }
-    power_cut().await
+    if interrupted { Ok(()) } else { power_cut().await }
+}
+
+async fn show(bank: &BankClient, rows: Rows) -> Result<(), Box<dyn Error>> {
+    let mut feed = Feed::open(bank).await?;
+    calls(bank, &mut feed).await?;
+    import(bank, &mut feed, rows).await?;
+    cancel(bank, &mut feed).await?;
+    deadline(bank, &mut feed).await?;
+    panic(bank).await?;
+    refusal(bank).await
 }
 
 /// Calls, and the application's own errors.

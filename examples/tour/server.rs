@@ -24,6 +24,8 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
     let server =
         vox::Server::builder().service(BankDispatcher::new(MyBank::default())).bind("tcp://127.0.0.1:0").await?;
     println!("{}", server.address());
+    // Ctrl-C goes to both processes. The one that started this one says when it ends.
+    tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     let report = server.shutdown(Duration::from_secs(2)).await;
     println!("shut down: {} session open, {} handlers cut off", report.sessions, report.cut_calls);
@@ -68,9 +70,10 @@ impl Bank for MyBank {
     async fn import(&self, mut rows: Rx<Row>, progress: Tx<Progress>) -> Result<Progress, BankError> {
         let mut sum = Progress::default();
         // `None` is a clean end and nothing else: a lost caller is an error, and so is one that could not read its file to the end.
-        while let Some(row) =
-            rows.recv().await.map_err(|error| BankError::ImportCutShort { rows: sum.rows, why: error.to_string() })?
-        {
+        while let Some(row) = rows.recv().await.map_err(|error| {
+            println!("an import was cut short after {} rows: {error}", sum.rows);
+            BankError::ImportCutShort { rows: sum.rows, why: error.to_string() }
+        })? {
             self.books().import(&row);
             sum.rows += 1;
             sum.cents += row.cents;

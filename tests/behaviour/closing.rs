@@ -70,12 +70,14 @@ enum Ending {
     CloseNotAwaited,
     /// It drops its last handle, and its runtime goes on for a while.
     LastHandleDropped,
+    /// Its runtime ends while it still has everything.
+    RuntimeEnds,
 }
 
 /// A program with a runtime of its own: makes a call that stays, sends what the handler keeps, and ends.
 fn program(address: &str, ending: Ending, may_end: &std::sync::mpsc::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    let kept = runtime.block_on(async {
         let session = Session::connect(address).await.expect("a session");
         let book: GuestbookClient = session.open().await.expect("it is served");
         book.arrive().await.expect("answered");
@@ -96,6 +98,7 @@ fn program(address: &str, ending: Ending, may_end: &std::sync::mpsc::Receiver<()
             Ending::CloseAwaited => session.close("done").await,
             Ending::CloseNotAwaited => drop(session.close("done")),
             Ending::LastHandleDropped => drop((session, book, staying, _staying, _echoed)),
+            Ending::RuntimeEnds => return Some((session, book, staying, _staying, _echoed)),
         }
         if ending != Ending::CloseAwaited {
             let () = std::future::poll_fn(|cx| match may_end.try_recv() {
@@ -107,7 +110,12 @@ fn program(address: &str, ending: Ending, may_end: &std::sync::mpsc::Receiver<()
             })
             .await;
         }
+        None
     });
+    drop(runtime);
+    if kept.is_some() {
+        let _ = may_end.recv();
+    }
 }
 
 async fn leaves_nothing(address: &str, ending: Ending) {
@@ -124,7 +132,11 @@ async fn leaves_nothing(address: &str, ending: Ending) {
     // One that has closed has ended by itself.
     let _ = end.send(());
     running.join().expect("no panic");
-    let reason = if ending == Ending::LastHandleDropped { "nothing left open" } else { "done" };
+    let reason = match ending {
+        Ending::CloseAwaited | Ending::CloseNotAwaited => "done",
+        Ending::LastHandleDropped => "nothing left open",
+        Ending::RuntimeEnds => "its runtime has ended",
+    };
     assert!(all.contains(&Seen::Ended(EndReason::Goodbye(reason.into()))), "{ending:?}: {all:?}");
     assert!(all.contains(&Seen::Kept(200, Ok(None))), "{ending:?}: {all:?}");
     assert!(all.contains(&Seen::Stopped), "{ending:?}: {all:?}");
@@ -134,7 +146,7 @@ async fn leaves_nothing(address: &str, ending: Ending) {
 async fn a_program_that_ends_in_good_order_leaves_nothing_on_the_server() {
     let path = std::env::temp_dir().join(format!("vox-closing-{}", std::process::id()));
     let unix = format!("unix://{}", path.display());
-    for ending in [Ending::CloseAwaited, Ending::CloseNotAwaited, Ending::LastHandleDropped] {
+    for ending in [Ending::CloseAwaited, Ending::CloseNotAwaited, Ending::LastHandleDropped, Ending::RuntimeEnds] {
         leaves_nothing("mem://closing", ending).await;
         leaves_nothing("tcp://127.0.0.1:0", ending).await;
         if cfg!(unix) {

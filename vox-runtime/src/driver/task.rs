@@ -414,15 +414,13 @@ impl Drop for Driver {
         if self.is_relieved() {
             return;
         }
-        // The runtime went down under it, or it is done: either way nobody may wait for it any more. What it still has to say is said now, as
-        // far as the link takes it at once.
-        self.shared.with(
-            |_| Flush::Here,
-            |state| {
-                state.session.abandoned(EndReason::LinkLost("the session's task ended".into()));
-                state.finish();
-            },
-        );
+        // The runtime went down under it, or it is done: either way nobody may wait for it any more. What was accepted leaves now, as far as
+        // the link takes it at once: it is of no use to the peer to wait for a session that will never be resumed.
+        let shared = &self.shared;
+        let reason = EndReason::LinkLost("the session's task ended".into());
+        shared.with(|_| Flush::Here, |state| state.session.desert(reason, "its runtime has ended"));
+        while shared.with(|_| Flush::Here, State::may_write) {}
+        shared.change(State::finish);
         // Handles may be kept for long after; the link, which the peer watches, is not.
         let _over = self.shared.reader().change(None, self.link);
         let _link = self.shared.lock().writer.take();

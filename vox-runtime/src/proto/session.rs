@@ -248,12 +248,24 @@ impl Session {
     /// Ends the session in good order: the peer is told why.
     pub(crate) fn goodbye(&mut self, reason: &str) {
         if self.ended.is_none() {
-            self.acknowledge_due();
-            // What was sent still arrives, but for calls: those that have not left have not run, and never will.
-            self.fx.outbox.drop_calls();
-            self.fx.outbox.put_after(&Frame::Goodbye { reason: reason.to_owned() }, |_| true);
+            self.say_goodbye(reason);
             self.end(EndReason::ClosedHere);
         }
+    }
+
+    /// Ends the session, for nobody drives it any longer. What was accepted may still leave, and then a goodbye with these words.
+    pub(crate) fn desert(&mut self, reason: EndReason, words: &str) {
+        if self.ended.is_none() {
+            self.say_goodbye(words);
+            self.end_by(reason, true);
+        }
+    }
+
+    fn say_goodbye(&mut self, reason: &str) {
+        self.acknowledge_due();
+        // What was sent still arrives, but for calls: those that have not left have not run, and never will.
+        self.fx.outbox.drop_calls();
+        self.fx.outbox.put_after(&Frame::Goodbye { reason: reason.to_owned() }, |_| true);
     }
 
     // ---- facts from outside ----
@@ -358,11 +370,17 @@ impl Session {
     }
 
     fn end(&mut self, reason: EndReason) {
+        let said = is_said(&reason);
+        self.end_by(reason, said);
+    }
+
+    /// `said`: the peer is told.
+    fn end_by(&mut self, reason: EndReason, said: bool) {
         if self.ended.is_some() {
             return;
         }
         // Without a link nothing is said.
-        let said = is_said(&reason) && !self.is_detached();
+        let said = said && !self.is_detached();
         for (_, mut calling) in std::mem::take(&mut self.calling).drain() {
             self.abort_opening(&mut calling, &reason);
             calling.end_all(&reason, said, &mut self.fx);
