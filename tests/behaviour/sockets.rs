@@ -207,3 +207,42 @@ async fn an_address_that_cannot_be_had_is_named_with_the_reason() {
         }
     }
 }
+
+/// Nobody awaits anything in between: the address is free when the server is gone.
+#[tokio::test]
+async fn an_address_is_free_at_once_when_its_server_is_dropped() {
+    let folder = Folder::new("dropped");
+    let tcp = bind("tcp://127.0.0.1:0").await.expect("a port is free");
+    let addresses =
+        [tcp.address(), "mem://sockets-dropped".to_owned(), format!("unix://{}", folder.path("a").display())];
+    drop(tcp);
+    for address in &addresses {
+        for round in 0..3 {
+            let server = bind(address).await.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            drop(server);
+        }
+        assert!(vox::connect::<LabClient>(address).await.is_err(), "nobody listens");
+        let server = bind(address).await.expect("it is free");
+        let lab: LabClient = vox::connect(address).await.expect("somebody listens");
+        assert_eq!(lab.echo(5).await, Ok(5));
+        drop(server);
+    }
+    assert_eq!(folder.names(), Vec::<String>::new());
+}
+
+/// The server is held on elsewhere, and nobody accepts any more.
+#[test]
+fn an_address_is_free_when_the_runtime_of_its_server_is_gone() {
+    let folder = Folder::new("runtime");
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for address in ["mem://sockets-runtime".to_owned(), format!("unix://{}", folder.path("a").display())] {
+        let (first, second) = (runtime(), runtime());
+        let server = first.block_on(bind(&address)).expect("it is free");
+        drop(first);
+        let next = second.block_on(bind(&address)).expect("it is free again");
+        drop(server);
+        let lab: LabClient = second.block_on(async { vox::connect(&address).await }).expect("the next one listens");
+        assert_eq!(second.block_on(async { lab.echo(5).await }), Ok(5));
+        drop(next);
+    }
+}

@@ -23,7 +23,7 @@ use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
 use crate::shown::Shown;
 use crate::store::OperationStore;
-use crate::transport::{Address, AddressError, Link, Listener, memory_pair_at};
+use crate::transport::{Address, AddressError, Link, Listener, Listening, memory_pair_at};
 
 /// How long the accept loop waits after the system refused it a link (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -45,7 +45,8 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
     }
 }
 
-/// A server that accepts links. Dropping it stops it at once; [`shutdown`](Self::shutdown) stops it in good order.
+/// A server that accepts links. Dropping it stops it at once, and its address is free again; [`shutdown`](Self::shutdown) stops
+/// it in good order.
 pub struct Server {
     /// Where it listens, if it does.
     address: Option<Address>,
@@ -56,7 +57,8 @@ pub struct Server {
 /// The task that accepts links.
 struct Accepting {
     task: AbortHandle,
-    /// Taken by whoever waits for its end. Until then the address is taken.
+    listening: Arc<Listening>,
+    /// Taken by the first that waits for its end.
     end: TurnMutex<Option<JoinHandle<()>>>,
 }
 
@@ -235,6 +237,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(accepting) = &self.accepting {
             accepting.task.abort();
+            accepting.listening.close();
         }
         self.hall.close();
         let open = std::mem::take(&mut self.hall.lock().open);
@@ -311,8 +314,9 @@ impl Builder {
         let bound = Listener::bind(&address).await;
         let (listener, address) = bound.map_err(|error| ServeError::Listen { address: address.to_string(), error })?;
         let hall = Hall::new(self);
-        let task = tokio::spawn(listen(listener, Arc::clone(&hall)));
-        let accepting = Accepting { task: task.abort_handle(), end: TurnMutex::new(Some(task)) };
+        let listening = Arc::new(Listening::new(listener));
+        let task = tokio::spawn(listen(Closes(Arc::clone(&listening)), Arc::clone(&hall)));
+        let accepting = Accepting { task: task.abort_handle(), listening, end: TurnMutex::new(Some(task)) };
         Ok(Server { address: Some(address), hall, accepting: Some(accepting.into()) })
     }
 
@@ -353,11 +357,21 @@ impl Builder {
     }
 }
 
+/// Closes a listener when the task that accepts from it is gone: with its runtime, or before it was ever polled.
+struct Closes(Arc<Listening>);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// The accept loop.
-async fn listen(mut listener: Listener, hall: Arc<Hall>) {
+async fn listen(listener: Closes, hall: Arc<Hall>) {
     loop {
         let admitted = hall.admit().await;
-        match listener.accept().await {
+        let Some(accepted) = listener.0.accept().await else { return };
+        match accepted {
             // One link's fault is not the listener's, and a shortage passes.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
             Err(error) => {

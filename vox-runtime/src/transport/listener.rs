@@ -1,6 +1,9 @@
 //! Waiting for links.
 
+use std::future::poll_fn;
 use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use tokio::net::TcpListener;
 
@@ -35,15 +38,38 @@ impl Listener {
     }
 
     /// The next link.
-    pub(crate) async fn accept(&mut self) -> io::Result<Link> {
-        match self {
-            Self::Tcp(listener) => Link::tcp(listener.accept().await?.0),
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Link>> {
+        Poll::Ready(match self {
+            Self::Tcp(listener) => Link::tcp(ready!(listener.poll_accept(cx))?.0),
             #[cfg(unix)]
             Self::Unix(socket) => {
-                let address = format!("unix://{}", socket.path().display());
-                Ok(Link::unix(socket.accept().await?, address))
+                let stream = ready!(socket.poll_accept(cx))?;
+                Ok(Link::unix(stream, format!("unix://{}", socket.path().display())))
             }
-            Self::Memory(listener) => listener.accept().await,
-        }
+            Self::Memory(listener) => return listener.poll_accept(cx),
+        })
+    }
+}
+
+/// A listener that one task accepts from and that others may close at any time. Then its address is free at once.
+pub(crate) struct Listening(Mutex<Option<Listener>>);
+
+impl Listening {
+    pub(crate) fn new(listener: Listener) -> Self {
+        Self(Mutex::new(Some(listener)))
+    }
+
+    /// The next link; `None` once the listener is closed.
+    pub(crate) async fn accept(&self) -> Option<io::Result<Link>> {
+        poll_fn(|cx| {
+            let mut listener = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            listener.as_mut().map_or(Poll::Ready(None), |listener| listener.poll_accept(cx).map(Some))
+        })
+        .await
+    }
+
+    pub(crate) fn close(&self) {
+        let listener = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(listener);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
@@ -52,8 +53,8 @@ impl MemoryListener {
         Ok(Self { name: name.to_owned(), links })
     }
 
-    pub(crate) async fn accept(&mut self) -> io::Result<Link> {
-        self.links.recv().await.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    pub(super) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Link>> {
+        self.links.poll_recv(cx).map(|link| link.ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 }
 

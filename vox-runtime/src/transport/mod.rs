@@ -14,7 +14,7 @@ pub use address::{Address, AddressError};
 pub use connector::Connector;
 pub use dial::NoLink;
 pub(crate) use dial::{Failure, Greeter, dial};
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Listener, Listening};
 pub use memory::memory_pair;
 pub(crate) use memory::memory_pair_at;
 pub(crate) use reach::Reach;
