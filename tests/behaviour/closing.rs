@@ -70,6 +70,8 @@ enum Ending {
     CloseNotAwaited,
     /// It drops its last handle, and its runtime goes on for a while.
     LastHandleDropped,
+    /// It drops its last handle and is gone, while the session's task has something to do: nobody drives its runtime again, or drops it.
+    GoneAtOnce,
     /// Its runtime ends while it still has everything.
     RuntimeEnds,
 }
@@ -97,10 +99,10 @@ fn program(address: &str, ending: Ending, may_end: &std::sync::mpsc::Receiver<()
         match ending {
             Ending::CloseAwaited => session.close("done").await,
             Ending::CloseNotAwaited => drop(session.close("done")),
-            Ending::LastHandleDropped => drop((session, book, staying, _staying, _echoed)),
+            Ending::LastHandleDropped | Ending::GoneAtOnce => drop((session, book, staying, _staying, _echoed)),
             Ending::RuntimeEnds => return Some((session, book, staying, _staying, _echoed)),
         }
-        if ending != Ending::CloseAwaited {
+        if let Ending::CloseNotAwaited | Ending::LastHandleDropped = ending {
             let () = std::future::poll_fn(|cx| match may_end.try_recv() {
                 Ok(()) => std::task::Poll::Ready(()),
                 Err(_) => {
@@ -112,7 +114,10 @@ fn program(address: &str, ending: Ending, may_end: &std::sync::mpsc::Receiver<()
         }
         None
     });
-    drop(runtime);
+    match ending {
+        Ending::GoneAtOnce => std::mem::forget(runtime),
+        _ => drop(runtime),
+    }
     if kept.is_some() {
         let _ = may_end.recv();
     }
@@ -134,7 +139,7 @@ async fn leaves_nothing(address: &str, ending: Ending) {
     running.join().expect("no panic");
     let reason = match ending {
         Ending::CloseAwaited | Ending::CloseNotAwaited => "done",
-        Ending::LastHandleDropped => "nothing left open",
+        Ending::LastHandleDropped | Ending::GoneAtOnce => "nothing left open",
         Ending::RuntimeEnds => "its runtime has ended",
     };
     assert!(all.contains(&Seen::Ended(EndReason::Goodbye(reason.into()))), "{ending:?}: {all:?}");
@@ -146,7 +151,10 @@ async fn leaves_nothing(address: &str, ending: Ending) {
 async fn a_program_that_ends_in_good_order_leaves_nothing_on_the_server() {
     let path = std::env::temp_dir().join(format!("vox-closing-{}", std::process::id()));
     let unix = format!("unix://{}", path.display());
-    for ending in [Ending::CloseAwaited, Ending::CloseNotAwaited, Ending::LastHandleDropped, Ending::RuntimeEnds] {
+    let handles_dropped = [Ending::LastHandleDropped, Ending::GoneAtOnce];
+    for ending in
+        [Ending::CloseAwaited, Ending::CloseNotAwaited, Ending::RuntimeEnds].into_iter().chain(handles_dropped)
+    {
         leaves_nothing("mem://closing", ending).await;
         leaves_nothing("tcp://127.0.0.1:0", ending).await;
         if cfg!(unix) {

@@ -274,7 +274,7 @@ impl Shared {
         })
     }
 
-    fn wake_driver(&self) {
+    pub(super) fn wake_driver(&self) {
         let driver = self.lock().driver.clone();
         driver.wake();
     }

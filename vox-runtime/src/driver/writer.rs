@@ -156,11 +156,22 @@ impl State {
 }
 
 impl Shared {
-    /// Lets go of something, which may end the session. Where nobody else is about to write, its last words are written here and now: in a
-    /// program that ends, the driver may never have another turn.
+    /// Lets go of something, which may end the session. Its last words are written here and now, unless somebody is just writing: in
+    /// a program that ends, the driver may never have another turn.
     pub(crate) fn let_go(&self, change: impl FnOnce(&mut State)) {
-        let idle = |state: &State| if state.driver_is_awake() { Flush::Driver } else { Flush::Here };
-        self.with(idle, change);
+        let has_ended = |state: &State| state.session.end_reason().is_some();
+        let here = |state: &State| match state.driver_is_awake() && !has_ended(state) {
+            true => Flush::Driver,
+            false => Flush::Here,
+        };
+        let ended = self.with(here, |state| {
+            change(state);
+            has_ended(state)
+        });
+        if ended {
+            // It may have looked for the link meanwhile, to close it, and not found it.
+            self.wake_driver();
+        }
     }
 
     /// Writes what was taken. Only for whoever began to write, but the driver.
