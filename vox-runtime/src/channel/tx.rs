@@ -241,7 +241,13 @@ impl<T> Tx<T> {
     ///
     /// Metadata over a limit does not travel: the channel is aborted, for an end without it would look like a clean one.
     pub fn close_with(self, metadata: Metadata) -> Result<(), SendError> {
-        let checked = metadata.check();
+        let most = self.half.get().map_or(usize::MAX, |bound| bound.shared.max_payload);
+        let checked = metadata.check().and_then(|()| match crate::wire::metadata_len(&metadata) {
+            len if len > most => {
+                Err(format!("metadata of {len} bytes, over the peer's limit of {most} (`max_message_bytes`)"))
+            }
+            _ => Ok(()),
+        });
         let checked = checked.map_err(|what| SendError::InvalidItem(Reason::new(what, self.half.place())));
         self.half.end(match &checked {
             Ok(()) => HalfEnd::Close(metadata),

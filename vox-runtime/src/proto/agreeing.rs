@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::HEAD_ROOM;
 use super::testing::{Bench, OURS, PERSIST, SERVICE, VOLATILE, two_of_each};
 use super::{Gate, Output, Token};
 use crate::error::{RefusalCode, Rule};
@@ -113,12 +114,16 @@ fn the_acceptor_tells_its_contract_only_to_one_that_names_another() {
 
 #[test]
 fn a_peer_that_can_take_no_contract_is_refused_and_told_why() {
-    let mut bench = Bench::new(Limits { max_message_bytes: 80, ..two_of_each() });
+    let len = SERVICE.contract().bytes().len();
+    let mut bench = Bench::new(Limits { max_message_bytes: len + HEAD_ROOM - 1, ..two_of_each() });
     offer(&mut bench, 3, Some(SchemaHash([7; 32])));
     let sent = bench.sent();
     let [Frame::Refuse { refusal, .. }] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!(refusal.code, RefusalCode::Other);
-    assert!(refusal.reason.contains("`alpha`") && refusal.reason.contains("max_message_bytes, 16"), "{refusal}");
+    assert!(
+        refusal.reason.contains("`alpha`") && refusal.reason.ends_with(&format!("max_message_bytes, {}", len - 1)),
+        "{refusal}"
+    );
 }
 
 /// A peer that opens and shuts, and acknowledges nothing, is told contracts only as long as there is room for them.

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use super::credit::{SendCredit, Window};
 use super::outbox::LongId;
 use super::table::IdTable;
-use super::{Effects, Output, Token};
+use super::{Effects, Output, Token, WORDS_HEAD};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
-use crate::wire::{Frame, Reader, Reset, WHOLE};
+use crate::wire::{Frame, Reader, Reset, WHOLE, metadata_len};
 
 /// How a channel ended, for the half that did not end it.
 #[derive(Debug, Clone, PartialEq)]
@@ -206,6 +206,12 @@ impl Channels {
 
     /// Ends a sender gracefully. Needs no credit.
     pub(crate) fn close(&mut self, connection: ConnectionId, id: ChannelId, metadata: Metadata, fx: &mut Effects) {
+        let len = metadata_len(&metadata) + WORDS_HEAD;
+        if len > fx.max_frame {
+            let why =
+                format!("metadata of {len} bytes came with the channel's end, over the limit of {}", fx.max_frame);
+            return self.reset(connection, id, Reset::aborted(&why), fx);
+        }
         if self.table.remove(id.0).is_some() {
             let item = LongId::Items(connection, id);
             fx.outbox.put_after(&Frame::Close { connection, channel: id, metadata }, |long| long == item);
@@ -217,6 +223,10 @@ impl Channels {
     pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, why: Reset, fx: &mut Effects) {
         if self.table.remove(id.0).is_some() {
             let item = LongId::Items(connection, id);
+            let why = match why {
+                Reset::Aborted(reason) => Reset::Aborted(fx.words(&reason).into()),
+                Reset::Gone | Reset::Dropped => why,
+            };
             fx.outbox.put_after(&Frame::Reset { connection, channel: id, why }, |long| long == item);
             fx.emit(Output::Room);
         }

@@ -40,6 +40,8 @@ mod table;
 #[cfg(test)]
 mod agreeing;
 #[cfg(test)]
+mod obeying;
+#[cfg(test)]
 mod parts;
 #[cfg(test)]
 mod pitfalls;
@@ -143,6 +145,8 @@ const _: () = assert!(size_of::<Output>() <= 128);
 /// What every part of a session may do: write frames and ask for things.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
+    /// The longest frame that the peer takes.
+    max_frame: usize,
     pub(crate) outbox: Outbox,
     pub(crate) outputs: VecDeque<Output>,
     /// Where in the stream the answers end that this end made by itself and the peer has not acknowledged.
@@ -153,10 +157,18 @@ pub(crate) struct Effects {
 /// answers, of six bytes, fill 2,731 times; as much again may be on its way.
 const MAX_KEPT_ANSWERS: usize = 8 << 10;
 
+/// What stands at most beside the text in a frame whose last field is a text for a person.
+const WORDS_HEAD: usize = 32;
+
 impl Effects {
-    fn new() -> Self {
+    fn new(max_frame: usize) -> Self {
         // Most changes ask for one thing, and a queue that made its first room itself would make it for four.
-        Self { outputs: VecDeque::with_capacity(1), ..Self::default() }
+        Self { max_frame, outputs: VecDeque::with_capacity(1), ..Self::default() }
+    }
+
+    /// So much of a text for a person as the peer keeps, and takes in one frame.
+    fn words(&self, text: &str) -> String {
+        crate::wire::words(text, self.max_frame.saturating_sub(WORDS_HEAD)).to_owned()
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::channels::{Channels, Windows};
 use super::outbox::LongId;
 use super::table::IdTable;
-use super::{Effects, Output};
+use super::{Effects, Output, WORDS_HEAD};
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
@@ -335,7 +335,7 @@ impl Serving {
 
     fn answer(&mut self, request: RequestId, failure: Failure, fx: &mut Effects) {
         let mut payload = Payload::default();
-        failure.put(&mut payload.encoded);
+        failure.within(fx.max_frame.saturating_sub(WORDS_HEAD)).put(&mut payload.encoded);
         self.reply(request, &mut payload, fx);
         fx.note_answer();
     }

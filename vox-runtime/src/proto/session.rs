@@ -61,7 +61,7 @@ pub(crate) struct Session {
     arrivals: Arrivals,
     /// Acknowledgements of operations that leave with whatever is written next.
     due: Vec<(ConnectionId, OperationId)>,
-    unread_answers: std::collections::VecDeque<u64>,
+    unread_answers: answering::Unread,
     /// No later than the earliest deadline; may be of a call that has ended.
     deadline: Option<Instant>,
     last_heard: Instant,
@@ -91,7 +91,8 @@ impl Session {
             send: (peer.channel_items, peer.channel_bytes),
             receive: (limits.channel_items, limits.channel_bytes),
         };
-        let mut fx = Effects::new();
+        let most = usize::try_from(peer.max_message_bytes).unwrap_or(usize::MAX);
+        let mut fx = Effects::new(most.clamp(HEAD_ROOM, Limits::MESSAGE_CEILING));
         fx.outbox.peer_puts_together(peer.max_partial_messages, peer.max_partial_bytes);
         Self {
             role,
@@ -109,7 +110,7 @@ impl Session {
             fx,
             arrivals: Arrivals::default(),
             due: Vec::new(),
-            unread_answers: std::collections::VecDeque::new(),
+            unread_answers: answering::Unread::default(),
             deadline: None,
             last_heard: now,
             carried: 0,
@@ -265,7 +266,8 @@ impl Session {
         self.acknowledge_due();
         // What was sent still arrives, but for calls: those that have not left have not run, and never will.
         self.fx.outbox.drop_calls();
-        self.fx.outbox.put_after(&Frame::Goodbye { reason: reason.to_owned() }, |_| true);
+        let reason = self.fx.words(reason);
+        self.fx.outbox.put_after(&Frame::Goodbye { reason }, |_| true);
     }
 
     // ---- facts from outside ----
@@ -298,7 +300,8 @@ impl Session {
             return;
         }
         self.fx.outbox.drop_longs();
-        self.fx.send(&Frame::Violation(violation.clone()));
+        let detail = self.fx.words(&violation.detail);
+        self.fx.send(&Frame::Violation(ProtocolViolation::new(violation.rule, detail)));
         self.end(EndReason::PeerViolation(violation.clone().into()));
     }
 

@@ -108,7 +108,10 @@ impl CallHead {
         }
         let timeout = match flags & HAS_TIMEOUT {
             0 => None,
-            _ => Some(Duration::from_micros(r.varint("timeout")?)),
+            _ => match r.varint("timeout")? {
+                0 => return Err(r.fault("timeout", "no time is left")),
+                left => Some(Duration::from_micros(left)),
+            },
         };
         let metadata = match flags & HAS_METADATA {
             0 => Metadata::new(),

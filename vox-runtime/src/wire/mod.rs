@@ -26,7 +26,7 @@ pub(crate) use long::{LongHead, MAX_PART, PART, PartHead, WHOLE, put_part_head};
 pub(crate) use open::Open;
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use payload::Payload;
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, words};
 pub(crate) use reset::Reset;
 pub(crate) use resume::{RESUME, Resume, Resumed, Secret, SessionId, Ticket};
 

@@ -3,7 +3,7 @@
 //! The bytes are the same whatever `T` and `E` are: the tag of `Err`, the variant of `VoxError`, and for some
 //! a text. So no reply is ever of another shape than its method's.
 
-use super::{Reader, put_str};
+use super::{Reader, put_str, words};
 use crate::error::{ProtocolViolation, Ran, VoxError};
 
 /// The tag of `Ok` in a response.
@@ -40,6 +40,15 @@ impl Failure {
         Self::InvalidResponse(format!(
             "it takes {len} bytes, over the caller's limit of {limit} bytes; `Limits::max_message_bytes` of the caller raises it"
         ))
+    }
+
+    /// The same, with words of at most so many bytes.
+    pub(crate) fn within(self, most: usize) -> Self {
+        match self {
+            Self::InvalidPayload(why) => Self::InvalidPayload(words(&why, most).to_owned()),
+            Self::InvalidResponse(why) => Self::InvalidResponse(words(&why, most).to_owned()),
+            other => other,
+        }
     }
 
     /// Appends the whole response payload.

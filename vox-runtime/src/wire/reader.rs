@@ -21,6 +21,12 @@ pub(super) fn clean(text: &str) -> String {
     cleaned(text, MAX_REASON)
 }
 
+/// So much of a text for a person as its reader keeps, and as is no longer than so many bytes.
+pub(crate) fn words(text: &str, most: usize) -> &str {
+    let kept = text.char_indices().take(MAX_REASON).map(|(at, c)| at + c.len_utf8());
+    &text[..kept.take_while(|end| *end <= most).last().unwrap_or(0)]
+}
+
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }

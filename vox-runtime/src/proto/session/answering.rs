@@ -1,5 +1,7 @@
 //! What the peer is answered without anybody's doing, and how much of that it may ask for.
 
+use std::collections::VecDeque;
+
 use super::Session;
 use crate::error::{ProtocolViolation, Rule};
 use crate::wire::Frame;
@@ -7,21 +9,59 @@ use crate::wire::Frame;
 /// Answers to control messages (pongs, refusals) that may wait unread before the peer counts as flooding.
 pub(in super::super) const MAX_UNREAD_ANSWERS: usize = 1024;
 
+/// The bytes of such answers that may. An honest peer asks for no more connections at once than it may have.
+pub(in super::super) const MAX_UNREAD_BYTES: usize = 256 << 10;
+
+/// Answers that are not written yet, by where in the stream they end and how long they are.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    answers: VecDeque<(u64, usize)>,
+    bytes: usize,
+}
+
+impl Unread {
+    fn put(&mut self, start: u64, end: u64) {
+        let len = (end - start) as usize;
+        self.answers.push_back((end, len));
+        self.bytes += len;
+    }
+
+    /// All before this offset is written.
+    fn forget(&mut self, written: u64) {
+        while let Some(&(end, len)) = self.answers.front()
+            && end <= written
+        {
+            self.bytes -= len;
+            self.answers.pop_front();
+        }
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.answers.len() >= MAX_UNREAD_ANSWERS || self.bytes >= MAX_UNREAD_BYTES
+    }
+}
+
 impl Session {
     pub(super) fn on_ping(&mut self, nonce: u64) -> Result<(), ProtocolViolation> {
         self.answer_allowed()?;
-        self.fx.send(&Frame::Pong { nonce });
-        self.unread_answers.push_back(self.fx.outbox.end());
-        self.fx.note_answer();
+        self.answer(&Frame::Pong { nonce });
         Ok(())
     }
 
+    /// Sends what the peer asked for by a control message.
+    pub(super) fn answer(&mut self, frame: &Frame) {
+        let before = self.fx.outbox.end();
+        self.fx.send(frame);
+        self.unread_answers.put(before, self.fx.outbox.end());
+        self.fx.note_answer();
+    }
+
     pub(super) fn answer_allowed(&mut self) -> Result<(), ProtocolViolation> {
-        while self.unread_answers.front().is_some_and(|end| *end <= self.fx.outbox.written()) {
-            self.unread_answers.pop_front();
-        }
-        if self.unread_answers.len() >= MAX_UNREAD_ANSWERS {
-            let why = format!("{MAX_UNREAD_ANSWERS} answers to pings and opens wait unread");
+        self.unread_answers.forget(self.fx.outbox.written());
+        if self.unread_answers.are_too_many() {
+            let why = format!(
+                "{MAX_UNREAD_ANSWERS} answers to pings and opens wait unread, or {MAX_UNREAD_BYTES} bytes of them"
+            );
             return Err(ProtocolViolation::new(Rule::Flood, why));
         }
         self.acknowledges()

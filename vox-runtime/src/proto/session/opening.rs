@@ -14,7 +14,7 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ConnectionId, MethodId, ServiceIndex};
 use crate::metadata::Metadata;
 use crate::schema::{Contract, SchemaHash};
-use crate::wire::{Frame, Open};
+use crate::wire::{Frame, Open, metadata_len};
 
 impl Session {
     /// The connection that the handshake opened, on the side that asked for it.
@@ -73,6 +73,14 @@ impl Session {
             );
             return Err(Refusal::new(RefusalCode::Busy, why));
         }
+        let (len, most) = (service.len() + metadata_len(&metadata), self.max_payload());
+        if len > most {
+            let why = format!(
+                "the name and the metadata of the connection take {len} bytes, over the peer's limit of {most} (its limit \
+                 `max_message_bytes`)"
+            );
+            return Err(Refusal::new(RefusalCode::Other, why));
+        }
         let hash = contract.as_ref().map(|contract| contract.hash());
         let connection = self.new_connection(Some(token), contract);
         let open = Open { service: service.to_owned(), metadata, contract: hash };
@@ -97,10 +105,8 @@ impl Session {
             return;
         }
         self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
-        self.fx.send(&Frame::Accept { connection: id, differs: contract.is_some() });
+        self.answer(&Frame::Accept { connection: id, differs: contract.is_some() });
         self.tell(id, contract);
-        self.unread_answers.push_back(self.fx.outbox.end());
-        self.fx.note_answer();
     }
 
     /// Refuses an offered connection.
@@ -109,9 +115,8 @@ impl Session {
         if self.ended.is_some() {
             return;
         }
-        self.fx.send(&Frame::Refuse { connection, refusal });
-        self.unread_answers.push_back(self.fx.outbox.end());
-        self.fx.note_answer();
+        let reason = self.fx.words(&refusal.reason);
+        self.answer(&Frame::Refuse { connection, refusal: Refusal { reason, ..refusal } });
     }
 
     pub(super) fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
@@ -174,10 +179,7 @@ impl Session {
         }
         let (name, len, most) = (descriptor.name, ours.bytes().len(), self.max_payload());
         if len > most {
-            let why = format!(
-                "the two ends know `{name}` otherwise, and its description of {len} bytes is over the peer's limit of \
-                 max_message_bytes, {most}"
-            );
+            let why = format!("`{name}` differs, and its {len} bytes are over the peer's max_message_bytes, {most}");
             return Err(Refusal::new(RefusalCode::Other, why));
         }
         if self.outbox_is_full() {

@@ -13,7 +13,8 @@ impl Session {
     pub(crate) fn remains(&self, now: Instant, reason: EndReason, words: Option<&str>) -> Self {
         let mut remains = Self::new(self.role, Arc::clone(&self.limits), self.peer, now);
         if let Some(words) = words {
-            remains.fx.send(&Frame::Goodbye { reason: words.to_owned() });
+            let reason = remains.fx.words(words);
+            remains.fx.send(&Frame::Goodbye { reason });
         }
         remains.ended = Some(reason);
         remains
