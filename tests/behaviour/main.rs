@@ -8,6 +8,7 @@ mod support;
 mod cancelling;
 mod channels;
 mod closing;
+mod containment;
 mod crowds;
 mod dialling;
 mod elsewhere;

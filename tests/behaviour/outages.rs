@@ -281,7 +281,7 @@ async fn attempts_that_come_to_nothing_at_all_are_given_up() {
     for (bad, why) in [
         (1, "no link to moody: no answer in 10s"),
         (2, "no link to moody: no answer in 10s"),
-        (3, "an attempt panicked"),
+        (3, "no link to moody: the connector panicked"),
     ] {
         for resumes in [true, false] {
             let (server, _) = server();

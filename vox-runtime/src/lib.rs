@@ -12,6 +12,7 @@ pub mod transport;
 
 mod channel;
 mod client;
+mod contained;
 mod cures;
 mod descriptor;
 mod driver;

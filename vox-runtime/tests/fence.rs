@@ -44,6 +44,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sorted", &[]),
     // How a peer's text is printed.
     ("shown", &[]),
+    // Panics of users' code, caught.
+    ("contained", &[]),
     // Words for compile errors.
     ("cures", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
@@ -68,9 +70,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "store",
-        &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema", "sorted"],
+        &[
+            "ids",
+            "limits",
+            "metadata",
+            "message",
+            "error",
+            "shown",
+            "descriptor",
+            "operation",
+            "schema",
+            "sorted",
+            "contained",
+        ],
     ),
-    ("transport", DATA),
+    ("transport", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "contained"]),
     ("reply", &["ids", "limits", "metadata", "message", "error", "shown", "operation", "codec", "wire", "evidence"]),
     ("evidence", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "codec", "cures"]),
     ("driver", ALL),
@@ -93,6 +107,7 @@ const ALL: &[&str] = &[
     "operation",
     "schema",
     "sorted",
+    "contained",
     "codec",
     "wire",
     "proto",

@@ -8,6 +8,7 @@ use std::task::{Poll, Waker};
 
 use super::bound::Bound;
 use super::local::Item;
+use crate::contained::wake_all;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::HalfEnd;
 use crate::error::Place;
@@ -162,7 +163,7 @@ impl Half {
                     // What was put in or taken out, the other half may wait for.
                     let wakers = std::mem::take(&mut unbound.wakers);
                     drop(state);
-                    wakers.into_iter().for_each(Waker::wake);
+                    wake_all(wakers);
                     Poll::Ready(found)
                 }
                 None => {
@@ -215,7 +216,7 @@ impl Half {
                 unbound.end.get_or_insert(end);
                 let wakers = std::mem::take(&mut unbound.wakers);
                 drop(state);
-                wakers.into_iter().for_each(Waker::wake);
+                wake_all(wakers);
             }
             CellState::Bound(bound) => {
                 let bound = Arc::clone(bound);
@@ -250,7 +251,7 @@ impl Cell {
                 let Unbound { wakers, end, .. } = std::mem::take(unbound);
                 *state = CellState::Bound(Arc::clone(&bound));
                 drop(state);
-                wakers.into_iter().for_each(Waker::wake);
+                wake_all(wakers);
                 if let Some(end) = end {
                     bound.end(end);
                 }
@@ -273,7 +274,7 @@ impl Cell {
             *state = CellState::Dead(given, why.into());
             drop(state);
             drop(items);
-            wakers.into_iter().for_each(Waker::wake);
+            wake_all(wakers);
         }
     }
 }

@@ -396,11 +396,13 @@ impl<T, E> Call<T, E> {
             false => Flush::Driver,
         };
         let may_follow = station.remote().is_some();
+        // Not under the lock: what a waker does when it is cloned is its own affair.
+        let waker = cx.waker().clone();
         line.shared().with(alone, |state| {
             match state.turn(connection, count, ticket) {
                 Gate::Wait => {
                     let times = (now, deadline);
-                    return Send::Wait(state.enqueue(connection, ticket, times, (*method, count), cx.waker()));
+                    return Send::Wait(state.enqueue(connection, ticket, times, (*method, count), waker));
                 }
                 Gate::Closed(reason) => return Send::Closed(reason.to_string()),
                 Gate::Open => {}
@@ -408,7 +410,7 @@ impl<T, E> Call<T, E> {
             if let Some(why) = state.session.disagreement(connection, method.id) {
                 return Send::Differs(why);
             }
-            let token = state.waiters.insert(Waiter::Waiting(Some(cx.waker().clone())));
+            let token = state.waiters.insert(Waiter::Waiting(Some(waker)));
             let mut halves = Vec::new();
             for given in channels.iter() {
                 let endpoint = given.endpoint().pledged(may_follow);

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::keeper::{Down, Keeper, Phase, Trying, down, down_of, lock, not_connected_yet};
-use crate::driver::{Established, Resumption, Shared, Trials, caught, now, observe, resume};
+use crate::contained::{Contained, quietly};
+use crate::driver::{Established, Resumption, Shared, Trials, now, observe, resume};
 use crate::error::EndReason;
 
 /// The task.
@@ -56,7 +57,7 @@ impl Task {
             let name = keeper.way.reach.name();
             if !first {
                 let (session, reason) = (shared.number(), down.reason());
-                tracing::warn!(address = name, session, %reason, "lost the link to {name}, trying again");
+                quietly(|| tracing::warn!(address = name, session, %reason, "lost the link to {name}, trying again"));
             }
             keeper.is_down.store(true, Ordering::Relaxed);
             let why = if first { not_connected_yet(&name) } else { format!("no link to {name}: {}", down.reason()) };
@@ -70,7 +71,9 @@ impl Task {
                 Outage::Back(resumed) => {
                     let (after, session) = (now().saturating_duration_since(began), keeper.current().number());
                     if !first {
-                        tracing::info!(address = name, session, ?after, resumed, "the link to {name} is back");
+                        quietly(|| {
+                            tracing::info!(address = name, session, ?after, resumed, "the link to {name} is back")
+                        });
                     }
                     keeper.phase.send_replace(Phase::Up);
                 }
@@ -82,7 +85,9 @@ impl Task {
     fn end(&self, reason: EndReason, shared: &Shared) -> EndReason {
         if !matches!(reason, EndReason::ClosedHere) {
             let (address, session) = (self.keeper.way.reach.name(), shared.number());
-            tracing::warn!(address, session, %reason, "the session with {address} has ended, and none follows it");
+            quietly(
+                || tracing::warn!(address, session, %reason, "the session with {address} has ended, and none follows it"),
+            );
         }
         reason
     }
@@ -114,7 +119,8 @@ impl Task {
             let attempt = async {
                 self.turn(trials, &shared).await;
                 trials.begin(&keeper.way.backoff);
-                match caught(self.attempt(&shared, ended)).await {
+                let (keeper, shared) = (Arc::clone(keeper), Arc::clone(&shared));
+                match Contained::new(|| Box::pin(attempt(keeper, shared, ended))).await {
                     Some(attempt) => attempt,
                     None => Err(Failed { why: "an attempt panicked".to_owned(), passes: true }),
                 }
@@ -166,25 +172,10 @@ impl Task {
         }
     }
 
-    /// Dials once: a link for the session that there is, or, where that has `ended`, the next session.
-    async fn attempt(&self, shared: &Arc<Shared>, ended: bool) -> Result<Option<Arc<Shared>>, Failed> {
-        let way = &self.keeper.way;
-        if ended {
-            return match way.connect(None).await {
-                Ok(Established { shared, .. }) => Ok(Some(shared)),
-                Err(error) => Err(Failed { why: error.to_string(), passes: error.passes() }),
-            };
-        }
-        match resume(shared, &*way.reach, &way.introduction).await {
-            Resumption::Resumed | Resumption::Over => Ok(None),
-            Resumption::Failed(why) => Err(Failed { why, passes: true }),
-        }
-    }
-
     /// An attempt has failed: tells who follows the phase.
     fn note(&self, failed: &Failed) {
         let keeper = &self.keeper;
-        tracing::debug!(address = keeper.way.reach.name(), error = failed.why, "no link yet");
+        quietly(|| tracing::debug!(address = keeper.way.reach.name(), error = failed.why, "no link yet"));
         if !failed.passes {
             keeper.refusals.fetch_add(1, Ordering::AcqRel);
         }
@@ -194,6 +185,21 @@ impl Task {
                 trying.why = failed.why.as_str().into();
             }
         });
+    }
+}
+
+/// Dials once: a link for the session that there is, or, where that has `ended`, the next session.
+async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Result<Option<Arc<Shared>>, Failed> {
+    let way = &keeper.way;
+    if ended {
+        return match way.connect(None).await {
+            Ok(Established { shared, .. }) => Ok(Some(shared)),
+            Err(error) => Err(Failed { why: error.to_string(), passes: error.passes() }),
+        };
+    }
+    match resume(&shared, &*way.reach, &way.introduction).await {
+        Resumption::Resumed | Resumption::Over => Ok(None),
+        Resumption::Failed(why) => Err(Failed { why, passes: true }),
     }
 }
 

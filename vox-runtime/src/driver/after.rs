@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use super::patience::Waiting;
 use super::shared::Shared;
 use super::unused::PATIENCE;
+use crate::contained::{quietly, wake_all};
 use crate::descriptor::MethodDescriptor;
 use crate::error::EndReason;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
@@ -75,14 +76,15 @@ impl After {
 
     /// Does it. The lock is free: whoever is woken may take it.
     pub(super) fn run(mut self, shared: &Shared) {
-        for waker in self.wakes.drain(..) {
-            waker.wake();
+        wake_all(self.wakes.drain(..));
+        for waker in self.spent {
+            quietly(move || drop(waker));
         }
         for task in self.aborts {
             task.abort();
         }
         for note in self.notes {
-            note.log(shared.peer.address(), shared.number);
+            quietly(move || note.log(shared.peer.address(), shared.number));
         }
         if !self.operations.is_empty() {
             // What is done about them may be a task. Who does it may be a call that is awaited elsewhere.

@@ -10,6 +10,8 @@ use std::task::Waker;
 use std::thread;
 use std::time::Instant;
 
+use crate::contained::{quietly, wake_all};
+
 static CLOCK: Clock =
     Clock { desk: Mutex::new(Desk { alarms: BTreeMap::new(), next: 0, sleeps_until: None }), changed: Condvar::new() };
 
@@ -46,7 +48,9 @@ impl Alarm {
                     Ok(_) => desk.sleeps_until = Some(at),
                     Err(error) => {
                         drop(desk);
-                        tracing::warn!(%error, "no thread for the deadlines of calls that are awaited outside of their session's runtime");
+                        quietly(|| {
+                            tracing::warn!(%error, "no thread for the deadlines of calls that are awaited outside of their session's runtime");
+                        });
                     }
                 }
             }
@@ -99,7 +103,7 @@ impl Clock {
             let due = std::mem::replace(&mut desk.alarms, later);
             if !due.is_empty() {
                 drop(desk);
-                due.into_values().for_each(Waker::wake);
+                wake_all(due.into_values());
                 desk = self.desk();
                 continue;
             }

@@ -73,7 +73,8 @@ impl State {
         self.session = self.session.remains(now(), reason.clone(), has_words.then_some(WORDS));
         if !has_words {
             self.link.number += 1;
-            self.link.next = None;
+            let next = self.link.next.take();
+            quietly(move || drop(next));
             self.writing = Writing::Broken;
         }
         self.end_waits(&reason);

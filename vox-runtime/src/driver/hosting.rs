@@ -22,6 +22,7 @@ use super::operating::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Shared};
 use super::writer::now;
+pub(super) use crate::contained::quietly;
 use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
 use crate::proto::{HandlerEnd, Request};
 use crate::server::Incoming;
@@ -295,10 +296,10 @@ impl HandlerTask<&Arc<Shared>> {
 impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
     fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
-        let polled = {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
             let _entered = self.span.enter();
-            catch_unwind(AssertUnwindSafe(|| self.scope.enter(|| future.poll(cx))))
-        };
+            self.scope.enter(|| future.poll(cx))
+        }));
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(()),
@@ -308,14 +309,6 @@ impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
                 Poll::Ready(())
             }
         }
-    }
-}
-
-/// Runs a drop of something of the user's, and survives it.
-pub(super) fn quietly(drop: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
-        // Whatever is thrown by a drop may throw again when it is dropped.
-        std::mem::forget(payload);
     }
 }
 
@@ -351,8 +344,15 @@ impl Shared {
     }
 }
 
-/// The span of a served call, with OpenTelemetry's field names. Costs nothing where nobody listens.
+/// The span of a served call, with OpenTelemetry's field names. Costs nothing where nobody listens. A listener that panics has none.
 fn server_span(shared: &Shared, request: &Request) -> Span {
+    catch_unwind(AssertUnwindSafe(|| open_span(shared, request))).unwrap_or_else(|payload| {
+        quietly(move || drop(payload));
+        Span::none()
+    })
+}
+
+fn open_span(shared: &Shared, request: &Request) -> Span {
     if !tracing::enabled!(tracing::Level::INFO) {
         return Span::none();
     }

@@ -108,9 +108,12 @@ impl Wake for Watch {
             slot.driver.wake_by_ref();
             return;
         }
-        let leader = slot.leader.clone();
         drop(slot);
-        leader.wake();
+        // It is the link that wakes, whose thread is not the call's.
+        quietly(|| {
+            let leader = self.slot().leader.clone();
+            leader.wake();
+        });
     }
 }
 
@@ -144,8 +147,9 @@ impl State {
         if self.lead.waker.will_wake(waker) {
             return;
         }
-        // What one is a clone of may name other functions that do the same; clones of one name the same.
-        let waker = waker.clone();
+        // What one is a clone of may name other functions that do the same; clones of one name the same. One that cannot be cloned is woken by
+        // the session's task, which looks in.
+        let Ok(waker) = catch_unwind(AssertUnwindSafe(|| waker.clone())) else { return };
         if !self.lead.waker.will_wake(&waker) {
             self.watch.slot().leader = waker.clone();
             self.after.spent.push(std::mem::replace(&mut self.lead.waker, waker));

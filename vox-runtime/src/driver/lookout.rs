@@ -220,7 +220,9 @@ impl Shared {
             match thread::Builder::new().name("vox-lookout".to_owned()).spawn(|| LOOKOUT.run()) {
                 Ok(started) => desk.thread = Some(started.thread().clone()),
                 Err(error) => {
-                    tracing::warn!(%error, "no thread to look out for blocked handlers: they hold up their sessions")
+                    quietly(
+                        || tracing::warn!(%error, "no thread to look out for blocked handlers: they hold up their sessions"),
+                    );
                 }
             }
         }

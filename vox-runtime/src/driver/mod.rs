@@ -51,7 +51,7 @@ pub(crate) use connect::{
 pub(crate) use endpoint::{Endpoint, HalfEnd};
 pub(crate) use hosting::HandlerFuture;
 pub use hosting::Hosted;
-pub(crate) use observe::{caught, observe};
+pub(crate) use observe::observe;
 pub(crate) use operating::Granted;
 pub(crate) use redial::{Resumption, resume};
 pub(crate) use registry::Registry;

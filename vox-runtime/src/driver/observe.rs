@@ -1,8 +1,6 @@
 //! Waiting for something about the session as a whole: its end, its last handler.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -85,14 +83,4 @@ impl Drop for Place<'_> {
             self.shared.change(|state| state.unwatch(key));
         }
     }
-}
-
-/// Runs what a user has a part in. `None`: it panicked.
-pub(crate) async fn caught<R>(what: impl Future<Output = R>) -> Option<R> {
-    let mut what = pin!(what);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| what.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Some),
-        Err(_) => Poll::Ready(None),
-    })
-    .await
 }

@@ -34,12 +34,12 @@ impl Queue {
     }
 
     /// Joins the line, or stays in it. Gives back the waker that this one takes the place of.
-    fn join(&mut self, connection: ConnectionId, ticket: u64, waker: &Waker) -> Option<Waker> {
+    fn join(&mut self, connection: ConnectionId, ticket: u64, waker: Waker) -> Option<Waker> {
         let line = self.lines.entry(connection).or_default();
         match line.binary_search_by_key(&ticket, |(ticket, _)| *ticket) {
-            Ok(at) => line[at].1.replace(waker.clone()),
+            Ok(at) => line[at].1.replace(waker),
             Err(at) => {
-                line.insert(at, (ticket, Some(waker.clone())));
+                line.insert(at, (ticket, Some(waker)));
                 None
             }
         }
@@ -97,7 +97,7 @@ impl State {
         ticket: Option<u64>,
         (now, deadline): (Instant, Option<Instant>),
         (method, channels): (&MethodDescriptor, usize),
-        waker: &Waker,
+        waker: Waker,
     ) -> u64 {
         self.note_full_outbox();
         let ticket = ticket.unwrap_or_else(|| {

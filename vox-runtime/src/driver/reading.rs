@@ -77,7 +77,8 @@ impl Reader {
         let deaf = io.is_none();
         let io = io.unwrap_or_else(|| Box::new(tokio::io::empty()));
         let lent = self.clear();
-        *self = Self { deaf, link, ..Self::new(io) };
+        let before = mem::replace(self, Self { deaf, link, ..Self::new(io) });
+        quietly(move || drop(before));
         lent
     }
 

@@ -7,6 +7,7 @@
 use tokio::io::{AsyncRead, AsyncWrite, sink};
 
 use super::after::Note;
+use super::hosting::quietly;
 use super::shared::{Shared, State};
 use super::writer::{Writer, Writing, now};
 use crate::error::EndReason;
@@ -26,7 +27,8 @@ impl State {
     /// The link is gone: nothing is written until there is another.
     pub(super) fn on_link_down(&mut self, reason: EndReason) {
         self.link.number += 1;
-        self.link.next = None;
+        let next = self.link.next.take();
+        quietly(move || drop(next));
         self.writing = Writing::Broken;
         self.stalled = None;
         self.link_error = None;
@@ -93,7 +95,7 @@ impl Shared {
         if state.link.number == link {
             let old = state.writer.replace(Writer::new(io, link));
             drop(state);
-            drop(old);
+            quietly(move || drop(old));
         }
     }
 

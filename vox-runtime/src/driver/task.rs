@@ -16,9 +16,10 @@ use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Flush, Next, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::EndReason;
-use crate::proto::earlier;
+use crate::proto::{HandlerEnd, earlier};
 use crate::shown::Shown;
 use crate::transport::Link;
+use crate::wire::Failure;
 
 /// How long an ended session waits for its last words to be read, and while it writes them, for a link that takes nothing.
 const LINGER: Duration = Duration::from_secs(1);
@@ -118,7 +119,8 @@ impl Driver {
         state.driver_awake = true;
         let before = std::mem::replace(&mut state.driver, waker.clone());
         drop(state);
-        tracing::debug!(peer = %Shown::new(self.shared.peer.address()), "a handler blocks its thread: another has the session");
+        let peer = Shown::new(self.shared.peer.address());
+        quietly(|| tracing::debug!(%peer, "a handler blocks its thread: another has the session"));
         // If it is not held up itself, it ends.
         before.wake();
         true
@@ -231,7 +233,13 @@ impl Driver {
     fn host(&mut self, mut next: Option<Next>, cx: &mut Context<'_>) {
         while let Some(Next { request, last }) = next {
             let Self { hosting, shared, .. } = self;
-            in_user_code(shared.watched(), || hosting.host(shared, request, cx));
+            let (connection, id) = (request.connection, request.request);
+            let hosted = || in_user_code(shared.watched(), || hosting.host(shared, request, cx));
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(hosted)) {
+                // What was around the handler: what it was polled by is told of it, if anybody still waits.
+                quietly(move || drop(payload));
+                shared.handler_ended(connection, id, HandlerEnd::Failed(Failure::Panicked));
+            }
             next = if last || self.is_relieved() { None } else { self.shared.lock().next_request() };
         }
     }
@@ -423,7 +431,8 @@ impl Drop for Driver {
         shared.change(State::finish);
         // Handles may be kept for long after; the link, which the peer watches, is not.
         let _over = self.shared.reader().change(None, self.link);
-        let _link = self.shared.lock().writer.take();
+        let link = self.shared.lock().writer.take();
+        quietly(move || drop(link));
     }
 }
 

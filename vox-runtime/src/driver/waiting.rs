@@ -1,5 +1,6 @@
 //! Waiting for the end of a call.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Poll, Waker};
 
 use tokio::runtime::Handle;
@@ -39,7 +40,15 @@ impl Shared {
         match state.waiters.get_mut(sent.token) {
             Some(Waiter::Waiting(Some(known))) if known.will_wake(waker) => return Poll::Pending,
             Some(Waiter::Waiting(known)) => {
-                let before = known.replace(waker.clone());
+                let cloned = match catch_unwind(AssertUnwindSafe(|| waker.clone())) {
+                    Ok(cloned) => cloned,
+                    Err(panicked) => {
+                        // That is who polls this call's own affair, and not the session's.
+                        drop(state);
+                        resume_unwind(panicked);
+                    }
+                };
+                let before = known.replace(cloned);
                 let reads = sent.leads && state.lead_moved(sent.token, waker);
                 state.after.spent.extend(before);
                 let after = state.after.take();

@@ -177,7 +177,10 @@ impl Shared {
     /// Writes what was taken. Only for whoever began to write, but the driver.
     pub(super) fn write(&self, mut writer: Box<Writer>) {
         let outcome = writer.write_batch();
-        let _gone = self.change(|state| state.end_write(writer, outcome, Flush::Here));
+        let gone = self.change(|state| state.end_write(writer, outcome, Flush::Here));
+        if let Err(Some(writer)) = gone {
+            quietly(move || drop(writer));
+        }
     }
 
     /// As [`write`](Self::write), for the driver, which goes on until the outbox is empty.
@@ -198,7 +201,10 @@ impl Shared {
             }
             match ended {
                 Ok(again) => writer = again,
-                Err(_gone) => return self.lock(),
+                Err(gone) => {
+                    quietly(move || drop(gone));
+                    return self.lock();
+                }
             }
         }
     }

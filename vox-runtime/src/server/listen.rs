@@ -16,6 +16,7 @@ use super::context::Peer;
 use super::hall::Hall;
 use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
+use crate::contained::quietly;
 use crate::descriptor::ServiceError;
 use crate::driver::{Authenticate, Door, Router, Shared, State, Visitor, accept, observe};
 use crate::error::{EndReason, Refusal};
@@ -350,7 +351,7 @@ impl Builder {
         let (ours, theirs) = memory_pair_at(address);
         tokio::spawn(async move {
             if let Err(error) = self.serve_link(theirs).await {
-                tracing::debug!(%error, "a server in memory has ended");
+                quietly(|| tracing::debug!(%error, "a server in memory has ended"));
             }
         });
         Ok(ours)
@@ -375,7 +376,7 @@ async fn listen(listener: Closes, hall: Arc<Hall>) {
             // One link's fault is not the listener's, and a shortage passes.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
             Err(error) => {
-                tracing::warn!(%error, "a link could not be accepted");
+                quietly(|| tracing::warn!(%error, "a link could not be accepted"));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
             Ok(link) => welcome(&hall, link, admitted),
@@ -391,7 +392,7 @@ fn welcome(hall: &Arc<Hall>, link: Link, admitted: OwnedSemaphorePermit) {
         match hall.receive(link, admitted).await {
             Ok(Some(visitor)) => visitor.await,
             Ok(None) => {}
-            Err(error) => tracing::debug!(peer = %Shown::new(&address), %error, "a handshake failed"),
+            Err(error) => quietly(|| tracing::debug!(peer = %Shown::new(&address), %error, "a handshake failed")),
         }
     });
 }

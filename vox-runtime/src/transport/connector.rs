@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Link;
 use super::reach::Linking;
+use crate::contained::Contained;
 
 /// Makes links to one peer, the first and every later one: a target for `connect` over a transport of one's own.
 ///
@@ -27,13 +28,20 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// One that makes links in this way. `name` is what the peer is called in errors and logs.
+    /// One that makes links in this way. `name` is what the peer is called in errors and logs. Where `make` or its future panics, that attempt has
+    /// failed.
     pub fn new<F, L>(name: impl AsRef<str>, make: F) -> Self
     where
         F: Fn() -> L + Send + Sync + 'static,
         L: Future<Output = io::Result<Link>> + Send + 'static,
     {
-        Self { name: name.as_ref().into(), make: Arc::new(move || Box::pin(make())) }
+        let make = Arc::new(make);
+        let link = move || -> Linking {
+            let make = Arc::clone(&make);
+            let made = Contained::new(move || Box::pin(make()));
+            Box::pin(async move { made.await.unwrap_or_else(|| Err(io::Error::other("the connector panicked"))) })
+        };
+        Self { name: name.as_ref().into(), make: Arc::new(link) }
     }
 
     pub(super) fn called(&self) -> &str {

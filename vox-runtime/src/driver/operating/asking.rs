@@ -137,7 +137,7 @@ impl Operating {
         let done = |this: &Self, result: Result<(), StoreError>| {
             this.acknowledging.fetch_sub(1, Ordering::Relaxed);
             if let Err(error) = result {
-                tracing::debug!(%error, "an acknowledgement was not taken");
+                quietly(|| tracing::debug!(%error, "an acknowledgement was not taken"));
             }
         };
         match self.at_once(async move { store.acknowledge(&key).await }) {
@@ -177,7 +177,7 @@ impl Operating {
 }
 
 fn failed(what: &str, key: &OperationKey, error: &StoreError) -> StoreFailed {
-    tracing::warn!(%error, operation = %key.id, "the store failed to {what} an operation");
+    quietly(|| tracing::warn!(%error, operation = %key.id, "the store failed to {what} an operation"));
     StoreFailed
 }
 

@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
 use super::{Desk, Operating, Place};
+use crate::contained::quietly;
 use crate::proto::Answer;
 use crate::sorted::Sorted;
 use crate::wire::Failure;
@@ -18,10 +19,13 @@ impl Operating {
         // None of their handlers is heard of again.
         self.detached.store(0, Ordering::Relaxed);
         drop(desk);
-        tracing::error!(
-            attempts = attempts.len(),
-            "vox has a bug: it panicked among the operations. Those under way are indeterminate. Please report it, with the panic's message"
-        );
+        let given_up = attempts.len();
+        quietly(|| {
+            tracing::error!(
+                attempts = given_up,
+                "vox has a bug: it panicked among the operations. Those under way are indeterminate. Please report it, with the panic's message"
+            );
+        });
         while let Some((attempt, Place { shared, .. })) = attempts.pop_first() {
             let answer = Answer::Failure(Failure::Indeterminate);
             shared.answer(attempt.connection, attempt.request, answer, false);

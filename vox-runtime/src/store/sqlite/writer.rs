@@ -14,6 +14,7 @@ use super::records::{Context, News, Records, Sealed, Step};
 use super::statements::Statements;
 use super::transaction::{Transaction, Unkept, Work};
 use super::{Clock, layout};
+use crate::contained::quietly;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 use crate::store::{StoreError, StoreLimits};
 
@@ -239,7 +240,7 @@ impl<'c> Thread<'c> {
     }
 
     fn poison(&self, failure: String) -> StoreError {
-        tracing::error!(database = %self.context.database.display(), failure, "the store has stopped");
+        quietly(|| tracing::error!(database = %self.context.database.display(), failure, "the store has stopped"));
         // What it may still hold others wait for. What was not committed is nobody's word.
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
