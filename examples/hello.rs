@@ -2,7 +2,7 @@
 
 #[vox::service]
 trait Greeter {
-    /// Greets whoever asks.
+    /// Greets by name.
     #[vox(idem)]
     async fn hello(&self, name: &str) -> String;
 }

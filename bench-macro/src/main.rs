@@ -1,4 +1,4 @@
-//! The macro of vox side by side with those of tarpc, remoc and jsonrpsee. `docs/service-macro.md` says what came of it.
+//! The macro of vox side by side with those of tarpc, remoc and jsonrpsee. `docs/service-macro.md` has the figures.
 //!
 //! ```text
 //! cargo run -p bench-macro -- errors             the same mistakes in each: how many errors, of how many lines

@@ -1,4 +1,4 @@
-//! What the client knows of its transfers, on its disk: under which id each was first tried, and what came of it.
+//! What the client knows of its transfers, on its disk: under which id each was first tried, and its outcome.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -53,7 +53,7 @@ pub async fn serve(database: &Path) -> Result<(), Box<dyn Error>> {
         .bind("tcp://127.0.0.1:0")
         .await?;
     println!("{}", server.address());
-    // Whoever started this process ends it so, and by ending itself.
+    // The process that started this one ends it so, and by ending itself.
     let ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
     let _ = ended.await;
     server.shutdown(Duration::from_secs(5)).await;
