@@ -295,8 +295,8 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NameTaken(name) => write!(f, "somebody is called {name} already"),
-            Self::InTheRoom => f.write_str("whoever is in the room cannot enter"),
-            Self::NotInTheRoom => f.write_str("whoever wants to speak has to enter first"),
+            Self::InTheRoom => f.write_str("you are in the room already"),
+            Self::NotInTheRoom => f.write_str("enter the room before you speak"),
             Self::CannotBeCalled(why) => write!(f, "a guest has to serve `Guest`: {why}"),
         }
     }

@@ -176,7 +176,7 @@ async fn two_services_of_one_name_are_refused_whichever_end_serves_them() {
     assert!(matches!(twice, Err(ConnectError::DuplicateService("Lab"))), "{twice:?}");
 }
 
-/// The runtime that the accept loop is in ends, and whoever waits is elsewhere.
+/// The runtime that the accept loop is in ends, and the one that waits is elsewhere.
 #[test]
 fn serving_does_not_end_well_when_nobody_accepts_any_more() {
     let runtime =

@@ -38,7 +38,7 @@ async fn errors_name_the_address() {
     }
 }
 
-/// Nothing is printed twice by whoever prints the chain of causes.
+/// Nothing is printed twice where the chain of causes is printed.
 #[tokio::test]
 async fn errors_say_what_they_say_once() {
     let error = failure("mem://nobody").await;

@@ -34,7 +34,7 @@ pub struct Nested {
 
 #[derive(facet::Facet)]
 #[repr(u8)]
-#[allow(dead_code, reason = "made by whoever calls")]
+#[allow(dead_code, reason = "made by callers")]
 pub enum Answer {
     Nothing,
     To(Tx<u64>),

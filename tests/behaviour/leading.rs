@@ -142,7 +142,7 @@ async fn calls_that_follow_one_another_read_their_replies_themselves() {
     assert!(own >= 18, "{own} of the reads were the caller's");
 }
 
-/// Whoever begins a call and does other things first keeps nobody else on the session waiting for more than a moment.
+/// A task that begins a call and does other things first keeps nobody else on the session waiting for more than a moment.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_not_polled_when_it_leads_holds_up_the_peer_for_milliseconds_only() {
     let Scene { porch, session, .. } = scene().await;
@@ -194,7 +194,7 @@ async fn a_second_call_ends_the_lead_of_the_first() {
     assert_eq!(before.elapsed(), Duration::ZERO, "nobody had to look in");
 }
 
-/// A link's fault is the session's, and not that of whoever reads it.
+/// A link's fault is the session's, and not that of its reader.
 #[tokio::test(start_paused = true)]
 async fn a_link_that_panics_is_lost_whoever_reads_it() {
     for leads in [true, false] {

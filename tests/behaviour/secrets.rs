@@ -38,7 +38,7 @@ fn clean(text: &str) {
     assert!(!text.contains(PLANTED), "a secret is printed: {text}");
 }
 
-/// Whoever shows the secret under any of these keys.
+/// A peer that shows the secret under any key.
 async fn ask(peer: Peer) -> Result<Principal, Refusal> {
     clean(&format!("{peer:?}"));
     match peer.metadata().iter().any(|(_, value)| value == PLANTED) {

@@ -69,7 +69,7 @@ async fn a_shutdown_cuts_what_does_not_end_in_time_and_says_so() {
     }
 }
 
-/// Whoever stops a server often ends its runtime next.
+/// A program that stops a server often ends its runtime next.
 #[test]
 fn pitfall_25_a_shutdown_has_told_the_peers_when_it_returns() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

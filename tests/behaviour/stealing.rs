@@ -136,7 +136,7 @@ async fn a_guessed_secret_is_refused_like_a_session_that_never_was_and_harms_nob
     answers.insert(den.refused(&ticket.with_secret(&[0; 32]), "zeros").await);
     assert_eq!(answers.len(), 1, "every refusal reads the same");
     works(&mut raw, 1).await;
-    assert_eq!(den.server.detached_sessions(), 0, "whoever has the session keeps its link");
+    assert_eq!(den.server.detached_sessions(), 0, "the one that has the session keeps its link");
 }
 
 #[tokio::test(start_paused = true)]

@@ -313,7 +313,7 @@ impl RefusalCode {
 }
 
 impl Refusal {
-    /// A refusal of this kind, with a reason for whoever is refused.
+    /// A refusal of this kind, with a reason for the peer that is refused.
     pub fn new(code: RefusalCode, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into() }
     }

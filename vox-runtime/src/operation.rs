@@ -114,7 +114,7 @@ impl OperationId {
         Self(since.as_millis().min(LAST_MILLIS) << 80)
     }
 
-    /// Whether it was made in a millisecond after that of `time`, by the clock of whoever made it.
+    /// Whether it was made in a millisecond after that of `time`, by the clock of its maker.
     pub(crate) fn is_later_than(self, time: SystemTime) -> bool {
         self.0 >> 80 > Self::first_at(time).0 >> 80
     }
@@ -129,7 +129,7 @@ impl OperationId {
         self.0
     }
 
-    /// When it was made, to the millisecond, by the clock of whoever made it.
+    /// When it was made, to the millisecond, by the clock of its maker.
     pub fn time(self) -> SystemTime {
         let millis = u64::try_from(self.0 >> 80).unwrap_or(u64::MAX);
         UNIX_EPOCH + Duration::from_millis(millis)
@@ -241,7 +241,7 @@ impl fmt::Display for InvalidOperationId {
 
 impl std::error::Error for InvalidOperationId {}
 
-/// Who a peer was authenticated as. Whoever was not is [anonymous](Principal::anonymous), together with all others who
+/// Who a peer was authenticated as. A peer that was not is [anonymous](Principal::anonymous), together with all others that
 /// were not.
 ///
 /// ```
@@ -363,11 +363,11 @@ pub struct Fence(pub u64);
 
 /// An attempt at an operation that asks for admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "whoever tests a store makes one")]
+#[allow(clippy::exhaustive_structs, reason = "tests of stores make one")]
 pub struct NewOperation {
     /// Which operation, and whose.
     pub key: OperationKey,
-    /// The name of the method's service, for whoever reads the records.
+    /// The name of the method's service, for people who read the records.
     pub service: &'static str,
     /// Which method it calls.
     pub method: MethodId,
@@ -381,7 +381,7 @@ pub struct NewOperation {
 
 /// What a handler's return came to: the whole response as it goes onto the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "whoever writes a store makes one")]
+#[allow(clippy::exhaustive_structs, reason = "stores make one")]
 pub struct Outcome {
     /// The response's bytes.
     pub bytes: Bytes,

@@ -116,7 +116,7 @@ impl Keeper {
         &self.way
     }
 
-    /// Ends the session there is, whoever uses it and since when. None follows it, and whoever waits for one is told.
+    /// Ends the session there is, for all that use it. None follows it, and those who wait for one are told.
     pub(super) fn close(&self, reason: &str) -> Arc<Shared> {
         self.closed.cancel();
         let current = self.current();
@@ -222,7 +222,7 @@ impl Keeper {
         }
     }
 
-    /// The task wakes whoever follows the phase at that time, or before.
+    /// The task wakes those who follow the phase at that time, or before.
     fn alarm(&self, at: Instant) {
         let mut alarm = lock(&self.alarm);
         if alarm.is_none_or(|alarm| at < alarm || alarm <= now()) {
@@ -271,7 +271,7 @@ impl Keeper {
         *lock(&self.session) = Arc::clone(&shared);
         let before = lock(&self.held).replace(next);
         drop(before);
-        // Whoever closed it or let go of it before that has found only the last one.
+        // One that closed it or let go of it before that has found only the last one.
         if self.released.is_cancelled() {
             drop(lock(&self.held).take());
         }

@@ -17,7 +17,7 @@ pub(crate) struct Station {
     first: Arc<CallerHandle>,
     /// Where it has moved to, once it has. So a client whose session was never lost takes no lock to find its connection.
     moved: OnceLock<Mutex<Arc<CallerHandle>>>,
-    /// Held by whoever moves it.
+    /// Held by the task that moves it.
     moving: TurnMutex<()>,
     remote: Option<Arc<Remote>>,
     /// What is opened; `None`: nothing, and only the session is held.

@@ -35,7 +35,7 @@ pub(super) enum Notice {
     Acknowledged(OperationId),
 }
 
-/// What is logged. Whoever collects logs may call anything.
+/// What is logged. A subscriber may call anything.
 pub(super) enum Note {
     Offered(ConnectionId, String, Metadata),
     LinkDown(EndReason),
@@ -74,7 +74,7 @@ impl After {
         std::mem::replace(self, next)
     }
 
-    /// Does it. The lock is free: whoever is woken may take it.
+    /// Does it. The lock is free: those who are woken may take it.
     pub(super) fn run(mut self, shared: &Shared) {
         wake_all(self.wakes.drain(..));
         for waker in self.spent {

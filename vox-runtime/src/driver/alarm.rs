@@ -2,7 +2,7 @@
 //!
 //! The session's task keeps the deadlines of its calls. A call that is awaited in another runtime, or in none, cannot rely on that: the
 //! session's runtime may stand still meanwhile. So it sets an alarm as well: one thread of the process, started when the first alarm
-//! is set, wakes whoever has set one. It ends when it finds that none is set. There are as many alarms as calls that wait so.
+//! is set, wakes the one that has set it. It ends when it finds that none is set. There are as many alarms as calls that wait so.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

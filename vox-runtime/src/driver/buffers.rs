@@ -40,7 +40,7 @@ pub(super) fn take_read_buffer() -> BytesMut {
     READ_BUFFER.try_with(Cell::take).ok().flatten().unwrap_or_default()
 }
 
-/// Leaves an empty buffer to whoever reads next on this thread. One that was left before is dropped.
+/// Leaves an empty buffer to the next reader on this thread. One that was left before is dropped.
 pub(super) fn give_read_buffer(buffer: BytesMut) {
     let _ = READ_BUFFER.try_with(|place| place.set(Some(buffer)));
 }

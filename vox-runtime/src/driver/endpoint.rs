@@ -165,7 +165,7 @@ impl Endpoint {
         true
     }
 
-    /// Takes up what the session says last, and wakes whoever waits.
+    /// Takes up what the session says last, and wakes those who wait.
     pub(crate) fn end(&mut self, end: ChannelEnd, wakes: &mut Vec<Waker>) {
         match (&mut self.pledge, end) {
             (Some(pledge), ChannelEnd::Lost(reason)) if !pledge.touched => pledge.lost = Some(reason),

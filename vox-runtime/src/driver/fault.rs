@@ -38,7 +38,7 @@ impl Shared {
         }
     }
 
-    /// Ends the session, and wakes whoever waits for anything of it. Gives the lock back.
+    /// Ends the session, and wakes those who wait for anything of it. Gives the lock back.
     #[cold]
     pub(super) fn end_by_fault<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.state.clear_poison();

@@ -1,6 +1,6 @@
 //! A lone call that reads its reply itself.
 //!
-//! Whoever reads the link is woken by the same waker, [`Watch`]. It passes the wake on to the session's task or, where
+//! Each reader of the link is woken by the same waker, [`Watch`]. It passes the wake on to the session's task or, where
 //! one call is all that is going on in the session, to that call, which *leads*: it reads the link in its own task, and
 //! its reply takes no way round by the session's.
 //!

@@ -27,7 +27,7 @@ struct Stock {
     users: usize,
 }
 
-/// Whoever may read a long message has one, so that there is memory to be used again.
+/// Each that may read a long message has one, so that there is memory to be used again.
 pub(super) struct StockUse(());
 
 impl StockUse {

@@ -32,7 +32,7 @@ static LOOKOUT: Lookout = Lookout {
 };
 
 struct Lookout {
-    /// Whoever marks a post has to wake the lookout.
+    /// One that marks a post has to wake the lookout.
     asleep: AtomicBool,
     desk: Mutex<Desk>,
 }

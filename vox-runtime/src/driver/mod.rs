@@ -1,10 +1,10 @@
 //! The shell: one tokio task per session, and the handles that share its state.
 //!
 //! Session state has one owner: a mutex around [`State`], which holds the protocol's `Session` and, under the
-//! tokens it was given, whoever waits. A caller encodes in its own task, takes the lock to append its frame, and
+//! tokens it was given, those who wait. A caller encodes in its own task, takes the lock to append its frame, and
 //! writes to the link itself when no other call is in flight; otherwise the session's task writes, so that many
 //! calls share one write. That task reads frames, hosts handlers and keeps the time. A lone call of many in a row reads
-//! its reply itself ([`lead`]). Whoever reads holds the reader, and handlers run when nobody does.
+//! its reply itself ([`lead`]). A task that reads holds the reader, and handlers run when none does.
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 

@@ -1,6 +1,6 @@
 //! Who waits for a limit to make room, so that nobody waits in silence.
 //!
-//! Whoever begins to wait says for what, under the session's lock ([`State::begin_wait`]), and says so when it waits no more
+//! A task that begins to wait says for what, under the session's lock ([`State::begin_wait`]), and says so when it waits no more
 //! ([`State::end_wait`]). One that has waited for [`LONG_WAIT`] is logged, once, when the session's task keeps the time. The error that
 //! a wait ends with says the same words ([`State::waits_for`]).
 
@@ -12,7 +12,7 @@ use super::after::Note;
 use super::shared::State;
 use crate::proto::{Obstacle, earlier};
 
-/// Whoever waits for longer than this is logged.
+/// A wait for longer than this is logged.
 const LONG_WAIT: Duration = Duration::from_secs(5);
 
 /// Those who wait, by numbers that only grow. All have the same patience, so the first loses it first.

@@ -56,7 +56,7 @@ impl Queue {
         waker
     }
 
-    /// The waker of whoever is next, if it was not woken yet.
+    /// The waker of the next, if it was not woken yet.
     fn take_head(&mut self, connection: ConnectionId) -> Option<Waker> {
         self.lines.get_mut(&connection)?.front_mut()?.1.take()
     }
@@ -112,7 +112,7 @@ impl State {
         ticket
     }
 
-    /// Leaves the queue; whoever is next may have been waiting for that.
+    /// Leaves the queue; the next may have been waiting for that.
     pub(crate) fn dequeue(&mut self, connection: ConnectionId, ticket: u64) {
         self.end_wait(ticket);
         self.after.spent.extend(self.queue.leave(connection, ticket));

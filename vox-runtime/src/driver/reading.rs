@@ -151,7 +151,7 @@ impl Reader {
         }
     }
 
-    /// Until there is more to read, whoever reads next on this thread may have the buffer: idle sessions hold none.
+    /// Until there is more to read, the next reader on this thread may have the buffer: idle sessions hold none.
     fn rest(&mut self) {
         if self.buffer.capacity() > 0 && self.buffer.is_empty() && self.appetite <= READ_SHARED {
             give_read_buffer(mem::take(&mut self.buffer));

@@ -84,7 +84,7 @@ impl Resumption {
     }
 }
 
-/// Asks whoever answers for the session.
+/// Asks the peer that answers for the session.
 struct Resuming<'a> {
     resume: Resume,
     limits: &'a Limits,

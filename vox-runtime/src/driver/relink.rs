@@ -1,6 +1,6 @@
 //! A session between links: the old one is let go, the next one taken up.
 //!
-//! Every link of a session has a number, which grows when it is lost and when another takes its place. Whoever writes or
+//! Every link of a session has a number, which grows when it is lost and when another takes its place. A task that writes or
 //! reads for a link that is no longer the session's finds another number under the lock, and what it did counts for nothing.
 //! Only the session's task lets a link go or takes one up, so that its halves are changed by nobody while in use.
 
@@ -80,7 +80,7 @@ impl Shared {
     /// Lets go of the reading half that there is, for this one, if there is another. `link` is its number.
     pub(super) fn read_from(&self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) {
         let mut reader = self.reader();
-        // Whoever follows a link may have been relieved meanwhile, and another may be further.
+        // The task that follows a link may have been relieved meanwhile, and another may be further.
         let lent = if reader.link() <= link { reader.change(io, link) } else { None };
         drop(reader);
         if let Some(lent) = lent {
@@ -90,7 +90,7 @@ impl Shared {
 
     /// Lets go of the writing half that there is, for this one. `link` is its number.
     pub(super) fn write_to(&self, io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) {
-        // Whoever writes to the one before finds, when done, that it is gone.
+        // A writer of the one before finds, when done, that it is gone.
         let mut state = self.lock();
         if state.link.number == link {
             let old = state.writer.replace(Writer::new(io, link));

@@ -421,7 +421,7 @@ impl State {
         }
     }
 
-    /// The next request to host. None while the outbox is full: whoever reads no replies gets no more made.
+    /// The next request to host. None while the outbox is full: a peer that reads no replies gets no more made.
     #[inline]
     pub(super) fn next_request(&mut self) -> Option<Next> {
         let request = if self.may_host() { self.requests.pop_front() } else { None };
@@ -475,7 +475,7 @@ impl State {
         self.driver_awake
     }
 
-    /// A handler ended; whoever waits for the last one may want to look.
+    /// A handler ended; those who wait for the last one may want to look.
     #[inline]
     pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         // Most handlers are done before they would have a task; the key need not be hashed for them.

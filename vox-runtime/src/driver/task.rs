@@ -305,7 +305,7 @@ impl Driver {
             state.armed = Some(due);
             sleep.as_mut().reset(due.into());
         }
-        // Set, it wakes whoever polled it last; it need not be polled again for the same waker.
+        // Set, it wakes the task that polled it last; it need not be polled again for the same waker.
         // Whatever this turn has used up of the task's budget: a timer that puts off being polled has no waker.
         let poll = |sleep: Pin<&mut Sleep>, cx: &mut Context<'_>| pin!(tokio::task::unconstrained(sleep)).poll(cx);
         if (set || std::mem::take(&mut self.waker_is_new)) && poll(sleep.as_mut(), cx).is_ready() {

@@ -22,7 +22,7 @@ pub(crate) enum Wait {
     Told,
 }
 
-/// A sender that was not used since its call was sent. The handler may wait for it, and whoever holds it for the call.
+/// A sender that was not used since its call was sent. The handler may wait for it, and its holder for the call.
 #[derive(Debug)]
 pub(super) struct Unused {
     since: Instant,
@@ -91,7 +91,7 @@ impl State {
         for endpoint in self.endpoints.iter_mut() {
             let Some(sender) = endpoint.as_sender() else { continue };
             if let Some(due) = sender.waits.due() {
-                // Whoever sends says what is to be said.
+                // The sender says what is to be said.
                 match due <= now {
                     true => self.after.wakes.append(&mut sender.wakers),
                     false => next = earlier(next, Some(due)),

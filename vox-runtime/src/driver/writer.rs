@@ -1,4 +1,4 @@
-//! Writing what the outbox holds. Whoever finds nobody writing may write.
+//! Writing what the outbox holds. One that finds nobody writing may write.
 
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +25,7 @@ const PACE: Duration = Duration::from_millis(5);
 /// How many bytes of long messages the driver writes before it reads again.
 const PARTS_PER_TURN: usize = 8 * PART;
 
-/// The link's writing half. Wakes go to the driver, whoever writes. Whoever does has it for himself meanwhile.
+/// The link's writing half. Wakes go to the driver, also while another writes. The writer has it alone meanwhile.
 pub(super) struct Writer {
     pub(super) io: Box<dyn AsyncWrite + Send + Unpin>,
     waker: Waker,
@@ -174,7 +174,7 @@ impl Shared {
         }
     }
 
-    /// Writes what was taken. Only for whoever began to write, but the driver.
+    /// Writes what was taken. Only for the one that began to write, but the driver.
     pub(super) fn write(&self, mut writer: Box<Writer>) {
         let outcome = writer.write_batch();
         let gone = self.change(|state| state.end_write(writer, outcome, Flush::Here));

@@ -225,7 +225,7 @@ impl Hall {
                 running
             });
         }
-        // Whoever stops a server often ends the process next, and the peers are to hear of it before. Each session's
+        // A program that stops a server often ends next, and the peers are to hear of it before. Each session's
         // task waits for its peer for a second at most.
         for shared in &open {
             observe(shared, |state| state.over.then_some(())).await;

@@ -1,4 +1,4 @@
-//! A stream of the user's, used in the runtime that its session is in, whoever's task uses it.
+//! A stream of the user's, used in the runtime that its session is in, from any task.
 
 use std::io;
 use std::pin::Pin;

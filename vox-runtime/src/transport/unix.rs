@@ -130,7 +130,7 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         let held = file.metadata()?;
-        // Whoever had it before has removed the file. Then the lock of that file is no longer worth anything.
+        // Its holder may have removed the file meanwhile. Then the lock of that file is worth nothing.
         let current = identity(&path).is_ok_and(|current| current == (held.dev(), held.ino()));
         Ok(current.then_some(Self { path, _file: file }))
     }
@@ -138,7 +138,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // While it is locked: whoever opened it before finds out that it is gone.
+        // While it is locked: a server that has opened it already finds that it is gone.
         let _ = fs::remove_file(&self.path);
     }
 }
