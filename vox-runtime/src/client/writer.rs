@@ -30,6 +30,7 @@ pub struct CallWriter<'a> {
 }
 
 impl<'a> CallWriter<'a> {
+    #[inline]
     pub(super) fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
         let line = caller.station().moved();
         Self {

@@ -148,6 +148,7 @@ impl Hosting {
 
 impl Hosting {
     /// The pace of a method, which is where it was found, or is put where it was missed.
+    #[inline]
     fn pace(&mut self, place: Result<usize, usize>, method: (ServiceIndex, MethodId)) -> &mut MethodPace {
         let at = place.unwrap_or_else(|at| {
             if self.methods.is_empty() {

@@ -74,7 +74,14 @@ thread_local! {
 /// Runs user code of a session where the lookout sees it. `None`: nobody looks.
 #[inline]
 pub(super) fn in_user_code<R>(session: Option<u64>, run: impl FnOnce() -> R) -> R {
-    let Some(session) = session else { return run() };
+    match session {
+        None => run(),
+        Some(session) => in_sight(session, run),
+    }
+}
+
+#[inline]
+fn in_sight<R>(session: u64, run: impl FnOnce() -> R) -> R {
     let mut run = Some(run);
     let mut once = || run.take().map(|run| run());
     let ran = POST.try_with(|post| {

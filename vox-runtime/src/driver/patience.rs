@@ -4,13 +4,12 @@
 //! ([`State::end_wait`]). One that has waited for [`LONG_WAIT`] is logged, once, when the session's task keeps the time. The error that
 //! a wait ends with says the same words ([`State::waits_for`]).
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::after::Note;
 use super::shared::State;
-use crate::proto::{Obstacle, earlier};
+use crate::proto::{IdTable, Obstacle, earlier};
 
 /// A wait for longer than this is logged.
 const LONG_WAIT: Duration = Duration::from_secs(5);
@@ -18,7 +17,9 @@ const LONG_WAIT: Duration = Duration::from_secs(5);
 /// Those who wait, by numbers that only grow. All have the same patience, so the first loses it first.
 #[derive(Default)]
 pub(super) struct Patience {
-    waits: BTreeMap<u64, Wait>,
+    waits: IdTable<Wait>,
+    /// No later than the next of them is to be logged. Where it waits no more, this is looked at again then.
+    due: Option<Instant>,
     /// The last that was logged.
     logged: u64,
 }
@@ -50,25 +51,45 @@ impl fmt::Display for Waiting {
 }
 
 impl Patience {
-    /// When the next of those who wait is to be logged.
+    /// When the next of those who wait is to be logged, or looked for.
     #[inline]
     pub(super) fn due(&self) -> Option<Instant> {
-        if self.waits.is_empty() {
-            return None;
+        self.due
+    }
+
+    /// Somebody begins to wait, or goes on.
+    fn begin(&mut self, number: u64, due: Option<Instant>, what: Waiting) {
+        if let Some(wait) = self.waits.get_mut(number) {
+            wait.what = what;
+            return;
         }
-        self.waits.range(self.logged + 1..).next()?.1.due
+        self.due = self.due.or(due);
+        self.waits.push(number, Wait { due, what });
+    }
+
+    /// It waits no more.
+    fn end(&mut self, number: u64) {
+        self.waits.remove(number);
+        if self.waits.is_empty() {
+            self.due = None;
+        }
     }
 
     /// Takes out what has been waited for for long, each once.
     fn lost(&mut self, now: Instant) -> Vec<Waiting> {
-        let mut lost = Vec::new();
-        for (&number, wait) in self.waits.range(self.logged + 1..) {
+        let (mut lost, logged) = (Vec::new(), self.logged);
+        if self.due.is_none_or(|due| due > now) {
+            return lost;
+        }
+        let next = self.waits.iter().filter(|(number, _)| *number > logged).find_map(|(number, wait)| {
             if wait.due.is_none_or(|due| due > now) {
-                break;
+                return Some(wait.due);
             }
             self.logged = number;
             lost.push(wait.what.clone());
-        }
+            None
+        });
+        self.due = next.flatten();
         lost
     }
 }
@@ -83,19 +104,17 @@ impl State {
     /// Somebody begins to wait, under a number of its own, or goes on: the first time that it says so counts, and what it waits for
     /// now.
     pub(crate) fn begin_wait(&mut self, number: u64, now: Instant, what: Waiting) {
-        let due = now.checked_add(LONG_WAIT);
-        let wait = self.patience.waits.entry(number).or_insert_with(|| Wait { due, what: what.clone() });
-        wait.what = what;
+        self.patience.begin(number, now.checked_add(LONG_WAIT), what);
     }
 
     /// It waits no more.
     pub(crate) fn end_wait(&mut self, number: u64) {
-        self.patience.waits.remove(&number);
+        self.patience.end(number);
     }
 
     /// What it waits for.
     pub(crate) fn waits_for(&self, number: u64) -> Option<&Waiting> {
-        self.patience.waits.get(&number).map(|wait| &wait.what)
+        self.patience.waits.get(number).map(|wait| &wait.what)
     }
 
     /// Logs those who have waited for long, each once.
@@ -119,13 +138,21 @@ mod tests {
         let (mut patience, start) = (Patience::default(), Instant::now());
         for number in 1..=3 {
             let due = start.checked_add(LONG_WAIT + Duration::from_secs(number));
-            patience.waits.insert(number, Wait { due, what: waiting(number) });
+            patience.begin(number, due, waiting(number));
         }
-        patience.waits.remove(&2);
+        patience.end(2);
         assert_eq!(patience.due(), Some(start + LONG_WAIT + Duration::from_secs(1)));
         assert!(patience.lost(start + LONG_WAIT).is_empty());
         assert_eq!(patience.lost(start + LONG_WAIT + Duration::from_secs(2)), [waiting(1)]);
         assert_eq!(patience.lost(start + LONG_WAIT + Duration::from_secs(9)), [waiting(3)]);
         assert_eq!((patience.due(), patience.lost(start + LONG_WAIT * 9)), (None, vec![]));
+        patience.begin(4, start.checked_add(LONG_WAIT), waiting(4));
+        assert_eq!(patience.due(), Some(start + LONG_WAIT));
+        patience.end(4);
+        assert_eq!(
+            (patience.lost(start + LONG_WAIT), patience.due()),
+            (vec![], None),
+            "it is looked for once, and not found"
+        );
     }
 }

@@ -115,8 +115,10 @@ impl Reader {
         // What reads may be a call of the user's, which has no part in the link's faults.
         let read = catch_unwind(AssertUnwindSafe(|| match long {
             Some(long) => long.poll_read(io, cx),
-            None if peeks && buffer.is_empty() => pin!(io.read_buf(&mut buffer.limit(PEEK))).poll(cx),
-            None => pin!(io.read_buf(buffer)).poll(cx),
+            None => {
+                let most = if peeks && buffer.is_empty() { PEEK } else { usize::MAX };
+                pin!(io.read_buf(&mut buffer.limit(most))).poll(cx)
+            }
         }));
         let read = match read {
             Ok(read) => read,

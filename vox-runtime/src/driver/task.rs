@@ -187,6 +187,7 @@ impl Driver {
     }
 
     /// Reads and serves. `true`: there may be more, and the turn is over all the same.
+    #[inline]
     fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
         if std::mem::take(&mut self.is_fresh) {
             let (more, first) = self.shared.handle_some(&mut self.shared.reader());

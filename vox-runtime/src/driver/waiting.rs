@@ -24,6 +24,7 @@ pub(crate) struct Sent {
 
 impl Shared {
     /// Whether this runs in the session's own runtime.
+    #[inline]
     pub(crate) fn is_home(&self) -> bool {
         Handle::try_current().is_ok_and(|here| here.id() == self.runtime.id())
     }

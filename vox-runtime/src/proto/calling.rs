@@ -216,7 +216,7 @@ impl Calling {
             (fx.outbox.put_with_payload(payload, |out, len| head.put(out, len)), fx.outbox.end())
         };
         let latest = call.patience.and_then(|patience| patience.latest);
-        let patience = call.patience.map_or(0, |patience| u32::try_from(patience.each.as_millis()).unwrap_or(u32::MAX));
+        let patience = call.patience.map_or(0, |patience| in_millis(patience.each));
         let state = AttemptState::Waiting(token);
         let attempt = Attempt { deadline: call.deadline, end, state, patience, latest, replied: false };
         self.attempts.push(request.0, attempt);
@@ -379,6 +379,13 @@ impl Calling {
 
 fn unasked(request: RequestId) -> ProtocolViolation {
     ProtocolViolation::new(Rule::UnknownRequest, format!("a reply to request {request}, which waits for none"))
+}
+
+/// No more than fits in.
+#[inline]
+fn in_millis(time: Duration) -> u32 {
+    let millis = time.as_secs().saturating_mul(1000).saturating_add(time.subsec_millis().into());
+    u32::try_from(millis).unwrap_or(u32::MAX)
 }
 
 /// What travels of a deadline: the time left, at least one microsecond so that it is not lost.

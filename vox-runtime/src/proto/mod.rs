@@ -69,6 +69,7 @@ pub(crate) use serving::{HandlerEnd, Request};
 #[cfg(test)]
 pub(crate) use session::HEAD_ROOM;
 pub(crate) use session::{Discontinuity, Gate, Obstacle, Session, earlier};
+pub(crate) use table::IdTable;
 
 use std::collections::VecDeque;
 

@@ -237,13 +237,21 @@ impl Session {
     /// A handler has ended, or a request is answered without one.
     #[inline]
     pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        if self.detached.remove(&(connection, request)) || self.aborting.remove(&(connection, request)) {
+        if self.runs_unattached(connection, request) {
             return;
         }
         let max_payload = self.max_payload();
         if let Some(serving) = self.serving.get_mut(connection.0) {
             serving.handler_ended(request, end, max_payload, &mut self.fx);
         }
+    }
+
+    /// Forgets a handler that ran on after its request was answered, or though it was told to end. `false`: it did not.
+    #[inline]
+    fn runs_unattached(&mut self, connection: ConnectionId, request: RequestId) -> bool {
+        // Most of the time there is none.
+        let there_are = !self.detached.is_empty() || !self.aborting.is_empty();
+        there_are && (self.detached.remove(&(connection, request)) || self.aborting.remove(&(connection, request)))
     }
 
     /// Ends the session in good order: the peer is told why.
@@ -309,9 +317,9 @@ impl Session {
     fn on_frame(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolViolation> {
         match frame {
             Frame::Call { head, payload } => self.on_call(now, head, payload),
-            Frame::Reply { connection, request, payload } => match self.calling_for(connection)? {
-                (Some(calling), fx) => calling.on_reply(request, payload, fx),
-                (None, _) => Ok(()),
+            Frame::Reply { connection, request, payload } => match self.calling.get_mut(connection.0) {
+                Some(calling) => calling.on_reply(request, payload, &mut self.fx),
+                None => self.stray(connection, "a reply", self.role),
             },
             Frame::Cancel { connection, request } => self.on_cancel(connection, request),
             Frame::Acknowledge { connection, operation } => self.on_acknowledge(connection, operation),

@@ -48,6 +48,7 @@ pub struct InvalidArgs {
 }
 
 impl Args {
+    #[inline]
     pub(crate) fn new(
         shared: Arc<Shared>,
         method: &'static MethodDescriptor,

@@ -48,6 +48,7 @@ const IS_PATIENT: u8 = 16;
 
 impl CallHead {
     /// Appends the head of a call whose arguments, `payload_len` bytes, follow.
+    #[inline]
     pub(crate) fn put(&self, out: &mut Vec<u8>, payload_len: usize) {
         let start = begin(out, Kind::Call);
         self.put_fields(out);

@@ -36,13 +36,34 @@ use crate::metadata::Metadata;
 /// Bytes before a frame's body: its length, little-endian.
 pub(crate) const LENGTH_BYTES: usize = 4;
 
+/// The most bytes that a variable-length integer takes.
+const MAX_VARINT: usize = 10;
+
 /// Appends a variable-length integer: seven bits a byte, the lowest first.
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
+#[inline]
+pub(crate) fn put_varint(out: &mut Vec<u8>, value: u64) {
+    match value {
+        0..0x80 => out.push(value as u8),
+        0x80..0x4000 => out.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]),
+        _ => put_long_varint(out, value),
+    }
+}
+
+/// As [`put_varint`], of any value.
+fn put_long_varint(out: &mut Vec<u8>, mut value: u64) {
+    let (mut bytes, mut len) = ([0; MAX_VARINT], out.len());
+    for byte in &mut bytes {
+        len += 1;
+        if value < 0x80 {
+            *byte = value as u8;
+            break;
+        }
+        *byte = value as u8 | 0x80;
         value >>= 7;
     }
-    out.push(value as u8);
+    // A copy of so many bytes as the compiler knows is no call.
+    out.extend_from_slice(&bytes);
+    out.truncate(len);
 }
 
 /// Appends a length and the text.

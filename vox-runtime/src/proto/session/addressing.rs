@@ -1,6 +1,5 @@
 //! What an id names: the channels of this end's user and of the peer's frames, and what is no longer there.
 
-use super::super::calling::Calling;
 use super::super::channels::{Channels, Sent};
 use super::super::outbox::LongId;
 use super::super::{Effects, Token};
@@ -89,16 +88,6 @@ impl Session {
         (channels, &mut self.fx)
     }
 
-    pub(super) fn calling_for(
-        &mut self,
-        connection: ConnectionId,
-    ) -> Result<(Option<&mut Calling>, &mut Effects), ProtocolViolation> {
-        if self.calling.get(connection.0).is_none() {
-            self.stray(connection, "a reply", self.role)?;
-        }
-        Ok((self.calling.get_mut(connection.0), &mut self.fx))
-    }
-
     /// The channels of the connection, where this channel was ever opened. `None`: the connection is gone.
     pub(super) fn channels_for(
         &mut self,
@@ -122,6 +111,7 @@ impl Session {
     }
 
     /// A message for a connection that is not there: fine where it was closed, a violation where it never was.
+    #[cold]
     pub(super) fn stray(&self, connection: ConnectionId, what: &str, opener: Role) -> Result<(), ProtocolViolation> {
         let opened = if opener == self.role {
             self.role.owns(connection.0) && connection.0 <= self.highest_connection

@@ -58,6 +58,7 @@ impl Session {
     }
 
     /// Whether the call that was just taken is one too many for this end, though not for what it announced.
+    #[inline]
     fn is_full_house(&self, detaches: bool) -> bool {
         // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
         let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);

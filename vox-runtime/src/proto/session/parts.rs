@@ -87,11 +87,10 @@ impl Session {
                     None => self.stray(call.connection, "a call", self.role.peer())?,
                 }
             }
-            LongHead::Reply { connection, request } => {
-                if let (Some(calling), fx) = self.calling_for(*connection)? {
-                    calling.on_reply_begun(*request, fx)?;
-                }
-            }
+            LongHead::Reply { connection, request } => match self.calling.get_mut(connection.0) {
+                Some(calling) => calling.on_reply_begun(*request, &mut self.fx)?,
+                None => self.stray(*connection, "a reply", self.role)?,
+            },
             LongHead::Items { connection, channel } => {
                 if let (Some(channels), _) = self.channels_for(*connection, *channel)? {
                     channels.on_items_begun(*channel)?;
@@ -208,9 +207,9 @@ impl Session {
                 let since = if head.patient { now } else { arrival.since };
                 self.on_call_whole(since, head, payload)
             }
-            LongHead::Reply { connection, request } => match self.calling_for(connection)? {
-                (Some(calling), fx) => calling.on_reply_whole(request, payload, fx),
-                (None, _) => Ok(()),
+            LongHead::Reply { connection, request } => match self.calling.get_mut(connection.0) {
+                Some(calling) => calling.on_reply_whole(request, payload, &mut self.fx),
+                None => self.stray(connection, "a reply", self.role),
             },
             LongHead::Items { connection, channel } => match self.channels_for(connection, channel)? {
                 (Some(channels), fx) => {
