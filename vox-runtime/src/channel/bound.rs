@@ -101,14 +101,6 @@ pub(super) fn endpoint(direction: ChannelDirection) -> Endpoint {
     }
 }
 
-/// Begins the text of a channel's error.
-pub(super) fn introduce(place: &Place, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match place.is_known() {
-        true => write!(f, "a channel of {place}: "),
-        false => f.write_str("a channel that no call carries: "),
-    }
-}
-
 impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "channel {} of connection {}", self.channel, self.connection)

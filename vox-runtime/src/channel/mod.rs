@@ -5,6 +5,7 @@
 
 mod bound;
 mod cell;
+mod errors;
 #[allow(unsafe_code, reason = "reads and makes the halves that the codec points at")]
 mod hooks;
 mod items;
@@ -13,9 +14,10 @@ mod rx;
 mod tx;
 
 pub(crate) use bound::Bound;
+pub use errors::{RecvError, SendError, TryRecvError, TrySendError};
 pub(crate) use hooks::{Given, Giving, Taking};
-pub use rx::{RecvError, Rx, TryRecvError};
-pub use tx::{SendError, TrySendError, Tx};
+pub use rx::Rx;
+pub use tx::Tx;
 
 use std::marker::PhantomData;
 
@@ -27,7 +29,8 @@ use cell::Half;
 /// halves are kept, they are a channel within this process, as tests of handlers like to have: it ends as others do.
 ///
 /// ```
-/// let (tx, rx) = vox_runtime::channel::<u64>();
+/// # extern crate vox_runtime as vox;
+/// let (tx, rx) = vox::channel::<u64>();
 /// # drop((tx, rx));
 /// ```
 pub fn channel<T>() -> (Tx<T>, Rx<T>) {

@@ -9,12 +9,13 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use facet::{Facet, Shape};
 
-use super::bound::{Bound, introduce};
+use super::bound::Bound;
 use super::cell::{Found, Half};
+use super::errors::{RecvError, TryRecvError};
 use super::local::Patience;
 use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
 use crate::driver::{Endpoint, HalfEnd, State};
-use crate::error::{Place, Reason};
+use crate::error::Reason;
 use crate::metadata::Metadata;
 use crate::proto::ChannelEnd;
 use crate::wire::{self, Reset};
@@ -40,75 +41,6 @@ unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Rx<T> {
         // SAFETY: this is the crate's own half of this kind.
         unsafe { channel_shape::<Self, T>(ChannelKind::Rx, "Rx") }
     };
-}
-
-/// Why there is no further item, other than a clean end.
-///
-/// [`place`](Self::place) is the call that the channel came with, and errors are compared without it: `RecvError::Dropped` and
-/// `RecvError::Reset` are constants too, and in a pattern they are `RecvError::Dropped { .. }` and `RecvError::Reset { .. }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RecvError {
-    /// The sender was dropped and had not been [closed](crate::Tx::close): the items before may be a part of what was meant.
-    Dropped {
-        /// Which call the channel came with.
-        at: Place,
-    },
-    /// The sender gave up, by [`Tx::abort`](crate::Tx::abort); says why.
-    Aborted(Reason),
-    /// A panic or a cancel took the sender, or the call ended without its handler taking the sender up.
-    Reset {
-        /// Which call the channel came with.
-        at: Place,
-    },
-    /// The connection was lost or closed before the sender closed the channel; says how.
-    ConnectionLost(Reason),
-    /// The call that carried the other half was not sent; says why.
-    NotBound(Reason),
-    /// An item that cannot be decoded. The channel ends with it.
-    BadItem {
-        /// Where in it, and why.
-        error: DecodeError,
-        /// Which call the channel came with.
-        at: Place,
-    },
-}
-
-/// Errors of no particular channel, called like their variants: to compare with.
-#[allow(non_upper_case_globals, reason = "they are called like the variants that they are")]
-impl RecvError {
-    /// The sender was dropped.
-    pub const Dropped: Self = Self::Dropped { at: Place::UNKNOWN };
-    /// The sender is gone.
-    pub const Reset: Self = Self::Reset { at: Place::UNKNOWN };
-
-    /// Which call the channel came with. Unknown for a channel that no call carries.
-    pub fn place(&self) -> &Place {
-        match self {
-            Self::Dropped { at } | Self::Reset { at } | Self::BadItem { at, .. } => at,
-            Self::Aborted(why) | Self::ConnectionLost(why) | Self::NotBound(why) => why.place(),
-        }
-    }
-
-    fn reset(why: Reset, at: Place) -> Self {
-        match why {
-            Reset::Gone => Self::Reset { at },
-            Reset::Dropped => Self::Dropped { at },
-            Reset::Aborted(reason) => Self::Aborted(Reason::new(reason, at)),
-        }
-    }
-}
-
-/// Why [`Rx::try_recv`] has no item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TryRecvError {
-    /// None is here now; one may yet come.
-    Empty,
-    /// The sender has closed the channel, and every item was received.
-    Closed,
-    /// There will be none, and the end is not a clean one.
-    Failed(RecvError),
 }
 
 /// What was received and not yet handed out.
@@ -139,7 +71,8 @@ impl<T: Facet<'static> + 'static> Rx<T> {
     /// An item that is here already. It waits for nothing.
     ///
     /// ```
-    /// # fn drain(mut rx: vox_runtime::Rx<u64>) {
+    /// # extern crate vox_runtime as vox;
+    /// # fn drain(mut rx: vox::Rx<u64>) {
     /// while let Ok(n) = rx.try_recv() {
     ///     println!("{n}");
     /// }
@@ -324,33 +257,3 @@ impl<T> fmt::Debug for Rx<T> {
         f.debug_tuple("Rx").field(&self.half.get()).finish()
     }
 }
-
-impl fmt::Display for RecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        introduce(self.place(), f)?;
-        match self {
-            Self::Dropped { .. } => f.write_str("the sender was dropped without close()"),
-            Self::Aborted(reason) => write!(f, "the sender aborted the channel: {reason}"),
-            Self::Reset { .. } => {
-                f.write_str("the sender is gone: its handler panicked, was stopped or did not take it")
-            }
-            Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
-            Self::NotBound(why) => fmt::Display::fmt(why, f),
-            Self::BadItem { error, .. } => write!(f, "an item cannot be decoded: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for RecvError {}
-
-impl fmt::Display for TryRecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("no item is here now"),
-            Self::Closed => f.write_str("the channel is closed, and every item was received"),
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for TryRecvError {}

@@ -9,8 +9,9 @@ use std::task::{Context, Poll, Waker};
 use facet::{Facet, Shape};
 use futures_core::Stream;
 
-use super::bound::{Bound, introduce};
+use super::bound::Bound;
 use super::cell::{Found, Half};
+use super::errors::{SendError, TrySendError};
 use super::items::Items;
 use super::local::{Item, Patience};
 use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
@@ -30,7 +31,8 @@ use crate::wire::Reset;
 /// `?` between two sends never makes half a stream look like a whole one:
 ///
 /// ```
-/// # async fn send_file(tx: vox_runtime::Tx<String>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # extern crate vox_runtime as vox;
+/// # async fn send_file(tx: vox::Tx<String>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// tx.send("the first line".to_owned()).await?;
 /// let rest = std::fs::read_to_string("/no/such/file")?; // the receiver gets `Err(Dropped)`
 /// tx.send(rest).await?;
@@ -51,51 +53,6 @@ unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Tx<T> {
         // SAFETY: this is the crate's own half of this kind.
         unsafe { channel_shape::<Self, T>(ChannelKind::Tx, "Tx") }
     };
-}
-
-/// Why an item was not sent, or why a channel takes no more.
-///
-/// [`place`](Self::place) is the call that the channel came with, and errors are compared without it: `SendError::Reset` is a constant
-/// too, and in a pattern it is `SendError::Reset { .. }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The receiver was dropped, or its handler ended without taking it.
-    Reset {
-        /// Which call the channel came with.
-        at: Place,
-    },
-    /// The connection was lost or closed; says how.
-    ConnectionLost(Reason),
-    /// The call that carried the other half was not sent; says why.
-    NotBound(Reason),
-    /// The item is larger than the peer takes, or cannot be encoded; says why.
-    InvalidItem(Reason),
-}
-
-impl SendError {
-    /// The receiver is gone, on no particular channel: to compare with.
-    #[allow(non_upper_case_globals, reason = "it is called like the variant that it is")]
-    pub const Reset: Self = Self::Reset { at: Place::UNKNOWN };
-
-    /// Which call the channel came with. Unknown for a channel that no call carries.
-    pub fn place(&self) -> &Place {
-        match self {
-            Self::Reset { at } => at,
-            Self::ConnectionLost(why) | Self::NotBound(why) | Self::InvalidItem(why) => why.place(),
-        }
-    }
-}
-
-/// Why an item was not sent at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TrySendError<T> {
-    /// There is no credit now, or no call carries the other half yet and as many items wait for it as may, or the call is being made
-    /// again; the item comes back.
-    Full(T),
-    /// It will never be sent.
-    Closed(SendError),
 }
 
 impl<T: Facet<'static> + Send + 'static> Tx<T> {
@@ -135,7 +92,8 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
     /// Where an item is not sent, or the future is dropped before it is ready, the channel is aborted.
     ///
     /// ```
-    /// # async fn example(tx: vox_runtime::Tx<u64>) -> Result<(), vox_runtime::SendError> {
+    /// # extern crate vox_runtime as vox;
+    /// # async fn example(tx: vox::Tx<u64>) -> Result<(), vox::SendError> {
     /// tx.send_all(0..1_000).await
     /// # }
     /// ```
@@ -226,7 +184,8 @@ impl<T> Tx<T> {
     /// [`RecvError::Aborted`](crate::RecvError::Aborted) with this reason, of which it keeps 512 characters.
     ///
     /// ```
-    /// # fn copy(tx: vox_runtime::Tx<String>) {
+    /// # extern crate vox_runtime as vox;
+    /// # fn copy(tx: vox::Tx<String>) {
     /// match std::fs::read_to_string("/no/such/file") {
     ///     Ok(_) => tx.close(),
     ///     Err(error) => tx.abort(error.to_string()),
@@ -360,7 +319,8 @@ impl<T> Tx<T> {
     /// Cancel-safe, and ready at once where that has happened before.
     ///
     /// ```
-    /// # async fn feed(events: vox_runtime::Tx<u64>, mut source: tokio::sync::mpsc::Receiver<u64>) {
+    /// # extern crate vox_runtime as vox;
+    /// # async fn feed(events: vox::Tx<u64>, mut source: tokio::sync::mpsc::Receiver<u64>) {
     /// loop {
     ///     tokio::select! {
     ///         why = events.closed() => return println!("the reader left: {why}"),
@@ -512,31 +472,3 @@ impl<T> fmt::Debug for Tx<T> {
         f.debug_tuple("Tx").field(&self.half.get()).finish()
     }
 }
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        introduce(self.place(), f)?;
-        match self {
-            Self::Reset { .. } => f.write_str("the receiver is gone"),
-            Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
-            Self::NotBound(why) => fmt::Display::fmt(why, f),
-            Self::InvalidItem(why) => write!(f, "the item cannot be sent: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for SendError {}
-
-impl<T> fmt::Display for TrySendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full(_) => f.write_str(
-                "the channel has no room now: what its reader has not taken is as much as its `Limits::channel_items` or \
-                 `Limits::channel_bytes` allow",
-            ),
-            Self::Closed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl<T: fmt::Debug> std::error::Error for TrySendError<T> {}
