@@ -239,4 +239,21 @@
 #![forbid(unsafe_code)]
 
 pub use vox_macros::service;
-pub use vox_runtime::*;
+
+// What users hold. Beside it are the rooms of those who look closer: what remembers operations, what crosses the wire and how, what is
+// known of a service, what carries the bytes.
+pub use vox_runtime::{
+    Backoff, Call, Caller, Client, Closing, Connect, Connected, ConnectionId, Context, ContextBuilder, Credentials,
+    Dispatcher, Hosted, Incoming, Limits, Metadata, NoopClient, Operation, OperationId, Peer, Principal, RequestId,
+    RetryPolicy, Rx, Server, ServerBuilder, Session, SessionState, SessionWatch, ShutdownReport, Target, TestContext,
+    Tx, channel, connect, serve,
+};
+pub use vox_runtime::{
+    Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent, OpenError, Place,
+    ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Rule, SendError, ServeError, ServiceError,
+    TryRecvError, TrySendError, VoxError,
+};
+pub use vox_runtime::{codec, descriptor, facet, store, transport};
+
+#[doc(hidden)]
+pub use vox_runtime::__private;

@@ -78,7 +78,7 @@ struct Fragile {
 }
 
 impl Dispatcher for Fragile {
-    fn service(&self) -> &'static vox::ServiceDescriptor {
+    fn service(&self) -> &'static vox::descriptor::ServiceDescriptor {
         self.lab.service()
     }
 

@@ -67,15 +67,15 @@ const _: () = {
             .shape(),
         ..__vox::method(0x9c7bd72b2f2b2500, "generated.Library", "motto")
     };
-    static __VOX_SERVICE: ::vox::ServiceDescriptor = ::vox::ServiceDescriptor {
+    static __VOX_SERVICE: ::vox::descriptor::ServiceDescriptor = ::vox::descriptor::ServiceDescriptor {
         name: "generated.Library",
         docs: "Lends books.",
         methods: &[__vox::listed(&__VOX_METHOD_0), __vox::listed(&__VOX_METHOD_1)],
     };
     impl ::vox::Client for LibraryClient {
-        const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
-            LibraryClient::SERVICE,
-        );
+        const SERVICE: ::core::option::Option<
+            &'static ::vox::descriptor::ServiceDescriptor,
+        > = ::core::option::Option::Some(LibraryClient::SERVICE);
         fn from_caller(__caller: ::vox::Caller) -> Self {
             LibraryClient { __caller }
         }
@@ -109,7 +109,7 @@ const _: () = {
     }
     impl LibraryClient {
         ///What [`Library`] looks like on the wire.
-        pub const SERVICE: &'static ::vox::ServiceDescriptor = &__VOX_SERVICE;
+        pub const SERVICE: &'static ::vox::descriptor::ServiceDescriptor = &__VOX_SERVICE;
         /// Lends one.
         pub fn lend_book(&self, title: &str) -> ::vox::Call<Book, String> {
             let mut __call = self.__caller.call(&__VOX_METHOD_0);
@@ -148,7 +148,7 @@ The session is a real one, over memory. The handler is served until the last clo
         }
     }
     impl<H: Library> ::vox::Dispatcher for LibraryDispatcher<H> {
-        fn service(&self) -> &'static ::vox::ServiceDescriptor {
+        fn service(&self) -> &'static ::vox::descriptor::ServiceDescriptor {
             LibraryClient::SERVICE
         }
         fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {

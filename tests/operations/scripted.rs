@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
+use vox::store::{Admission, Fence, NewOperation, OperationKey, Outcome};
 use vox::store::{MemoryStore, OperationStore, StoreError, StoreFuture};
-use vox::{Admission, Fence, NewOperation, OperationKey, Outcome};
 
 /// A store in memory that can be watched, held up, and made to fail.
 #[derive(Default)]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use vox::store::Admission;
 use vox::store::StoreError;
-use vox::{Admission, Ran, VoxError};
+use vox::{Ran, VoxError};
 
 use crate::lab::{id, lab_on};
 use crate::scripted::Scripted;

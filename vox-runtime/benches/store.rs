@@ -16,10 +16,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use vox_runtime::descriptor::{MethodId, Schema};
+use vox_runtime::store::{Admission, Digest, NewOperation, OperationKey, Outcome};
 use vox_runtime::store::{MemoryStore, OperationStore, SqliteStore};
-use vox_runtime::{
-    Admission, Digest, MethodId, NewOperation, OperationId, OperationKey, Outcome, Principal, RetryPolicy, Schema,
-};
+use vox_runtime::{OperationId, Principal, RetryPolicy};
 
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(700);

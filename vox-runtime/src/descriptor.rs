@@ -8,8 +8,10 @@ use std::time::Duration;
 use facet::Shape;
 
 use crate::codec::{self, PlanError};
-use crate::ids::MethodId;
-use crate::schema::{Contract, Method, Schema};
+use crate::schema::{Contract, Method};
+
+pub use crate::ids::MethodId;
+pub use crate::schema::{Schema, SchemaHash};
 
 /// A service, as its trait describes it.
 #[derive(Debug)]

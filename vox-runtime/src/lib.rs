@@ -7,6 +7,7 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 pub mod codec;
+pub mod descriptor;
 pub mod store;
 pub mod transport;
 
@@ -14,7 +15,6 @@ mod channel;
 mod client;
 mod contained;
 mod cures;
-mod descriptor;
 mod driver;
 mod error;
 mod evidence;
@@ -35,22 +35,18 @@ pub use client::{
     Call, Caller, Client, Closing, Connect, ConnectError, Connected, Credentials, NoopClient, OpenError, Session,
     SessionState, SessionWatch, Target, connect,
 };
-pub use descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor, ServiceError};
+pub use descriptor::{RetryPolicy, ServiceError};
 pub use driver::{Backoff, Hosted};
 pub use error::{
     Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode, Rule,
     VoxError,
 };
-pub use ids::{ChannelId, ConnectionId, MethodId, RequestId};
+pub use ids::{ConnectionId, RequestId};
 pub use limits::{LimitError, Limits};
 pub use metadata::Metadata;
-pub use operation::{
-    Admission, Digest, Fence, InvalidOperationId, NewOperation, Operation, OperationId, OperationKey, Outcome,
-    Principal,
-};
-pub use schema::{Schema, SchemaHash};
+pub use operation::{InvalidOperationId, Operation, OperationId, Principal};
 pub use server::{
-    Builder as ServerBuilder, Context, ContextBuilder, Dispatcher, Incoming, Peer, ServeError, Server, ShutdownReport,
+    Context, ContextBuilder, Dispatcher, Incoming, Peer, ServeError, Server, ServerBuilder, ShutdownReport,
     TestContext, serve,
 };
 
@@ -60,7 +56,7 @@ pub use facet;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::client::{Call, CallWriter, Caller, Client, Connect, over_memory};
-    pub use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
+    pub use crate::descriptor::{self, ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::Hosted;
     pub use crate::error::Never;
     pub use crate::evidence::{

@@ -21,7 +21,8 @@ use crate::shown::Shown;
 /// server can tell one that is too old to know anything of.
 ///
 /// ```
-/// use vox_runtime::OperationId;
+/// # extern crate vox_runtime as vox;
+/// use vox::OperationId;
 ///
 /// let id = OperationId::new();
 /// let kept = id.to_string();
@@ -66,8 +67,9 @@ impl OperationId {
     /// A new id that says it was made at `time`. Times that do not fit count as the first or the last that does.
     ///
     /// ```
+    /// # extern crate vox_runtime as vox;
     /// # use std::time::{Duration, SystemTime};
-    /// # use vox_runtime::OperationId;
+    /// # use vox::OperationId;
     /// let yesterday = SystemTime::now() - Duration::from_secs(24 * 3600);
     /// assert!(OperationId::at(yesterday) < OperationId::new());
     /// ```
@@ -85,8 +87,9 @@ impl OperationId {
     /// first sixteen bytes of `key`'s BLAKE3 hash.
     ///
     /// ```
+    /// # extern crate vox_runtime as vox;
     /// use std::time::{Duration, UNIX_EPOCH};
-    /// use vox_runtime::OperationId;
+    /// use vox::OperationId;
     ///
     /// let asked = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     /// let id = OperationId::derive("8e03978e-40d5-43dd-bc93-6894a57f9324", asked);
@@ -245,7 +248,8 @@ impl std::error::Error for InvalidOperationId {}
 /// were not.
 ///
 /// ```
-/// use vox_runtime::Principal;
+/// # extern crate vox_runtime as vox;
+/// use vox::Principal;
 ///
 /// assert_eq!(Principal::new("acme").as_str(), "acme");
 /// // A name that is missing makes nobody anonymous. A server refuses a peer that is given it.
@@ -316,7 +320,9 @@ pub struct OperationKey {
 /// order, and the bytes of the arguments as they were first sent.
 ///
 /// ```
-/// use vox_runtime::{Digest, MethodId};
+/// # extern crate vox_runtime as vox;
+/// use vox::descriptor::MethodId;
+/// use vox::store::Digest;
 ///
 /// let digest = Digest::of(MethodId(1), b"arguments");
 /// assert_ne!(digest, Digest::of(MethodId(2), b"arguments"));

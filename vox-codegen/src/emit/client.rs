@@ -16,7 +16,7 @@ pub(super) fn methods(service: &Service, names: &Names<'_>) -> TokenStream {
     quote! {
         impl #client {
             #[doc = #docs]
-            #vis const SERVICE: &'static #vox::ServiceDescriptor = &__VOX_SERVICE;
+            #vis const SERVICE: &'static #vox::descriptor::ServiceDescriptor = &__VOX_SERVICE;
 
             #(#methods)*
         }

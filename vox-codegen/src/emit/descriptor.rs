@@ -26,8 +26,8 @@ pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
     let (vox, wire, docs) = (names.vox, &service.wire, &service.attrs.docs);
     quote! {
         #(#methods)*
-        static __VOX_SERVICE: #vox::ServiceDescriptor =
-            #vox::ServiceDescriptor { name: #wire, docs: #docs, methods: &[#(#listed),*] };
+        static __VOX_SERVICE: #vox::descriptor::ServiceDescriptor =
+            #vox::descriptor::ServiceDescriptor { name: #wire, docs: #docs, methods: &[#(#listed),*] };
     }
 }
 

@@ -127,7 +127,7 @@ fn common(names: &Names<'_>) -> TokenStream {
     let dispatcher_name = dispatcher.to_string();
     quote! {
         impl #vox::Client for #client {
-            const SERVICE: ::core::option::Option<&'static #vox::ServiceDescriptor> =
+            const SERVICE: ::core::option::Option<&'static #vox::descriptor::ServiceDescriptor> =
                 ::core::option::Option::Some(#client::SERVICE);
 
             fn from_caller(__caller: #vox::Caller) -> Self {

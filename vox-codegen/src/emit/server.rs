@@ -106,7 +106,7 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
         #over_memory
 
         impl<#parameter: #the_trait> #vox::Dispatcher for #dispatcher<#parameter> {
-            fn service(&self) -> &'static #vox::ServiceDescriptor {
+            fn service(&self) -> &'static #vox::descriptor::ServiceDescriptor {
                 #client::SERVICE
             }
 

@@ -51,8 +51,8 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
             use __vox::{NotResult as _, Returned as _};
             #common
             impl #client {
-                #vis const SERVICE: &'static #vox::ServiceDescriptor =
-                    &#vox::ServiceDescriptor { name: #name, docs: "", methods: &[] };
+                #vis const SERVICE: &'static #vox::descriptor::ServiceDescriptor =
+                    &#vox::descriptor::ServiceDescriptor { name: #name, docs: "", methods: &[] };
                 #(#methods)*
                 #over_memory
             }
@@ -65,7 +65,7 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
                 }
             }
             impl<H: ::core::marker::Send + ::core::marker::Sync + 'static> #vox::Dispatcher for #dispatcher<H> {
-                fn service(&self) -> &'static #vox::ServiceDescriptor {
+                fn service(&self) -> &'static #vox::descriptor::ServiceDescriptor {
                     #client::SERVICE
                 }
                 fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {

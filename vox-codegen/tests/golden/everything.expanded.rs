@@ -147,7 +147,7 @@ const _: () = {
         response: __vox::ReplyWire::<Summary, __vox::Never>::CROSSES.shape(),
         ..__vox::method(0x3dd48b2f26e9d25c, "acme.everything", "plain")
     };
-    static __VOX_SERVICE: __vox_Everything::ServiceDescriptor = __vox_Everything::ServiceDescriptor {
+    static __VOX_SERVICE: __vox_Everything::descriptor::ServiceDescriptor = __vox_Everything::descriptor::ServiceDescriptor {
         name: "acme.everything",
         docs: "",
         methods: &[
@@ -159,7 +159,7 @@ const _: () = {
     };
     impl __vox_Everything::Client for EverythingClient {
         const SERVICE: ::core::option::Option<
-            &'static __vox_Everything::ServiceDescriptor,
+            &'static __vox_Everything::descriptor::ServiceDescriptor,
         > = ::core::option::Option::Some(EverythingClient::SERVICE);
         fn from_caller(__caller: __vox_Everything::Caller) -> Self {
             EverythingClient { __caller }
@@ -194,7 +194,7 @@ const _: () = {
     }
     impl EverythingClient {
         ///What [`Everything`] looks like on the wire.
-        pub(crate) const SERVICE: &'static __vox_Everything::ServiceDescriptor = &__VOX_SERVICE;
+        pub(crate) const SERVICE: &'static __vox_Everything::descriptor::ServiceDescriptor = &__VOX_SERVICE;
         #[cfg(feature = "extra")]
         #[deprecated]
         pub(crate) fn do_it(
@@ -256,7 +256,7 @@ The session is a real one, over memory. The handler is served until the last clo
         }
     }
     impl<H: Everything> __vox_Everything::Dispatcher for EverythingDispatcher<H> {
-        fn service(&self) -> &'static __vox_Everything::ServiceDescriptor {
+        fn service(&self) -> &'static __vox_Everything::descriptor::ServiceDescriptor {
             EverythingClient::SERVICE
         }
         fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {

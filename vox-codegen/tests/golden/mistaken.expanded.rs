@@ -50,9 +50,9 @@ const _: () = {
     #[allow(unused_imports)]
     use __vox::{NotResult as _, Returned as _};
     impl ::vox::Client for MistakenClient {
-        const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
-            MistakenClient::SERVICE,
-        );
+        const SERVICE: ::core::option::Option<
+            &'static ::vox::descriptor::ServiceDescriptor,
+        > = ::core::option::Option::Some(MistakenClient::SERVICE);
         fn from_caller(__caller: ::vox::Caller) -> Self {
             MistakenClient { __caller }
         }
@@ -85,7 +85,7 @@ const _: () = {
         }
     }
     impl MistakenClient {
-        pub const SERVICE: &'static ::vox::ServiceDescriptor = &::vox::ServiceDescriptor {
+        pub const SERVICE: &'static ::vox::descriptor::ServiceDescriptor = &::vox::descriptor::ServiceDescriptor {
             name: "Mistaken",
             docs: "",
             methods: &[],
@@ -118,7 +118,7 @@ const _: () = {
     }
     impl<H: ::core::marker::Send + ::core::marker::Sync + 'static> ::vox::Dispatcher
     for MistakenDispatcher<H> {
-        fn service(&self) -> &'static ::vox::ServiceDescriptor {
+        fn service(&self) -> &'static ::vox::descriptor::ServiceDescriptor {
             MistakenClient::SERVICE
         }
         fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {

@@ -48,15 +48,15 @@ const _: () = {
         policy: __vox::RetryPolicy::IDEM,
         ..__vox::method(0xe3b5bca871d7b8c9, "Bank", "balance")
     };
-    static __VOX_SERVICE: ::vox::ServiceDescriptor = ::vox::ServiceDescriptor {
+    static __VOX_SERVICE: ::vox::descriptor::ServiceDescriptor = ::vox::descriptor::ServiceDescriptor {
         name: "Bank",
         docs: "Keeps money.",
         methods: &[__vox::listed(&__VOX_METHOD_0)],
     };
     impl ::vox::Client for BankClient {
-        const SERVICE: ::core::option::Option<&'static ::vox::ServiceDescriptor> = ::core::option::Option::Some(
-            BankClient::SERVICE,
-        );
+        const SERVICE: ::core::option::Option<
+            &'static ::vox::descriptor::ServiceDescriptor,
+        > = ::core::option::Option::Some(BankClient::SERVICE);
         fn from_caller(__caller: ::vox::Caller) -> Self {
             BankClient { __caller }
         }
@@ -90,7 +90,7 @@ const _: () = {
     }
     impl BankClient {
         ///What [`Bank`] looks like on the wire.
-        pub const SERVICE: &'static ::vox::ServiceDescriptor = &__VOX_SERVICE;
+        pub const SERVICE: &'static ::vox::descriptor::ServiceDescriptor = &__VOX_SERVICE;
         /// What an account holds.
         pub fn balance(&self, account: Account) -> ::vox::Call<u64, BankError> {
             let mut __call = self.__caller.call(&__VOX_METHOD_0);
@@ -126,7 +126,7 @@ The session is a real one, over memory. The handler is served until the last clo
         }
     }
     impl<H: Bank> ::vox::Dispatcher for BankDispatcher<H> {
-        fn service(&self) -> &'static ::vox::ServiceDescriptor {
+        fn service(&self) -> &'static ::vox::descriptor::ServiceDescriptor {
             BankClient::SERVICE
         }
         fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {

@@ -17,7 +17,7 @@ use crate::descriptor::ServiceDescriptor;
 use crate::driver::{Asking, Backoff, Established, Router, Trials, initiate, unconnected};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::server::{Builder, Dispatcher, ServeError, Server};
+use crate::server::{Dispatcher, ServeError, Server, ServerBuilder};
 use crate::transport::{Address, AddressError, Connector, Link, Reach};
 
 /// Connects to a peer and opens the service that the client `C` calls.
@@ -62,7 +62,7 @@ pub(crate) enum TargetKind {
     Connector(Connector),
     Link(Link),
     /// A server in this process, to be connected to over memory.
-    Here(Box<Builder>),
+    Here(Box<ServerBuilder>),
 }
 
 impl From<&str> for Target {
@@ -102,8 +102,8 @@ impl From<Link> for Target {
 }
 
 /// A server that serves the one who connects to it, in this process and over memory. It runs until the session ends.
-impl From<Builder> for Target {
-    fn from(server: Builder) -> Self {
+impl From<ServerBuilder> for Target {
+    fn from(server: ServerBuilder) -> Self {
         Self(TargetKind::Here(Box::new(server)))
     }
 }
@@ -237,7 +237,8 @@ impl<C: Connected> Connect<C> {
     /// one; an error is a failed attempt. It has `Limits::handshake_timeout` to do so.
     ///
     /// ```no_run
-    /// # use vox_runtime::{ConnectError, Metadata, Session, connect};
+    /// # extern crate vox_runtime as vox;
+    /// # use vox::{ConnectError, Metadata, Session, connect};
     /// # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
     /// # async fn run() -> Result<(), ConnectError> {
     /// let session: Session = connect("tcp://bank.example:9000")
@@ -273,7 +274,8 @@ impl<C: Connected> Connect<C> {
     /// with [`no_reconnect`](Self::no_reconnect), and outside of a tokio runtime.
     ///
     /// ```
-    /// # use vox_runtime::{ConnectError, NoopClient, SessionState, Client, connect};
+    /// # extern crate vox_runtime as vox;
+    /// # use vox::{ConnectError, NoopClient, SessionState, Client, connect};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), ConnectError> {
     /// let client: NoopClient = connect("tcp://bank.example:9000").lazy()?;

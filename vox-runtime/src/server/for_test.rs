@@ -41,7 +41,8 @@ impl Context {
     /// Without more it has no metadata, no deadline and an anonymous peer. [`ContextBuilder::build`] makes it.
     ///
     /// ```
-    /// # use vox_runtime::Context;
+    /// # extern crate vox_runtime as vox;
+    /// # use vox::Context;
     /// struct Greeter;
     ///
     /// impl Greeter {

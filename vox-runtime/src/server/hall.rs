@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::listen::{Builder, ended, idle};
+use super::listen::{ServerBuilder, ended, idle};
 use crate::client::ConnectError;
 use crate::driver::{Door, Registry, Shared, Visitor, accept, observe};
 use crate::transport::Link;
@@ -35,7 +35,7 @@ pub(super) struct Table {
 }
 
 impl Hall {
-    pub(super) fn new(builder: Builder) -> Arc<Self> {
+    pub(super) fn new(builder: ServerBuilder) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
         let limits = builder.limits.clone();
         let pending = Arc::new(Semaphore::new(limits.max_pending_handshakes.min(Semaphore::MAX_PERMITS)));

@@ -66,7 +66,7 @@ struct Accepting {
 /// What a server is made of.
 #[derive(Default)]
 #[must_use = "a server is made by `bind`"]
-pub struct Builder {
+pub struct ServerBuilder {
     services: Vec<Arc<dyn Dispatcher>>,
     pub(super) limits: Limits,
     store: Option<Arc<dyn OperationStore>>,
@@ -119,8 +119,8 @@ pub enum ServeError {
 
 impl Server {
     /// A server to be configured.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
     }
 
     /// Where it listens, as clients write it. A port of 0 has become the real one. Empty where it does not listen.
@@ -248,7 +248,7 @@ impl Drop for Server {
     }
 }
 
-impl Builder {
+impl ServerBuilder {
     /// Serves a service, under its descriptor's name.
     pub fn service(mut self, dispatcher: impl Dispatcher) -> Self {
         self.services.push(Arc::new(dispatcher));
@@ -276,7 +276,8 @@ impl Builder {
     /// is what a missing name becomes by mistake.
     ///
     /// ```
-    /// use vox_runtime::{Principal, Refusal, RefusalCode, Server};
+    /// # extern crate vox_runtime as vox;
+    /// use vox::{Principal, Refusal, RefusalCode, Server};
     ///
     /// let builder = Server::builder().authenticate(async |peer| match peer.metadata().get("token") {
     ///     Some("secret of acme") => Ok(Principal::new("acme")),
@@ -344,7 +345,7 @@ impl Builder {
     }
 }
 
-impl Builder {
+impl ServerBuilder {
     /// The other end of a link in memory that this server serves, in a task of its own, until its session ends.
     pub(crate) fn over_memory(self, address: &str) -> Result<Link, ServeError> {
         self.check()?;
@@ -423,7 +424,7 @@ impl fmt::Debug for Server {
     }
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.services.iter().map(|dispatcher| dispatcher.service().name)).finish()
     }

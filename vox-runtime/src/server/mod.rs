@@ -13,4 +13,4 @@ pub use context::{Context, Peer};
 pub use for_test::{ContextBuilder, TestContext};
 pub use handler::{IntoHandler, Serves};
 pub use incoming::{Accepted, Answer, Dispatcher, Incoming, Slot};
-pub use listen::{Builder, ServeError, Server, ShutdownReport, serve};
+pub use listen::{ServeError, Server, ServerBuilder, ShutdownReport, serve};

@@ -24,7 +24,7 @@ pub use rusqlite;
 pub use sqlite::{OpenSqlite, SqliteStore, Transaction, TransactionError};
 
 use crate::limits::LimitError;
-use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
+pub use crate::operation::{Admission, Digest, Fence, NewOperation, OperationKey, Outcome};
 use crate::shown::Shown;
 
 /// What a store's methods give.

@@ -4,7 +4,8 @@
 //! with several threads, and no test framework:
 //!
 //! ```
-//! use vox_runtime::store::{MemoryStore, conformance};
+//! # extern crate vox_runtime as vox;
+//! use vox::store::{MemoryStore, conformance};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), conformance::Violation> {
@@ -67,8 +68,9 @@ async fn violations<S: OperationStore>(make: impl AsyncFn() -> S) -> Vec<Violati
 /// records each time, in a file for instance, which are none at first; `close` ends a store as its process's end would.
 ///
 /// ```
+/// # extern crate vox_runtime as vox;
 /// # use std::sync::Arc;
-/// # use vox_runtime::store::{MemoryStore, conformance};
+/// # use vox::store::{MemoryStore, conformance};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// // A store in memory is not durable.

@@ -83,7 +83,9 @@ impl OperationStore for Broken {
             match self.fault {
                 Fault::RefusesAll => return Ok(Admission::Indeterminate),
                 Fault::ForgetsArguments => asked.digest = Digest([0; 32]),
-                Fault::ForgetsMethod => (asked.method, asked.digest) = (crate::MethodId(0), Digest([0; 32])),
+                Fault::ForgetsMethod => {
+                    (asked.method, asked.digest) = (crate::descriptor::MethodId(0), Digest([0; 32]))
+                }
                 Fault::ReplaysAnySchema => asked.schema = Self::schema(),
                 Fault::NothingIsIdem => asked.policy = RetryPolicy::PERSIST,
                 _ => {}

@@ -23,7 +23,8 @@ use crate::schema::SchemaHash;
 /// All of its futures are ready when they are first polled.
 ///
 /// ```
-/// use vox_runtime::store::{MemoryStore, StoreLimits};
+/// # extern crate vox_runtime as vox;
+/// use vox::store::{MemoryStore, StoreLimits};
 ///
 /// let store = MemoryStore::new();
 /// let small = MemoryStore::with_limits(StoreLimits { max_records: 1_000, ..StoreLimits::default() })?;
@@ -50,8 +51,9 @@ impl MemoryStore {
     /// As [`with_limits`](Self::with_limits), of a store that asks `clock` for the time.
     ///
     /// ```
+    /// # extern crate vox_runtime as vox;
     /// # use std::time::SystemTime;
-    /// use vox_runtime::store::{MemoryStore, StoreLimits};
+    /// use vox::store::{MemoryStore, StoreLimits};
     ///
     /// let store = MemoryStore::with_clock(StoreLimits::default(), || SystemTime::UNIX_EPOCH)?;
     /// # drop(store);

@@ -40,16 +40,17 @@ pub use transaction::{Transaction, TransactionError};
 /// [poisons](StoreError::Poisoned) the store, which then does nothing any more; opened again it goes on.
 ///
 /// ```
+/// # extern crate vox_runtime as vox;
 /// use std::sync::Arc;
-/// use vox_runtime::store::SqliteStore;
+/// use vox::store::SqliteStore;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let directory = std::env::temp_dir().join(format!("vox-store-{}", vox_runtime::OperationId::new()));
+/// # let directory = std::env::temp_dir().join(format!("vox-store-{}", vox::OperationId::new()));
 /// # std::fs::create_dir(&directory)?;
 /// # let path = directory.join("bank.db");
 /// let store = Arc::new(SqliteStore::open(path).await?);
-/// let server = vox_runtime::Server::builder(); // .store(store.clone())
+/// let server = vox::Server::builder(); // .store(store.clone())
 /// # drop(server);
 /// store.close().await;
 /// # std::fs::remove_dir_all(directory)?;
@@ -101,10 +102,11 @@ impl SqliteStore {
     /// The store does nothing else meanwhile, so `work` should be short, and must not wait for the store.
     ///
     /// ```
-    /// # use vox_runtime::store::{SqliteStore, rusqlite};
+    /// # extern crate vox_runtime as vox;
+    /// # use vox::store::{SqliteStore, rusqlite};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let directory = std::env::temp_dir().join(format!("vox-store-{}", vox_runtime::OperationId::new()));
+    /// # let directory = std::env::temp_dir().join(format!("vox-store-{}", vox::OperationId::new()));
     /// # std::fs::create_dir(&directory)?;
     /// # let store = SqliteStore::open(directory.join("bank.db")).await?;
     /// let accounts = store
@@ -140,9 +142,10 @@ impl SqliteStore {
     /// before, its admission has ended, or the method does not return such a result.
     ///
     /// ```no_run
+    /// # extern crate vox_runtime as vox;
     /// # use std::error::Error;
-    /// # use vox_runtime::Operation;
-    /// # use vox_runtime::store::SqliteStore;
+    /// # use vox::Operation;
+    /// # use vox::store::SqliteStore;
     /// async fn pay(store: &SqliteStore, operation: Operation, cents: i64) -> Result<i64, String> {
     ///     let paid = store.transaction(move |tx| -> Result<_, Box<dyn Error + Send + Sync>> {
     ///         let changed = tx.execute("UPDATE account SET cents = cents - ?1 WHERE cents >= ?1", (cents,))?;
