@@ -59,7 +59,8 @@ impl Metadata {
     /// Adds every entry that `from` has under `key`. Each is as sensitive as it is there, so this is how to pass on what a peer sent.
     ///
     /// ```
-    /// # use vox_runtime::Metadata;
+    /// # extern crate vox_runtime as vox;
+    /// # use vox::Metadata;
     /// let mut theirs = Metadata::new();
     /// theirs.insert_sensitive("tenant", "acme");
     /// let mut ours = Metadata::new();

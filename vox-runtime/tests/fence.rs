@@ -166,6 +166,16 @@ fn a_file_is_one_noun() {
     }
 }
 
+#[test]
+fn examples_name_the_crate_that_users_name() {
+    for source in sources() {
+        for (number, line) in source.lines().filter(|(_, line)| line.trim_start().starts_with("//")) {
+            let path = source.path.display();
+            assert!(!line.contains("vox_runtime::"), "{path}:{number}: users write `vox::`: {line}");
+        }
+    }
+}
+
 /// The files that may have unsafe code: all there is. `ARCHITECTURE.md` lists them too.
 const UNSAFE: &[&str] = &[
     "channel/hooks.rs",

@@ -111,7 +111,8 @@ impl Session {
     /// Dropping the last handle of a session (clients, sessions, halves of channels) ends it in the same way, with nobody to wait for it.
     ///
     /// ```
-    /// # async fn example(session: vox_runtime::Session) {
+    /// # extern crate vox_runtime as vox;
+    /// # async fn example(session: vox::Session) {
     /// session.close("done").await;
     /// # }
     /// ```

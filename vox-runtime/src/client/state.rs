@@ -60,8 +60,9 @@ impl SessionState {
 /// Follows how a session stands. It does not keep the session open.
 ///
 /// ```no_run
-/// # async fn run() -> Result<(), vox_runtime::ConnectError> {
-/// let session = vox_runtime::Session::connect("tcp://bank.example:9000").await?;
+/// # extern crate vox_runtime as vox;
+/// # async fn run() -> Result<(), vox::ConnectError> {
+/// let session = vox::Session::connect("tcp://bank.example:9000").await?;
 /// let mut watch = session.watch();
 /// while let Some(state) = watch.changed().await {
 ///     println!("{state:?}");

@@ -14,7 +14,8 @@ use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanErr
 /// with one load after that.
 ///
 /// ```
-/// use vox_runtime::codec::{Budget, Decoder, Encoder, Plan};
+/// # extern crate vox_runtime as vox;
+/// use vox::codec::{Budget, Decoder, Encoder, Plan};
 /// static PLAN: Plan<(u32, String)> = Plan::new();
 ///
 /// let mut out = Vec::new();

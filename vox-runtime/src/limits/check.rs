@@ -64,7 +64,8 @@ impl Limits {
     /// anything; ask it where the limits are read, from a file perhaps.
     ///
     /// ```
-    /// use vox_runtime::Limits;
+    /// # extern crate vox_runtime as vox;
+    /// use vox::Limits;
     ///
     /// let error = Limits { max_calls: 0, ..Limits::default() }.check().unwrap_err();
     /// assert_eq!(error.to_string(), "`Limits::max_calls` is 0; it may be 1 to 1,048,576");

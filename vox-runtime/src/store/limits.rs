@@ -67,7 +67,8 @@ impl StoreLimits {
     /// limits are read, from a file perhaps.
     ///
     /// ```
-    /// use vox_runtime::store::StoreLimits;
+    /// # extern crate vox_runtime as vox;
+    /// use vox::store::StoreLimits;
     ///
     /// let error = StoreLimits { max_records: 0, ..StoreLimits::default() }.check().unwrap_err();
     /// assert_eq!(error.to_string(), "`StoreLimits::max_records` is 0; it may be 1 to 4,294,967,296");

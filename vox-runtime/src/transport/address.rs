@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// Where a peer listens.
 ///
 /// ```
-/// use vox_runtime::transport::Address;
+/// # extern crate vox_runtime as vox;
+/// use vox::transport::Address;
 /// assert_eq!("127.0.0.1:9000".parse(), Ok(Address::Tcp("127.0.0.1:9000".into())));
 /// assert_eq!("tcp://localhost:9000".parse(), Ok(Address::Tcp("localhost:9000".into())));
 /// assert_eq!("unix:///run/bank.sock".parse(), Ok(Address::Unix("/run/bank.sock".into())));

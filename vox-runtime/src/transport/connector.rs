@@ -12,7 +12,8 @@ use crate::contained::Contained;
 /// Makes links to one peer, the first and every later one: a target for `connect` over a transport of one's own.
 ///
 /// ```
-/// use vox_runtime::transport::{Connector, Link};
+/// # extern crate vox_runtime as vox;
+/// use vox::transport::{Connector, Link};
 ///
 /// let connector = Connector::new("a pipe", || async {
 ///     let (ours, theirs) = tokio::io::duplex(1024);

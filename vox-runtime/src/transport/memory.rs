@@ -17,7 +17,8 @@ const BACKLOG: usize = 128;
 /// Two ends of one link.
 ///
 /// ```
-/// let (a, b) = vox_runtime::transport::memory_pair();
+/// # extern crate vox_runtime as vox;
+/// let (a, b) = vox::transport::memory_pair();
 /// # drop((a, b));
 /// ```
 pub fn memory_pair() -> (Link, Link) {

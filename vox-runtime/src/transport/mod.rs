@@ -36,8 +36,9 @@ const NOT_SENT: u32 = 32 << 10;
 /// Made from anything that reads and writes:
 ///
 /// ```
+/// # extern crate vox_runtime as vox;
 /// let (ours, theirs) = tokio::io::duplex(1024);
-/// let link = vox_runtime::transport::Link::new(ours, "a pipe");
+/// let link = vox::transport::Link::new(ours, "a pipe");
 /// # drop(theirs);
 /// assert_eq!(link.address(), "a pipe");
 /// ```

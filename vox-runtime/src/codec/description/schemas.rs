@@ -39,8 +39,9 @@ const VERSION: u8 = 1;
 /// The schema of the type of `shape`: the one made before, if there is one.
 ///
 /// ```
+/// # extern crate vox_runtime as vox;
 /// use facet::Facet;
-/// use vox_runtime::codec::schema_of;
+/// use vox::codec::schema_of;
 ///
 /// #[derive(Facet)]
 /// struct Point { x: u32, y: u32 }
@@ -51,7 +52,7 @@ const VERSION: u8 = 1;
 ///
 /// assert_eq!(schema_of(Point::SHAPE)?, schema_of(Place::SHAPE)?);
 /// assert_ne!(schema_of(Point::SHAPE)?, schema_of(Longer::SHAPE)?);
-/// # Ok::<(), vox_runtime::codec::PlanError>(())
+/// # Ok::<(), vox::codec::PlanError>(())
 /// ```
 pub fn schema_of(shape: &'static Shape) -> Result<Schema, PlanError> {
     static SCHEMAS: Cache = LazyLock::new(RwLock::default);

@@ -29,7 +29,7 @@ use crate::schema::SchemaHash;
 /// let store = MemoryStore::new();
 /// let small = MemoryStore::with_limits(StoreLimits { max_records: 1_000, ..StoreLimits::default() })?;
 /// # drop((store, small));
-/// # Ok::<(), vox_runtime::LimitError>(())
+/// # Ok::<(), vox::LimitError>(())
 /// ```
 pub struct MemoryStore {
     limits: StoreLimits,
@@ -57,7 +57,7 @@ impl MemoryStore {
     ///
     /// let store = MemoryStore::with_clock(StoreLimits::default(), || SystemTime::UNIX_EPOCH)?;
     /// # drop(store);
-    /// # Ok::<(), vox_runtime::LimitError>(())
+    /// # Ok::<(), vox::LimitError>(())
     /// ```
     pub fn with_clock(
         limits: StoreLimits,
