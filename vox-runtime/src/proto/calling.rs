@@ -196,7 +196,7 @@ impl Calling {
             let id: ChannelId = self.channel_ids.allocate();
             self.highest_channel = id.0;
             let sends = direction == ChannelDirection::CallerSends;
-            self.channels.open_live(id, request, sends, channel_token, windows);
+            self.channels.open_live(id, sends, channel_token, windows);
             opens.push(ChannelOpen { id, direction });
             ids.push(id);
         }
@@ -250,7 +250,7 @@ impl Calling {
     fn take_back(&mut self, request: RequestId, fx: &mut Effects) -> bool {
         let has_left = self.attempts.get(request.0).is_none_or(|attempt| attempt.end != NOT_LEFT);
         let id = LongId::Call(self.id, request);
-        if has_left || !fx.outbox.forget(|long| long == id) {
+        if has_left || !fx.outbox.forget(id) {
             return false;
         }
         self.attempts.remove(request.0);

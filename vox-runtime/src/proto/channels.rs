@@ -34,8 +34,6 @@ pub(crate) enum Sent {
 
 #[derive(Debug)]
 struct Channel {
-    /// The call that opened it.
-    request: RequestId,
     half: Half,
     /// A long item of the peer's is under way.
     arriving: bool,
@@ -80,39 +78,48 @@ pub(crate) struct Windows {
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     table: IdTable<Channel>,
+    /// Of the peer's calls, those under way that came with channels.
+    calls: IdTable<Opened>,
+    /// Those that the peer has ended and nobody has taken up yet.
+    untaken: usize,
+}
+
+/// The channels of one call, whose ids follow one another.
+#[derive(Debug)]
+struct Opened {
+    first: ChannelId,
+    last: ChannelId,
 }
 
 impl Channels {
-    /// How many count against the limit: those whose end the opener may not know of yet.
-    pub(crate) fn open_count(&self) -> usize {
-        let ended = |channel: &Channel| {
-            matches!(
-                channel.half,
-                Half::Sender { state: SenderState::Unbound { reset: true }, .. }
-                    | Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. }
-            )
-        };
-        self.table.iter().filter(|(_, channel)| !ended(channel)).count()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// The number of entries, ended ones included: never below [`open_count`](Self::open_count).
+    /// How many there are, those among them that the peer has ended and nobody has taken up yet.
     pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
+    /// How many there are as their opener counts, who may not know that those it has ended are still kept.
+    pub(crate) fn open_count(&self) -> usize {
+        self.table.len() - self.untaken
+    }
+
+    /// The channels of a call are open: this one to that, as ids follow one another.
+    pub(crate) fn note_call(&mut self, request: RequestId, first: ChannelId, last: ChannelId) {
+        self.calls.push_rare(request.0, Opened { first, last });
+    }
+
+    /// Takes a channel out. `false`: it is gone.
+    fn remove(&mut self, id: ChannelId) -> bool {
+        let Some(channel) = self.table.remove(id.0) else { return false };
+        self.untaken -= usize::from(channel.is_untaken());
+        true
+    }
+
     /// A channel that this end's call opens: `token` already holds the half that stays.
-    pub(crate) fn open_live(
-        &mut self,
-        id: ChannelId,
-        request: RequestId,
-        sends: bool,
-        token: Token,
-        windows: &Windows,
-    ) {
+    pub(crate) fn open_live(&mut self, id: ChannelId, sends: bool, token: Token, windows: &Windows) {
         let half = match sends {
             true => Half::Sender {
                 credit: SendCredit::new(windows.send.0, windows.send.1),
@@ -123,11 +130,11 @@ impl Channels {
                 state: ReceiverState::Live(token),
             },
         };
-        self.table.push(id.0, Channel { request, half, arriving: false });
+        self.table.push(id.0, Channel { half, arriving: false });
     }
 
     /// A channel that the peer's call opens; the handler binds it when it decodes its arguments.
-    pub(crate) fn open_unbound(&mut self, id: ChannelId, request: RequestId, sends: bool, windows: &Windows) {
+    pub(crate) fn open_unbound(&mut self, id: ChannelId, sends: bool, windows: &Windows) {
         let half = match sends {
             true => Half::Sender {
                 credit: SendCredit::new(windows.send.0, windows.send.1),
@@ -138,7 +145,7 @@ impl Channels {
                 state: ReceiverState::Buffering { runs: Vec::new(), end: None },
             },
         };
-        self.table.push(id.0, Channel { request, half, arriving: false });
+        self.table.push(id.0, Channel { half, arriving: false });
     }
 
     /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone, or has a
@@ -174,6 +181,7 @@ impl Channels {
         };
         if over {
             self.table.remove(id.0);
+            self.untaken -= 1;
         }
         true
     }
@@ -212,22 +220,22 @@ impl Channels {
                 format!("metadata of {len} bytes came with the channel's end, over the limit of {}", fx.max_frame);
             return self.reset(connection, id, Reset::aborted(&why), fx);
         }
-        if self.table.remove(id.0).is_some() {
+        if self.remove(id) {
             let item = LongId::Items(connection, id);
-            fx.outbox.put_after(&Frame::Close { connection, channel: id, metadata }, |long| long == item);
+            fx.outbox.put_after(&Frame::Close { connection, channel: id, metadata }, item);
             fx.emit(Output::Room);
         }
     }
 
     /// Ends either half at once: a receiver was dropped, or a sender is not to end cleanly. What was sent before goes before.
     pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, why: Reset, fx: &mut Effects) {
-        if self.table.remove(id.0).is_some() {
+        if self.remove(id) {
             let item = LongId::Items(connection, id);
             let why = match why {
                 Reset::Aborted(reason) => Reset::Aborted(fx.words(&reason).into()),
                 Reset::Gone | Reset::Dropped => why,
             };
-            fx.outbox.put_after(&Frame::Reset { connection, channel: id, why }, |long| long == item);
+            fx.outbox.put_after(&Frame::Reset { connection, channel: id, why }, item);
             fx.emit(Output::Room);
         }
     }
@@ -249,15 +257,12 @@ impl Channels {
 
     /// The call ended: channels that nobody took up end with it; bound ones are their holders'.
     pub(crate) fn reset_unbound(&mut self, connection: ConnectionId, request: RequestId, fx: &mut Effects) {
-        if self.table.is_empty() {
+        if self.calls.is_empty() {
             return;
         }
-        let unbound: Vec<u64> = self
-            .table
-            .iter()
-            .filter(|(_, channel)| channel.request == request && channel.is_unbound())
-            .map(|(id, _)| id)
-            .collect();
+        let Some(Opened { first, last }) = self.calls.remove(request.0) else { return };
+        let of_call = self.table.range(first.0, last.0);
+        let unbound: Vec<u64> = of_call.filter(|(_, channel)| channel.is_unbound()).map(|(id, _)| id).collect();
         for id in unbound {
             self.reset(connection, ChannelId(id), Reset::Gone, fx);
         }
@@ -265,6 +270,7 @@ impl Channels {
 
     /// Everything ends.
     pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
+        (self.calls, self.untaken) = (IdTable::default(), 0);
         for (_, channel) in self.table.drain() {
             let end = ChannelEnd::Lost(reason.clone());
             match channel.half {
@@ -369,7 +375,7 @@ impl Channels {
         match &mut channel.half {
             Half::Sender { .. } if matches!(end, ChannelEnd::Closed(_)) => return Err(wrong_direction("close", id)),
             Half::Sender { state: SenderState::Unbound { reset }, .. } => {
-                *reset = true;
+                self.untaken += usize::from(!std::mem::replace(reset, true));
                 return Ok(());
             }
             Half::Receiver { state: ReceiverState::Buffering { end: kept, .. }, .. } => {
@@ -377,6 +383,7 @@ impl Channels {
                     return Err(ProtocolViolation::new(Rule::UnknownChannel, format!("channel {id} ended twice")));
                 }
                 *kept = Some(end);
+                self.untaken += 1;
                 return Ok(());
             }
             Half::Sender { state: SenderState::Live(token), .. } => fx.emit(Output::SenderEnded { token: *token, end }),
@@ -421,6 +428,15 @@ impl Channel {
             )),
             false => Ok(()),
         }
+    }
+
+    /// Whether the peer has ended it, and nobody has taken it up.
+    fn is_untaken(&self) -> bool {
+        matches!(
+            self.half,
+            Half::Sender { state: SenderState::Unbound { reset: true }, .. }
+                | Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. }
+        )
     }
 
     fn is_unbound(&self) -> bool {

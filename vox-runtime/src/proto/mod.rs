@@ -50,9 +50,13 @@ mod resuming;
 #[cfg(test)]
 mod simulator;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod violations;
+#[cfg(test)]
+mod visits;
 
 pub(crate) use arrivals::{Lent, Memory};
 pub(crate) use calling::{CallEnd, NewCall, Patience};

@@ -14,7 +14,7 @@ use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, LongHead, Payload, WHOLE};
+use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, Frame, LongHead, Payload, Reset, WHOLE};
 
 /// A request to be served.
 #[derive(Debug)]
@@ -60,8 +60,10 @@ struct Running {
 
 #[derive(Debug)]
 enum RunningState {
-    /// Its arguments come in parts.
-    Arrives,
+    /// Its arguments come in parts. `in_vain`: there is no room for its channels.
+    Arrives {
+        in_vain: bool,
+    },
     Runs,
     /// Told to end; once it has, the caller gets this.
     Aborting(Failure),
@@ -124,7 +126,7 @@ impl Serving {
     pub(crate) fn wants(&self, request: RequestId) -> bool {
         self.running.get(request.0).is_some_and(|running| match running.state {
             RunningState::Runs | RunningState::Withdrawn => true,
-            RunningState::Arrives | RunningState::Aborting(_) | RunningState::Unwanted => false,
+            RunningState::Arrives { .. } | RunningState::Aborting(_) | RunningState::Unwanted => false,
         })
     }
 
@@ -154,14 +156,31 @@ impl Serving {
         limits: (usize, usize),
         windows: &Windows,
         fx: &mut Effects,
-    ) -> Result<(), ProtocolViolation> {
-        self.admit(head.request, &head.channels, limits, windows, fx)?;
+    ) -> Result<bool, ProtocolViolation> {
+        if !self.admit(head.request, &head.channels, limits, windows, fx)? {
+            self.turn_away(head.request, &head.channels, fx);
+            return Ok(false);
+        }
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
         let as_operation = self.is_operation(head.method, head.operation);
         let running = Running { method: head.method, deadline, as_operation, state: RunningState::Runs };
         self.running.push(head.request.0, running);
         self.dispatch(head, payload, deadline, as_operation, fx);
-        Ok(())
+        Ok(true)
+    }
+
+    /// A request brings channels for which there is no room, though its caller cannot know: too many are kept that were ended and not
+    /// taken up.
+    #[cold]
+    fn turn_away(&mut self, request: RequestId, channels: &[ChannelOpen], fx: &mut Effects) {
+        self.reset_all(channels, fx);
+        self.answer(request, Failure::Busy, fx);
+    }
+
+    fn reset_all(&self, channels: &[ChannelOpen], fx: &mut Effects) {
+        for open in channels {
+            fx.send(&Frame::Reset { connection: self.id, channel: open.id, why: Reset::Gone });
+        }
     }
 
     /// A long request begins to arrive. It takes its place, and opens its channels.
@@ -172,33 +191,43 @@ impl Serving {
         windows: &Windows,
         fx: &mut Effects,
     ) -> Result<(), ProtocolViolation> {
-        self.admit(head.request, &head.channels, limits, windows, fx)?;
+        let fits = self.admit(head.request, &head.channels, limits, windows, fx)?;
         self.arriving += 1;
         let as_operation = self.is_operation(head.method, head.operation);
-        let running = Running { method: head.method, deadline: None, as_operation, state: RunningState::Arrives };
+        let state = RunningState::Arrives { in_vain: !fits };
+        let running = Running { method: head.method, deadline: None, as_operation, state };
         self.running.push(head.request.0, running);
         Ok(())
     }
 
-    /// A long request is whole.
+    /// A long request is whole. `false`: it is answered.
     pub(crate) fn on_call_whole(
         &mut self,
         head: CallHead,
         payload: Bytes,
         deadline: Option<Instant>,
         fx: &mut Effects,
-    ) {
-        let Some(running) = self.running.get_mut(head.request.0) else { return };
+    ) -> bool {
+        let Some(running) = self.running.get_mut(head.request.0) else { return false };
         self.arriving -= 1;
+        if let RunningState::Arrives { in_vain: true } = running.state {
+            self.running.remove(head.request.0);
+            self.turn_away(head.request, &head.channels, fx);
+            return false;
+        }
         (running.state, running.deadline) = (RunningState::Runs, deadline);
         let as_operation = running.as_operation;
         self.dispatch(head, payload, deadline, as_operation, fx);
+        true
     }
 
     /// The rest of a long request does not come: nothing is left of it.
-    pub(crate) fn on_call_forgotten(&mut self, request: RequestId, fx: &mut Effects) {
-        if self.running.remove(request.0).is_some() {
+    pub(crate) fn on_call_forgotten(&mut self, request: RequestId, channels: &[ChannelOpen], fx: &mut Effects) {
+        if let Some(running) = self.running.remove(request.0) {
             self.arriving -= 1;
+            if let RunningState::Arrives { in_vain: true } = running.state {
+                self.reset_all(channels, fx);
+            }
         }
         self.channels.reset_unbound(self.id, request, fx);
     }
@@ -211,7 +240,7 @@ impl Serving {
         (max_calls, max_channels): (usize, usize),
         windows: &Windows,
         fx: &Effects,
-    ) -> Result<(), ProtocolViolation> {
+    ) -> Result<bool, ProtocolViolation> {
         self.requests.open(request.0).map_err(|fault| id_violation("request", request.0, fault))?;
         while self.unread_replies.front().is_some_and(|end| *end <= fx.outbox.written()) {
             self.unread_replies.pop_front();
@@ -261,19 +290,32 @@ impl Serving {
         opens: &[ChannelOpen],
         max_channels: usize,
         windows: &Windows,
-    ) -> Result<(), ProtocolViolation> {
+    ) -> Result<bool, ProtocolViolation> {
+        if !opens.is_empty() && self.channels.len() + opens.len() > max_channels {
+            return self.pass_over_channels(opens, max_channels);
+        }
         for open in opens {
             self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
-            if self.channels.len() >= max_channels && self.channels.open_count() >= max_channels {
-                return Err(ProtocolViolation::new(
-                    Rule::TooManyChannels,
-                    format!("channel {} is over the limit of {max_channels}", open.id),
-                ));
-            }
             let sends = open.direction == ChannelDirection::HandlerSends;
-            self.channels.open_unbound(open.id, request, sends, windows);
+            self.channels.open_unbound(open.id, sends, windows);
         }
-        Ok(())
+        if let (Some(first), Some(last)) = (opens.first(), opens.last()) {
+            self.channels.note_call(request, first.id, last.id);
+        }
+        Ok(true)
+    }
+
+    /// There is no room for these channels: by the caller's fault, or because it cannot know (`Ok(false)`).
+    #[cold]
+    fn pass_over_channels(&mut self, opens: &[ChannelOpen], max_channels: usize) -> Result<bool, ProtocolViolation> {
+        for (index, open) in opens.iter().enumerate() {
+            self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
+            if self.channels.open_count() + index >= max_channels {
+                let why = format!("channel {} is over the limit of {max_channels}", open.id);
+                return Err(ProtocolViolation::new(Rule::TooManyChannels, why));
+            }
+        }
+        Ok(false)
     }
 
     /// The caller wants no answer any more.
@@ -285,7 +327,7 @@ impl Serving {
             ));
         }
         let reply = LongId::Reply(self.id, request);
-        if fx.outbox.forget(|long| long == reply) {
+        if fx.outbox.forget(reply) {
             // Its place on the line is better used.
             self.long_replies -= 1;
             self.answer(request, Failure::Cancelled, fx);
@@ -388,7 +430,7 @@ impl Serving {
     ) {
         self.arriving = 0;
         for (request, running) in self.running.drain() {
-            if let RunningState::Arrives = running.state {
+            if let RunningState::Arrives { .. } = running.state {
                 continue;
             }
             let key = (self.id, RequestId(request));
@@ -401,7 +443,7 @@ impl Serving {
                     fx.emit(Output::Withdraw { connection, request, failure: Failure::Cancelled, runs_on });
                 }
                 RunningState::Runs => fx.emit(Output::AbortHandler { connection, request }),
-                RunningState::Arrives
+                RunningState::Arrives { .. }
                 | RunningState::Aborting(_)
                 | RunningState::Withdrawn
                 | RunningState::Unwanted => {}

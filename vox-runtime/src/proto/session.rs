@@ -275,7 +275,7 @@ impl Session {
         // What was sent still arrives, but for calls: those that have not left have not run, and never will.
         self.fx.outbox.drop_calls();
         let reason = self.fx.words(reason);
-        self.fx.outbox.put_after(&Frame::Goodbye { reason }, |_| true);
+        self.fx.outbox.put_after_all(&Frame::Goodbye { reason });
     }
 
     // ---- facts from outside ----

@@ -56,6 +56,7 @@ impl<T> IdTable<T> {
 
     #[inline(never)]
     fn search(&self, id: u64) -> Option<usize> {
+        visit(self.entries.len().max(1).ilog2() as usize);
         self.entries.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
 
@@ -93,16 +94,25 @@ impl<T> IdTable<T> {
             self.entries.pop_front();
         }
         if self.entries.len() > self.max_entries() {
+            visit(self.entries.len());
             self.entries.retain(|(_, value)| value.is_some());
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.entries.iter().filter_map(|(id, value)| Some((*id, value.as_ref()?)))
+        self.entries.iter().inspect(|_| visit(1)).filter_map(|(id, value)| Some((*id, value.as_ref()?)))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
-        self.entries.iter_mut().filter_map(|(id, value)| Some((*id, value.as_mut()?)))
+        self.entries.iter_mut().inspect(|_| visit(1)).filter_map(|(id, value)| Some((*id, value.as_mut()?)))
+    }
+
+    /// The entries with ids from this one to that. No others are looked at.
+    pub(crate) fn range(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, &T)> {
+        visit(self.entries.len().max(1).ilog2() as usize);
+        let start = self.entries.partition_point(|(id, _)| *id < first);
+        let entries = self.entries.range(start..).take_while(move |(id, _)| *id <= last);
+        entries.inspect(|_| visit(1)).filter_map(|(id, value)| Some((*id, value.as_ref()?)))
     }
 
     /// Takes every entry out.
@@ -113,8 +123,28 @@ impl<T> IdTable<T> {
 }
 
 #[cfg(test)]
+pub(super) use super::visits::visit;
+
+/// So many entries were looked at.
+#[cfg(not(test))]
+#[inline(always)]
+pub(super) fn visit(_: usize) {}
+
+#[cfg(test)]
 mod tests {
+    use super::super::visits::visits;
     use super::*;
+
+    #[test]
+    fn a_range_has_the_entries_between_two_ids_and_looks_at_no_others() {
+        let mut table = IdTable::default();
+        (1..100_000).step_by(3).for_each(|id| table.push(id, id));
+        table.remove(50_002);
+        let ids = |first, last| table.range(first, last).map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!(ids(49_998, 50_006), [49_999, 50_005]);
+        assert_eq!((ids(0, 0), ids(200_000, 300_000)), (vec![], vec![]));
+        assert!(visits(|| drop(ids(49_998, 50_006))) < 20);
+    }
 
     #[test]
     fn entries_are_found_until_they_are_removed() {

@@ -4,10 +4,11 @@
 //! leaves in parts, each of which is put into the stream when it is taken: so whatever is short and was put meanwhile goes
 //! before the next part.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::super::table::visit;
 use super::{Batch, Outbox};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload};
@@ -16,7 +17,7 @@ use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload};
 const COPIED: usize = 1 << 10;
 
 /// Which message a long one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LongId {
     Call(ConnectionId, RequestId),
     Reply(ConnectionId, RequestId),
@@ -59,6 +60,8 @@ pub(super) struct Longs {
     /// Those that the peer puts together, in the order of their turns, and those that are yet to begin.
     begun: VecDeque<Long>,
     waiting: VecDeque<Long>,
+    /// The numbers of all of them.
+    numbers: BTreeMap<LongId, u64>,
     begun_bytes: usize,
     /// Bytes of all of them that have not left.
     left: usize,
@@ -78,10 +81,6 @@ impl Longs {
         self.begun.is_empty() && self.waiting.is_empty()
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Long> {
-        self.begun.iter().chain(&self.waiting)
-    }
-
     /// Begins what the peer has room for. One that is alone always fits: no message is longer than its room.
     fn begin(&mut self) {
         while let Some(next) = self.waiting.front() {
@@ -98,6 +97,7 @@ impl Longs {
     /// Takes out those that are meant. They have not left, and will not.
     fn remove(&mut self, is_meant: impl Fn(LongId) -> bool) -> Vec<u64> {
         let mut numbers = Vec::new();
+        visit(self.begun.len() + self.waiting.len());
         for (queue, begun) in [(&mut self.begun, true), (&mut self.waiting, false)] {
             queue.retain(|long| {
                 if !is_meant(long.id) {
@@ -108,6 +108,7 @@ impl Longs {
                     self.begun_bytes -= long.total;
                 }
                 numbers.push(long.number);
+                self.numbers.remove(&long.id);
                 false
             });
         }
@@ -136,7 +137,7 @@ impl Outbox {
 
     /// Whether this message has not left.
     pub(crate) fn holds(&self, id: LongId) -> bool {
-        self.longs.iter().any(|long| long.id == id)
+        self.longs.numbers.contains_key(&id)
     }
 
     /// Appends that a long message comes, and keeps its payload until its turns. Encoded bytes are taken for that, and
@@ -151,13 +152,24 @@ impl Outbox {
         self.put(|tail| frame.put(tail));
         let rest = pieces.into_iter().flatten().filter(|piece| !piece.is_empty()).collect();
         self.longs.left += total;
+        self.longs.numbers.insert(id, number);
         self.longs.waiting.push_back(Long { number, id, rest, left: total, total, turn: 0 });
         Some(encoded)
     }
 
-    /// Appends a frame, after those long messages that are meant.
-    pub(crate) fn put_after(&mut self, frame: &Frame, is_meant: impl Fn(LongId) -> bool) {
-        let after: Vec<u64> = self.longs.iter().filter(|long| is_meant(long.id)).map(|long| long.number).collect();
+    /// Appends a frame, after this long message if that has not left.
+    pub(crate) fn put_after(&mut self, frame: &Frame, id: LongId) {
+        let after = self.longs.numbers.get(&id).copied().into_iter().collect();
+        self.put_later(frame, after);
+    }
+
+    /// Appends a frame, after all long messages.
+    pub(crate) fn put_after_all(&mut self, frame: &Frame) {
+        let after = self.longs.numbers.values().copied().collect();
+        self.put_later(frame, after);
+    }
+
+    fn put_later(&mut self, frame: &Frame, after: Vec<u64>) {
         if after.is_empty() {
             return self.put(|tail| frame.put(tail));
         }
@@ -166,22 +178,28 @@ impl Outbox {
         self.longs.later.push(Later { after, frames });
     }
 
-    /// Forgets those that are meant and have not left, here and at the peer. `false`: there are none.
-    pub(crate) fn forget(&mut self, is_meant: impl Fn(LongId) -> bool) -> bool {
-        if self.longs.is_empty() {
+    /// Forgets this message, here and at the peer. `false`: it has left, or never was.
+    #[inline]
+    pub(crate) fn forget(&mut self, id: LongId) -> bool {
+        if self.longs.is_empty() || !self.holds(id) {
             return false;
         }
-        let numbers = self.longs.remove(is_meant);
-        for number in &numbers {
-            self.put(|tail| Frame::Forget { number: *number }.put(tail));
-            self.release(*number);
-        }
-        !numbers.is_empty()
+        self.forget_those(|other| other == id);
+        true
     }
 
     /// As [`forget`](Self::forget), of all on a connection.
     pub(crate) fn forget_connection(&mut self, connection: ConnectionId) {
-        self.forget(|id| id.connection() == connection);
+        if !self.longs.is_empty() {
+            self.forget_those(|id| id.connection() == connection);
+        }
+    }
+
+    fn forget_those(&mut self, are_meant: impl Fn(LongId) -> bool) {
+        for number in self.longs.remove(are_meant) {
+            self.put(|tail| Frame::Forget { number }.put(tail));
+            self.release(number);
+        }
     }
 
     /// Drops what has not left of calls, for the peer hears of the session's end.
@@ -257,6 +275,7 @@ impl Outbox {
             self.longs.begun.push_back(long);
         } else {
             self.longs.begun_bytes -= long.total;
+            self.longs.numbers.remove(&long.id);
             self.longs.whole.push_back((long.id, self.end));
             self.release(long.number);
         }

@@ -66,7 +66,7 @@ impl Session {
         why: Reset,
     ) -> Result<(), ProtocolViolation> {
         let item = LongId::Items(connection, channel);
-        self.fx.outbox.forget(|long| long == item);
+        self.fx.outbox.forget(item);
         match self.channels_for(connection, channel)? {
             (Some(channels), fx) => channels.on_reset(channel, why, fx),
             (None, _) => Ok(()),

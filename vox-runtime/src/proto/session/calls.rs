@@ -22,7 +22,9 @@ impl Session {
             return self.stray(connection, "a call", self.role.peer());
         };
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
-        serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)?;
+        if !serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)? {
+            return Ok(());
+        }
         self.deadline = earlier(self.deadline, deadline);
         let detaches = serving.detaches(method);
         self.keep_house(connection, request, detaches);
@@ -39,7 +41,9 @@ impl Session {
         let (connection, request, method) = (head.connection, head.request, head.method);
         let Some(serving) = self.serving.get_mut(connection.0) else { return Ok(()) };
         let deadline = head.timeout.and_then(|left| since.checked_add(left));
-        serving.on_call_whole(head, payload, deadline, &mut self.fx);
+        if !serving.on_call_whole(head, payload, deadline, &mut self.fx) {
+            return Ok(());
+        }
         self.deadline = earlier(self.deadline, deadline);
         let detaches = serving.detaches(method);
         self.keep_house(connection, request, detaches);

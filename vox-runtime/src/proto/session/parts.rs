@@ -110,7 +110,7 @@ impl Session {
         match arrival.head {
             LongHead::Call(call) => {
                 if let Some(serving) = self.serving.get_mut(call.connection.0) {
-                    serving.on_call_forgotten(call.request, &mut self.fx);
+                    serving.on_call_forgotten(call.request, &call.channels, &mut self.fx);
                 }
             }
             LongHead::Reply { connection, request } => {

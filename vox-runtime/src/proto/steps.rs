@@ -1,0 +1,167 @@
+//! What one frame costs, counted in the entries of tables that are looked at: however much the peer has built up, no more than a look-up
+//! or two, and what the frame itself carries or ends.
+
+use super::testing::{Bench, OURS, THEIRS, call, items, long_call, part, two_of_each};
+use super::visits::visits;
+use super::{HandlerEnd, Output, Token};
+use crate::error::Rule;
+use crate::ids::{ChannelId, RequestId};
+use crate::limits::Limits;
+use crate::metadata::Metadata;
+use crate::wire::{ChannelDirection, Failure, Frame, LongHead, Reset, WHOLE};
+use ChannelDirection::{CallerSends, HandlerSends};
+
+/// Channels of each call.
+const EACH: usize = 4;
+
+/// A session with so many calls each way that wait, each with channels: of the peer's one was ended, one was reset, and two are open; nobody
+/// has taken one up. And with long replies that have not left.
+fn crowded(calls: usize) -> Bench {
+    let limits = Limits {
+        max_calls: 2 * calls,
+        max_channels: 2 * EACH * calls,
+        outbox_bytes: usize::MAX,
+        replay_bytes: usize::MAX,
+        ..two_of_each()
+    };
+    let mut bench = Bench::new(limits);
+    for n in 0..calls as u64 {
+        let first = 1 + 2 * EACH as u64 * n;
+        let channels =
+            [(first, CallerSends), (first + 2, HandlerSends), (first + 4, CallerSends), (first + 6, HandlerSends)];
+        bench.accept(call(THEIRS, 1 + 2 * n, &channels));
+        bench.accept(items(THEIRS, first, &[1]));
+        bench.accept(Frame::Close { connection: THEIRS, channel: ChannelId(first), metadata: Metadata::new() });
+        bench.accept(Frame::Reset { connection: THEIRS, channel: ChannelId(first + 2), why: Reset::Gone });
+        bench.call(n, &[CallerSends, HandlerSends]);
+    }
+    for n in 0..calls as u64 / 4 {
+        let request = RequestId(1 + 8 * n);
+        bench.change(|session| {
+            let mut payload = vec![0; WHOLE + 1].into();
+            session.handler_ended(THEIRS, request, HandlerEnd::Returned(&mut payload));
+        });
+    }
+    bench.write_parts(0);
+    bench
+}
+
+/// What is measured, in a session with so many calls.
+type Measured = (&'static str, fn(&mut Bench, u64));
+
+/// In the middle of everything: a request that still runs, and the first of its channels.
+fn middle(calls: u64) -> (u64, u64) {
+    let n = calls / 2 + 1;
+    (1 + 2 * n, 1 + 2 * EACH as u64 * n)
+}
+
+const FRAMES: &[Measured] = &[
+    ("a call with a channel", |bench, calls| {
+        bench.accept(call(THEIRS, 4 * calls + 1, &[(16 * calls + 1, CallerSends)]))
+    }),
+    ("a long call", |bench, calls| bench.accept(long_call(1, 2000, 4 * calls + 1, &[(16 * calls + 1, CallerSends)]))),
+    ("a long call that is forgotten", |bench, calls| {
+        bench.accept(long_call(1, 2000, 4 * calls + 1, &[(16 * calls + 1, CallerSends)]));
+        bench.accept(part(1, 1000));
+        bench.accept(Frame::Forget { number: 1 });
+    }),
+    ("a call that is cancelled", |bench, calls| {
+        let request = RequestId(middle(calls).0);
+        bench.accept(Frame::Cancel { connection: THEIRS, request });
+        bench.change(|session| session.handler_ended(THEIRS, request, HandlerEnd::Aborted));
+    }),
+    ("items", |bench, calls| bench.accept(items(THEIRS, middle(calls).1 + 4, &[1]))),
+    ("a close", |bench, calls| {
+        let channel = ChannelId(middle(calls).1 + 4);
+        bench.accept(Frame::Close { connection: THEIRS, channel, metadata: Metadata::new() });
+    }),
+    ("a reset", |bench, calls| {
+        let channel = ChannelId(middle(calls).1 + 6);
+        bench.accept(Frame::Reset { connection: THEIRS, channel, why: Reset::Gone });
+    }),
+    ("credit", |bench, calls| {
+        let channel = ChannelId(middle(calls).1 + 6);
+        bench.accept(Frame::Credit { connection: THEIRS, channel, items: 1, bytes: 1 });
+    }),
+    ("a reply", |bench, calls| {
+        let request = RequestId(2 * (calls / 2));
+        bench.accept(Frame::Reply { connection: OURS, request, payload: vec![0, 0].into() });
+    }),
+    ("a long reply", |bench, calls| {
+        let request = RequestId(2 * (calls / 2));
+        bench.accept(Frame::Long { number: 1, total: 10, head: LongHead::Reply { connection: OURS, request } });
+        bench.accept(part(1, 10));
+    }),
+    ("an end of our half", |bench, calls| {
+        bench.change(|session| session.reset_channel(OURS, ChannelId(2 * (calls / 2)), Reset::Gone));
+    }),
+    ("a ping", |bench, _| bench.accept(Frame::Ping { nonce: 1 })),
+    ("an open", |bench, _| bench.accept(super::testing::open(3, "nobody's"))),
+];
+
+#[test]
+fn no_frame_walks_over_what_the_peer_has_built_up() {
+    for (what, frame) in FRAMES {
+        let [few, many] = [16, 1024].map(|calls| {
+            let mut bench = crowded(calls);
+            visits(|| frame(&mut bench, calls as u64))
+        });
+        // A look-up is as many entries as a binary search takes.
+        assert!(many <= 3 * few + 40, "{what}: {few} entries beside 16 calls, {many} beside 1,024");
+    }
+}
+
+/// Four channels, of which the peer ends the first in this way, and which nobody takes up.
+fn four(limits: &Limits, end: Frame) -> Bench {
+    let mut bench = Bench::new(limits.clone());
+    bench.accept(call(THEIRS, 1, &[(1, CallerSends), (3, CallerSends), (5, CallerSends), (7, CallerSends)]));
+    bench.accept(end);
+    let _ = bench.sent();
+    bench
+}
+
+/// Whoever ends channels that nobody takes up has made no room for others. An honest peer cannot know, so it is told to try again.
+#[test]
+fn what_is_kept_of_channels_is_within_their_limit() {
+    let limits = Limits { max_calls: 100, max_channels: 4, ..two_of_each() };
+    let ends = || {
+        let close = Frame::Close { connection: THEIRS, channel: ChannelId(1), metadata: Metadata::new() };
+        [close, Frame::Reset { connection: THEIRS, channel: ChannelId(1), why: Reset::Gone }]
+    };
+    let busy = |request| {
+        let mut payload = Vec::new();
+        Failure::Busy.put(&mut payload);
+        let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(9), why: Reset::Gone };
+        [reset, Frame::Reply { connection: THEIRS, request: RequestId(request), payload: payload.into() }]
+    };
+    for end in ends() {
+        let mut bench = four(&limits, end.clone());
+        bench.accept(call(THEIRS, 3, &[(9, CallerSends)]));
+        assert_eq!(bench.sent(), busy(3));
+        // What it had sent already is dropped, as on any channel that is gone.
+        bench.accept(items(THEIRS, 9, &[1]));
+        bench.accept(Frame::Close { connection: THEIRS, channel: ChannelId(9), metadata: Metadata::new() });
+        let too_many = [(11, CallerSends), (13, CallerSends)];
+        let violation = bench.receive(&call(THEIRS, 5, &too_many)).expect_err("one more than it may");
+        assert_eq!(violation.rule, Rule::TooManyChannels);
+        // The same of a call in parts, once it is whole.
+        let mut bench = four(&limits, end.clone());
+        bench.accept(long_call(1, 20, 3, &[(9, CallerSends)]));
+        assert_eq!(bench.sent(), []);
+        bench.accept(part(1, 20));
+        assert_eq!(bench.sent(), busy(3));
+        bench.accept(long_call(2, 20, 5, &[(11, CallerSends)]));
+        bench.accept(Frame::Forget { number: 2 });
+        let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(11), why: Reset::Gone };
+        assert_eq!(bench.sent(), [reset]);
+        // Taken up, it is gone, and there is room; so there is when its call is over.
+        let mut bench = four(&limits, end.clone());
+        bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(9)));
+        bench.accept(call(THEIRS, 3, &[(9, CallerSends)]));
+        assert_eq!(bench.sent(), []);
+        let mut bench = four(&limits, end);
+        bench.returns(THEIRS, 1);
+        bench.accept(call(THEIRS, 3, &[(9, CallerSends), (11, CallerSends), (13, CallerSends), (15, CallerSends)]));
+        assert!(matches!(bench.outputs.last(), Some(Output::Dispatch(_))));
+    }
+}
