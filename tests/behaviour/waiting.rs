@@ -61,11 +61,11 @@ async fn a_call_that_waits_for_a_slot_for_long_is_logged_once() {
     let first = tokio::spawn(lab.gate(1).timeout(Duration::from_secs(600)));
     settle().await;
     let second = tokio::spawn(lab.echo(2).timeout(Duration::from_secs(600)));
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(warnings.get(), Vec::<String>::new(), "it may yet be soon");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let [warning] = &warnings.get()[..] else { panic!("{:?}", warnings.get()) };
-    for part in ["`Lab.echo`", "has 1 for a connection", "`max_calls`", "5s", "peer="] {
+    for part in ["`Lab.echo`", "has 1 for a connection", "`max_calls`", "4s", "peer="] {
         assert!(warning.contains(part), "{part}: {warning}");
     }
     tokio::time::sleep(Duration::from_secs(20)).await;
@@ -84,7 +84,7 @@ async fn a_call_that_had_its_turn_is_not_logged() {
     let first = tokio::spawn(lab.gate(1).timeout(Duration::from_secs(600)));
     settle().await;
     let second = tokio::spawn(lab.gate(2).timeout(Duration::from_secs(600)));
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     probe.gate.add_permits(1);
     assert_eq!(first.await.expect("no panic"), Ok(1));
     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -1,4 +1,4 @@
-//! What waits for something that will not come says so once: a half of a channel within five seconds, a call for its turn after five.
+//! What waits for something that will not come says so once, within five seconds.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
@@ -9,13 +9,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use vox::Limits;
+use vox::transport::Connector;
 
-use crate::lab::{lab, lab_with};
+use crate::lab::{LabClient, lab, lab_with};
 use crate::support::settle;
 
 const SOON: Duration = Duration::from_secs(5);
-/// When a call that waits for its turn has been logged.
-const TURN_SOON: Duration = Duration::from_secs(6);
 
 /// The texts of all warnings.
 #[derive(Clone, Default)]
@@ -62,15 +61,11 @@ impl Subscriber for Warnings {
 
 /// Waits for as long as a person would, and for long after; there is one warning, and it came in time.
 async fn one(warnings: &Warnings) -> String {
-    one_within(warnings, SOON).await
-}
-
-async fn one_within(warnings: &Warnings, within: Duration) -> String {
-    tokio::time::sleep(within).await;
+    tokio::time::sleep(SOON).await;
     let soon = warnings.take();
     tokio::time::sleep(100 * SOON).await;
     assert_eq!(warnings.take(), Vec::<String>::new(), "once");
-    let [text] = &soon[..] else { panic!("one warning within {within:?}: {soon:?}") };
+    let [text] = &soon[..] else { panic!("one warning within {SOON:?}: {soon:?}") };
     text.clone()
 }
 
@@ -123,6 +118,40 @@ async fn a_half_whose_call_is_not_awaited_names_the_method() {
     assert_eq!(receiving.await.expect("no panic"), Ok(Some(0)));
 }
 
+/// Its call is awaited and waits for its turn: that is said, and not that somebody has to await it.
+#[tokio::test(start_paused = true)]
+async fn a_half_whose_call_waits_for_a_slot_leaves_it_to_the_call_to_say_so() {
+    let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;
+    let gated = tokio::spawn(lab.gate(0).timeout(Duration::from_secs(3600)));
+    settle().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, mut rx) = vox::channel();
+    let counting = tokio::spawn(lab.count(1, tx));
+    let receiving = tokio::spawn(async move { rx.recv().await });
+    let text = one(&warnings).await;
+    assert!(text.contains("`Lab.count` waits for a free slot") && text.contains("`max_calls`"), "{text}");
+    probe.gate.add_permits(1);
+    assert_eq!(gated.await.expect("no panic"), Ok(0));
+    assert_eq!(receiving.await.expect("no panic"), Ok(Some(0)));
+    assert_eq!(counting.await.expect("no panic"), Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_whose_call_waits_for_a_link_says_so() {
+    let connector = Connector::new("a black hole", async || std::future::pending().await);
+    let lab: LabClient = vox::connect(connector).lazy().expect("it dials later");
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, mut rx) = vox::channel::<u64>();
+    let counting = tokio::spawn(lab.count(1, tx).timeout(Duration::from_secs(3600)));
+    let receiving = tokio::spawn(async move { rx.recv().await });
+    let text = one(&warnings).await;
+    assert!(text.contains("`recv`") && text.contains("`Lab::count`") && text.contains("waits for a link"), "{text}");
+    counting.abort();
+    receiving.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_for_room_for_its_channels_names_the_limit() {
     let (lab, _) = lab_with(Limits { max_channels: 2, ..Limits::default() }).await;
@@ -135,7 +164,7 @@ async fn a_call_that_waits_for_room_for_its_channels_names_the_limit() {
     let (tx, rx) = vox::channel();
     tx.close();
     let third = tokio::spawn(lab.sum(rx));
-    let text = one_within(&warnings, TURN_SOON).await;
+    let text = one(&warnings).await;
     assert!(text.contains("`Lab.sum`") && text.contains("2 are open and it brings 1"), "{text}");
     assert!(text.contains("the peer takes 2") && text.contains("`max_channels`"), "{text}");
     drop(holding);
@@ -150,7 +179,7 @@ async fn a_call_that_waits_for_a_slot_names_the_limit() {
     let warnings = Warnings::default();
     let _capture = warnings.capture();
     let third = tokio::spawn(lab.echo(3).timeout(Duration::from_secs(3600)));
-    tokio::time::sleep(TURN_SOON).await;
+    tokio::time::sleep(SOON).await;
     let soon = warnings.take();
     let [text] = &soon[..] else { panic!("one warning: {soon:?}") };
     assert!(text.contains("`Lab.echo` waits for a free slot") && text.contains("has 2 for"), "{text}");

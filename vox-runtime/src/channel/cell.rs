@@ -45,12 +45,23 @@ enum CellState {
 struct Unbound {
     /// Of which method the call is that took a half. From then on nothing is kept: it will be sent before long, and says what its peer takes.
     given: Option<&'static MethodDescriptor>,
+    /// What that call waits for, where it is awaited.
+    waits: Option<CallWaits>,
     /// One half was dropped, or closed in this way.
     end: Option<HalfEnd>,
     /// What was sent and not received, at most [`LOCAL_ITEMS`].
     items: VecDeque<Item>,
     /// Of whichever half waits.
     wakers: Vec<Waker>,
+}
+
+/// What a call waits for that took a half and is not sent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallWaits {
+    /// Its turn, of which it says itself that it waits for it.
+    Turn,
+    /// A session to be sent on.
+    Session,
 }
 
 impl Unbound {
@@ -191,9 +202,14 @@ impl Half {
         method.map_or(Place::UNKNOWN, |method| Place::new(method.service, method.name, ""))
     }
 
-    /// What this half waits for while it is not bound. `None`: it is.
+    /// What this half waits for while it is not bound. `None`: it is, or its call says it.
     pub(crate) fn waits_for(&self) -> Option<String> {
         match &*self.cell.lock() {
+            CellState::Unbound(Unbound { waits: Some(CallWaits::Turn), .. }) => None,
+            CellState::Unbound(Unbound { waits: Some(CallWaits::Session), given: Some(method), .. }) => Some(format!(
+                "the call of `{}::{}` that took the other half waits for a link to its peer",
+                method.service, method.name
+            )),
             CellState::Unbound(Unbound { given: Some(method), .. }) => Some(format!(
                 "the call of `{}::{}` that took the other half has not been sent: await it beside this half, in a task or by `join!`",
                 method.service, method.name
@@ -261,6 +277,13 @@ impl Cell {
             let items = std::mem::take(&mut unbound.items);
             drop(state);
             bound.send_kept(items);
+        }
+    }
+
+    /// The call that took the other half is awaited, and waits itself.
+    pub(crate) fn call_waits(&self, what: CallWaits) {
+        if let CellState::Unbound(unbound) = &mut *self.lock() {
+            unbound.waits = Some(what);
         }
     }
 

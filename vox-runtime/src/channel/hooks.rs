@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use super::bound::{self, Bound};
-use super::cell::{Cell, Half};
+use super::cell::{CallWaits, Cell, Half};
 use super::rx::{Reader, Rx};
 use super::tx::Tx;
 use crate::client::CallerHandle;
@@ -65,6 +65,11 @@ impl Given {
     /// The state that the kept half will find.
     pub(crate) fn endpoint(&self) -> Endpoint {
         bound::endpoint(self.direction)
+    }
+
+    /// The call is not sent yet, for it waits for this.
+    pub(crate) fn call_waits(&self, what: CallWaits) {
+        self.cell.call_waits(what);
     }
 
     /// The call was sent: binds the kept half.

@@ -14,6 +14,7 @@ mod rx;
 mod tx;
 
 pub(crate) use bound::Bound;
+pub(crate) use cell::CallWaits;
 pub use errors::{RecvError, SendError, TryRecvError, TrySendError};
 pub(crate) use hooks::{Given, Giving, Taking};
 pub use rx::Rx;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::call::{Call, CallState};
 use super::caller::CallerHandle;
 use super::station::NoPlace;
-use crate::channel::Bound;
+use crate::channel::{Bound, CallWaits};
 use crate::descriptor::RetryPolicy;
 use crate::driver::now;
 use crate::error::{NotSent, VoxError};
@@ -173,6 +173,7 @@ impl<T, E> Call<T, E> {
         let dead = Arc::clone(self.line());
         self.again.rest().moving = Some(Box::pin(Arc::clone(&self.station).leave(dead, self.deadline)));
         self.state = CallState::Moving;
+        self.channels.iter().for_each(|given| given.call_waits(CallWaits::Session));
         self.poll_move(cx)
     }
 

@@ -14,7 +14,7 @@ use super::again::Again;
 use super::caller::CallerHandle;
 use super::station::Station;
 use super::writer::Written;
-use crate::channel::Given;
+use crate::channel::{CallWaits, Given};
 use crate::codec::EncodeError;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, Flush, Scope, Sent, Waiter, now};
@@ -338,6 +338,7 @@ impl<T, E> Call<T, E> {
         match self.try_send(cx, now, ticket) {
             Send::Wait(ticket) => {
                 self.state = CallState::Queued(ticket);
+                self.channels.iter().for_each(|given| given.call_waits(CallWaits::Turn));
                 if let Some(remote) = self.station.remote() {
                     remote.keeper().nudge();
                 }

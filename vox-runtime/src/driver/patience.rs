@@ -1,18 +1,16 @@
 //! Who waits for a limit to make room, so that nobody waits in silence.
 //!
 //! A task that begins to wait says for what, under the session's lock ([`State::begin_wait`]), and says so when it waits no more
-//! ([`State::end_wait`]). One that has waited for [`LONG_WAIT`] is logged, once, when the session's task keeps the time. The error that
+//! ([`State::end_wait`]). One that has waited for [`PATIENCE`] is logged, once, when the session's task keeps the time. The error that
 //! a wait ends with says the same words ([`State::waits_for`]).
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::after::Note;
 use super::shared::State;
+use super::unused::PATIENCE;
 use crate::proto::{IdTable, Obstacle, earlier};
-
-/// A wait for longer than this is logged.
-const LONG_WAIT: Duration = Duration::from_secs(5);
 
 /// Those who wait, by numbers that only grow. All have the same patience, so the first loses it first.
 #[derive(Default)]
@@ -104,7 +102,7 @@ impl State {
     /// Somebody begins to wait, under a number of its own, or goes on: the first time that it says so counts, and what it waits for
     /// now.
     pub(crate) fn begin_wait(&mut self, number: u64, now: Instant, what: Waiting) {
-        self.patience.begin(number, now.checked_add(LONG_WAIT), what);
+        self.patience.begin(number, now.checked_add(PATIENCE), what);
     }
 
     /// It waits no more.
@@ -120,13 +118,15 @@ impl State {
     /// Logs those who have waited for long, each once.
     pub(super) fn lose_patience(&mut self, now: Instant) {
         for what in self.patience.lost(now) {
-            self.after.notes.push(Note::WaitsLong(what, LONG_WAIT));
+            self.after.notes.push(Note::WaitsLong(what, PATIENCE));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn waiting(limit: u64) -> Waiting {
@@ -137,20 +137,20 @@ mod tests {
     fn each_is_logged_once_and_only_while_it_waits() {
         let (mut patience, start) = (Patience::default(), Instant::now());
         for number in 1..=3 {
-            let due = start.checked_add(LONG_WAIT + Duration::from_secs(number));
+            let due = start.checked_add(PATIENCE + Duration::from_secs(number));
             patience.begin(number, due, waiting(number));
         }
         patience.end(2);
-        assert_eq!(patience.due(), Some(start + LONG_WAIT + Duration::from_secs(1)));
-        assert!(patience.lost(start + LONG_WAIT).is_empty());
-        assert_eq!(patience.lost(start + LONG_WAIT + Duration::from_secs(2)), [waiting(1)]);
-        assert_eq!(patience.lost(start + LONG_WAIT + Duration::from_secs(9)), [waiting(3)]);
-        assert_eq!((patience.due(), patience.lost(start + LONG_WAIT * 9)), (None, vec![]));
-        patience.begin(4, start.checked_add(LONG_WAIT), waiting(4));
-        assert_eq!(patience.due(), Some(start + LONG_WAIT));
+        assert_eq!(patience.due(), Some(start + PATIENCE + Duration::from_secs(1)));
+        assert!(patience.lost(start + PATIENCE).is_empty());
+        assert_eq!(patience.lost(start + PATIENCE + Duration::from_secs(2)), [waiting(1)]);
+        assert_eq!(patience.lost(start + PATIENCE + Duration::from_secs(9)), [waiting(3)]);
+        assert_eq!((patience.due(), patience.lost(start + PATIENCE * 9)), (None, vec![]));
+        patience.begin(4, start.checked_add(PATIENCE), waiting(4));
+        assert_eq!(patience.due(), Some(start + PATIENCE));
         patience.end(4);
         assert_eq!(
-            (patience.lost(start + LONG_WAIT), patience.due()),
+            (patience.lost(start + PATIENCE), patience.due()),
             (vec![], None),
             "it is looked for once, and not found"
         );

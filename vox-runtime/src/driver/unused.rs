@@ -9,7 +9,7 @@ use crate::descriptor::MethodDescriptor;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::proto::{Token, earlier};
 
-/// How long a half of a channel waits before that is said.
+/// How long a half of a channel, or a call for its turn, waits before that is said.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How a wait stands that says so once.
