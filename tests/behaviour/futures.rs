@@ -6,9 +6,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use vox::{Limits, NotSent, Ran, VoxError};
+use vox::{Limits, NotSent, Ran, Server, VoxError};
 
-use crate::lab::{lab, lab_with};
+use crate::lab::{Bench, LabClient, LabDispatcher, lab, lab_with};
 use crate::support::settle;
 
 /// Polls `future` once.
@@ -34,6 +34,23 @@ async fn calls_are_spawned_and_joined_as_they_are() {
     let mut answers: Vec<_> = set.join_all().await.into_iter().map(|answer| answer.expect("an echo")).collect();
     answers.sort_unstable();
     assert_eq!(answers, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_spawned_joined_and_selected_as_they_are() {
+    let builder = Server::builder().service(LabDispatcher::new(Bench::default()));
+    let to = || vox::connect::<LabClient>("mem://futures-connect").wait();
+    let spawned = tokio::spawn(is_task(to()));
+    let mut waiting = to();
+    tokio::select! {
+        _ = &mut waiting => panic!("nobody listens yet"),
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    }
+    let server = builder.bind("mem://futures-connect").await.expect("the name is free");
+    let (waited, once) = tokio::join!(waiting, vox::connect::<LabClient>(server.address()));
+    for lab in [spawned.await.expect("no panic"), waited, once] {
+        assert_eq!(lab.expect("a session").echo(1).await, Ok(1));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,10 @@
 //! Connecting: the builder and what it may fail with.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::marker::PhantomData;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -144,7 +144,8 @@ fn cannot_serve(error: ServeError) -> ConnectError {
     }
 }
 
-/// A connection to be made: awaited, it connects.
+/// A connection to be made: a future, which connects when it is polled. What it is told after its first poll comes too late, and
+/// changes nothing.
 #[must_use = "a connection is made when it is awaited"]
 pub struct Connect<C> {
     target: Target,
@@ -158,8 +159,11 @@ pub struct Connect<C> {
     reconnects: bool,
     waits: bool,
     backoff: Backoff,
-    connected: PhantomData<fn() -> C>,
+    /// Once it is polled.
+    begun: Option<Connecting<C>>,
 }
+
+type Connecting<C> = Pin<Box<dyn Future<Output = Result<C, ConnectError>> + Send>>;
 
 impl<C: Connected> Connect<C> {
     pub(super) fn new(target: Target) -> Self {
@@ -174,7 +178,7 @@ impl<C: Connected> Connect<C> {
             reconnects: true,
             waits: false,
             backoff: Backoff::default(),
-            connected: PhantomData,
+            begun: None,
         }
     }
 
@@ -410,17 +414,24 @@ impl Patience {
     }
 }
 
-impl<C: Connected> IntoFuture for Connect<C> {
+impl<C: Connected> Future for Connect<C> {
     type Output = Result<C, ConnectError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if this.begun.is_none() {
+            let whole = std::mem::replace(this, Self::new(Target(TargetKind::Text(String::new()))));
+            this.begun = Some(Box::pin(whole.run()));
+        }
+        this.begun.as_mut().map_or(Poll::Pending, |connecting| connecting.as_mut().poll(cx))
     }
 }
 
 impl<C> fmt::Debug for Connect<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect").field("target", &self.target).finish_non_exhaustive()
+        match self.begun {
+            None => f.debug_struct("Connect").field("target", &self.target).finish_non_exhaustive(),
+            Some(_) => f.write_str("Connect { begun, .. }"),
+        }
     }
 }
