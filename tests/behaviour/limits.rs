@@ -355,7 +355,7 @@ async fn a_session_under_the_smallest_limits_works() {
         max_partial_bytes: 0,
         outbox_bytes: 1,
         outbox_long_bytes: 1,
-        replay_bytes: 512 << 10,
+        replay_bytes: 2 << 20,
         max_detached_sessions: 0,
         max_detached: 1,
         max_server_detached: 1,

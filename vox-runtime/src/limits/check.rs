@@ -252,7 +252,7 @@ mod tests {
         field!(seen, call_timeout: "1ms or longer", [SHORTEST, CENTURY, NEVER], [Duration::ZERO, TICK]);
         field!(seen, resume_window: "any", [Duration::ZERO, CENTURY, NEVER], [Duration::ZERO; 0]);
         field!(seen, link_wait: "any", [Duration::ZERO, CENTURY, NEVER], [Duration::ZERO; 0]);
-        field!(seen, replay_bytes: "524,288 to 1,099,511,627,776", [512 << 10, TIB], [0, 64 << 10, (512 << 10) - 1, max]);
+        field!(seen, replay_bytes: "2,097,152 to 1,099,511,627,776", [2 << 20, TIB], [0, 64 << 10, (2 << 20) - 1, max]);
         field!(seen, max_detached_sessions: "0 to 16,777,216", [0, 1 << 24], [(1 << 24) + 1, max]);
         field!(seen, max_detached: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_server_detached: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);

@@ -12,7 +12,7 @@ use crate::ids::ConnectionId;
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::schema::{Contract, Method, SchemaHash};
-use crate::wire::{Frame, Open};
+use crate::wire::{Frame, Open, PART};
 
 const U8: &[u8] = b"\x01\x01\x02u8";
 const I8: &[u8] = b"\x01\x01\x02i8";
@@ -129,8 +129,11 @@ fn a_peer_that_can_take_no_contract_is_refused_and_told_why() {
 /// A peer that opens and shuts, and acknowledges nothing, is told contracts only as long as there is room for them.
 #[test]
 fn contracts_are_not_kept_without_bound() {
-    let limits = Limits { replay_bytes: 512 << 10, ..two_of_each() };
+    let limits = Limits { replay_bytes: Limits::LEAST_REPLAY, ..two_of_each() };
     let mut bench = Bench::resumable(limits);
+    let kept = 30 * PART;
+    bench.call_with(1, &[], None, kept);
+    bench.write_parts(usize::MAX);
     let len = SERVICE.contract().bytes().len();
     for n in 1..40_000 {
         let connection = ConnectionId(2 * n + 1);
@@ -138,7 +141,7 @@ fn contracts_are_not_kept_without_bound() {
         let told = bench.sent().iter().filter(|frame| matches!(frame, Frame::Contract { .. })).count();
         bench.accept(Frame::Shut { connection });
         if told == 0 {
-            assert!(n as usize * len < 2 * (512 << 10), "{n} contracts of {len} bytes are kept");
+            assert!(n as usize * len < Limits::LEAST_REPLAY - kept, "{n} contracts of {len} bytes are kept");
             return;
         }
     }

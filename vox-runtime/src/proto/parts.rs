@@ -76,9 +76,11 @@ fn long_messages_take_turns_and_what_is_short_goes_between() {
 
 #[test]
 fn a_part_is_longer_where_the_link_takes_more_at_once_and_shorter_where_it_takes_less() {
-    let lengths = |budget: usize| {
+    let lengths = |messages: u64, budget: usize| {
         let mut bench = Bench::new(roomy());
-        bench.call_with(1, &[], None, 5 * PART);
+        for token in 1..=messages {
+            bench.call_with(token, &[], None, 5 * PART);
+        }
         bench.write_parts(budget);
         let part = |frame: &Frame| match frame {
             Frame::Part { bytes, .. } => Some(bytes.len()),
@@ -86,10 +88,11 @@ fn a_part_is_longer_where_the_link_takes_more_at_once_and_shorter_where_it_takes
         };
         bench.seen().iter().filter_map(part).collect::<Vec<_>>()
     };
-    assert_eq!(lengths(PART / 4), [PART / 4]);
-    assert_eq!(lengths(2 * PART), [PART, PART]);
-    assert_eq!(lengths(8 * PART), [4 * PART, PART]);
-    assert_eq!(lengths(usize::MAX), [4 * PART, PART]);
+    assert_eq!(lengths(1, PART / 4), [PART / 4]);
+    assert_eq!(lengths(1, 2 * PART), [2 * PART]);
+    assert_eq!(lengths(1, 8 * PART), [5 * PART]);
+    assert_eq!(lengths(2, 2 * PART), [PART, PART], "two take turns within a batch");
+    assert_eq!(lengths(2, 8 * PART), [4 * PART, 4 * PART]);
 }
 
 #[test]
@@ -397,9 +400,11 @@ fn parts_of_what_nobody_wants_are_taken_and_dropped() {
 fn a_resume_goes_on_after_the_last_part_that_was_received() {
     let mut bench = Bench::resumable(roomy());
     bench.call_with(1, &[], None, 5 * PART);
-    bench.write_parts(2 * PART);
+    bench.write_parts(PART);
+    bench.write_parts(PART);
     let received = bench.session.outbox().taken();
-    bench.write_parts(2 * PART);
+    bench.write_parts(PART);
+    bench.write_parts(PART);
     assert_eq!(told(&bench.seen()), "L1 1 1 1 1");
     let now = bench.now;
     bench.change(|session| session.link_lost(now, EndReason::LinkLost("cut".into())));

@@ -13,7 +13,7 @@ pub(crate) const PART: usize = 64 << 10;
 /// cut in two.
 pub(crate) const WHOLE: usize = PART + (4 << 10);
 /// The longest part, which a fast link may have.
-pub(crate) const MAX_PART: usize = 4 * PART;
+pub(crate) const MAX_PART: usize = 8 * PART;
 
 /// The message that a long payload belongs to.
 #[derive(Debug, Clone, PartialEq)]

@@ -236,8 +236,9 @@ impl Outbox {
             return;
         }
         let mut room = budget - there;
-        // Where a batch is long, so are the parts: each costs its reader a look.
-        let turn = (budget / 2).clamp(PART, MAX_PART);
+        // Where a batch is long, so are the parts: each costs its reader a look. One message alone gives way to nobody.
+        let others = self.longs.begun.len() + self.longs.waiting.len() > 1;
+        let turn = if others { budget / 2 } else { budget }.clamp(PART, MAX_PART);
         while room > 0 {
             self.longs.begin();
             let Some(long) = self.longs.begun.pop_front() else { return };

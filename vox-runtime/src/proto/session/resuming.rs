@@ -11,7 +11,7 @@ const ACK_ALONG: u64 = 8 << 10;
 /// How much is received before one is written by itself.
 const ACK_ALONE: u64 = 16 << 10;
 /// The same, while a long message comes, which is nobody's before it is whole.
-const ACK_PARTS: u64 = 256 << 10;
+const ACK_PARTS: u64 = 1 << 20;
 
 const NO_CONTINUITY: &str = "the peer says to have received less than it had acknowledged, or more than was sent";
 

@@ -16,7 +16,9 @@ use super::model::{CallModel, ChannelModel, HandlerModel, bytes, failure};
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, Kind, LongHead, PART, PartHead, Payload, Reader, Reset, WHOLE};
+use crate::wire::{
+    ChannelDirection, Failure, Frame, Kind, LongHead, MAX_PART, PART, PartHead, Payload, Reader, Reset, WHOLE,
+};
 
 /// Both ends, what is between them, and what they promised.
 pub(super) struct World {
@@ -555,7 +557,7 @@ impl World {
         let mut rest = incoming.as_slice();
         while let Some((length, after)) = rest.split_first_chunk() {
             let length = u32::from_le_bytes(*length) as usize;
-            let limit = self.ends[e].limits.max_message_bytes.min(5 * PART);
+            let limit = self.ends[e].limits.max_message_bytes.min(MAX_PART + PART);
             assert!(length <= limit, "a frame of {length} bytes");
             let Some((body, after)) = after.split_at_checked(length) else {
                 if self.rng.percent(70) && self.begin_part(e, rest, length) {
