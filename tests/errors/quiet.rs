@@ -1,0 +1,143 @@
+//! Peers that are not there, do not answer, or say goodbye; and texts that are no ids and no addresses.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use vox::transport::{Address, Link};
+use vox::{Client, Limits, NotSent, OperationId, Server, VoxError};
+
+use super::support::block_on;
+use super::support::raw::{LIMITS, Raw};
+use super::{BankClient, BankDispatcher, Found, MyBank, SOON, bank, text};
+
+pub(super) async fn provoke(found: &mut Found) {
+    not_sent(found).await;
+    ends(found).await;
+    connecting(found).await;
+    found.push(("ServeError::Stopped", stopped()));
+    found.push(("InvalidOperationId", text("order 17".parse::<OperationId>())));
+    found.push(("AddressError", text("bank".parse::<Address>())));
+}
+
+/// The reason of a call that was not sent, by itself.
+fn why<T, E: std::fmt::Debug>(result: Result<T, VoxError<E>>) -> String {
+    match result {
+        Err(VoxError::NotSent(why)) => text::<(), NotSent>(Err(why)),
+        Err(error) => panic!("it was sent: {error:?}"),
+        Ok(_) => panic!("it went well"),
+    }
+}
+
+async fn not_sent(found: &mut Found) {
+    let here = bank(Limits::default()).await;
+    found.push(("NotSent::DeadlineExceeded", why(here.explode().timeout(Duration::ZERO).await)));
+    found.push(("NotSent::TooLarge", why(here.name("x".repeat(5 << 20)).await)));
+    let (tx, _rx) = vox::channel();
+    tx.send(1).await.expect("it is kept");
+    found.push(("NotSent::InvalidArgument", why(here.watch(super::How::Close, tx).await)));
+    let lazy: BankClient = vox::connect("unix:///no/such/folder/lazy").lazy().expect("a client");
+    let nowhere = why(lazy.explode().timeout(SOON).await);
+    let (said, _) = nowhere.rsplit_once(", ").expect("how many attempts");
+    found.push(("NotSent::NoLink", format!("{said}, ATTEMPTS")));
+    let server = Server::builder().service(BankDispatcher::new(MyBank));
+    let narrow =
+        server.limits(Limits { max_calls: 1, ..Limits::default() }).bind("mem://errors-one").await.expect("it");
+    let one: BankClient = vox::connect("mem://errors-one").no_reconnect().await.expect("a session");
+    let _hanging = tokio::spawn(one.hang());
+    tokio::time::sleep(SOON).await;
+    found.push(("NotSent::Waited", why(one.explode().timeout(SOON).await)));
+    narrow.shutdown(Duration::ZERO).await;
+    one.caller().session().closed().await;
+    found.push(("NotSent::Closed", why(one.explode().await)));
+    found.push(("EndReason::Goodbye", why(one.explode().await)));
+}
+
+async fn ends(found: &mut Found) {
+    let closed = bank(Limits::default()).await;
+    closed.caller().session().close("done").await;
+    found.push(("EndReason::ClosedHere", why(closed.explode().await)));
+    let soon = Limits { keepalive: SOON, idle_keepalive: SOON, keepalive_timeout: SOON, ..Limits::default() };
+    found.push(("EndReason::KeepaliveTimeout", silent(soon, 0).await));
+    let soon = Limits { write_stall: SOON, ..Limits::default() };
+    found.push(("EndReason::WriteStalled", silent(soon, 1 << 20).await));
+}
+
+/// A call after another on a session whose peer neither reads nor says anything.
+async fn silent(limits: Limits, len: usize) -> String {
+    let (ours, theirs) = tokio::io::duplex(16 << 10);
+    let peer = tokio::spawn(async move {
+        let _raw = Raw::accept(theirs, LIMITS).await;
+        std::future::pending::<()>().await;
+    });
+    let bank: BankClient = vox::connect(Link::new(ours, "raw://peer")).limits(limits).await.expect("a session");
+    let _unheard = tokio::spawn(bank.name("x".repeat(len)));
+    bank.caller().session().closed().await;
+    peer.abort();
+    why(bank.explode().await)
+}
+
+async fn connecting(found: &mut Found) {
+    let connect = async |link| vox::connect::<BankClient>(link).await;
+    found.push(("ConnectError::Broken", text(connect(Link::new(Failing, "wire://broken")).await)));
+    let (ours, theirs) = tokio::io::duplex(1 << 10);
+    let peer = tokio::spawn(async move { Raw::new(theirs).read().await });
+    found.push(("ConnectError::Handshake", text(connect(Link::new(ours, "wire://gone")).await)));
+    assert!(peer.await.expect("no panic").is_some(), "it was told hello");
+    let (ours, theirs) = tokio::io::duplex(1 << 10);
+    drop(ours);
+    let serving = Server::builder().service(BankDispatcher::new(MyBank)).serve_link(Link::new(theirs, "wire://gone"));
+    found.push(("ServeError::Handshake(Handshake)", text(serving.await)));
+    let nobody = || vox::connect::<BankClient>("mem://errors-nobody");
+    let none = async || Err::<vox::Metadata, _>("the vault is sealed");
+    found.push(("ConnectError::Credentials", text(nobody().credentials(none).await)));
+    found.push(("ConnectError::Metadata", text(nobody().metadata("tenant", "x".repeat(10_000)).await)));
+    found.push(("ConnectError::NotLazy", text(nobody().no_reconnect().lazy())));
+    let twice = nobody().serving(BankDispatcher::new(MyBank)).serving(BankDispatcher::new(MyBank));
+    found.push(("ConnectError::DuplicateService", text(twice.await)));
+    found.push(("ConnectError::Timeout, with what went wrong before", text(nobody().wait().timeout(SOON).await)));
+}
+
+/// The runtime that accepts links ends, and the one that waits is elsewhere.
+fn stopped() -> String {
+    std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let mut serving = Box::pin(vox::serve("mem://errors-stopped", BankDispatcher::new(MyBank)));
+        {
+            let _runtime = runtime.enter();
+            assert!(serving.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+        }
+        drop(runtime);
+        text(block_on(serving))
+    })
+    .join()
+    .expect("no panic")
+}
+
+/// A link that fails.
+struct Failing;
+
+fn broken<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::Error::other("on purpose")))
+}
+
+impl AsyncRead for Failing {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        broken()
+    }
+}
+
+impl AsyncWrite for Failing {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        broken()
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        broken()
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        broken()
+    }
+}
