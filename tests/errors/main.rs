@@ -1,3 +1,5 @@
+//! Every error in the golden file is provoked here, and reads as it says there: it names an address, a service, a method or a limit, and what is
+//! behind it is not printed twice. That none is missing is seen to in `complete`.
 //!
 //! A new error is one more `found.push`, and a line in `tests/golden/errors.txt`, which `UPDATE_GOLDEN=1 cargo test --test errors` writes.
 
