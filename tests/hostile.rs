@@ -672,6 +672,39 @@ async fn replies_that_nobody_reads_are_not_made_without_end() {
     assert_eq!(answered, (0..100).map(|n| 2 * n + 1).collect::<Vec<_>>());
 }
 
+/// The same where they are read and never acknowledged, in a session that can be resumed, though all are asked for at once.
+#[tokio::test(start_paused = true)]
+async fn replies_that_nobody_acknowledges_are_not_made_without_end() {
+    watch_panics();
+    let limits = Limits { replay_bytes: 2 << 20, ..Limits::default() };
+    let server =
+        Server::builder().service(PreyDispatcher::new(Deer::default())).limits(limits).start().expect("a server");
+    let (ours, theirs) = tokio::io::duplex(1 << 10);
+    let mut peer = Raw::new(ours);
+    peer.send(&raw::resumable_hello("Prey", raw::LIMITS)).await;
+    let (accepted, welcome) = tokio::join!(server.accept(Link::new(theirs, "hostile")), peer.read());
+    accepted.expect("a session");
+    assert_eq!(welcome.expect("an answer").kind, raw::WELCOME);
+    let calls: Vec<u8> = (0..100u64).flat_map(|n| call(1, 2 * n + 1, "Prey.big", &[0x80, 0x80, 0x08]).wire()).collect();
+    let marked = mark();
+    peer.write(&calls).await;
+    let (mut received, mut begun) = (0, 0);
+    while let Ok(Some(read)) = tokio::time::timeout(Duration::from_secs(1), peer.read_frame()).await {
+        received += 5 + read.body.len() as u64;
+        begun += usize::from(read.kind == raw::LONG);
+    }
+    assert!((14..=18).contains(&begun), "{begun} replies of 128 KiB");
+    assert!(grown(marked) < 3 << 20, "{}", grown(marked));
+    // Who acknowledges gets the rest.
+    while begun < 100 {
+        peer.send(&frame(raw::ACK).var(received)).await;
+        let read = peer.read_frame().await.expect("the session goes on");
+        received += 5 + read.body.len() as u64;
+        begun += usize::from(read.kind == raw::LONG);
+    }
+    assert!(grown(marked) < 3 << 20, "{}", grown(marked));
+}
+
 #[tokio::test(start_paused = true)]
 async fn pitfall_34_no_memory_is_made_for_a_length_before_its_bytes_come() {
     let (mut peer, _, server) = cornered(1 << 10).await;

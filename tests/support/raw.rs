@@ -10,6 +10,7 @@ pub const WELCOME: u8 = 0x02;
 pub const REJECTED: u8 = 0x03;
 pub const PING: u8 = 0x08;
 pub const PONG: u8 = 0x09;
+pub const ACK: u8 = 0x0a;
 pub const FORGET: u8 = 0x0b;
 pub const LONG: u8 = 0x0c;
 pub const PART: u8 = 0x0d;
@@ -102,7 +103,16 @@ pub const MAGIC: &[u8] = b"vox\x01";
 pub const LIMITS: [u64; 9] = [4 << 20, 16, 128, 256, 256, 64 << 10, 64 << 20, 32, 20 << 20];
 
 pub fn hello(service: Option<&str>, limits: [u64; 9]) -> Frame {
-    let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
+    hello_of(0, service, limits)
+}
+
+/// As [`hello`], of a session that can be resumed.
+pub fn resumable_hello(service: &str, limits: [u64; 9]) -> Frame {
+    hello_of(1, Some(service), limits)
+}
+
+fn hello_of(features: u64, service: Option<&str>, limits: [u64; 9]) -> Frame {
+    let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(features);
     for limit in limits {
         frame = frame.var(limit);
     }

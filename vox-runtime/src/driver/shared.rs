@@ -430,7 +430,7 @@ impl State {
 
     #[inline]
     pub(super) fn may_host(&self) -> bool {
-        !self.requests.is_empty() && (!self.session.outbox_is_laden() || self.session.end_reason().is_some())
+        !self.requests.is_empty() && (self.session.may_answer_more() || self.session.end_reason().is_some())
     }
 
     // ---- the driver ----

@@ -39,6 +39,15 @@ impl Session {
         self.outbox_is_full() || self.fx.outbox.pending_long() > self.limits.outbox_long_bytes
     }
 
+    /// Whether another handler may be started: there is room for what it will answer. What is written will be kept where it must be
+    /// acknowledged, so that it counts for that already.
+    #[inline]
+    pub(crate) fn may_answer_more(&self) -> bool {
+        let outbox = &self.fx.outbox;
+        let will_be_kept = || outbox.kept() + outbox.pending() + outbox.pending_long();
+        !self.outbox_is_laden() && (self.resuming.is_none() || will_be_kept() <= self.max_kept())
+    }
+
     /// Whether those who found it full may go on: with some way to go until it is full again.
     pub(crate) fn outbox_has_room(&self) -> bool {
         self.fx.outbox.pending() <= self.limits.outbox_bytes / 2
