@@ -36,6 +36,16 @@ async fn calls_cross_tcp() {
 }
 
 #[tokio::test]
+async fn calls_cross_tcp_over_ipv6() {
+    if let Err(error) = std::net::TcpListener::bind("[::1]:0") {
+        return eprintln!("skipped: this machine has no ::1: {error}");
+    }
+    let server = bind("tcp://[::1]:0").await;
+    assert!(server.address().starts_with("tcp://[::1]:"), "{}", server.address());
+    works(&server).await;
+}
+
+#[tokio::test]
 async fn calls_cross_memory() {
     works(&bind("mem://links").await).await;
 }

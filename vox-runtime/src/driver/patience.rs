@@ -73,6 +73,16 @@ impl Patience {
         }
     }
 
+    /// If one of them would be logged: from now on all wait who were not.
+    fn begin_anew(&mut self, now: Instant) {
+        if self.due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.due = now.checked_add(PATIENCE);
+        let Self { waits, due, logged } = self;
+        waits.iter_mut().filter(|(number, _)| number > logged).for_each(|(_, wait)| wait.due = *due);
+    }
+
     /// Takes out what has been waited for for long, each once.
     fn lost(&mut self, now: Instant) -> Vec<Waiting> {
         let (mut lost, logged) = (Vec::new(), self.logged);
@@ -117,6 +127,10 @@ impl State {
 
     /// Logs those who have waited for long, each once.
     pub(super) fn lose_patience(&mut self, now: Instant) {
+        if self.session.is_detached() {
+            // They wait for a link, and that there is none has been said.
+            return self.patience.begin_anew(now);
+        }
         for what in self.patience.lost(now) {
             self.after.notes.push(Note::WaitsLong(what, PATIENCE));
         }

@@ -221,8 +221,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::sync::{Arc, Mutex};
 
+    use std::net::SocketAddr;
+
+    use tokio::net::TcpListener;
+
     use super::super::memory_pair;
-    use super::super::reach::Finding;
+    use super::super::reach::{Finding, tcp_places};
     use super::*;
     use Does::{Answers, Nothing, Refuses, Says, Silence};
 
@@ -373,5 +377,76 @@ mod tests {
             "no link to tcp://name:1: place 0: connection refused; place 3: connection refused; \
              place 1: no answer in 100ms; place 2: no answer in 100ms"
         );
+    }
+
+    /// A name that the resolver knows these addresses of.
+    #[derive(Debug)]
+    struct Name(Vec<SocketAddr>);
+
+    impl Reach for Name {
+        fn name(&self) -> String {
+            "tcp://name:1".to_owned()
+        }
+
+        fn places(&self) -> Finding<'_> {
+            Box::pin(async { Ok(tcp_places(self.0.iter().copied())) })
+        }
+    }
+
+    /// Takes any link for a peer, and says where it leads.
+    struct Glad;
+
+    impl Greeter for Glad {
+        type Met = String;
+        type Error = Never;
+
+        async fn greet(&self, link: Link) -> Result<String, Never> {
+            Ok(link.address().to_owned())
+        }
+
+        fn is_final(&self, _: &Never) -> bool {
+            false
+        }
+    }
+
+    #[derive(Debug)]
+    enum Never {}
+
+    /// Somebody listens at `live`, and nobody at the others, whose ports were free a moment ago.
+    async fn check_sockets(live: &str, dead: &[&str]) {
+        let Ok(listener) = TcpListener::bind(live).await else {
+            return eprintln!("skipped: this machine has no {live}");
+        };
+        let live = listener.local_addr().expect("it is bound");
+        let mut refused = Vec::new();
+        for dead in dead {
+            match TcpListener::bind(dead).await {
+                Ok(gone) => refused.push(gone.local_addr().expect("it was bound")),
+                Err(error) => eprintln!("left out: this machine has no {dead}: {error}"),
+            }
+        }
+        // The dead first, then the live one; and the other way about.
+        for names in [[&refused[..], &[live]].concat(), [&[live], &refused[..]].concat()] {
+            let met = dial(&Name(names.clone()), BOUND, &Glad).await;
+            assert_eq!(met.ok(), Some(format!("tcp://{live}")), "{names:?}");
+        }
+        drop(listener);
+        let Err(Failure::NoLink(why)) = dial(&Name([&refused[..], &[live]].concat()), BOUND, &Glad).await else {
+            panic!("nobody listens any more")
+        };
+        let tried: Vec<_> = why.tried().map(|(name, error)| (name.to_owned(), error.kind())).collect();
+        let expected = refused.iter().chain([&live]).map(|dead| (dead.to_string(), io::ErrorKind::ConnectionRefused));
+        let (mut tried, mut expected) = (tried, expected.collect::<Vec<_>>());
+        tried.sort_by(|a, b| a.0.cmp(&b.0));
+        expected.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(tried, expected, "each is named: {why}");
+        assert!(why.to_string().starts_with("no link to tcp://name:1: "), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_name_with_two_real_addresses_is_reached_at_the_one_where_somebody_listens() {
+        check_sockets("127.0.0.1:0", &["[::1]:0"]).await;
+        check_sockets("[::1]:0", &["127.0.0.1:0"]).await;
+        check_sockets("127.0.0.1:0", &["127.0.0.1:0", "[::1]:0", "127.0.0.1:0"]).await;
     }
 }

@@ -77,7 +77,7 @@ fn tcp(address: SocketAddr) -> Linking {
     Box::pin(async move { Link::tcp(TcpStream::connect(address).await?) })
 }
 
-fn tcp_places(found: impl Iterator<Item = SocketAddr>) -> Vec<Place> {
+pub(super) fn tcp_places(found: impl Iterator<Item = SocketAddr>) -> Vec<Place> {
     interleaved(found).into_iter().map(|address| Place { name: address.to_string(), link: tcp(address) }).collect()
 }
 
