@@ -280,6 +280,19 @@ async fn the_peer_of_such_a_context_can_be_called_back() {
     assert!(session.open::<EchoClient>().await.is_err(), "the session ends with its context");
 }
 
+/// Whoever still has its session, or a client on it: a task that a handler left behind, perhaps.
+#[tokio::test(start_paused = true)]
+async fn a_context_that_is_dropped_closes_its_session() {
+    let cx = Context::for_test().peer_serves(EchoDispatcher::new(Wall)).build();
+    let session = cx.session();
+    let echo: EchoClient = session.open().await.expect("the peer serves it");
+    assert_eq!(echo.echo("hi").await.as_deref(), Ok("hi"));
+    drop(cx);
+    let closed = tokio::time::timeout(Duration::from_secs(60), session.closed()).await;
+    assert_eq!(closed, Ok(vox::EndReason::ClosedHere));
+    assert!(matches!(echo.echo("hi").await, Err(VoxError::NotSent(vox::NotSent::Closed(_)))));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_peer_of_a_context_can_be_called_back_twice() {
     let cx = Context::for_test().peer_serves(EchoDispatcher::new(Wall)).build();
