@@ -109,6 +109,63 @@ async fn eyre_takes_every_error_and_prints_it_once() {
     }
 }
 
+/// What is no call's error goes the same way: of connecting, serving, opening and channels, and the reasons within others.
+#[tokio::test]
+async fn anyhow_and_eyre_take_the_errors_of_everything_else() {
+    #[vox::service]
+    trait Weather {
+        async fn sun(&self) -> bool;
+    }
+    async fn run<E>(which: usize) -> Result<(), E>
+    where
+        E: From<vox::ConnectError> + From<vox::ServeError> + From<vox::OpenError> + From<vox::SendError>,
+        E: From<vox::RecvError> + From<vox::NotSent> + From<vox::EndReason> + From<vox::Refusal>,
+    {
+        let bank = bank().await;
+        let session = vox::Client::caller(&bank).session();
+        let (tx, mut rx) = vox::channel::<u64>();
+        match which {
+            0 => drop(vox::connect::<BankClient>("mem://compose-nobody").await?),
+            1 => drop(vox::Server::builder().bind("mail://bank").await?),
+            2 => drop(session.open::<WeatherClient>().await?),
+            3 => {
+                drop(rx);
+                tx.send(1).await?;
+            }
+            4 => {
+                drop(tx);
+                rx.recv().await?;
+            }
+            5 => match bank.audit().timeout(Duration::ZERO).await {
+                Err(VoxError::NotSent(why)) => return Err(why.into()),
+                other => panic!("{other:?}"),
+            },
+            6 => {
+                session.close("done").await;
+                return Err(session.closed().await.into());
+            }
+            _ => return Err(vox::Refusal::new(vox::RefusalCode::Unauthorized, "who are you?").into()),
+        }
+        Ok(())
+    }
+    for (which, text) in [
+        "no link to mem://compose-nobody: nobody listens",
+        "`mail://bank` is no address: its scheme is unknown; write tcp://host:port, host:port, unix://path or mem://name",
+        "mem://pair refused: no service `Weather` here; served: Bank",
+        "a channel that no call carries: the receiver is gone",
+        "a channel that no call carries: the sender was dropped without close()",
+        "Bank.audit at mem://pair: the call was not sent: its deadline passed before it had left",
+        "closed by this end",
+        "who are you?",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(format!("{:#}", run::<anyhow::Error>(which).await.expect_err("it fails")), text);
+        assert_eq!(format!("{:#}", run::<eyre::Report>(which).await.expect_err("it fails")), text);
+    }
+}
+
 #[tokio::test]
 async fn thiserror_holds_every_error_as_a_source() {
     #[derive(Debug, thiserror::Error)]
