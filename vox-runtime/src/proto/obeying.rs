@@ -117,7 +117,10 @@ fn refusals_that_nobody_reads_are_bounded_in_bytes() {
     let mut bench = Bench::new(Limits::default());
     for n in 0..2000 {
         let open = Open { service: "x".to_owned(), metadata: Metadata::new(), contract: None };
-        bench.accept(Frame::Open { connection: ConnectionId(3 + 2 * n), open });
+        let connection = ConnectionId(3 + 2 * n);
+        bench.session.handle(bench.now, frame_body(&Frame::Open { connection, open })).expect("all before it are read");
+        let _offered = bench.session.poll_output();
+        bench.change(|session| session.refuse(connection, Refusal::new(RefusalCode::Other, "名".repeat(1000))));
         bench.write();
     }
 }

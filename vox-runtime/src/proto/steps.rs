@@ -159,6 +159,8 @@ fn what_is_kept_of_channels_is_within_their_limit() {
         bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(9)));
         bench.accept(call(THEIRS, 3, &[(9, CallerSends)]));
         assert_eq!(bench.sent(), []);
+        let violation = bench.receive(&call(THEIRS, 5, &[(11, CallerSends)])).expect_err("four are open again");
+        assert_eq!(violation.rule, Rule::TooManyChannels);
         let mut bench = four(&limits, end);
         bench.returns(THEIRS, 1);
         bench.accept(call(THEIRS, 3, &[(9, CallerSends), (11, CallerSends), (13, CallerSends), (15, CallerSends)]));
