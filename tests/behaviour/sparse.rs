@@ -37,6 +37,8 @@ pub trait Sheet {
     async fn copy(&self, count: u64, pages: Tx<Vec<Cell>>) -> u64;
     #[vox(persist)]
     async fn report(&self, count: u64) -> Vec<Person>;
+    /// Calls its caller back with as many cells, and gives what it is told.
+    async fn ask_back(&self, cx: &vox::Context, count: u64) -> Result<u64, String>;
 }
 
 struct Desk;
@@ -66,12 +68,22 @@ impl Sheet for Desk {
     async fn report(&self, count: u64) -> Vec<Person> {
         vec![Person::default(); count as usize]
     }
+    async fn ask_back(&self, cx: &vox::Context, count: u64) -> Result<u64, String> {
+        let sheet: SheetClient = cx.session().open().await.map_err(|error| error.to_string())?;
+        assert_eq!(sheet.people(2_000).await.map(|people| people.len()), Ok(2_000));
+        sheet.cells(vec![Cell::Empty; count as usize]).await.map_err(|error| error.to_string())
+    }
 }
 
 async fn arrive(address: &str) {
     let server = Server::builder().service(SheetDispatcher::new(Desk)).bind(address).await.expect("it is free");
-    let sheet: SheetClient = vox::connect(server.address()).await.expect("a session");
+    let connecting = vox::connect::<SheetClient>(server.address()).serving(SheetDispatcher::new(Desk));
+    let sheet = connecting.await.expect("a session");
     assert_eq!(sheet.cells(vec![Cell::Empty; 5_000]).await, Ok(5_000));
+    assert_eq!(sheet.ask_back(5_000).await, Ok(5_000));
+    let Err(VoxError::User(refused)) = sheet.ask_back(1_000_000).await else { panic!("over 64 MiB") };
+    let limit = Limits::default().max_decoded_bytes;
+    assert!(refused.contains(&format!("the peer's limit of {limit} bytes")), "the server learns it: {refused}");
     assert_eq!(sheet.people(2_000).await.map(|people| people.len()), Ok(2_000));
     assert_eq!(sheet.ticks(vec![(); 3_000]).await.map(|ticks| ticks.len()), Ok(3_000));
     assert_eq!(sheet.report(1_500).await.map(|people| people.len()), Ok(1_500));
