@@ -243,4 +243,7 @@ async fn a_session_that_was_closed_leaves_its_place_to_the_next() {
         session.close("done").await;
         assert_eq!(server.sessions(), 0, "round {round}");
     }
+    let session = Session::connect(server.address()).await.expect("a session");
+    session.close("done").await;
+    assert_eq!(server.shutdown(Duration::ZERO).await.sessions, 0);
 }

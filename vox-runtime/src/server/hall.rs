@@ -34,6 +34,11 @@ pub(super) struct Table {
     pub(super) stopped: bool,
 }
 
+/// How many of these sessions have not ended.
+pub(super) fn not_ended(sessions: &[Arc<Shared>]) -> usize {
+    sessions.iter().filter(|shared| shared.lock().session.end_reason().is_none()).count()
+}
+
 impl Hall {
     pub(super) fn new(builder: ServerBuilder) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
@@ -100,7 +105,7 @@ impl Hall {
     /// told so before.
     pub(super) fn sessions(&self) -> usize {
         let open: Vec<_> = self.lock().open.values().cloned().collect();
-        open.iter().filter(|shared| shared.lock().session.end_reason().is_none()).count()
+        not_ended(&open)
     }
 
     /// Keeps a session in the table while it lasts.

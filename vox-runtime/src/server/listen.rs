@@ -13,7 +13,7 @@ use tokio::sync::{Mutex as TurnMutex, OwnedSemaphorePermit};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::context::Peer;
-use super::hall::Hall;
+use super::hall::{Hall, not_ended};
 use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::contained::quietly;
@@ -208,6 +208,7 @@ impl Hall {
             let all = |sessions: &BTreeMap<u64, Arc<Shared>>| sessions.values().cloned().collect::<Vec<_>>();
             (all(&table.open), all(&table.leaving))
         };
+        let mut report = ShutdownReport { sessions: not_ended(&open), cut_calls: 0 };
         for shared in &open {
             shared.change(|state| state.drain());
         }
@@ -217,7 +218,6 @@ impl Hall {
             }
         })
         .await;
-        let mut report = ShutdownReport { sessions: open.len(), cut_calls: 0 };
         for shared in open.iter().chain(&leaving) {
             report.cut_calls += shared.change(|state| {
                 let running = state.session.handlers_running();
