@@ -92,3 +92,32 @@ async fn a_call_that_had_its_turn_is_not_logged() {
     assert_eq!(second.await.expect("no panic"), Ok(2));
     assert_eq!(warnings.get(), Vec::<String>::new());
 }
+
+/// As in a loop over `buffer_unordered` whose body makes a call of its own: it waits behind calls that nobody polls meanwhile.
+#[tokio::test(start_paused = true)]
+async fn calls_that_nobody_polls_hold_up_none_behind_them() {
+    let (lab, probe) = lab_with(Limits { max_calls: 2, ..Limits::default() }).await;
+    let gated = [tokio::spawn(lab.gate(1)), tokio::spawn(lab.gate(2))];
+    settle().await;
+    let mut left: Vec<_> = (0..5).map(|n| Box::pin(lab.echo(n))).collect();
+    for call in &mut left {
+        std::future::poll_fn(|cx| {
+            assert!(call.as_mut().poll(cx).is_pending(), "there is no room");
+            std::task::Poll::Ready(())
+        })
+        .await;
+    }
+    probe.gate.add_permits(2);
+    for call in gated {
+        assert!(call.await.expect("no panic").is_ok());
+    }
+    let began = tokio::time::Instant::now();
+    for n in 10..20 {
+        assert_eq!(lab.echo(n).await, Ok(n));
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // They may still come.
+    for (n, call) in left.into_iter().enumerate() {
+        assert_eq!(call.await, Ok(n as u64));
+    }
+}

@@ -106,7 +106,7 @@ impl State {
     /// When somebody who waits is to be told, or the log.
     #[inline]
     pub(super) fn waits_due(&self) -> Option<Instant> {
-        earlier(self.queue_deadline, self.patience.due())
+        earlier(earlier(self.queue_deadline, self.queue.roll_call), self.patience.due())
     }
 
     /// Somebody begins to wait, under a number of its own, or goes on: the first time that it says so counts, and what it waits for

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::patience::Waiting;
 use super::shared::State;
@@ -10,36 +10,68 @@ use crate::descriptor::MethodDescriptor;
 use crate::ids::ConnectionId;
 use crate::proto::{Gate, Obstacle};
 
+/// How long a call that was woken for its turn may take to come. A future need not be polled when it is woken: its task may be
+/// busy with something that waits behind it in this line. Then others go first.
+const ABSENCE: Duration = Duration::from_millis(20);
+
 /// A line for each connection on which calls wait.
 #[derive(Default)]
 pub(super) struct Queue {
     lines: BTreeMap<ConnectionId, Line>,
+    /// When those count as absent who were woken and have not come. `None`: nobody was woken.
+    pub(super) roll_call: Option<Instant>,
 }
 
-/// Those who wait, by their tickets, which only grow. One that was woken has no waker until it is polled and waits again.
-type Line = VecDeque<(u64, Option<Waker>)>;
+/// Those who wait, by their tickets, which only grow.
+type Line = VecDeque<(u64, Wait)>;
+
+/// How somebody in a line waits.
+enum Wait {
+    Asleep(Waker),
+    /// It was woken, and is expected.
+    Woken,
+    /// It was woken and has not come. Whoever stands behind it may go first.
+    Absent,
+}
+
+impl Wait {
+    /// The waker of one that was not woken yet.
+    fn wake(&mut self) -> Option<Waker> {
+        match std::mem::replace(self, Self::Woken) {
+            Self::Asleep(waker) => Some(waker),
+            before => {
+                *self = before;
+                None
+            }
+        }
+    }
+}
 
 impl Queue {
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// Whose turn it is.
+    /// Whose turn it is; those before it, who are absent, may still come.
     #[inline]
     fn head(&self, connection: ConnectionId) -> Option<u64> {
         if self.lines.is_empty() {
             return None;
         }
-        Some(self.lines.get(&connection)?.front()?.0)
+        let mut line = self.lines.get(&connection)?.iter();
+        line.find(|(_, wait)| !matches!(wait, Wait::Absent)).map(|(ticket, _)| *ticket)
     }
 
     /// Joins the line, or stays in it. Gives back the waker that this one takes the place of.
     fn join(&mut self, connection: ConnectionId, ticket: u64, waker: Waker) -> Option<Waker> {
         let line = self.lines.entry(connection).or_default();
         match line.binary_search_by_key(&ticket, |(ticket, _)| *ticket) {
-            Ok(at) => line[at].1.replace(waker),
+            Ok(at) => match std::mem::replace(&mut line[at].1, Wait::Asleep(waker)) {
+                Wait::Asleep(before) => Some(before),
+                Wait::Woken | Wait::Absent => None,
+            },
             Err(at) => {
-                line.insert(at, (ticket, Some(waker)));
+                line.insert(at, (ticket, Wait::Asleep(waker)));
                 None
             }
         }
@@ -49,31 +81,46 @@ impl Queue {
     fn leave(&mut self, connection: ConnectionId, ticket: u64) -> Option<Waker> {
         let line = self.lines.get_mut(&connection)?;
         let at = line.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()?;
-        let (_, waker) = line.remove(at)?;
+        let (_, mut wait) = line.remove(at)?;
         if line.is_empty() {
             self.lines.remove(&connection);
         }
-        waker
+        wait.wake()
     }
 
     /// The waker of the next, if it was not woken yet.
     fn take_head(&mut self, connection: ConnectionId) -> Option<Waker> {
-        self.lines.get_mut(&connection)?.front_mut()?.1.take()
+        let mut line = self.lines.get_mut(&connection)?.iter_mut();
+        line.find(|(_, wait)| !matches!(wait, Wait::Absent))?.1.wake()
+    }
+
+    /// Those who were woken and have not come count as absent. The wakers of as many who stand behind them, in each line.
+    fn call_roll(&mut self) -> impl Iterator<Item = Waker> {
+        self.lines.values_mut().flat_map(|line| {
+            let mut absent = 0;
+            for (_, wait) in line.iter_mut() {
+                if let Wait::Woken = wait {
+                    *wait = Wait::Absent;
+                    absent += 1;
+                }
+            }
+            line.iter_mut().filter_map(|(_, wait)| wait.wake()).take(absent)
+        })
     }
 
     /// The wakers of the first few of every line that were not woken yet.
     fn take_heads(&mut self, room: usize) -> impl Iterator<Item = Waker> {
-        self.lines.values_mut().flat_map(move |line| line.iter_mut().filter_map(|(_, waker)| waker.take()).take(room))
+        self.lines.values_mut().flat_map(move |line| line.iter_mut().filter_map(|(_, wait)| wait.wake()).take(room))
     }
 
     /// The wakers of all in one line.
     pub(super) fn take_line(&mut self, connection: ConnectionId) -> impl Iterator<Item = Waker> {
-        self.lines.get_mut(&connection).into_iter().flatten().filter_map(|(_, waker)| waker.take())
+        self.lines.get_mut(&connection).into_iter().flatten().filter_map(|(_, wait)| wait.wake())
     }
 
     /// The wakers of all who wait.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Waker> {
-        self.lines.values_mut().flatten().filter_map(|(_, waker)| waker.take())
+        self.lines.values_mut().flatten().filter_map(|(_, wait)| wait.wake())
     }
 }
 
@@ -83,7 +130,8 @@ impl State {
     pub(crate) fn turn(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> Gate {
         match self.session.gate(connection, channels) {
             Gate::Open => match self.queue.head(connection) {
-                Some(head) if Some(head) != ticket => Gate::Wait,
+                // Who was absent, and is here, stands before it.
+                Some(head) if ticket.is_none_or(|ticket| ticket > head) => Gate::Wait,
                 _ => Gate::Open,
             },
             other => other,
@@ -117,18 +165,40 @@ impl State {
         self.end_wait(ticket);
         self.after.spent.extend(self.queue.leave(connection, ticket));
         if self.session.gate(connection, 0) == Gate::Open {
-            self.after.wakes.extend(self.queue.take_head(connection));
+            let next = self.queue.take_head(connection);
+            self.expect(next.is_some());
+            self.after.wakes.extend(next);
+        }
+    }
+
+    /// Somebody was woken for its turn, and is expected to come.
+    fn expect(&mut self, was_woken: bool) {
+        if was_woken && self.queue.roll_call.is_none() {
+            self.queue.roll_call = super::now().checked_add(ABSENCE);
+        }
+    }
+
+    /// Lets others go first where those whose turn it is have not come.
+    fn call_roll(&mut self, now: Instant) {
+        if self.queue.roll_call.is_some_and(|due| due <= now) {
+            self.queue.roll_call = None;
+            let woken = self.after.wakes.len();
+            self.after.wakes.extend(self.queue.call_roll());
+            self.expect(self.after.wakes.len() > woken);
         }
     }
 
     /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
     /// written on its own.
     pub(super) fn wake_heads(&mut self, room: usize) {
+        let woken = self.after.wakes.len();
         self.after.wakes.extend(self.queue.take_heads(room));
+        self.expect(self.after.wakes.len() > woken);
     }
 
     /// Wakes every waiting call once the earliest of their deadlines has passed.
     pub(super) fn expire_queue(&mut self, now: Instant) {
+        self.call_roll(now);
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
             self.after.wakes.extend(self.queue.take_all());
