@@ -101,8 +101,9 @@ impl Queue {
             for (_, wait) in line.iter_mut() {
                 if let Wait::Woken = wait {
                     *wait = Wait::Absent;
-                    absent += 1;
                 }
+                // Those of earlier calls too, so that a long line is soon gone through.
+                absent += usize::from(matches!(wait, Wait::Absent));
             }
             line.iter_mut().filter_map(|(_, wait)| wait.wake()).take(absent)
         })
@@ -201,7 +202,9 @@ impl State {
         self.call_roll(now);
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
+            let woken = self.after.wakes.len();
             self.after.wakes.extend(self.queue.take_all());
+            self.expect(self.after.wakes.len() > woken);
             self.expire_channels(now);
         }
     }
