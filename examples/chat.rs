@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io::BufRead;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -222,9 +223,15 @@ async fn open_room(address: &str) -> Result<vox::Server, vox::ServeError> {
 }
 
 async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
-    let server = open_room(address).await?;
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let server = tokio::select! {
+        // Polled first: Ctrl-C is heard from then on.
+        biased;
+        pressed = &mut interrupted => return Ok(pressed?),
+        opened = open_room(address) => opened?,
+    };
     println!("the room is open at {}; end it with Ctrl-C", server.address());
-    tokio::signal::ctrl_c().await?;
+    interrupted.await?;
     close(&server).await;
     Ok(())
 }
@@ -236,7 +243,13 @@ async fn close(server: &vox::Server) {
 }
 
 async fn join(address: &str, name: &str) -> Result<(), Box<dyn Error>> {
-    let (room, mut heard, names) = enter(address, name).await?;
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let (room, mut heard, names) = tokio::select! {
+        // Polled first: Ctrl-C is heard from then on.
+        biased;
+        pressed = &mut interrupted => return Ok(pressed?),
+        entered = enter(address, name) => entered?,
+    };
     println!("in the room: {}", names.join(", "));
     let (typed, mut lines) = mpsc::channel(1);
     // A thread of its own, because reading a terminal blocks; not one that the runtime would wait for.
@@ -251,8 +264,8 @@ async fn join(address: &str, name: &str) -> Result<(), Box<dyn Error>> {
             },
             Some(line) = heard.recv() => println!("{line}"),
             how = room.caller().closed() => return Err(format!("the room is gone: {how}").into()),
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
+            pressed = &mut interrupted => {
+                pressed?;
                 break;
             }
         }
