@@ -23,8 +23,8 @@ const OTHERWISE: &[(&str, &str)] = &[
 const ENUMS: &[(&str, &str, &[&str])] = &[
     ("error/call.rs", "VoxError", &[]),
     ("error.rs", "NotSent", &[]),
-    // A session that is resumed nowhere takes two servers (`tests/behaviour/losing.rs`), a fault of vox's own a trap in its sources.
-    ("error.rs", "EndReason", &["Lost", "InternalFault"]),
+    // A fault of vox's own takes a trap in its sources: `driver/fault/tests.rs`.
+    ("error.rs", "EndReason", &["InternalFault"]),
     ("channel/errors.rs", "SendError", &[]),
     ("channel/errors.rs", "TrySendError", &[]),
     ("channel/errors.rs", "RecvError", &[]),

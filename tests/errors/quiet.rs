@@ -10,6 +10,7 @@ use vox::transport::{Address, Link};
 use vox::{Client, Limits, NotSent, OperationId, Server, VoxError};
 
 use super::support::block_on;
+use super::support::cable::Cable;
 use super::support::raw::{LIMITS, Raw};
 use super::{BankClient, BankDispatcher, Found, MyBank, SOON, bank, text};
 
@@ -59,10 +60,23 @@ async fn ends(found: &mut Found) {
     let closed = bank(Limits::default()).await;
     closed.caller().session().close("done").await;
     found.push(("EndReason::ClosedHere", why(closed.explode().await)));
+    found.push(("EndReason::Lost", lost().await));
     let soon = Limits { keepalive: SOON, idle_keepalive: SOON, keepalive_timeout: SOON, ..Limits::default() };
     found.push(("EndReason::KeepaliveTimeout", silent(soon, 0).await));
     let soon = Limits { write_stall: SOON, ..Limits::default() };
     found.push(("EndReason::WriteStalled", silent(soon, 1 << 20).await));
+}
+
+/// What a call of a session is told that gets no link within its window after the first.
+async fn lost() -> String {
+    let server = Server::builder().service(BankDispatcher::new(MyBank)).start().expect("a server");
+    let cable = Cable::to(server);
+    let bank: BankClient = vox::connect(cable.connector()).resume(SOON).await.expect("a session");
+    let caller = bank.caller().clone();
+    let closed = tokio::spawn(async move { caller.closed().await });
+    let _server = cable.unplug();
+    cable.cut();
+    text::<(), vox::EndReason>(Err(closed.await.expect("no panic")))
 }
 
 /// A call after another on a session whose peer neither reads nor says anything.

@@ -238,8 +238,8 @@ impl fmt::Display for EndReason {
             Self::Goodbye(why) => write!(f, "closed by the peer: {}", Shown::new(why)),
             Self::LinkLost(how) => write!(f, "the link was lost: {}", Shown::new(how)),
             Self::Lost(why) => write!(f, "the session was lost: {}", Shown::new(why)),
-            Self::KeepaliveTimeout => f.write_str("the peer did not answer in time"),
-            Self::WriteStalled => f.write_str("the peer stopped reading"),
+            Self::KeepaliveTimeout => f.write_str("the peer did not answer in time (`Limits::keepalive_timeout`)"),
+            Self::WriteStalled => f.write_str("the peer stopped reading (`Limits::write_stall`)"),
             Self::PeerViolation(violation) => write!(f, "the peer broke the protocol: {violation}"),
             Self::AccusedByPeer(violation) => {
                 write!(f, "the peer says this end broke the protocol: {violation}")

@@ -124,7 +124,7 @@ impl Session {
     pub(super) fn give_up(&mut self) {
         let detached = self.resuming.as_mut().and_then(|resuming| resuming.detached.as_ref());
         if let Some(Detached { why, .. }) = detached {
-            let why = format!("no new link in time after {why}");
+            let why = format!("no new link within the window (`Limits::resume_window`) after {why}");
             self.lost(&why);
         }
     }
