@@ -34,7 +34,12 @@ pub(crate) struct Outbox {
     kept: Option<Kept>,
     /// Where in the tail the last frame starts, if it is a run of items that may be added to.
     run: Option<(ConnectionId, ChannelId, usize)>,
-    longs: Longs,
+    /// Most sessions have none.
+    longs: Option<Box<Longs>>,
+    /// The number of the newest long message.
+    newest_long: u64,
+    /// How many long messages, and how many bytes of them, the peer puts together at once.
+    peer_room: (usize, usize),
 }
 
 /// A part of what is written.
@@ -111,7 +116,7 @@ impl Outbox {
     /// Whether there is anything to take.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.tail.is_empty() && self.sealed.is_empty() && self.longs.is_empty()
+        self.tail.is_empty() && self.sealed.is_empty() && !self.has_long()
     }
 
     /// The stream offset after everything that was put.

@@ -55,8 +55,6 @@ struct Later {
 /// All long messages of a session that have not left.
 #[derive(Debug, Default)]
 pub(super) struct Longs {
-    /// The number of the newest.
-    newest: u64,
     /// Those that the peer puts together, in the order of their turns, and those that are yet to begin.
     begun: VecDeque<Long>,
     waiting: VecDeque<Long>,
@@ -66,9 +64,6 @@ pub(super) struct Longs {
     /// Bytes of all of them that have not left.
     left: usize,
     later: Vec<Later>,
-    /// What the peer puts together at once.
-    most: usize,
-    most_bytes: usize,
     /// Those whose last part has left, with where in the stream it ends.
     whole: VecDeque<(LongId, u64)>,
     /// Those of which a part has left.
@@ -82,9 +77,9 @@ impl Longs {
     }
 
     /// Begins what the peer has room for. One that is alone always fits: no message is longer than its room.
-    fn begin(&mut self) {
+    fn begin(&mut self, (most, most_bytes): (usize, usize)) {
         while let Some(next) = self.waiting.front() {
-            let fits = self.begun.len() < self.most && self.begun_bytes + next.total <= self.most_bytes;
+            let fits = self.begun.len() < most && self.begun_bytes + next.total <= most_bytes;
             if !fits && !self.begun.is_empty() {
                 return;
             }
@@ -92,6 +87,26 @@ impl Longs {
             self.begun_bytes += next.total;
             self.begun.push_back(next);
         }
+    }
+
+    /// Takes a message back of which a part of `len` bytes has left, up to `end` in the stream.
+    fn take_back(&mut self, long: Long, len: usize, end: u64) {
+        self.left -= len;
+        self.moved.push_back(long.id);
+        if long.left == 0 {
+            self.begun_bytes -= long.total;
+            self.numbers.remove(&long.id);
+            self.whole.push_back((long.id, end));
+        } else if long.turn > 0 {
+            self.begun.push_front(long);
+        } else {
+            self.begun.push_back(long);
+        }
+    }
+
+    /// Whether nothing is left to do or to tell.
+    fn is_over(&self) -> bool {
+        self.is_empty() && self.later.is_empty() && self.whole.is_empty() && self.moved.is_empty()
     }
 
     /// Takes out those that are meant. They have not left, and will not.
@@ -119,25 +134,25 @@ impl Longs {
 impl Outbox {
     /// How many long messages, and how many bytes of them, the peer puts together at once.
     pub(crate) fn peer_puts_together(&mut self, messages: u64, bytes: u64) {
-        self.longs.most = usize::try_from(messages).unwrap_or(usize::MAX).max(1);
-        self.longs.most_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let messages = usize::try_from(messages).unwrap_or(usize::MAX).max(1);
+        self.peer_room = (messages, usize::try_from(bytes).unwrap_or(usize::MAX));
     }
 
     /// Whether parts wait for their turn.
     #[inline]
     pub(crate) fn has_long(&self) -> bool {
-        !self.longs.is_empty()
+        self.longs.as_ref().is_some_and(|longs| !longs.is_empty())
     }
 
     /// The bytes of long messages that have not left.
     #[inline]
     pub(crate) fn pending_long(&self) -> usize {
-        self.longs.left
+        self.longs.as_ref().map_or(0, |longs| longs.left)
     }
 
     /// Whether this message has not left.
     pub(crate) fn holds(&self, id: LongId) -> bool {
-        self.longs.numbers.contains_key(&id)
+        self.longs.as_ref().is_some_and(|longs| longs.numbers.contains_key(&id))
     }
 
     /// Appends that a long message comes, and keeps its payload until its turns. Encoded bytes are taken for that, and
@@ -146,26 +161,28 @@ impl Outbox {
         let total = payload.len();
         let encoded = Bytes::from(std::mem::take(&mut payload.encoded));
         let pieces = [Some(encoded.clone()), payload.last.clone()];
-        self.longs.newest += 1;
-        let number = self.longs.newest;
+        self.newest_long += 1;
+        let number = self.newest_long;
         let frame = Frame::Long { number, total: total as u64, head };
         self.put(|tail| frame.put(tail));
         let rest = pieces.into_iter().flatten().filter(|piece| !piece.is_empty()).collect();
-        self.longs.left += total;
-        self.longs.numbers.insert(id, number);
-        self.longs.waiting.push_back(Long { number, id, rest, left: total, total, turn: 0 });
+        let longs = self.longs.get_or_insert_default();
+        longs.left += total;
+        longs.numbers.insert(id, number);
+        longs.waiting.push_back(Long { number, id, rest, left: total, total, turn: 0 });
         Some(encoded)
     }
 
     /// Appends a frame, after this long message if that has not left.
     pub(crate) fn put_after(&mut self, frame: &Frame, id: LongId) {
-        let after = self.longs.numbers.get(&id).copied().into_iter().collect();
+        let number = self.longs.as_ref().and_then(|longs| longs.numbers.get(&id));
+        let after = number.copied().into_iter().collect();
         self.put_later(frame, after);
     }
 
     /// Appends a frame, after all long messages.
     pub(crate) fn put_after_all(&mut self, frame: &Frame) {
-        let after = self.longs.numbers.values().copied().collect();
+        let after = self.longs.iter().flat_map(|longs| longs.numbers.values().copied()).collect();
         self.put_later(frame, after);
     }
 
@@ -175,13 +192,13 @@ impl Outbox {
         }
         let mut frames = Vec::new();
         frame.put(&mut frames);
-        self.longs.later.push(Later { after, frames });
+        self.longs.get_or_insert_default().later.push(Later { after, frames });
     }
 
     /// Forgets this message, here and at the peer. `false`: it has left, or never was.
     #[inline]
     pub(crate) fn forget(&mut self, id: LongId) -> bool {
-        if self.longs.is_empty() || !self.holds(id) {
+        if !self.holds(id) {
             return false;
         }
         self.forget_those(|other| other == id);
@@ -190,13 +207,13 @@ impl Outbox {
 
     /// As [`forget`](Self::forget), of all on a connection.
     pub(crate) fn forget_connection(&mut self, connection: ConnectionId) {
-        if !self.longs.is_empty() {
+        if self.has_long() {
             self.forget_those(|id| id.connection() == connection);
         }
     }
 
     fn forget_those(&mut self, are_meant: impl Fn(LongId) -> bool) {
-        for number in self.longs.remove(are_meant) {
+        for number in self.longs.as_mut().map_or_else(Vec::new, |longs| longs.remove(are_meant)) {
             self.put(|tail| Frame::Forget { number }.put(tail));
             self.release(number);
         }
@@ -204,20 +221,21 @@ impl Outbox {
 
     /// Drops what has not left of calls, for the peer hears of the session's end.
     pub(crate) fn drop_calls(&mut self) {
-        for number in self.longs.remove(|id| matches!(id, LongId::Call(..))) {
+        let is_call = |id| matches!(id, LongId::Call(..));
+        for number in self.longs.as_mut().map_or_else(Vec::new, |longs| longs.remove(is_call)) {
             self.release(number);
         }
     }
 
     /// Drops all that has not left, and what was to follow it.
     pub(crate) fn drop_longs(&mut self) {
-        self.longs.remove(|_| true);
-        self.longs.later.clear();
+        self.longs = None;
     }
 
     /// Appends what waited for this message alone.
     fn release(&mut self, number: u64) {
-        let mut later = std::mem::take(&mut self.longs.later);
+        let Some(longs) = &mut self.longs else { return };
+        let mut later = std::mem::take(&mut longs.later);
         later.retain_mut(|later| {
             later.after.retain(|after| *after != number);
             if later.after.is_empty() {
@@ -225,7 +243,9 @@ impl Outbox {
             }
             !later.after.is_empty()
         });
-        self.longs.later = later;
+        if let Some(longs) = &mut self.longs {
+            longs.later = later;
+        }
     }
 
     /// Appends parts, as each message's turn comes, until the batch has about `budget` bytes. They are to be taken at once.
@@ -237,11 +257,12 @@ impl Outbox {
         }
         let mut room = budget - there;
         // Where a batch is long, so are the parts: each costs its reader a look. One message alone gives way to nobody.
-        let others = self.longs.begun.len() + self.longs.waiting.len() > 1;
+        let others = self.longs.as_ref().is_some_and(|longs| longs.begun.len() + longs.waiting.len() > 1);
         let turn = if others { budget / 2 } else { budget }.clamp(PART, MAX_PART);
         while room > 0 {
-            self.longs.begin();
-            let Some(long) = self.longs.begun.pop_front() else { return };
+            let Some(longs) = &mut self.longs else { return };
+            longs.begin(self.peer_room);
+            let Some(long) = longs.begun.pop_front() else { return };
             room -= self.put_part(long, room, turn);
         }
     }
@@ -267,29 +288,26 @@ impl Outbox {
             }
         }
         long.left -= len;
-        self.longs.left -= len;
-        self.longs.moved.push_back(long.id);
         long.turn -= len;
-        if long.left > 0 && long.turn > 0 {
-            self.longs.begun.push_front(long);
-        } else if long.left > 0 {
-            self.longs.begun.push_back(long);
-        } else {
-            self.longs.begun_bytes -= long.total;
-            self.longs.numbers.remove(&long.id);
-            self.longs.whole.push_back((long.id, self.end));
-            self.release(long.number);
+        let (number, is_whole, end) = (long.number, long.left == 0, self.end);
+        self.longs.get_or_insert_default().take_back(long, len, end);
+        if is_whole {
+            self.release(number);
         }
         len
     }
 
     /// The next message of which a part has left.
     pub(crate) fn poll_moved(&mut self) -> Option<LongId> {
-        self.longs.moved.pop_front()
+        self.longs.as_mut()?.moved.pop_front()
     }
 
     /// The next message that has left, and where in the stream it ends.
     pub(crate) fn poll_whole(&mut self) -> Option<(LongId, u64)> {
-        self.longs.whole.pop_front()
+        let whole = self.longs.as_mut()?.whole.pop_front();
+        if whole.is_none() && self.longs.as_ref().is_some_and(|longs| longs.is_over()) {
+            self.longs = None;
+        }
+        whole
     }
 }
