@@ -80,9 +80,13 @@ pub(crate) struct Channels {
     table: IdTable<Channel>,
     /// Of the peer's calls, those under way that came with channels.
     calls: IdTable<Opened>,
-    /// Those that the peer has ended and nobody has taken up yet.
+    /// Those that the peer has ended and nobody has taken up yet, and the bytes of their items.
     untaken: usize,
+    untaken_bytes: usize,
 }
+
+/// So many channels that the peer has ended may wait to be taken up, or four times `max_channels`, if that is more.
+const MOST_UNTAKEN: usize = 1024;
 
 /// The channels of one call, whose ids follow one another.
 #[derive(Debug)]
@@ -101,6 +105,12 @@ impl Channels {
         self.table.len()
     }
 
+    /// Whether as much is kept of channels that the peer has ended as of open ones may be.
+    pub(crate) fn keeps_too_much(&self, max_channels: usize, windows: &Windows) -> bool {
+        self.untaken_bytes >= max_channels.saturating_mul(windows.receive.1 as usize)
+            || self.untaken >= MOST_UNTAKEN.max(max_channels.saturating_mul(4))
+    }
+
     /// How many there are as their opener counts, who may not know that those it has ended are still kept.
     pub(crate) fn open_count(&self) -> usize {
         self.table.len() - self.untaken
@@ -115,6 +125,7 @@ impl Channels {
     fn remove(&mut self, id: ChannelId) -> bool {
         let Some(channel) = self.table.remove(id.0) else { return false };
         self.untaken -= usize::from(channel.is_untaken());
+        self.untaken_bytes -= channel.kept();
         true
     }
 
@@ -155,6 +166,7 @@ impl Channels {
         if !channel.is_unbound() {
             return false;
         }
+        let kept = channel.kept();
         let over = match &mut channel.half {
             Half::Sender { state, .. } => match std::mem::replace(state, SenderState::Live(token)) {
                 SenderState::Unbound { reset } => {
@@ -182,6 +194,7 @@ impl Channels {
         if over {
             self.table.remove(id.0);
             self.untaken -= 1;
+            self.untaken_bytes -= kept;
         }
         true
     }
@@ -270,7 +283,7 @@ impl Channels {
 
     /// Everything ends.
     pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
-        (self.calls, self.untaken) = (IdTable::default(), 0);
+        (self.calls, self.untaken, self.untaken_bytes) = (IdTable::default(), 0, 0);
         for (_, channel) in self.table.drain() {
             let end = ChannelEnd::Lost(reason.clone());
             match channel.half {
@@ -384,6 +397,7 @@ impl Channels {
                 }
                 *kept = Some(end);
                 self.untaken += 1;
+                self.untaken_bytes += channel.kept();
                 return Ok(());
             }
             Half::Sender { state: SenderState::Live(token), .. } => fx.emit(Output::SenderEnded { token: *token, end }),
@@ -437,6 +451,16 @@ impl Channel {
             Half::Sender { state: SenderState::Unbound { reset: true }, .. }
                 | Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. }
         )
+    }
+
+    /// The bytes of items that are kept of it, if the peer has ended it.
+    fn kept(&self) -> usize {
+        match &self.half {
+            Half::Receiver { state: ReceiverState::Buffering { runs, end: Some(_) }, .. } => {
+                runs.iter().map(Bytes::len).sum()
+            }
+            Half::Receiver { .. } | Half::Sender { .. } => 0,
+        }
     }
 
     fn is_unbound(&self) -> bool {

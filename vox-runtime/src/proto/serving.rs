@@ -291,7 +291,9 @@ impl Serving {
         max_channels: usize,
         windows: &Windows,
     ) -> Result<bool, ProtocolViolation> {
-        if !opens.is_empty() && self.channels.len() + opens.len() > max_channels {
+        let is_over = self.channels.open_count() + opens.len() > max_channels
+            || self.channels.keeps_too_much(max_channels, windows);
+        if !opens.is_empty() && is_over {
             return self.pass_over_channels(opens, max_channels);
         }
         for open in opens {

@@ -111,59 +111,78 @@ fn no_frame_walks_over_what_the_peer_has_built_up() {
     }
 }
 
-/// Four channels, of which the peer ends the first in this way, and which nobody takes up.
-fn four(limits: &Limits, end: Frame) -> Bench {
-    let mut bench = Bench::new(limits.clone());
-    bench.accept(call(THEIRS, 1, &[(1, CallerSends), (3, CallerSends), (5, CallerSends), (7, CallerSends)]));
-    bench.accept(end);
-    let _ = bench.sent();
-    bench
+/// A call with four channels, which the peer ends after an item of ten bytes on each, and which nobody takes up.
+fn four(bench: &mut Bench, request: u64) {
+    let ids = [0, 1, 2, 3].map(|at| 4 * request + 2 * at - 3);
+    bench.accept(call(THEIRS, request, &ids.map(|id| (id, CallerSends))));
+    for id in ids {
+        bench.accept(Frame::Items { connection: THEIRS, channel: ChannelId(id), items: vec![9; 10].into() });
+        bench.accept(Frame::Close { connection: THEIRS, channel: ChannelId(id), metadata: Metadata::new() });
+    }
 }
 
-/// Whoever ends channels that nobody takes up has made no room for others. An honest peer cannot know, so it is told to try again.
+/// What the call of this request, with this one channel, is told where too much is kept.
+fn busy(request: u64, channel: u64) -> [Frame; 2] {
+    let mut payload = Vec::new();
+    Failure::Busy.put(&mut payload);
+    let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(channel), why: Reset::Gone };
+    [reset, Frame::Reply { connection: THEIRS, request: RequestId(request), payload: payload.into() }]
+}
+
+/// Those who end channels that nobody takes up make no room for others without bound. An honest peer cannot know, so it is told to try
+/// again.
 #[test]
-fn what_is_kept_of_channels_is_within_their_limit() {
-    let limits = Limits { max_calls: 100, max_channels: 4, ..two_of_each() };
-    let ends = || {
-        let close = Frame::Close { connection: THEIRS, channel: ChannelId(1), metadata: Metadata::new() };
-        [close, Frame::Reset { connection: THEIRS, channel: ChannelId(1), why: Reset::Gone }]
-    };
-    let busy = |request| {
-        let mut payload = Vec::new();
-        Failure::Busy.put(&mut payload);
-        let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(9), why: Reset::Gone };
-        [reset, Frame::Reply { connection: THEIRS, request: RequestId(request), payload: payload.into() }]
-    };
-    for end in ends() {
-        let mut bench = four(&limits, end.clone());
-        bench.accept(call(THEIRS, 3, &[(9, CallerSends)]));
-        assert_eq!(bench.sent(), busy(3));
-        // What it had sent already is dropped, as on any channel that is gone.
-        bench.accept(items(THEIRS, 9, &[1]));
-        bench.accept(Frame::Close { connection: THEIRS, channel: ChannelId(9), metadata: Metadata::new() });
-        let too_many = [(11, CallerSends), (13, CallerSends)];
-        let violation = bench.receive(&call(THEIRS, 5, &too_many)).expect_err("one more than it may");
-        assert_eq!(violation.rule, Rule::TooManyChannels);
-        // The same of a call in parts, once it is whole.
-        let mut bench = four(&limits, end.clone());
-        bench.accept(long_call(1, 20, 3, &[(9, CallerSends)]));
+fn what_is_kept_of_channels_that_ended_is_bounded_in_bytes() {
+    // Four windows of sixteen bytes: eight runs of ten are more.
+    let limits = Limits { max_calls: 100, max_channels: 4, channel_bytes: 16, ..two_of_each() };
+    let full = || {
+        let mut bench = Bench::new(limits.clone());
+        four(&mut bench, 1);
+        four(&mut bench, 3);
         assert_eq!(bench.sent(), []);
-        bench.accept(part(1, 20));
-        assert_eq!(bench.sent(), busy(3));
-        bench.accept(long_call(2, 20, 5, &[(11, CallerSends)]));
-        bench.accept(Frame::Forget { number: 2 });
-        let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(11), why: Reset::Gone };
-        assert_eq!(bench.sent(), [reset]);
-        // Taken up, it is gone, and there is room; so there is when its call is over.
-        let mut bench = four(&limits, end.clone());
-        bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(9)));
-        bench.accept(call(THEIRS, 3, &[(9, CallerSends)]));
-        assert_eq!(bench.sent(), []);
-        let violation = bench.receive(&call(THEIRS, 5, &[(11, CallerSends)])).expect_err("four are open again");
-        assert_eq!(violation.rule, Rule::TooManyChannels);
-        let mut bench = four(&limits, end);
-        bench.returns(THEIRS, 1);
-        bench.accept(call(THEIRS, 3, &[(9, CallerSends), (11, CallerSends), (13, CallerSends), (15, CallerSends)]));
-        assert!(matches!(bench.outputs.last(), Some(Output::Dispatch(_))));
+        bench
+    };
+    let mut bench = full();
+    bench.accept(call(THEIRS, 5, &[(17, CallerSends)]));
+    assert_eq!(bench.sent(), busy(5, 17));
+    // What it had sent already is dropped, as on any channel that is gone.
+    bench.accept(items(THEIRS, 17, &[1]));
+    bench.accept(Frame::Close { connection: THEIRS, channel: ChannelId(17), metadata: Metadata::new() });
+    // The same of a call in parts, once it is whole.
+    let mut bench = full();
+    bench.accept(long_call(1, 20, 5, &[(17, CallerSends)]));
+    assert_eq!(bench.sent(), []);
+    bench.accept(part(1, 20));
+    assert_eq!(bench.sent(), busy(5, 17));
+    bench.accept(long_call(2, 20, 7, &[(19, CallerSends)]));
+    bench.accept(Frame::Forget { number: 2 });
+    let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(19), why: Reset::Gone };
+    assert_eq!(bench.sent(), [reset]);
+    // Taken up, it is gone, and there is room; so there is when its call is over.
+    let mut bench = full();
+    for id in [1, 3] {
+        bench.change(|session| session.bind(THEIRS, ChannelId(id), Token(id)));
     }
+    bench.accept(call(THEIRS, 5, &[(17, CallerSends)]));
+    assert_eq!(bench.sent(), []);
+    let mut bench = full();
+    bench.returns(THEIRS, 1);
+    bench.accept(call(THEIRS, 5, &[17, 19, 21, 23].map(|id| (id, CallerSends))));
+    assert!(matches!(bench.outputs.last(), Some(Output::Dispatch(_))));
+    let violation = bench.receive(&call(THEIRS, 7, &[(25, CallerSends)])).expect_err("four are open");
+    assert_eq!(violation.rule, Rule::TooManyChannels);
+}
+
+#[test]
+fn channels_that_ended_without_items_are_bounded_in_number() {
+    let limits = Limits { max_calls: 2000, max_channels: 1, ..two_of_each() };
+    let mut bench = Bench::new(limits);
+    for n in 0..1024 {
+        let id = 2 * n + 1;
+        bench.accept(call(THEIRS, id, &[(id, CallerSends)]));
+        bench.accept(Frame::Reset { connection: THEIRS, channel: ChannelId(id), why: Reset::Gone });
+    }
+    assert_eq!(bench.sent(), []);
+    bench.accept(call(THEIRS, 2049, &[(2049, CallerSends)]));
+    assert_eq!(bench.sent(), busy(2049, 2049));
 }
