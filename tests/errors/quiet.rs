@@ -2,10 +2,12 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use vox::transport::{Address, Link};
 use vox::{Client, Limits, NotSent, OperationId, Server, VoxError};
 
@@ -104,14 +106,54 @@ async fn connecting(found: &mut Found) {
     drop(ours);
     let serving = Server::builder().service(BankDispatcher::new(MyBank)).serve_link(Link::new(theirs, "wire://gone"));
     found.push(("ServeError::Handshake(Handshake)", text(serving.await)));
+    found.push(("ServeError::LinkPanicked", panicking().await));
     let nobody = || vox::connect::<BankClient>("mem://errors-nobody");
     let none = async || Err::<vox::Metadata, _>("the vault is sealed");
     found.push(("ConnectError::Credentials", text(nobody().credentials(none).await)));
+    let panics = async || -> Result<vox::Metadata, &str> { panic!("on purpose") };
+    found.push(("ConnectError::Credentials, of a closure that panics", text(nobody().credentials(panics).await)));
     found.push(("ConnectError::Metadata", text(nobody().metadata("tenant", "x".repeat(10_000)).await)));
     found.push(("ConnectError::NotLazy", text(nobody().no_reconnect().lazy())));
     let twice = nobody().serving(BankDispatcher::new(MyBank)).serving(BankDispatcher::new(MyBank));
     found.push(("ConnectError::DuplicateService", text(twice.await)));
     found.push(("ConnectError::Timeout, with what went wrong before", text(nobody().wait().timeout(SOON).await)));
+}
+
+/// What a server says of a link that panics once the handshake is over.
+async fn panicking() -> String {
+    let (ours, theirs) = tokio::io::duplex(1 << 10);
+    let armed = Arc::new(AtomicBool::new(false));
+    let link = Link::new(Panicking { io: theirs, armed: Arc::clone(&armed) }, "wire://panics");
+    let serving = tokio::spawn(Server::builder().service(BankDispatcher::new(MyBank)).serve_link(link));
+    let bank: BankClient = vox::connect(Link::new(ours, "wire://there")).await.expect("a session");
+    armed.store(true, Ordering::SeqCst);
+    assert!(bank.explode().await.is_err());
+    text(serving.await.expect("no panic"))
+}
+
+/// A link that panics when it is read, once it is armed.
+struct Panicking {
+    io: DuplexStream,
+    armed: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Panicking {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        assert!(!self.armed.load(Ordering::SeqCst), "on purpose, in a link");
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Panicking {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
 }
 
 /// The runtime that accepts links ends, and the one that waits is elsewhere.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connect_error::ConnectError;
+use crate::contained::Contained;
 use crate::metadata::Metadata;
 
 /// What a closure given to [`Connect::credentials`](super::Connect::credentials) comes to: metadata, or the reason why there is none.
@@ -52,9 +53,12 @@ impl Introduction {
     pub(crate) async fn make(&self, within: Duration) -> Result<Metadata, ConnectError> {
         let mut metadata = self.metadata.clone();
         let Some(ask) = &self.ask else { return Ok(metadata) };
-        let asked = tokio::time::timeout(within, ask()).await;
-        let late = || Err(format!("they took longer than {within:?} (`Limits::handshake_timeout`)"));
-        let given = asked.unwrap_or_else(|_| late()).map_err(ConnectError::no_credentials)?;
+        let given = match tokio::time::timeout(within, Contained::new(|| ask())).await {
+            Ok(Some(given)) => given,
+            Ok(None) => Err("the closure that gives them panicked".to_owned()),
+            Err(_) => Err(format!("they took longer than {within:?} (`Limits::handshake_timeout`)")),
+        };
+        let given = given.map_err(ConnectError::no_credentials)?;
         for (key, value) in given.iter() {
             metadata.insert_sensitive(key, value);
         }

@@ -62,4 +62,4 @@ pub(crate) use slab::Slab;
 pub(crate) use task::LAST_WORDS;
 pub(crate) use unused::PATIENCE;
 pub(crate) use waiting::Sent;
-pub(crate) use writer::now;
+pub(crate) use writer::{LINK_PANICKED, now};

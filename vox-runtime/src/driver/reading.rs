@@ -14,7 +14,7 @@ use super::buffers::{give_read_buffer, take_read_buffer};
 use super::hosting::quietly;
 use super::long_part::{LongPart, StockUse};
 use super::shared::{Shared, State};
-use super::writer::now;
+use super::writer::{LINK_PANICKED, now};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::proto::{Lent, Session};
 use crate::wire::{Kind, LENGTH_BYTES, PartHead};
@@ -124,7 +124,7 @@ impl Reader {
             Ok(read) => read,
             Err(payload) => {
                 quietly(move || drop(payload));
-                return self.lost("the link panicked".to_owned());
+                return self.lost(LINK_PANICKED.to_owned());
             }
         };
         match read {

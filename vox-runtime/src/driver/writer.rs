@@ -14,6 +14,8 @@ use super::shared::{Flush, Shared, State};
 use crate::proto::Batch;
 use crate::wire::PART;
 
+/// What a link that panics when it is used says.
+pub(crate) const LINK_PANICKED: &str = "the link panicked";
 /// The most buffers that one write names.
 const SLICES: usize = 16;
 /// How many bytes of long messages a batch has: at first, and at least and at most, as the link takes them.
@@ -278,7 +280,7 @@ fn poll_write(
 fn unharmed<R>(used: impl FnOnce() -> R) -> io::Result<R> {
     catch_unwind(AssertUnwindSafe(used)).map_err(|payload| {
         quietly(move || drop(payload));
-        io::Error::other("the link panicked")
+        io::Error::other(LINK_PANICKED)
     })
 }
 

@@ -18,7 +18,7 @@ use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::contained::quietly;
 use crate::descriptor::ServiceError;
-use crate::driver::{Authenticate, Door, Router, Shared, State, Visitor, accept, observe};
+use crate::driver::{Authenticate, Door, LINK_PANICKED, Router, Shared, State, Visitor, accept, observe};
 use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
@@ -108,6 +108,11 @@ pub enum ServeError {
     /// The task that accepts links has ended: it panicked, or its runtime is shutting down.
     Stopped {
         /// Where it listened, as clients write it.
+        address: String,
+    },
+    /// A link that was served panicked when it was read or written.
+    LinkPanicked {
+        /// The peer's address.
         address: String,
     },
     /// The session of a link that was served ended because vox panicked in it: [`EndReason::InternalFault`].
@@ -329,7 +334,7 @@ impl ServerBuilder {
     }
 
     /// Serves one link until its session ends, which a lost link does. Dropping the future ends it. A session that vox itself has ended by a
-    /// panic is [`ServeError::Fault`].
+    /// panic is [`ServeError::Fault`], and one whose link panicked when it was read or written [`ServeError::LinkPanicked`].
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
         let door = Door::new(self.limits.clone(), self.router(), None);
@@ -337,8 +342,13 @@ impl ServerBuilder {
         if let Visitor::New(established, _) = visitor {
             let serving = Serving(established.shared);
             ended(&serving.0).await;
-            if let Some(EndReason::InternalFault) = serving.0.lock().session.end_reason() {
-                return Err(ServeError::Fault { address: serving.0.peer.address().to_owned() });
+            let address = || serving.0.peer.address().to_owned();
+            match serving.0.lock().session.end_reason() {
+                Some(EndReason::InternalFault) => return Err(ServeError::Fault { address: address() }),
+                Some(EndReason::LinkLost(why)) if &**why == LINK_PANICKED => {
+                    return Err(ServeError::LinkPanicked { address: address() });
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -442,6 +452,9 @@ impl fmt::Display for ServeError {
             Self::Stopped { address } => {
                 write!(f, "the server at {address} no longer accepts links: its task panicked, or its runtime ends")
             }
+            Self::LinkPanicked { address } => {
+                write!(f, "the session with {address} has ended: {LINK_PANICKED}; the log says where")
+            }
             Self::Fault { address } => write!(f, "the session with {address} has ended: {}", EndReason::InternalFault),
         }
     }
@@ -455,7 +468,11 @@ impl std::error::Error for ServeError {
             Self::Address(error) => error.source(),
             Self::Service(error) => error.source(),
             Self::Handshake(error) => error.source(),
-            Self::DuplicateService(_) | Self::Limit(_) | Self::Stopped { .. } | Self::Fault { .. } => None,
+            Self::DuplicateService(_)
+            | Self::Limit(_)
+            | Self::Stopped { .. }
+            | Self::LinkPanicked { .. }
+            | Self::Fault { .. } => None,
         }
     }
 }

@@ -68,8 +68,9 @@ impl Listening {
         .await
     }
 
+    /// Closes it. Where another is closing it at this moment, this waits for that, so the address is free when this returns.
     pub(crate) fn close(&self) {
-        let listener = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(listener);
+        // It is dropped under the lock: of two that close it, the one that finds nothing must not be first.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
