@@ -77,7 +77,7 @@ impl Room for MyRoom {
             cx.session().open().await.map_err(|error| Refused::CannotBeCalled(error.to_string()))?;
         let address = cx.peer().address().to_owned();
         let (lines, queue) = mpsc::channel(BACKLOG);
-        let names = {
+        let mut names: Vec<String> = {
             let mut present = self.present();
             if present.contains_key(&address) {
                 return Err(Refused::InTheRoom);
@@ -89,6 +89,8 @@ impl Room for MyRoom {
             present.insert(address.clone(), Present { name, lines });
             present.values().map(|guest| guest.name.clone()).collect()
         };
+        // By their addresses they stand in no order that means anything.
+        names.sort();
         tokio::spawn(self.clone().attend(address, guest, queue));
         Ok(names)
     }
