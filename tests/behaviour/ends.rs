@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_core::Stream;
 use vox::{RecvError, Rx, SendError, Server, TryRecvError, Tx};
@@ -213,7 +214,7 @@ async fn a_stream_is_sent_and_closed_and_one_that_is_given_up_is_aborted() {
 
     let (tx, rx) = vox::channel();
     let call = tokio::spawn(lab.ends(rx));
-    let sending = tokio::time::timeout(std::time::Duration::from_secs(1), tx.send_all(Numbers(0, false)));
+    let sending = tokio::time::timeout(Duration::from_secs(1), tx.send_all(Numbers(0, false)));
     assert!(sending.await.is_err(), "it never ends");
     assert_eq!(call.await.expect("no panic"), Ok(()));
     assert_eq!((probe.sent.get(), probe.endings()), (3, vec!["Dropped".to_owned()]));
@@ -227,6 +228,11 @@ async fn feed() -> (LabClient, Probe, Rx<u64>) {
     (lab, probe, rx)
 }
 
+/// Within a minute of the paused clock: what is never woken fails, and hangs nobody.
+async fn soon<F: Future>(what: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it is woken")
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sender_learns_that_its_reader_left_without_an_item_to_send() {
     let (lab, _) = lab().await;
@@ -238,7 +244,7 @@ async fn a_sender_learns_that_its_reader_left_without_an_item_to_send() {
     settle().await;
     assert!(!closed.is_finished());
     call.abort();
-    let (why, tx) = closed.await.expect("no panic");
+    let (why, tx) = soon(closed).await.expect("no panic");
     assert_eq!(why, SendError::Reset);
     assert!(tx.is_closed());
     assert_eq!(tx.closed().await, SendError::Reset, "and so again");
@@ -255,7 +261,7 @@ async fn waiting_for_the_end_takes_no_wake_from_a_send() {
             tx.send(n).await.expect("the handler reads");
         }
     };
-    let (why, ()) = tokio::join!(tx.closed(), send);
+    let (why, ()) = soon(async { tokio::join!(tx.closed(), send) }).await;
     assert_eq!(why, SendError::Reset);
     assert!(tx.is_closed());
     assert_eq!(call.await.expect("no panic").map(|first| first.len()), Ok(1_000));
@@ -270,7 +276,7 @@ async fn a_sender_learns_that_its_connection_is_lost_and_that_its_call_was_never
     let _call = tokio::spawn(lab.holding(rx));
     settle().await;
     serving.abort();
-    let why = tx.closed().await;
+    let why = soon(tx.closed()).await;
     assert!(matches!(why, SendError::ConnectionLost(_)), "{why:?}");
 
     let (tx, rx) = vox::channel::<u64>();

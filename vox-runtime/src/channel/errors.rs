@@ -108,7 +108,7 @@ impl RecvError {
     }
 }
 
-/// Why [`Rx::try_recv`] has no item.
+/// Why [`Rx::try_recv`](crate::Rx::try_recv) has no item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryRecvError {
