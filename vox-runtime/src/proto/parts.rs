@@ -396,6 +396,22 @@ fn parts_of_what_nobody_wants_are_taken_and_dropped() {
     assert_eq!(bench.session.arrivals().sums(), (0, 0, 0));
 }
 
+/// The end of a channel is forgotten with the long item before it: a close alone would look like a clean end.
+#[test]
+fn a_close_does_not_leave_where_the_item_before_it_is_forgotten() {
+    let mut bench = Bench::new(roomy());
+    let (_, ids) = bench.call(1, &[ChannelDirection::CallerSends]);
+    let _ = bench.sent();
+    bench.change(|session| session.send_item(OURS, ids[0], &mut vec![7; 2 * PART]));
+    bench.change(|session| session.close_channel(OURS, ids[0], Metadata::new()));
+    bench.write_parts(PART);
+    let _ = bench.seen();
+    bench.change(|session| session.shut(OURS));
+    let sent = bench.sent();
+    assert!(sent.iter().any(|frame| matches!(frame, Frame::Forget { number: 1 })), "{sent:?}");
+    assert!(!sent.iter().any(|frame| matches!(frame, Frame::Close { .. })), "{sent:?}");
+}
+
 #[test]
 fn a_resume_goes_on_after_the_last_part_that_was_received() {
     let mut bench = Bench::resumable(roomy());

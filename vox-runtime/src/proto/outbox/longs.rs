@@ -50,6 +50,8 @@ struct Long {
 struct Later {
     after: Vec<u64>,
     frames: Vec<u8>,
+    /// The long item that they follow on its channel: where it is forgotten, so are they. A close without it would look like a clean end.
+    of: Option<u64>,
 }
 
 /// All long messages of a session that have not left.
@@ -173,26 +175,25 @@ impl Outbox {
         Some(encoded)
     }
 
-    /// Appends a frame, after this long message if that has not left.
+    /// Appends a frame, after this long message if that has not left. Where the message is forgotten, so is the frame.
     pub(crate) fn put_after(&mut self, frame: &Frame, id: LongId) {
-        let number = self.longs.as_ref().and_then(|longs| longs.numbers.get(&id));
-        let after = number.copied().into_iter().collect();
-        self.put_later(frame, after);
+        let number = self.longs.as_ref().and_then(|longs| longs.numbers.get(&id)).copied();
+        self.put_later(frame, number.into_iter().collect(), number);
     }
 
     /// Appends a frame, after all long messages.
     pub(crate) fn put_after_all(&mut self, frame: &Frame) {
         let after = self.longs.iter().flat_map(|longs| longs.numbers.values().copied()).collect();
-        self.put_later(frame, after);
+        self.put_later(frame, after, None);
     }
 
-    fn put_later(&mut self, frame: &Frame, after: Vec<u64>) {
+    fn put_later(&mut self, frame: &Frame, after: Vec<u64>, of: Option<u64>) {
         if after.is_empty() {
             return self.put(|tail| frame.put(tail));
         }
         let mut frames = Vec::new();
         frame.put(&mut frames);
-        self.longs.get_or_insert_default().later.push(Later { after, frames });
+        self.longs.get_or_insert_default().later.push(Later { after, frames, of });
     }
 
     /// Forgets this message, here and at the peer. `false`: it has left, or never was.
@@ -215,6 +216,9 @@ impl Outbox {
     fn forget_those(&mut self, are_meant: impl Fn(LongId) -> bool) {
         for number in self.longs.as_mut().map_or_else(Vec::new, |longs| longs.remove(are_meant)) {
             self.put(|tail| Frame::Forget { number }.put(tail));
+            if let Some(longs) = &mut self.longs {
+                longs.later.retain(|later| later.of != Some(number));
+            }
             self.release(number);
         }
     }
