@@ -8,7 +8,7 @@ use super::Rng;
 use crate::error::EndReason;
 use crate::ids::{ConnectionId, RequestId, Role};
 use crate::limits::Limits;
-use crate::wire::PartHead;
+use crate::wire::{PartHead, WHOLE};
 
 /// One end of the link.
 #[derive(Debug)]
@@ -99,8 +99,9 @@ impl End {
         self.session.max_payload() - 200
     }
 
-    pub(super) fn outbox_has_room(&mut self) -> bool {
-        !self.session.outbox_is_full()
+    /// Whether an item of so many bytes would wait for nothing but credit.
+    pub(super) fn outbox_has_room(&mut self, len: usize) -> bool {
+        if len > WHOLE { !self.session.outbox_is_laden() } else { !self.session.outbox_is_full() }
     }
 }
 

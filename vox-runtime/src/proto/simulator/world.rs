@@ -165,7 +165,7 @@ impl World {
 
     fn try_call(&mut self, e: usize, connection: ConnectionId, count: usize) -> Gate {
         let gate = self.ends[e].session.gate(connection, count);
-        let has_room = self.ends[e].outbox_has_room();
+        let has_room = self.ends[e].outbox_has_room(0);
         match &gate {
             Gate::Open => {
                 assert_ne!(self.ends[e].waits, Some((connection, count)), "there is room, and nobody was told");
@@ -325,7 +325,7 @@ impl World {
     }
 
     fn try_send(&mut self, e: usize, token: Token, len: usize) -> Sent {
-        let has_room = self.ends[e].outbox_has_room();
+        let has_room = self.ends[e].outbox_has_room(len);
         let end = &mut self.ends[e];
         let half = end.halves.get_mut(&token).expect("a half that is held");
         let channel = &mut self.channels[half.channel];
@@ -901,7 +901,7 @@ impl World {
                 for _ in 0..100 {
                     if self.try_call(e, connection, 0) == Gate::Open {
                         made += 1;
-                    } else if self.ends[e].outbox_has_room() {
+                    } else if self.ends[e].outbox_has_room(0) {
                         break;
                     } else {
                         self.write(e);
