@@ -242,7 +242,8 @@ impl Calling {
             && attempt.patience > 0
         {
             let put_off = now.checked_add(Duration::from_millis(attempt.patience.into()));
-            attempt.deadline = earlier(put_off, attempt.latest);
+            // Never to an earlier time.
+            attempt.deadline = attempt.deadline.max(earlier(put_off, attempt.latest));
         }
     }
 
@@ -381,10 +382,10 @@ fn unasked(request: RequestId) -> ProtocolViolation {
     ProtocolViolation::new(Rule::UnknownRequest, format!("a reply to request {request}, which waits for none"))
 }
 
-/// No more than fits in.
+/// Rounded up, so that a deadline is never moved to a time before it; no more than fits in.
 #[inline]
 fn in_millis(time: Duration) -> u32 {
-    let millis = time.as_secs().saturating_mul(1000).saturating_add(time.subsec_millis().into());
+    let millis = time.as_secs().saturating_mul(1000).saturating_add(u64::from(time.subsec_nanos()).div_ceil(1_000_000));
     u32::try_from(millis).unwrap_or(u32::MAX)
 }
 
