@@ -191,7 +191,7 @@ impl Session {
         // What is not handed to a link has not left, and its deadline says so.
         let full = self.is_detached()
             || calling.in_flight() as u64 >= self.peer.max_calls
-            || (channels > 0 && (calling.channels.len() + channels) as u64 > self.peer.max_channels)
+            || (channels > 0 && (self.open_channels(calling, connection) + channels) as u64 > self.peer.max_channels)
             || calling.awaits_contract()
             || self.outbox_is_full();
         if full { Gate::Wait } else { Gate::Open }

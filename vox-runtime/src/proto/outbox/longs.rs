@@ -52,6 +52,8 @@ struct Later {
     frames: Vec<u8>,
     /// The long item that they follow on its channel: where it is forgotten, so are they. A close without it would look like a clean end.
     of: Option<u64>,
+    /// Of which connection they end a channel.
+    ends: Option<ConnectionId>,
 }
 
 /// All long messages of a session that have not left.
@@ -178,7 +180,13 @@ impl Outbox {
     /// Appends a frame, after this long message if that has not left. Where the message is forgotten, so is the frame.
     pub(crate) fn put_after(&mut self, frame: &Frame, id: LongId) {
         let number = self.longs.as_ref().and_then(|longs| longs.numbers.get(&id)).copied();
-        self.put_later(frame, number.into_iter().collect(), number);
+        self.put_later(frame, number.into_iter().collect(), number.map(|number| (number, id.connection())));
+    }
+
+    /// The ends of channels of this connection that wait for the long item before them: for the peer these channels are open.
+    pub(crate) fn waiting_ends(&self, connection: ConnectionId) -> usize {
+        let Some(longs) = &self.longs else { return 0 };
+        longs.later.iter().filter(|later| later.ends == Some(connection)).count()
     }
 
     /// Appends a frame, after all long messages.
@@ -187,13 +195,18 @@ impl Outbox {
         self.put_later(frame, after, None);
     }
 
-    fn put_later(&mut self, frame: &Frame, after: Vec<u64>, of: Option<u64>) {
+    fn put_later(&mut self, frame: &Frame, after: Vec<u64>, end: Option<(u64, ConnectionId)>) {
         if after.is_empty() {
             return self.put(|tail| frame.put(tail));
         }
         let mut frames = Vec::new();
         frame.put(&mut frames);
-        self.longs.get_or_insert_default().later.push(Later { after, frames, of });
+        self.longs.get_or_insert_default().later.push(Later {
+            after,
+            frames,
+            of: end.map(|(number, _)| number),
+            ends: end.map(|(_, connection)| connection),
+        });
     }
 
     /// Forgets this message, here and at the peer. `false`: it has left, or never was.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::calling::Calling;
 use super::Session;
 use crate::ids::ConnectionId;
 
@@ -48,10 +49,15 @@ impl fmt::Display for Obstacle {
 }
 
 impl Session {
+    /// How many channels the peer counts as open: one whose end waits for the long item before it is.
+    pub(super) fn open_channels(&self, calling: &Calling, connection: ConnectionId) -> usize {
+        calling.channels.len() + self.fx.outbox.waiting_ends(connection)
+    }
+
     /// What a call with so many channels waits for on this connection. `None`: nothing.
     pub(crate) fn obstacle(&self, connection: ConnectionId, channels: usize) -> Option<Obstacle> {
         let calling = self.calling.get(connection.0)?;
-        let open = calling.channels.len();
+        let open = self.open_channels(calling, connection);
         let (max_calls, max_channels) = (self.peer.max_calls, self.peer.max_channels);
         if calling.in_flight() as u64 >= max_calls {
             return Some(Obstacle::Calls { limit: max_calls });

@@ -5,6 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::super::Batch;
+use super::super::Output;
 use super::super::arrivals::{Arrival, Lent, Memory};
 use super::super::outbox::LongId;
 use super::Session;
@@ -61,6 +62,10 @@ impl Session {
                 }
             }
             LongId::Items(connection, channel) => {
+                // The channel's end may have waited for it.
+                if self.ended.is_none() {
+                    self.fx.emit(Output::Room);
+                }
                 if let (Some(channels), fx) = self.channels(connection) {
                     channels.on_item_left(channel, fx);
                 }
