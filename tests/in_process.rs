@@ -280,7 +280,7 @@ async fn the_peer_of_such_a_context_can_be_called_back() {
     assert!(session.open::<EchoClient>().await.is_err(), "the session ends with its context");
 }
 
-/// Whoever still has its session, or a client on it: a task that a handler left behind, perhaps.
+/// A task that a handler left behind may still have its session, or a client on it.
 #[tokio::test(start_paused = true)]
 async fn a_context_that_is_dropped_closes_its_session() {
     let cx = Context::for_test().peer_serves(EchoDispatcher::new(Wall)).build();

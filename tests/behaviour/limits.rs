@@ -304,7 +304,7 @@ async fn what_decodes_to_too_much_is_refused_by_its_receiver() {
     assert!(error.to_string().contains("max_decoded_bytes"), "{error}");
 }
 
-/// A limit that cannot be kept is refused before anything is done.
+/// `connect`, `bind` and `start` refuse a limit that is out of range, and do nothing else.
 #[tokio::test(start_paused = true)]
 async fn limits_that_cannot_be_kept_are_refused_wherever_they_are_given() {
     let odd = || Limits { max_calls: 0, ..Limits::default() };

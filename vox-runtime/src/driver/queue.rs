@@ -30,7 +30,7 @@ enum Wait {
     Asleep(Waker),
     /// It was woken, and is expected.
     Woken,
-    /// It was woken and has not come. Whoever stands behind it may go first.
+    /// It was woken and has not come. The calls behind it may go first.
     Absent,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::testing::{Bench, OURS, THEIRS, call, items, long, long_call, part};
-use super::{CallEnd, ChannelEnd, HandlerEnd, NewCall, Output, Patience, Sent, Token};
+use super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Sent, Token};
 use crate::error::EndReason;
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
@@ -171,6 +171,26 @@ fn the_time_of_a_patient_call_is_moved_on_no_further_than_its_handler_has() {
         bench.write_parts(PART);
     }
     assert_eq!(finished(&bench), [(Token(1), CallEnd::NeverLeftInTime)]);
+}
+
+#[test]
+fn the_time_of_a_patient_call_is_never_moved_to_an_earlier_time() {
+    let mut bench = Bench::new(roomy());
+    let now = bench.now;
+    let new = NewCall {
+        method: super::testing::VOLATILE,
+        operation: None,
+        deadline: Some(now + Duration::from_secs(9)),
+        patience: Some(Patience { each: Duration::from_secs(1), latest: None }),
+        metadata: Metadata::new(),
+        channels: Vec::new(),
+    };
+    bench.change(|session| session.call(now, OURS, Token(1), new, &mut vec![7; 4 * PART].into())).expect("open");
+    bench.write_parts(PART);
+    bench.now += Duration::from_secs(8);
+    let now = bench.now;
+    bench.change(|session| session.handle_timeout(now));
+    assert_eq!(finished(&bench), []);
 }
 
 #[test]
@@ -410,6 +430,21 @@ fn a_close_does_not_leave_where_the_item_before_it_is_forgotten() {
     let sent = bench.sent();
     assert!(sent.iter().any(|frame| matches!(frame, Frame::Forget { number: 1 })), "{sent:?}");
     assert!(!sent.iter().any(|frame| matches!(frame, Frame::Close { .. })), "{sent:?}");
+}
+
+/// For the peer a channel is open until its end has come, and that waits for the item.
+#[test]
+fn a_channel_whose_end_waits_for_a_long_item_counts_as_open() {
+    let mut bench = Bench::new(Limits { max_channels: 1, ..roomy() });
+    let (_, ids) = bench.call(1, &[ChannelDirection::CallerSends]);
+    bench.change(|session| session.send_item(OURS, ids[0], &mut vec![7; 2 * PART]));
+    bench.change(|session| session.close_channel(OURS, ids[0], Metadata::new()));
+    bench.write_parts(PART);
+    assert_eq!(bench.session.gate(OURS, 1), Gate::Wait);
+    bench.outputs.clear();
+    bench.write_parts(2 * PART);
+    assert!(bench.outputs.iter().any(|output| matches!(output, Output::Room)), "{:?}", bench.outputs);
+    assert_eq!(bench.session.gate(OURS, 1), Gate::Open);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::sorted::Sorted;
 use crate::wire::Failure;
 
 impl Operating {
-    /// Answers every attempt that waits, for nobody will know what came of its operation, and begins anew.
+    /// Answers every attempt that waits as indeterminate, and begins with an empty desk.
     #[cold]
     pub(super) fn give_up_all<'a>(&'a self, mut desk: MutexGuard<'a, Desk>) -> MutexGuard<'a, Desk> {
         self.desk.clear_poison();

@@ -50,10 +50,9 @@ struct Long {
 struct Later {
     after: Vec<u64>,
     frames: Vec<u8>,
-    /// The long item that they follow on its channel: where it is forgotten, so are they. A close without it would look like a clean end.
-    of: Option<u64>,
-    /// Of which connection they end a channel.
-    ends: Option<ConnectionId>,
+    /// They end a channel: after which long item, and of which connection. Where the item is forgotten, so are they, for an end without it
+    /// would look like a clean one.
+    end: Option<(u64, ConnectionId)>,
 }
 
 /// All long messages of a session that have not left.
@@ -186,7 +185,7 @@ impl Outbox {
     /// The ends of channels of this connection that wait for the long item before them: for the peer these channels are open.
     pub(crate) fn waiting_ends(&self, connection: ConnectionId) -> usize {
         let Some(longs) = &self.longs else { return 0 };
-        longs.later.iter().filter(|later| later.ends == Some(connection)).count()
+        longs.later.iter().filter(|later| later.end.is_some_and(|(_, of)| of == connection)).count()
     }
 
     /// Appends a frame, after all long messages.
@@ -201,12 +200,7 @@ impl Outbox {
         }
         let mut frames = Vec::new();
         frame.put(&mut frames);
-        self.longs.get_or_insert_default().later.push(Later {
-            after,
-            frames,
-            of: end.map(|(number, _)| number),
-            ends: end.map(|(_, connection)| connection),
-        });
+        self.longs.get_or_insert_default().later.push(Later { after, frames, end });
     }
 
     /// Forgets this message, here and at the peer. `false`: it has left, or never was.
@@ -230,7 +224,7 @@ impl Outbox {
         for number in self.longs.as_mut().map_or_else(Vec::new, |longs| longs.remove(are_meant)) {
             self.put(|tail| Frame::Forget { number }.put(tail));
             if let Some(longs) = &mut self.longs {
-                longs.later.retain(|later| later.of != Some(number));
+                longs.later.retain(|later| later.end.is_none_or(|(item, _)| item != number));
             }
             self.release(number);
         }
