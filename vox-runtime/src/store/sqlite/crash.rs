@@ -175,7 +175,7 @@ async fn child() {
     let ids: Vec<OperationId> = ids.lines().map(|line| line.parse().expect("an id")).collect();
     let round = std::env::var(ROUND).expect("which").parse::<usize>();
     let ids = Arc::new(round.map_or(ids.clone(), |round| ids[round * OPERATIONS..][..OPERATIONS].to_vec()));
-    let store = Arc::new(SqliteStore::open(directory.join("a.db")).await.expect("it opens"));
+    let store = Arc::new(SqliteStore::open(directory.join("a.db")).shared().await.expect("it opens"));
     println!("ready");
     std::io::stdin().lock().read_line(&mut String::new()).expect("go");
     let next = Arc::new(AtomicUsize::new(0));

@@ -4,10 +4,11 @@
 //! the next begins when that has returned, so nothing waits for a timer, and a lone operation for nobody. No other thread
 //! touches the disk.
 //!
-//! Several processes of one host may share a database. Each open store holds a lock of the operating system's on a file of
-//! its own, which ends with the process: so a record says who runs its operation, and whoever finds it sees whether
-//! that one still lives.
+//! A store has its database to itself, or shares it with other stores of this host that all say so. Each open store holds a lock
+//! of the operating system's on a file of its own, which ends with the process: so a store sees whether another one has the
+//! database open, and a record says who runs its operation, and whether that one still lives.
 
+mod files;
 mod group;
 mod layout;
 mod owner;
@@ -26,6 +27,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::layout::Opening;
+use self::owner::Company;
 use self::transaction::Asked;
 use self::writer::Job;
 use super::{OperationStore, StoreError, StoreFuture, StoreLimits};
@@ -73,6 +76,8 @@ pub struct OpenSqlite {
     clock: Clock,
     busy: Duration,
     vfs: Option<String>,
+    company: Company,
+    check: Duration,
 }
 
 type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
@@ -80,12 +85,17 @@ type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// How long other processes may hold the database, unless it is said.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How long the tables are checked when the store is opened, unless it is said.
+const CHECK: Duration = Duration::from_secs(1);
+
 /// How many requests wait for the writing thread; those that come then wait for their turn.
 const QUEUE: usize = 1024;
 
 impl SqliteStore {
     /// Opens the database at `path`, or makes one there. It is on this host's disk: a database on a network's disk loses
     /// what it promised.
+    ///
+    /// While another store has it open, in this process or another one, this one is refused: see [`OpenSqlite::shared`].
     pub fn open(path: impl Into<PathBuf>) -> OpenSqlite {
         OpenSqlite {
             path: path.into(),
@@ -93,6 +103,8 @@ impl SqliteStore {
             clock: Arc::new(SystemTime::now),
             busy: BUSY,
             vfs: None,
+            company: Company::Alone,
+            check: CHECK,
         }
     }
 
@@ -220,6 +232,20 @@ impl OpenSqlite {
         self
     }
 
+    /// Other stores may have the database open too, if they were opened with this as well: those of several servers on this host, say,
+    /// or of an old and a new process while one takes over from the other. Without this, a second store is refused.
+    pub fn shared(mut self) -> Self {
+        self.company = Company::Shared;
+        self
+    }
+
+    /// How long SQLite may check the store's tables against their indices before the store is open. 1 s unless it is said; with zero
+    /// nothing is checked. Where the tables are too large for that time, the rest is checked as it is looked up.
+    pub fn check_for(mut self, limit: Duration) -> Self {
+        self.check = limit;
+        self
+    }
+
     /// The name of the SQLite file system to use, which was registered with SQLite: to test a disk that fails.
     pub fn vfs(mut self, name: impl Into<String>) -> Self {
         self.vfs = Some(name.into());
@@ -233,17 +259,21 @@ impl IntoFuture for OpenSqlite {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { path, limits, clock, busy, vfs } = self;
+            let Self { path, limits, clock, busy, vfs, company, check } = self;
             limits.check().map_err(StoreError::Limit)?;
             let (queue, jobs) = mpsc::channel(QUEUE);
             let failure = Arc::new(OnceLock::new());
             let (opened, opening) = oneshot::channel();
             let writer =
                 writer::Writer { limits: limits.clone(), clock: Arc::clone(&clock), failure: Arc::clone(&failure) };
-            let of_writer = path.clone();
+            // Files that this process makes beside the database are found by the same path when it changes its directory.
+            let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
             let thread = std::thread::Builder::new().name("vox-store".to_owned());
             // It ends when its queue does, and nobody waits for that but `close`.
-            let spawned = thread.spawn(move || writer.run(&of_writer, busy, vfs.as_deref(), jobs, opened));
+            let spawned = thread.spawn(move || {
+                let opening = Opening { path: &absolute, busy, vfs: vfs.as_deref(), company, check };
+                writer.run(&opening, jobs, opened);
+            });
             spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?;
             let ended = || StoreError::Unavailable("its thread has ended".to_owned());
             opening.await.map_err(|_| ended())??;
@@ -306,6 +336,8 @@ impl fmt::Debug for OpenSqlite {
 
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 #[allow(unsafe_code, reason = "a file system of SQLite's that fails")]
 mod failing;

@@ -12,6 +12,15 @@ use crate::operation::OperationId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct OwnerId(pub(super) [u8; 16]);
 
+/// Whether other stores may have the database open at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    /// No other store may.
+    Alone,
+    /// Those may that say so too.
+    Shared,
+}
+
 /// An opening, which lives as long as this does, and no longer than the process: the operating system ends its lock.
 ///
 /// Its file is made, and those of the dead are taken away, within a transaction that writes to the database: so no two
@@ -24,11 +33,14 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub(super) fn new(database: &Path) -> io::Result<Self> {
+    pub(super) fn new(database: &Path, company: Company) -> io::Result<Self> {
         let id = OwnerId(OperationId::new().to_u128().to_be_bytes());
-        let path = id.path(database);
-        let file = File::options().write(true).create_new(true).open(&path)?;
-        file.try_lock().map_err(io::Error::from)?;
+        let path = id.path(database, company);
+        let mut file = File::options().write(true).create_new(true).open(&path)?;
+        // It may wait for somebody who only looks whether it is locked.
+        file.lock()?;
+        // For people, and for the error of a store that is refused.
+        io::Write::write_all(&mut file, std::process::id().to_string().as_bytes())?;
         Ok(Self { id, path, _file: file })
     }
 }
@@ -43,11 +55,14 @@ impl Drop for Owner {
 impl OwnerId {
     /// Whether the process of this opening may still be there. Where that cannot be found out, it may.
     pub(super) fn lives(self, database: &Path) -> bool {
-        is_locked(&self.path(database))
+        [Company::Shared, Company::Alone].iter().any(|company| is_locked(&self.path(database, *company)))
     }
 
-    fn path(self, database: &Path) -> PathBuf {
+    fn path(self, database: &Path, company: Company) -> PathBuf {
         let mut name = prefix(database);
+        if company == Company::Alone {
+            name.push(ALONE);
+        }
         let hex = self.0.iter().fold(String::new(), |mut hex, byte| {
             // Writing to a string does not fail.
             let _ = write!(hex, "{byte:02x}");
@@ -58,23 +73,51 @@ impl OwnerId {
     }
 }
 
-/// Takes the files of the dead away.
-pub(super) fn bury_the_dead(database: &Path) -> io::Result<()> {
+/// What the name of an owner's file has before its id, where it is alone.
+const ALONE: &str = "alone-";
+
+/// Takes the files of the dead away. Gives one of the living that does not let another store in that wants such company.
+pub(super) fn bury_the_dead(database: &Path, company: Company) -> io::Result<Option<PathBuf>> {
+    each(database, company, |dead| {
+        // Another time, if not now.
+        drop(fs::remove_file(dead));
+    })
+}
+
+/// As [`bury_the_dead`], and changes nothing.
+pub(super) fn in_the_way(database: &Path, company: Company) -> io::Result<Option<PathBuf>> {
+    each(database, company, |_| ())
+}
+
+fn each(database: &Path, company: Company, on_dead: impl Fn(&Path)) -> io::Result<Option<PathBuf>> {
     let directory = match database.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
     let prefix = prefix(database);
+    let mut in_the_way = None;
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        let is_ours =
-            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()));
-        if is_ours && !is_locked(&path) {
-            // Another time, if not now.
-            drop(fs::remove_file(path));
+        let name = path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default();
+        let Some(rest) = name.strip_prefix(prefix.as_encoded_bytes()) else { continue };
+        match is_locked(&path) {
+            false => on_dead(&path),
+            true if company == Company::Alone || rest.starts_with(ALONE.as_bytes()) => in_the_way = Some(path),
+            true => {}
         }
     }
-    Ok(())
+    Ok(in_the_way)
+}
+
+/// Which process an owner's file is of, as far as it says.
+pub(super) fn process(path: &Path) -> String {
+    match fs::read_to_string(path) {
+        Ok(id) if id == std::process::id().to_string() => "this process".to_owned(),
+        Ok(id) if !id.is_empty() && id.len() <= 10 && id.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("process {id}")
+        }
+        Ok(_) | Err(_) => "another process".to_owned(),
+    }
 }
 
 fn prefix(database: &Path) -> OsString {
@@ -102,14 +145,33 @@ mod tests {
     fn an_owner_lives_as_long_as_it_is_held() {
         let directory = Directory::new();
         let database = directory.path("a.db");
-        let owner = Owner::new(&database).expect("an owner");
-        let id = owner.id;
-        assert!(id.lives(&database));
-        bury_the_dead(&database).expect("buried");
-        assert!(id.lives(&database));
-        drop(owner);
-        assert!(!id.lives(&database));
-        assert!(!id.path(&database).exists());
+        for company in [Company::Alone, Company::Shared] {
+            let owner = Owner::new(&database, company).expect("an owner");
+            let id = owner.id;
+            assert!(id.lives(&database));
+            bury_the_dead(&database, company).expect("buried");
+            assert!(id.lives(&database));
+            drop(owner);
+            assert!(!id.lives(&database));
+            assert!(!id.path(&database, company).exists());
+        }
+    }
+
+    #[test]
+    fn an_owner_who_is_alone_is_in_the_way_of_all_and_one_who_shares_of_those_who_do_not() {
+        use Company::{Alone, Shared};
+        let directory = Directory::new();
+        let database = directory.path("a.db");
+        for (first, second, is_refused) in
+            [(Alone, Alone, true), (Alone, Shared, true), (Shared, Alone, true), (Shared, Shared, false)]
+        {
+            let owner = Owner::new(&database, first).expect("an owner");
+            let found = bury_the_dead(&database, second).expect("looked for");
+            assert_eq!(found.is_some(), is_refused, "{first:?}, then {second:?}");
+            assert_eq!(in_the_way(&database, second).expect("looked for"), found);
+            assert!(found.is_none_or(|found| process(&found) == "this process"));
+            drop(owner);
+        }
     }
 
     #[test]
@@ -118,11 +180,12 @@ mod tests {
         let database = directory.path("a.db");
         let id = OwnerId([7; 16]);
         // As a process leaves it that is killed.
-        fs::write(id.path(&database), "").expect("written");
+        fs::write(id.path(&database, Company::Alone), "").expect("written");
         fs::write(directory.path("b.db.owner-7"), "").expect("written");
         assert!(!id.lives(&database));
-        bury_the_dead(&database).expect("buried");
-        assert!(!id.path(&database).exists());
+        assert_eq!(in_the_way(&database, Company::Alone).expect("looked for"), None);
+        assert_eq!(bury_the_dead(&database, Company::Alone).expect("buried"), None);
+        assert!(!id.path(&database, Company::Alone).exists());
         assert!(directory.path("b.db.owner-7").exists(), "another database's");
     }
 }

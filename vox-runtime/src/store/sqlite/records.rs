@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::types::ValueRef;
 
 use super::group::{Group, RECORD_BYTES, blob_of, count, id_of};
+use super::layout::damaged;
 use super::owner::OwnerId;
 use super::record::{ACKNOWLEDGED, Content, GRANTED, Record, State, check};
 use super::statements::Statements;
@@ -43,6 +44,13 @@ pub(super) struct Context {
     pub(super) database: Box<Path>,
     /// Schemas that are written.
     pub(super) schemas: HashSet<SchemaHash>,
+}
+
+impl Context {
+    fn damaged(&self, what: &str) -> StoreError {
+        let (database, what) = (self.database.display(), damaged(what));
+        StoreError::Unavailable(format!("the database {database} cannot say whether the operation ran: {what}"))
+    }
 }
 
 /// Where an outcome is, and its length.
@@ -88,7 +96,11 @@ impl Records<'_, '_> {
         let is_full = self.group.is_full(&key.principal, self.statements, limits)?;
         // It is looked for only where there may be a record.
         if is_covered || is_full || !self.grant(operation)? {
-            match self.find(key)? {
+            let found = match self.find(key)? {
+                Ok(found) => found,
+                Err(error) => return Ok(Err(error)),
+            };
+            match found {
                 Some(record) => match rules::decide(operation, self.found(&record)) {
                     Decision::Answer(admission) => return Ok(Ok(admission)),
                     Decision::GrantAnew => self.grant_anew(operation, &record)?,
@@ -106,7 +118,10 @@ impl Records<'_, '_> {
         if self.seal_granted(key, fence, &outcome)? {
             return Ok(Ok(outcome));
         }
-        let Some(record) = self.of_fence(key, fence)? else { return Ok(Err(StoreError::Fenced)) };
+        let record = match self.of_fence(key, fence)? {
+            Ok(record) => record,
+            Err(error) => return Ok(Err(error)),
+        };
         Ok(match record.content {
             Content::Readable { state: State::Sealed(Some(first)), .. } => Ok(first),
             Content::Readable { state: State::GivenUp, .. } | Content::Acknowledged => Err(StoreError::Fenced),
@@ -123,23 +138,25 @@ impl Records<'_, '_> {
 
     pub(super) fn release(&mut self, key: &OperationKey, fence: Fence) -> Step<()> {
         Ok(match self.of_fence(key, fence)? {
-            Some(Record {
-                fence, ended: true, content: Content::Readable { state: State::Granted(_), .. }, ..
-            }) => {
+            Err(error) => Err(error),
+            Ok(Record { fence, ended: true, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
                 self.statements.give_up.execute((fence, self.millis()))?;
                 Ok(())
             }
-            Some(Record { fence, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
+            Ok(Record { fence, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
                 self.statements.delete.execute((fence,))?;
                 self.group.charge(&key.principal, -1, -RECORD_BYTES, self.statements)?;
                 Ok(())
             }
-            _ => Err(StoreError::Fenced),
+            Ok(_) => Err(StoreError::Fenced),
         })
     }
 
     pub(super) fn give_up(&mut self, key: &OperationKey, fence: Fence) -> Step<Option<Outcome>> {
-        let Some(record) = self.of_fence(key, fence)? else { return Ok(Err(StoreError::Fenced)) };
+        let record = match self.of_fence(key, fence)? {
+            Ok(record) => record,
+            Err(error) => return Ok(Err(error)),
+        };
         Ok(match record.content {
             Content::Readable { state: State::Granted(_), .. } => {
                 self.statements.give_up.execute((record.fence, self.millis()))?;
@@ -175,7 +192,8 @@ impl Records<'_, '_> {
                 return Ok(Some(outcome_bytes));
             }
         }
-        let Some(record) = self.find(key)? else { return Ok(None) };
+        // What cannot be found for certain stays as it is.
+        let Ok(Some(record)) = self.find(key)? else { return Ok(None) };
         match record.content {
             Content::Readable { state: State::Sealed(_) | State::GivenUp, .. } => {
                 self.statements.acknowledge.execute((record.fence,))?;
@@ -284,13 +302,28 @@ impl Records<'_, '_> {
         Ok(())
     }
 
-    fn find(&mut self, key: &OperationKey) -> rusqlite::Result<Option<Record>> {
-        let mut rows = self.statements.find.query((blob_of(key.id), key.principal.as_str()))?;
-        rows.next()?.map(|row| Record::read(key, row)).transpose()
+    /// Looks for the record of an operation. An index that is damaged may lead to none or to another's, so what it says is held
+    /// against the row, or against the other index.
+    fn find(&mut self, key: &OperationKey) -> Step<Option<Record>> {
+        let place = (blob_of(key.id), key.principal.as_str());
+        let mut rows = self.statements.find.query(place)?;
+        if let Some(row) = rows.next()? {
+            let is_of_key = row.get(9).unwrap_or(false);
+            return match is_of_key {
+                true => Record::read(key, row).map(|record| Ok(Some(record))),
+                false => Ok(Err(self.context.damaged("the row of its key in `vox_keys` is another's"))),
+            };
+        }
+        match self.statements.find_again.exists(place)? {
+            true => Ok(Err(self.context.damaged("`vox_keys` or the table lacks it, and `vox_keys_again` has it"))),
+            false => Ok(Ok(None)),
+        }
     }
 
-    fn of_fence(&mut self, key: &OperationKey, fence: Fence) -> rusqlite::Result<Option<Record>> {
-        Ok(self.find(key)?.filter(|record| record.fence == fence.0.cast_signed()))
+    fn of_fence(&mut self, key: &OperationKey, fence: Fence) -> Step<Record> {
+        let record = self.find(key)?;
+        Ok(record
+            .and_then(|record| record.filter(|record| record.fence == fence.0.cast_signed()).ok_or(StoreError::Fenced)))
     }
 
     /// A record as the rules want it.

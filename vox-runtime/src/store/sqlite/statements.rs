@@ -34,11 +34,13 @@ statements! {
     merge_floors = "UPDATE vox_principals SET floor = NULL WHERE floor <= ?1";
     forget_principals = "DELETE FROM vox_principals WHERE floor IS NULL AND records = 0";
 
-    find = "SELECT fence, state, owner, method, digest, schema, outcome, seal, ended IS NOT NULL
-        FROM vox_operations WHERE id = ?1 AND principal = ?2";
+    find = "SELECT fence, state, owner, method, digest, schema, outcome, seal, ended IS NOT NULL, id = ?1 AND principal = ?2
+        FROM vox_operations
+        WHERE fence = (SELECT fence FROM vox_operations INDEXED BY vox_keys WHERE id = ?1 AND principal = ?2)";
+    find_again = "SELECT 1 FROM vox_operations INDEXED BY vox_keys_again WHERE id = ?1 AND principal = ?2";
     insert = "INSERT INTO vox_operations
         (fence, id, principal, service, method, digest, idem, state, owner, schema, admitted)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) ON CONFLICT (id, principal) DO NOTHING";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
     grant_anew = "UPDATE vox_operations
         SET service = ?2, method = ?3, digest = ?4, idem = ?5, state = 0, fence = ?6, owner = ?7, schema = ?8,
             outcome = NULL, seal = NULL, admitted = ?9, ended = ?9

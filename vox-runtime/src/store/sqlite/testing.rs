@@ -45,6 +45,10 @@ impl Directory {
     pub(super) async fn open(&self) -> SqliteStore {
         SqliteStore::open(self.path("a.db")).await.expect("it opens")
     }
+
+    pub(super) async fn shared(&self) -> SqliteStore {
+        SqliteStore::open(self.path("a.db")).shared().await.expect("it opens")
+    }
 }
 
 impl Drop for Directory {

@@ -121,7 +121,7 @@ async fn the_schema_is_kept_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_stores_share_a_database() {
     let directory = Directory::new();
-    let (one, two) = (directory.open().await, directory.open().await);
+    let (one, two) = (directory.shared().await, directory.shared().await);
     let operation = operation();
     let fence = grant(&one, &operation).await;
     assert_eq!(two.admit(&operation).await, Ok(Admission::Running));
@@ -149,7 +149,7 @@ async fn two_stores_share_a_database() {
 #[tokio::test]
 async fn what_one_store_sealed_any_acknowledges_once() {
     let directory = Directory::new();
-    let (one, two) = (directory.open().await, directory.open().await);
+    let (one, two) = (directory.shared().await, directory.shared().await);
     let [by_other, by_none, again, undone] = [(); 4].map(|()| operation());
     for operation in [&by_other, &by_none, &again] {
         run(&one, operation).await;
@@ -179,7 +179,7 @@ async fn what_one_store_sealed_any_acknowledges_once() {
     assert_eq!(totals(&one).await, (1, 262, 3));
     // One that remembers nothing of it.
     one.close().await;
-    let three = directory.open().await;
+    let three = directory.shared().await;
     three.acknowledge(&by_none.key).await.expect("acknowledged");
     assert_eq!(totals(&three).await, (0, 0, 4));
     for operation in [by_other, by_none, again, undone] {
@@ -213,7 +213,7 @@ async fn a_tombstone_keeps_no_more_than_it_needs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_at_once_through_two_stores_are_granted_once() {
     let directory = Directory::new();
-    let stores = [Arc::new(directory.open().await), Arc::new(directory.open().await)];
+    let stores = [Arc::new(directory.shared().await), Arc::new(directory.shared().await)];
     for _ in 0..20 {
         let operation = Arc::new(operation());
         let attempts: Vec<_> = (0..32)
@@ -236,8 +236,8 @@ async fn many_at_once_through_two_stores_are_granted_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_another_holds_for_long_fails_and_works_again() {
     let directory = Directory::new();
-    let other = Arc::new(directory.open().await);
-    let store = SqliteStore::open(directory.path("a.db")).busy_timeout(Duration::from_millis(20)).await;
+    let other = Arc::new(directory.shared().await);
+    let store = SqliteStore::open(directory.path("a.db")).shared().busy_timeout(Duration::from_millis(20)).await;
     let store = store.expect("it opens");
     let [acknowledged, operation] = [(); 2].map(|()| operation());
     run(&store, &acknowledged).await;
@@ -279,8 +279,8 @@ type Aborted = TransactionError<std::sync::mpsc::RecvError>;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_could_not_be_recorded_is_recorded_later() {
     let directory = Directory::new();
-    let other = Arc::new(directory.open().await);
-    let store = SqliteStore::open(directory.path("a.db")).busy_timeout(Duration::ZERO).await;
+    let other = Arc::new(directory.shared().await);
+    let store = SqliteStore::open(directory.path("a.db")).shared().busy_timeout(Duration::ZERO).await;
     let store = store.expect("it opens");
     let operations = [(); 3].map(|()| operation());
     let mut fences = Vec::new();
@@ -528,8 +528,9 @@ async fn a_closure_that_ends_the_transaction_stops_the_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_has_stopped_holds_nothing_that_others_wait_for() {
     let directory = Directory::new();
-    let store = directory.open().await;
-    let other = SqliteStore::open(directory.path("a.db")).busy_timeout(Duration::ZERO).await.expect("it opens");
+    let store = directory.shared().await;
+    let other =
+        SqliteStore::open(directory.path("a.db")).shared().busy_timeout(Duration::ZERO).await.expect("it opens");
     let stray = "COMMIT; BEGIN IMMEDIATE; CREATE TABLE stray (id INTEGER)";
     store.transaction(move |tx| tx.execute_batch(stray)).await.expect_err("it stops the store");
     assert!(store.failure().is_some());
@@ -551,7 +552,7 @@ async fn a_store_with_a_limit_that_cannot_be_is_not_opened() {
 }
 
 async fn open_at(directory: &Directory, clock: &Clock, limits: StoreLimits) -> SqliteStore {
-    clock.of(SqliteStore::open(directory.path("a.db"))).limits(limits).await.expect("it opens")
+    clock.of(SqliteStore::open(directory.path("a.db"))).shared().limits(limits).await.expect("it opens")
 }
 
 #[tokio::test]
@@ -791,11 +792,11 @@ async fn a_table_that_is_gone_fails_closed() {
 #[tokio::test]
 async fn two_stores_share_a_database_by_whatever_name() {
     let directory = Directory::new();
-    let real = directory.open().await;
+    let real = directory.shared().await;
     std::fs::create_dir(directory.path("release")).expect("made");
     let link = directory.path("release/bank.db");
     std::os::unix::fs::symlink(directory.path("a.db"), &link).expect("linked");
-    let linked = SqliteStore::open(&link).await.expect("it opens");
+    let linked = SqliteStore::open(&link).shared().await.expect("it opens");
     let operation = operation();
     grant(&real, &operation).await;
     assert_eq!(linked.admit(&idem(&operation)).await, Ok(Admission::Running), "its owner lives");

@@ -2,18 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Clock;
+use super::files::Files;
 use super::group::Group;
+use super::layout::{self, Open, Opening, damaged};
 use super::records::{Context, News, Records, Sealed, Step};
 use super::statements::Statements;
 use super::transaction::{Transaction, Unkept, Work};
-use super::{Clock, layout};
 use crate::contained::quietly;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 use crate::store::{StoreError, StoreLimits};
@@ -60,15 +60,11 @@ impl Writer {
     /// Opens the database, says so, and serves until nobody can ask any more.
     pub(super) fn run(
         self,
-        path: &Path,
-        busy: Duration,
-        vfs: Option<&str>,
+        opening: &Opening<'_>,
         mut jobs: mpsc::Receiver<Job>,
         opened: oneshot::Sender<Result<(), StoreError>>,
     ) {
-        // Files that this process makes beside the database are found by the same path when it changes its directory.
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let (connection, owner, path) = match layout::open(&path, busy, vfs) {
+        let Open { connection, owner, path, files } = match layout::open(opening) {
             Ok(open) => open,
             Err(error) => return drop(opened.send(Err(error))),
         };
@@ -82,6 +78,7 @@ impl Writer {
                     let thread = Thread {
                         writer: self,
                         connection: &connection,
+                        files,
                         statements,
                         context,
                         sealed: Sealed::new(),
@@ -104,6 +101,7 @@ impl Writer {
 struct Thread<'c> {
     writer: Writer,
     connection: &'c Connection,
+    files: Files,
     statements: Statements<'c>,
     context: Context,
     sealed: Sealed,
@@ -176,7 +174,10 @@ impl<'c> Thread<'c> {
     }
 
     fn transact(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<(), StoreError> {
-        self.statements.begin.execute(()).map_err(unavailable)?;
+        if let Some(fault) = self.files.fault(self.connection) {
+            return Err(self.poison(fault));
+        }
+        self.statements.begin.execute(()).map_err(|error| self.unavailable(&error))?;
         let news = match self.work(group, done) {
             Ok(news) => news,
             Err(Stop::Ended) => return Err(self.poison("a transaction was ended by its own closure".to_owned())),
@@ -187,7 +188,7 @@ impl<'c> Thread<'c> {
                 {
                     return Err(self.poison(format!("a transaction could not be undone: {error}")));
                 }
-                return Err(unavailable(error));
+                return Err(self.unavailable(&error));
             }
         };
         if let Err(error) = self.statements.commit.execute(()) {
@@ -237,6 +238,16 @@ impl<'c> Thread<'c> {
         }
         records.group.save(records.statements, &self.context.limits)?;
         Ok(records.news)
+    }
+
+    fn unavailable(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::Unavailable(match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                let (database, what) = (self.context.database.display(), damaged(&error.to_string()));
+                format!("the database {database} cannot be used: {what}")
+            }
+            _ => error.to_string(),
+        })
     }
 
     fn poison(&self, failure: String) -> StoreError {
@@ -353,8 +364,4 @@ impl Job {
         }
         None
     }
-}
-
-fn unavailable(error: rusqlite::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
 }
