@@ -15,4 +15,5 @@ mod principals;
 mod refusals;
 mod scripted;
 mod stores;
+mod unnamed;
 mod volatile;

@@ -88,6 +88,8 @@ pub(crate) struct Granted {
     pub(crate) operation: Operation,
     schema: SchemaHash,
     operating: Arc<Operating>,
+    /// Nobody knows its id.
+    unnamed: bool,
 }
 
 /// A handler that may start.
@@ -138,6 +140,7 @@ impl Operating {
         mut request: Request,
     ) -> Option<Granting> {
         self.runtime.get_or_init(Handle::current);
+        let unnamed = request.operation.is_none();
         let id = request.operation.unwrap_or_else(OperationId::new);
         let key = OperationKey { id, principal: shared.peer.principal().clone() };
         let digest = Digest::of(method.id, &request.payload);
@@ -158,7 +161,11 @@ impl Operating {
         let Some(Ok(Admission::Granted(fence))) = admission else {
             // Whatever else it said, it will say again.
             let start = Box::new(Start { shared: Arc::clone(shared), request });
+            let unknown = unnamed.then(|| operation.key.clone());
             desk.operations.attempt(attempt, operation, start);
+            if let Some(key) = unknown {
+                desk.operations.is_unnamed(&key);
+            }
             drop(desk);
             // Its caller may have left before there was an attempt to take leave from.
             if !shared.awaits(attempt) {
@@ -167,6 +174,9 @@ impl Operating {
             return self.drain(Some(attempt), None);
         };
         desk.operations.attempt_granted(attempt, &operation, fence);
+        if unnamed {
+            desk.operations.is_unnamed(&operation.key);
+        }
         drop(desk);
         let NewOperation { key, schema, .. } = operation;
         let granted = self.grant(method, key, fence, &schema, &mut request);
@@ -309,8 +319,9 @@ impl Operating {
     ) -> Arc<Granted> {
         // What runs to its end is not told when its caller would have liked that to be.
         request.deadline = request.deadline.filter(|_| !method.policy.persist);
+        let unnamed = request.operation.is_none();
         let operation = Operation { key, fence, method };
-        Arc::new(Granted { operation, schema: schema.hash(), operating: Arc::clone(self) })
+        Arc::new(Granted { operation, schema: schema.hash(), operating: Arc::clone(self), unnamed })
     }
 
     /// A handler has returned. Whether that is all there is to it: one attempt waits, the store can be asked under the lock and
@@ -325,6 +336,9 @@ impl Operating {
         let place = attempts.remove(&attempt);
         let forgotten = self.forget(key, over);
         drop(desk);
+        if granted.unnamed {
+            memory.forget_at_once(key);
+        }
         if let Some(key) = forgotten {
             self.acknowledge(key);
         }

@@ -84,6 +84,8 @@ pub(crate) enum Step<R> {
     GiveUp { key: OperationKey, fence: Fence },
     /// Reply. `runs_on`: the handler that came with this attempt has not ended.
     Answer { attempt: Attempt, answer: Answer, runs_on: bool },
+    /// Tell the store that nobody will ask for it again: nobody knows its id.
+    Forget { key: OperationKey },
     /// The handler that came with this attempt, which was answered before, has ended.
     Over(Attempt),
 }
@@ -106,6 +108,8 @@ struct Live<R> {
     digest: Digest,
     /// Its handler goes on when nobody waits for it.
     runs_on_alone: bool,
+    /// Its id was made here and told nobody, so what came of it is asked for by those alone who wait.
+    unnamed: bool,
     /// Whose handler it is that runs, or will.
     origin: Attempt,
     /// `None` once it runs.
@@ -196,6 +200,13 @@ impl<R> Operations<R> {
         debug_assert!(before.is_none(), "a live operation was granted again");
     }
 
+    /// The operation's id was made here and is told nobody: once it is over, its record serves nobody.
+    pub(crate) fn is_unnamed(&mut self, key: &OperationKey) {
+        if let Some(live) = self.live.get_mut(key) {
+            live.unnamed = true;
+        }
+    }
+
     fn entry(&mut self, origin: Attempt, operation: &NewOperation, phase: Phase) -> Live<R> {
         let mut waiting = self.spares.pop().unwrap_or_default();
         waiting.push(origin);
@@ -206,6 +217,7 @@ impl<R> Operations<R> {
             method,
             digest,
             runs_on_alone,
+            unnamed: false,
             origin,
             runnable: None,
             waiting,
@@ -379,6 +391,10 @@ impl<R> Operations<R> {
             self.steps.push_back(Step::Answer { attempt, answer: answer.clone(), runs_on: false });
         }
         self.keep_spare(live.waiting);
+        // The replies are in their sessions by now, which give them again over every link that they get.
+        if live.unnamed {
+            self.steps.push_back(Step::Forget { key: key.clone() });
+        }
         for (attempt, operation, runnable) in live.later {
             self.attempt(attempt, operation, runnable);
         }

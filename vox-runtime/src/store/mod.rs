@@ -77,6 +77,14 @@ pub trait OperationStore: Send + Sync + 'static {
     /// An acknowledgement may be lost when the process dies; the record then stays until the horizon.
     fn acknowledge<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()>;
 
+    /// Nobody will ever ask for this operation again, because nobody else knows its id: its record goes without a trace, if it has
+    /// ended. One that still runs, or that is not known, stays as it is. It may be lost as an acknowledgement may.
+    ///
+    /// Done as an acknowledgement unless a store does better.
+    fn forget<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {
+        self.acknowledge(key)
+    }
+
     /// What time it is by the clock that ids are judged by. Peers are told in the handshake, and make ids by it. The system's
     /// unless a store says otherwise.
     fn time(&self) -> SystemTime {

@@ -87,6 +87,10 @@ impl Operating {
                 let give_up = async move { store.give_up(&about, fence).await };
                 self.ask("give up", key, give_up, |key, sealed| Told::LetGo(key, sealed.ok().flatten()))
             }
+            Step::Forget { key } => {
+                self.tell_to_forget(key);
+                None
+            }
             Step::Run { .. } | Step::Wait { .. } | Step::Abort(_) | Step::Answer { .. } | Step::Over(_) => None,
         }
     }
@@ -128,6 +132,23 @@ impl Operating {
                 });
                 None
             }
+        }
+    }
+
+    /// Tells the store that nobody knows of an operation that is over. There are no more of these at once than operations end, each of
+    /// which has asked the store before.
+    fn tell_to_forget(self: &Arc<Self>, key: OperationKey) {
+        let store = Arc::clone(&self.store);
+        let done = |result: Result<(), StoreError>| {
+            if let Err(error) = result {
+                quietly(|| tracing::debug!(%error, "an operation that nobody knows of was not forgotten"));
+            }
+        };
+        match self.at_once(async move { store.forget(&key).await }) {
+            Ok(result) => done(result),
+            Err(mut question) => drop(self.runtime().spawn(async move {
+                done(poll_fn(|cx| poll(&mut question, cx)).await);
+            })),
         }
     }
 

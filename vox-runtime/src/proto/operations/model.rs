@@ -330,6 +330,7 @@ impl World {
                 Reply::LetGo(key, sealed)
             }
             Step::Wait { key, round, .. } => Reply::Again(key, round),
+            Step::Forget { .. } => return,
             step => panic!("{step:?} takes no time"),
         };
         self.replies.push(reply);

@@ -43,6 +43,7 @@ fn steps(operations: &mut Operations<u64>) -> Vec<String> {
         Step::Answer { attempt, answer, runs_on } => {
             format!("answer {} {}{}", attempt.request, in_words(&answer), said(runs_on, ", runs on"))
         }
+        Step::Forget { .. } => "forget".to_owned(),
         Step::Over(attempt) => format!("over {}", attempt.request),
     };
     std::iter::from_fn(|| operations.poll_step()).map(say).collect()

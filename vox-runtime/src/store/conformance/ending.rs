@@ -175,6 +175,29 @@ pub(super) async fn an_acknowledged_operation_is_expired<S: OperationStore>(subj
     Ok(())
 }
 
+/// It may be as one that was acknowledged, or as one that never was.
+pub(super) async fn a_forgotten_operation_is_not_replayed<S: OperationStore>(subject: &Subject<S>) -> Checked {
+    let forget =
+        async |key: &crate::operation::OperationKey| same("forgetting", subject.store.forget(key).await, Ok(()));
+    let running = operation();
+    forget(&running.key).await?;
+    let fence = subject.grant(&running).await?;
+    forget(&running.key).await?;
+    subject.expect(&running, Admission::Running).await?;
+    subject.seal(&running, fence, &outcome(b"sealed")).await?;
+    let other = operation();
+    subject.run(&other, &outcome(b"other")).await?;
+    for _ in 0..2 {
+        forget(&running.key).await?;
+    }
+    subject.fenced(&running, fence, "forgotten").await?;
+    match subject.store.admit(&running).await {
+        Ok(Admission::Granted(_) | Admission::Expired) => {}
+        said => return Err(format!("an operation that was forgotten is answered {said:?}")),
+    }
+    subject.expect(&other, Admission::Replay(outcome(b"other"))).await
+}
+
 pub(super) async fn acknowledging_what_is_not_ended_does_nothing<S: OperationStore>(subject: &Subject<S>) -> Checked {
     let operation = operation();
     subject.acknowledge(&operation).await?;

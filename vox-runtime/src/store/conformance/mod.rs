@@ -60,6 +60,7 @@ async fn violations<S: OperationStore>(make: impl AsyncFn() -> S) -> Vec<Violati
         ending::an_older_fence_no_longer_counts;
         ending::an_acknowledged_operation_is_expired;
         ending::acknowledging_what_is_not_ended_does_nothing;
+        ending::a_forgotten_operation_is_not_replayed;
     }
     broken
 }

@@ -111,6 +111,13 @@ impl MemoryStore {
         }
     }
 
+    /// As [`forget`](OperationStore::forget), without a future.
+    pub(crate) fn forget_at_once(&self, key: &OperationKey) {
+        if let Ok(mut table) = self.table() {
+            table.forget(key);
+        }
+    }
+
     /// The table. Nothing of a user's runs under the lock: a panic there is a fault of ours, after which the table may be half changed, and
     /// nothing is admitted or sealed by it.
     fn table(&self) -> Result<MutexGuard<'_, Table>, StoreError> {
@@ -158,6 +165,13 @@ impl OperationStore for MemoryStore {
     fn acknowledge<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             self.acknowledge_at_once(key);
+            Ok(())
+        })
+    }
+
+    fn forget<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.forget_at_once(key);
             Ok(())
         })
     }

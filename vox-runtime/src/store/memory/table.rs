@@ -181,6 +181,14 @@ impl Table {
         }
     }
 
+    /// As [`Self::acknowledge`], and leaves no tombstone.
+    pub(super) fn forget(&mut self, key: &OperationKey) {
+        match self.live.get(key).map(|record| &record.state) {
+            None | Some(State::Granted) => {}
+            Some(State::Sealed(_) | State::GivenUp) => self.remove(key),
+        }
+    }
+
     pub(super) fn acknowledge(&mut self, key: &OperationKey, limits: &StoreLimits) {
         match self.live.get(key).map(|record| &record.state) {
             None | Some(State::Granted) => return,

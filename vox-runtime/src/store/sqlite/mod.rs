@@ -310,6 +310,11 @@ impl OperationStore for SqliteStore {
         Box::pin(self.send(Job::Acknowledge(key.clone())))
     }
 
+    /// Is done together with what is asked next, too.
+    fn forget<'a>(&'a self, key: &'a OperationKey) -> StoreFuture<'a, ()> {
+        Box::pin(self.send(Job::Forget(key.clone())))
+    }
+
     fn time(&self) -> SystemTime {
         (self.clock)()
     }

@@ -183,6 +183,20 @@ impl Records<'_, '_> {
         Ok(())
     }
 
+    /// Takes a record away, if it has ended. No tombstone stays.
+    pub(super) fn forget(&mut self, key: &OperationKey) -> rusqlite::Result<()> {
+        self.sealed.remove(key);
+        // What cannot be found for certain stays as it is.
+        let Ok(Some(record)) = self.find(key)? else { return Ok(()) };
+        match record.content {
+            Content::Readable { state: State::Sealed(_) | State::GivenUp, .. } => {
+                self.statements.delete.execute((record.fence,))?;
+                self.group.charge(&key.principal, -1, -RECORD_BYTES - record.outcome_bytes, self.statements)
+            }
+            Content::Readable { state: State::Granted(_), .. } | Content::Acknowledged | Content::Unreadable => Ok(()),
+        }
+    }
+
     /// Makes a record a tombstone, if it has ended. Gives the length of the outcome that it had.
     fn bury(&mut self, key: &OperationKey) -> rusqlite::Result<Option<i64>> {
         if let Some(Place { fence, outcome_bytes }) = self.sealed.remove(key) {

@@ -25,6 +25,7 @@ pub(super) enum Job {
     Release(OperationKey, Fence, Answer<()>),
     GiveUp(OperationKey, Fence, Answer<Option<Outcome>>),
     Acknowledge(OperationKey),
+    Forget(OperationKey),
     Work(Box<dyn Work>),
     Close(oneshot::Sender<()>),
 }
@@ -37,6 +38,7 @@ type Done = Box<dyn FnOnce(&Result<(), StoreError>) -> Option<Deferred>>;
 /// What is done with the next transaction, and asks for none of its own.
 enum Deferred {
     Acknowledge(OperationKey),
+    Forget(OperationKey),
     /// An admission that nobody heard of, or one that could not be taken back when that was asked.
     Release(OperationKey, Fence),
     /// An end that could not be recorded. Until it is, the operation seems to run.
@@ -121,6 +123,7 @@ impl<'c> Thread<'c> {
             while let Some(job) = next.take() {
                 match job {
                     Job::Acknowledge(key) => self.deferred.push_back(Deferred::Acknowledge(key)),
+                    Job::Forget(key) => self.deferred.push_back(Deferred::Forget(key)),
                     Job::Close(closed) => {
                         closing = Some(closed);
                         break;
@@ -166,7 +169,7 @@ impl<'c> Thread<'c> {
         let mut room = 2 * MAX_DEFERRED;
         if self.deferred.len() > room {
             self.deferred.retain(|deferred| {
-                let is_kept = room > 0 || !matches!(deferred, Deferred::Acknowledge(_));
+                let is_kept = room > 0 || !matches!(deferred, Deferred::Acknowledge(_) | Deferred::Forget(_));
                 room = room.saturating_sub(1);
                 is_kept
             });
@@ -214,6 +217,7 @@ impl<'c> Thread<'c> {
         for deferred in &self.deferred {
             match deferred {
                 Deferred::Acknowledge(key) => records.acknowledge(key)?,
+                Deferred::Forget(key) => records.forget(key)?,
                 // If it has ended otherwise, that is as well.
                 Deferred::Release(key, fence) => drop(records.release(key, *fence)?),
                 Deferred::GiveUp(key, fence) => drop(records.give_up(key, *fence)?),
@@ -231,7 +235,7 @@ impl<'c> Thread<'c> {
                 }
                 Job::Work(work) => run(work, self.connection, &mut records),
                 // These have been taken out.
-                Job::Acknowledge(_) | Job::Close(_) => continue,
+                Job::Acknowledge(_) | Job::Forget(_) | Job::Close(_) => continue,
             };
             done.push(after);
             worked?;
@@ -360,7 +364,7 @@ impl Job {
                 return Some(Deferred::GiveUp(key, fence));
             }
             Self::Work(work) => work.fail(error),
-            Self::Acknowledge(_) | Self::Close(_) => {}
+            Self::Acknowledge(_) | Self::Forget(_) | Self::Close(_) => {}
         }
         None
     }

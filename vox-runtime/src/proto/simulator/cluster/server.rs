@@ -246,6 +246,7 @@ impl World {
             Step::Seal { key, fence, outcome } => Job::Seal { key, fence, outcome },
             Step::Release { key, fence } => Job::Release { key, fence },
             Step::GiveUp { key, fence } => Job::GiveUp { key, fence },
+            // Each of these has a name.
             step => panic!("{step:?} is nothing to ask"),
         };
         match place {
