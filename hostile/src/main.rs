@@ -1,0 +1,36 @@
+//! Peers that do not mean well, against live servers and clients on this machine.
+//!
+//! ```text
+//! cargo run --release -p vox-hostile                 every limit and threat from both sides, as a table: about two minutes
+//! cargo run --release -p vox-hostile -- --short      the same without an honest client's times beside it
+//! cargo run --release -p vox-hostile -- channel      the rows whose names say so
+//! ```
+//!
+//! The run fails where a row does not hold. A row says what was sent, what the server answered (taken from the wire), how much more
+//! memory the server had at most, what a frame cost of its processor's time, and within which time 99 of 100 calls of an honest
+//! client were answered, before the attack and beside it. `SECURITY.md` explains the figures.
+
+mod answer;
+mod attack;
+mod honest;
+mod meter;
+mod peers;
+mod prey;
+#[allow(dead_code, unreachable_pub, reason = "the tests of vox use it too")]
+mod raw;
+mod row;
+mod rows;
+mod run;
+mod victim;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: meter::Counting = meter::Counting;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let short = arguments.iter().any(|argument| argument == "--short");
+    let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| !word.starts_with("--")).collect();
+    if run::run(short, &words) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,118 @@
+//! What is not bounded yet. Each of these is measured, and none of them fails the run: a row moves to the tables above it once it holds.
+
+use super::channels::open;
+use super::messages::varint;
+use super::sessions::big;
+use std::time::Duration;
+
+use crate::answer::Answer;
+use crate::attack::{Attack, Seen};
+use crate::peers::{join, measured, send};
+use crate::raw::{self, call, frame};
+use crate::row::{Local, Row};
+use crate::victim::Victim;
+
+pub(crate) fn rows() -> Vec<Row> {
+    const BYTES: &str = "the bytes kept because of one peer have no bound of their own";
+    vec![
+        Row::frames("bytes of arguments", "{n} calls of 1 MiB that run", arguments)
+            .case("", 128, Answer::Fine)
+            .open(BYTES),
+        Row::scene("bytes of replies", "{n} replies of 1 MiB, read and never acknowledged", replies)
+            .case("", 80, Answer::Fine)
+            .open(BYTES),
+        Row::scene("outbox_long_bytes", "{n} calls for 1 MiB each, no reply read", unread)
+            .case("", 128, Answer::Fine)
+            .open("handlers that run in tasks answer whatever waits to be written already"),
+        Row::frames("bytes of items", "full windows of 256 channels on each of {n} connections", windows)
+            .case("", 6, Answer::Fine)
+            .open(BYTES),
+        Row::scene("sessions of one principal", "the hello of session {n} of one peer", sessions)
+            .case("", 65, Answer::Rejected(2))
+            .open("a peer may have all sessions that there are"),
+        Row::frames("cancels in a time", "{n} calls, each cancelled at once", cancels)
+            .case("", 120, Answer::Violation(15))
+            .open("cancels are bounded by max_calls and not by time"),
+    ]
+}
+
+fn arguments(n: u64) -> Attack {
+    let mut bytes = varint(1 << 20);
+    bytes.resize(bytes.len() + (1 << 20), 7);
+    Attack::of((0..n).map(|n| call(1, 2 * n + 1, "Prey.hold", &bytes)))
+}
+
+fn windows(n: u64) -> Attack {
+    let ids: Vec<_> = (0..256).map(|n| (2 * n + 1, 0)).collect();
+    let connections = || (0..n).map(|n| 2 * n + 1);
+    let opens = connections().skip(1).map(|id| open(id, "Prey"));
+    let full = |connection: u64| {
+        let call = frame(raw::CALL).var(connection).var(1).method("Prey.sit_on").u8(4).var(256);
+        let call = ids.iter().fold(call, |call, (id, direction)| call.var(*id).u8(*direction)).u8(0);
+        let item = move |n: u64| frame(raw::ITEMS).var(connection).var(2 * n + 1).var(65_535).bytes(&[7; 65_535]);
+        let fill = (0..256).map(item);
+        std::iter::once(call).chain(fill)
+    };
+    Attack::of(connections().flat_map(full).collect::<Vec<_>>()).after(opens)
+}
+
+fn replies(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let (mut raw, _) = match crate::peers::resumable(victim).await {
+            Ok(joined) => joined,
+            Err(answer) => return answer,
+        };
+        let calls: Vec<u8> = (0..n).flat_map(|n| big(2 * n + 1, 1 << 20).wire()).collect();
+        raw.try_write(&calls).await;
+        let mut answered = 0;
+        while answered < n {
+            match tokio::time::timeout(Duration::from_millis(500), raw.read()).await {
+                Ok(Some(read)) if read.kind == raw::VIOLATION => return Answer::Violation(read.body[0]),
+                Ok(Some(read)) => answered += u64::from(read.kind == raw::REPLY),
+                Ok(None) => return Answer::Closed,
+                Err(_) => return Answer::Waits,
+            }
+        }
+        Answer::Fine
+    }))
+}
+
+fn unread(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let mut raw = match join(victim).await {
+            Ok(raw) => raw,
+            Err(answer) => return answer,
+        };
+        let calls: Vec<u8> = (0..n).flat_map(|n| big(2 * n + 1, 1 << 20).wire()).collect();
+        raw.try_write(&calls).await;
+        // As long as it makes the server's memory grow.
+        let mut last = victim.meter.live();
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let live = victim.meter.live();
+            if live == last {
+                break;
+            }
+            last = live;
+        }
+        send(&mut raw, [], n as usize).await
+    }))
+}
+
+fn sessions(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, 1, async move {
+        let mut held = Vec::new();
+        for _ in 0..n {
+            match join(victim).await {
+                Ok(raw) => held.push(raw),
+                Err(answer) => return answer,
+            }
+        }
+        Answer::Fine
+    }))
+}
+
+fn cancels(n: u64) -> Attack {
+    let cancelled = |n: u64| [call(1, 2 * n + 1, "Prey.wait", &[]), frame(raw::CANCEL).var(1).var(2 * n + 1)];
+    Attack::of((0..n).flat_map(cancelled)).answered(n as usize)
+}
