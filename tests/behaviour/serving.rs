@@ -1,7 +1,14 @@
 //! Servers: what they keep, how they stop, and whom they wait for.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::oneshot;
+use vox::transport::Link;
 use vox::{ConnectError, EndReason, Limits, NotSent, OpenError, RefusalCode, Server, VoxError};
 
 use crate::lab::{Bench, LabClient, LabDispatcher, Probe};
@@ -31,6 +38,53 @@ async fn a_server_forgets_sessions_that_have_ended() {
         settle().await;
         assert_eq!(server.sessions(), 0);
     }
+}
+
+/// A link whose peer has read everything long before its flush is over.
+struct Reluctant {
+    io: DuplexStream,
+    may_flush: oneshot::Receiver<()>,
+}
+
+impl AsyncRead for Reluctant {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Reluctant {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.may_flush.is_terminated() {
+            std::task::ready!(Pin::new(&mut self.may_flush).poll(cx)).expect("it is told");
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_counted_before_its_peer_is_welcomed() {
+    let server = Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server");
+    let server = Arc::new(server);
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (flush, may_flush) = oneshot::channel();
+    let link = Link::new(Reluctant { io: theirs, may_flush }, "reluctant");
+    let accepting = tokio::spawn({
+        let server = Arc::clone(&server);
+        async move { server.accept(link).await }
+    });
+    let lab: LabClient = vox::connect(Link::new(ours, "here")).await.expect("it is welcomed");
+    assert_eq!(server.sessions(), 1);
+    flush.send(()).expect("it waits");
+    accepting.await.expect("no panic").expect("a session");
+    assert_eq!((server.sessions(), lab.echo(1).await), (1, Ok(1)));
+    vox::Client::caller(&lab).session().close("done").await;
+    assert_eq!(server.sessions(), 0);
 }
 
 #[tokio::test(start_paused = true)]

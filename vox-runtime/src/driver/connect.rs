@@ -185,6 +185,11 @@ impl Door {
         Self { limits: limits.into(), router, registry, seats, closing: CancellationToken::new() }
     }
 
+    /// How many sessions there are that have not ended, those included that are being welcomed.
+    pub(crate) fn seated(&self) -> usize {
+        self.limits.max_sessions.min(Semaphore::MAX_PERMITS) - self.seats.available_permits()
+    }
+
     async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
         let (mut session, peer, seat, differs) = match self.consider(&hello, link.address()).await {
             Ok(considered) => considered,

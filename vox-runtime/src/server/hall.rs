@@ -101,11 +101,10 @@ impl Hall {
         key
     }
 
-    /// How many sessions have not ended. The table follows when their tasks are run, but a peer that has closed its session is
-    /// told so before.
+    /// How many sessions have not ended. The table follows when their tasks are run, but a peer that has been welcomed, or has closed its
+    /// session, asks before.
     pub(super) fn sessions(&self) -> usize {
-        let open: Vec<_> = self.lock().open.values().cloned().collect();
-        not_ended(&open)
+        self.door.seated()
     }
 
     /// Keeps a session in the table while it lasts.
