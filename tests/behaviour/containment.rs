@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
@@ -156,6 +156,54 @@ async fn a_waker_that_panics_when_it_is_cloned_costs_its_poll() {
     assert!(polled(&mut call).is_err(), "waiting for its end");
     ARMED.store(false, SeqCst);
     assert_eq!(lab.echo(2).await, Ok(2), "the session goes on");
+}
+
+/// Polls this once with a waker that panics when it is cloned.
+fn panics_when_polled<F: Future>(future: Pin<&mut F>) {
+    // SAFETY: the functions of its table use no data.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &NO_CLONES)) };
+    let poll = std::panic::AssertUnwindSafe(|| future.poll(&mut Context::from_waker(&waker)).is_ready());
+    let payload = std::panic::catch_unwind(poll).expect_err("that task's own affair");
+    assert_eq!(payload.downcast_ref(), Some(&"on purpose, in every clone"));
+}
+
+const NO_CLONES: RawWakerVTable = RawWakerVTable::new(|_| panic!("on purpose, in every clone"), |_| {}, |_| {}, |_| {});
+
+/// Wherever else something waits: for a connection, an item, credit, the end of a channel, of a session, for another half.
+#[tokio::test(start_paused = true)]
+async fn so_does_it_wherever_something_waits() {
+    let (lab, probe) = lab_with(Limits { channel_items: 1, ..Limits::default() }).await;
+    let session = vox::Client::caller(&lab).session();
+    panics_when_polled(pin!(session.open::<LabClient>()));
+    assert_eq!(session.open::<LabClient>().await.expect("another is opened").echo(1).await, Ok(1));
+
+    panics_when_polled(pin!(session.closed()));
+    panics_when_polled(pin!(vox::Client::closed(&lab)));
+    panics_when_polled(pin!(session.watch().changed()));
+
+    let (tx, mut rx) = vox::channel::<u64>();
+    lab.later(tx).await.expect("at once");
+    panics_when_polled(pin!(rx.recv()));
+    probe.gate.add_permits(1);
+    assert_eq!(rx.recv().await, Ok(Some(0)));
+
+    let (tx, rx) = vox::channel::<u64>();
+    let mut sum = lab.sum(rx).into_future();
+    assert!(poll_badly(&mut sum).0.is_pending());
+    panics_when_polled(pin!(tx.closed()));
+    while tx.try_send(1).is_ok() {}
+    panics_when_polled(pin!(tx.send(1)));
+    settle().await;
+    tx.send(1).await.expect("it is read");
+    tx.close();
+    assert!(sum.await.expect("a sum") > 1);
+
+    let (tx, mut rx) = vox::channel::<u64>();
+    panics_when_polled(pin!(rx.recv()));
+    tx.send(5).await.expect("the other half is not harmed");
+    assert_eq!(rx.recv().await, Ok(Some(5)));
+    assert_eq!(lab.echo(2).await, Ok(2), "the session goes on");
+    assert!(session.is_connected());
 }
 
 /// Panics at all that vox says and spans where it is not the caller's own task that does.

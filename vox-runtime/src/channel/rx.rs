@@ -220,7 +220,7 @@ impl Reader {
                 match (&mut receiver.waker, waker) {
                     (_, None) => {}
                     (Some(known), Some(waker)) if known.will_wake(waker) => {}
-                    (slot, Some(waker)) => *slot = Some(waker.clone()),
+                    (place, Some(waker)) => state.after.keep(place, waker),
                 }
                 return Poll::Pending;
             }

@@ -15,7 +15,7 @@ use super::errors::{SendError, TrySendError};
 use super::items::Items;
 use super::local::{Item, Patience};
 use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
-use crate::driver::{Endpoint, HalfEnd, PATIENCE, Slab, State, give_buffer, is_cut, take_buffer};
+use crate::driver::{After, Endpoint, HalfEnd, PATIENCE, Slab, State, give_buffer, is_cut, take_buffer};
 use crate::error::{Place, Reason};
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
@@ -234,7 +234,7 @@ impl<T> Tx<T> {
     fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
         let mut said = None;
         let polled = self.on_bound(|bound, state| {
-            let endpoint = match live(&mut state.endpoints, bound, waker) {
+            let endpoint = match live(&mut state.endpoints, &mut state.after, bound, waker) {
                 Ok(endpoint) => endpoint,
                 Err(polled) => return polled,
             };
@@ -255,7 +255,7 @@ impl<T> Tx<T> {
                     if let Some(waker) = waker
                         && let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)
                     {
-                        sender.wait(waker);
+                        sender.wait(waker, &mut state.after);
                         if state.wait_for_credit(bound.token) {
                             said = Some((bound.method, bound.channel, state.session.send_window()));
                         }
@@ -284,14 +284,14 @@ impl<T> Tx<T> {
             Poll::Pending => return Poll::Pending,
         }
         self.on_bound(|bound, state| {
-            if let Err(polled) = live(&mut state.endpoints, bound, Some(cx.waker())) {
+            if let Err(polled) = live(&mut state.endpoints, &mut state.after, bound, Some(cx.waker())) {
                 return polled;
             }
             if state.session.may_send_item(bound.connection, bound.channel) {
                 return Poll::Ready(Ok(()));
             }
             if let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender) {
-                sender.wait(cx.waker());
+                sender.wait(cx.waker(), &mut state.after);
             }
             state.note_full_outbox();
             Poll::Pending
@@ -343,16 +343,18 @@ impl<T> Tx<T> {
 
     fn poll_closed(&self, waker: &Waker, waits: Option<&Waker>) -> Poll<SendError> {
         let polled = match self.half.poll_bound(waker).map(|found| self.found(found)) {
-            Poll::Ready(Ok(())) => self.on_bound(|bound, state| match live(&mut state.endpoints, bound, waits) {
-                Err(polled) => polled,
-                Ok(endpoint) => {
-                    if let (Some(waker), Some(sender)) = (waits, endpoint.as_sender()) {
-                        sender.wait(waker);
+            Poll::Ready(Ok(())) => {
+                self.on_bound(|bound, state| match live(&mut state.endpoints, &mut state.after, bound, waits) {
+                    Err(polled) => polled,
+                    Ok(endpoint) => {
+                        if let (Some(waker), Some(sender)) = (waits, endpoint.as_sender()) {
+                            sender.wait(waker, &mut state.after);
+                        }
+                        endpoint.use_sender();
+                        Poll::Pending
                     }
-                    endpoint.use_sender();
-                    Poll::Pending
-                }
-            }),
+                })
+            }
             other => other,
         };
         match polled {
@@ -400,6 +402,7 @@ fn live<'a>(
     endpoints: &'a mut Slab<Endpoint>,
     bound: &Bound,
     waker: Option<&Waker>,
+    after: &mut After,
 ) -> Result<&'a mut Endpoint, Poll<Result<(), SendError>>> {
     let gone = || Err(Poll::Ready(Err(SendError::Reset { at: bound.place() })));
     let Some(endpoint) = endpoints.get_mut(bound.token) else { return gone() };
@@ -409,7 +412,7 @@ fn live<'a>(
         Some(end) => return Err(Poll::Ready(Err(ended(end, bound.place())))),
         // What was sent before the call goes first.
         None if lost || sender.backlog.is_some() => {
-            waker.into_iter().for_each(|waker| sender.wait(waker));
+            waker.into_iter().for_each(|waker| sender.wait(waker, after));
             return Err(Poll::Pending);
         }
         None => {}

@@ -164,11 +164,11 @@ impl Opening<'_> {
                     }
                     Some(_) | None => Poll::Pending,
                 },
-                Some(waiter) => {
-                    *waiter = OpenWaiter::Waiting(Some(cx.waker().clone()));
+                Some(OpenWaiter::Waiting(place)) => {
+                    state.after.keep(place, cx.waker());
                     Poll::Pending
                 }
-                None => Poll::Pending,
+                Some(OpenWaiter::Abandoned) | None => Poll::Pending,
             })
         })
         .await

@@ -1,6 +1,8 @@
 //! What a change of the state asks for that must not be done under its lock.
 
+use std::any::Any;
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::wire::Failure;
 
 /// What is done once the lock is free again.
 #[derive(Default)]
-pub(super) struct After {
+pub(crate) struct After {
     pub(super) wakes: Vec<Waker>,
     /// Wakers that are let go of. With the last one a task may go, and whatever it holds of the session.
     pub(super) spent: Vec<Waker>,
@@ -45,6 +47,8 @@ pub(super) enum Note {
     Fault,
     WaitsLong(Waiting, Duration),
     Unused(&'static MethodDescriptor, ChannelId),
+    /// A waker has panicked when it was cloned. That is told to nobody but the task that brought it.
+    Thrown(Box<dyn Any + Send>),
 }
 
 thread_local! {
@@ -62,6 +66,18 @@ impl After {
             return None;
         }
         Some(self.take_some())
+    }
+
+    /// A clone of a waker, to be kept. `None`: it panicked, which goes on in the task that brought it once the lock is free.
+    pub(crate) fn kept(&mut self, waker: &Waker) -> Option<Waker> {
+        catch_unwind(AssertUnwindSafe(|| waker.clone())).map_err(|payload| self.notes.push(Note::Thrown(payload))).ok()
+    }
+
+    /// Keeps a clone of a waker in a place where another may be.
+    pub(crate) fn keep(&mut self, place: &mut Option<Waker>, waker: &Waker) {
+        if let Some(kept) = self.kept(waker) {
+            self.spent.extend(place.replace(kept));
+        }
     }
 
     fn take_some(&mut self) -> Self {
@@ -83,8 +99,12 @@ impl After {
         for task in self.aborts {
             task.abort();
         }
+        let mut thrown = None;
         for note in self.notes {
-            quietly(move || note.log(shared.peer.address(), shared.number));
+            match note {
+                Note::Thrown(payload) => thrown = Some(payload),
+                note => quietly(move || note.log(shared.peer.address(), shared.number)),
+            }
         }
         if !self.operations.is_empty() {
             // What is done about them may be a task. Who does it may be a call that is awaited elsewhere.
@@ -95,6 +115,9 @@ impl After {
             let _ = NOTICES.try_with(|stock| stock.set(self.operations));
         }
         let _ = WAKES.try_with(|stock| stock.set(self.wakes));
+        if let Some(payload) = thrown {
+            resume_unwind(payload);
+        }
     }
 }
 
@@ -109,6 +132,7 @@ impl Note {
             Self::LinkUp => tracing::debug!("the session has a new link"),
             Self::WaitsLong(what, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+            Self::Thrown(_) => {}
             Self::Fault => tracing::error!(
                 peer,
                 session,

@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::after::After;
 use super::backlog::Backlog;
 use super::shared::State;
 use super::unused::{Unused, Wait};
@@ -77,9 +78,9 @@ const COPIED: usize = 4 << 10;
 
 impl SenderState {
     /// A send waits.
-    pub(crate) fn wait(&mut self, waker: &Waker) {
+    pub(crate) fn wait(&mut self, waker: &Waker, after: &mut After) {
         if !self.wakers.iter().any(|known| known.will_wake(waker)) {
-            self.wakers.push(waker.clone());
+            self.wakers.extend(after.kept(waker));
         }
     }
 }

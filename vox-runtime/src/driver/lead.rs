@@ -149,9 +149,11 @@ impl State {
         }
         // What one is a clone of may name other functions that do the same; clones of one name the same. One that cannot be cloned is woken by
         // the session's task, which looks in.
-        let Ok(waker) = catch_unwind(AssertUnwindSafe(|| waker.clone())) else { return };
+        let clone_of = |waker: &Waker| catch_unwind(AssertUnwindSafe(|| waker.clone()));
+        let Ok(waker) = clone_of(waker) else { return };
         if !self.lead.waker.will_wake(&waker) {
-            self.watch.slot().leader = waker.clone();
+            let Ok(leader) = clone_of(&waker) else { return self.after.spent.push(waker) };
+            self.watch.slot().leader = leader;
             self.after.spent.push(std::mem::replace(&mut self.lead.waker, waker));
         }
     }

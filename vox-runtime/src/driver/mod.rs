@@ -39,6 +39,7 @@ mod unused;
 mod waiting;
 mod writer;
 
+pub(crate) use after::After;
 pub(crate) use alarm::Alarm;
 pub(crate) use authenticating::Authenticate;
 pub(crate) use backlog::Backlog;

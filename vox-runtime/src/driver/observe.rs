@@ -56,7 +56,9 @@ impl State {
             self.next_ticket += 1;
             self.next_ticket
         });
-        self.observers.insert(key, waker.clone());
+        if let Some(waker) = self.after.kept(waker) {
+            self.after.spent.extend(self.observers.insert(key, waker));
+        }
     }
 
     pub(super) fn wake_observers(&mut self) {

@@ -126,7 +126,7 @@ pub(crate) struct State {
     /// Who waits for the session's end, or for its last handler.
     pub(super) observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
-    pub(super) after: After,
+    pub(crate) after: After,
     #[cfg(test)]
     pub(super) trap: Option<super::fault::Trap>,
 }
