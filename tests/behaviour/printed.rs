@@ -295,3 +295,25 @@ async fn baggage_that_is_too_long_is_left_behind_and_the_call_is_made() {
     assert_eq!(client.relay(10).metadata("baggage", "b".repeat(4 << 10)).await, Ok(0));
     assert_eq!(client.relay(10).metadata("baggage", "b".repeat(3 << 10)).await, Ok(3 << 10));
 }
+
+/// A call that moves to a session whose peer takes less leaves what it inherited, and nothing of its own.
+#[tokio::test(start_paused = true)]
+async fn so_is_baggage_that_is_too_long_for_the_session_that_a_call_moves_to() {
+    let (log, _guard) = Log::new();
+    let limits = Limits { max_message_bytes: 4 << 10, ..Limits::default() };
+    let narrow = Server::builder().service(RelayDispatcher::new(Hop::default())).limits(limits);
+    let _narrow = narrow.bind("mem://printed-narrow").await.expect("a server");
+    // Until it is connected it takes its peer for one of the default limits.
+    let lazy = || vox::connect::<RelayClient>("mem://printed-narrow").lazy().expect("a client");
+    for (own, len, found) in [(10, 3 << 10, 3 << 10), (10, 4 << 10, 0), (3 << 10, 2 << 10, 0)] {
+        let client = RelayClient::over_memory(Hop { next: Some(lazy()) }).await.expect("a client");
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let relayed = client.relay(own).metadata("traceparent", trace).metadata("baggage", "b".repeat(len));
+        assert_eq!(relayed.await, Ok(found));
+    }
+    let text = log.text();
+    assert_eq!(text.matches("`baggage` of").count(), 2, "{text}");
+    assert!(!text.contains("`traceparent` of"), "it still fits: {text}");
+    let error = lazy().baggage().metadata("own", "m".repeat(4 << 10)).await.expect_err("its own is not left behind");
+    assert!(matches!(error, VoxError::NotSent(vox::NotSent::TooLarge(_))), "{error:?}");
+}

@@ -79,6 +79,13 @@ impl Metadata {
         self.entries.get_or_insert_default().0.push(Entry { key, value, sensitive });
     }
 
+    /// Takes the last entry away. Gives its key, and how long it was with its value.
+    pub(crate) fn pop(&mut self) -> Option<(String, usize)> {
+        let Entry { key, value, .. } = self.entries.as_mut()?.0.pop()?;
+        let len = key.len() + value.len();
+        Some((key, len))
+    }
+
     /// Says which limit this is over, if any.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.len() > Self::MAX_ENTRIES {

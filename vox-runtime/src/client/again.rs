@@ -192,6 +192,7 @@ impl<T, E> Call<T, E> {
                 self.name_operation_anew();
                 match self.check() {
                     Some(fault) => Poll::Ready(Err(VoxError::NotSent(fault))),
+                self.fit_trace();
                     None => self.poll_send(cx, now(), None),
                 }
             }

@@ -46,6 +46,8 @@ pub struct Call<T: 'static, E: 'static> {
     fault: Option<Box<NotSent>>,
     pub(super) timeout: Option<Duration>,
     metadata: Metadata,
+    /// So many of its last entries are the handler's that makes the call, and not the call's own.
+    inherited: usize,
     /// What the call is an attempt at, the same however often it is made.
     pub(super) operation: Option<Named>,
     /// What the handler that makes the call passes on.
@@ -110,6 +112,7 @@ impl<T, E> Call<T, E> {
             fault,
             timeout: None,
             metadata: Metadata::new(),
+            inherited: 0,
             operation: None,
             scope: Scope::current(),
             reply,
@@ -189,13 +192,27 @@ impl<T, E> Call<T, E> {
             let len = key.len() + value.len();
             if self.metadata.has_room(len) && self.bare_len() + len + ENTRY_ROOM <= self.line().shared().max_payload {
                 self.metadata.push(key.to_owned(), value.to_owned(), sensitive);
+                self.inherited += 1;
             } else {
-                let MethodDescriptor { service, name, .. } = self.method;
-                tracing::warn!(
-                    "`{key}` of {len} bytes does not fit into a call of `{service}::{name}`, which goes without it"
-                );
+                self.goes_without(key, len);
             }
         }
+    }
+
+    /// The call has moved to another session, whose peer may take less: leaves of the trace context what does not fit, the last first.
+    pub(super) fn fit_trace(&mut self) {
+        while self.inherited > 0 && self.bare_len() > self.line().shared().max_payload {
+            self.inherited -= 1;
+            if let Some((key, len)) = self.metadata.pop() {
+                self.goes_without(&key, len);
+            }
+        }
+    }
+
+    #[cold]
+    fn goes_without(&self, key: &str, len: usize) {
+        let MethodDescriptor { service, name, .. } = self.method;
+        tracing::warn!("`{key}` of {len} bytes does not fit into a call of `{service}::{name}`, which goes without it");
     }
 
     /// Opens the call's own span: in the one that it is polled in, or else in the one that it was made in.
