@@ -249,8 +249,8 @@ pub use vox_runtime::{
     Tx, channel, connect, serve,
 };
 pub use vox_runtime::{
-    Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent, OpenError, Place,
-    ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Rule, SendError, ServeError, ServiceError,
+    Cause, Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent, OpenError,
+    Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Rule, SendError, ServeError, ServiceError,
     TryRecvError, TrySendError, VoxError,
 };
 pub use vox_runtime::{codec, descriptor, facet, store, transport};

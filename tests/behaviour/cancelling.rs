@@ -93,7 +93,7 @@ async fn a_deadline_that_passes_in_the_queue_says_that_the_call_was_not_sent() {
     let first = tokio::spawn(lab.gate(1).into_future());
     settle().await;
     let error = lab.echo(1).timeout(SOON).await.expect_err("no turn");
-    let what = "a free slot, of which the peer has 1 for a connection (its limit `max_calls`)";
+    let what = "a free slot, of which the peer has 1 for a connection (its `Limits::max_calls`)";
     assert_eq!(error, VoxError::NotSent(NotSent::Waited(what.to_owned().into())));
     assert_eq!(error.ran(), Ran::No);
     probe.gate.add_permits(1);

@@ -151,7 +151,7 @@ async fn an_error_of_a_call_that_was_not_sent_says_which() {
     let error = lab.echo(1).timeout(Duration::from_millis(1)).await.expect_err("no turn");
     assert!(matches!(error, VoxError::NotSent(NotSent::Waited(_))));
     let text = "Lab.echo at mem://pair: the call was not sent: its deadline passed while it waited for a free slot, of which the peer has \
-                1 for a connection (its limit `max_calls`)";
+                1 for a connection (its `Limits::max_calls`)";
     assert_eq!(texts(&error), [text]);
     let VoxError::NotSent(why) = error else { panic!("{error:?}") };
     assert_eq!(texts(&why), [text], "it is an error by itself");

@@ -533,7 +533,7 @@ async fn a_connection_that_the_peer_closes_says_so_and_is_opened_again() {
     let mut peer = far.lock().expect("no panic").pop().expect("a link");
     peer.read_kind(raw::HELLO).await;
     peer.send(&raw::frame(raw::SHUT).var(1)).await;
-    assert_eq!(lab.closed().await.to_string(), "closed by the peer: the peer closed the connection");
+    assert_eq!(lab.closed().await.to_string(), "closed by the peer: this connection alone, not its session");
     assert!(lab.is_connected(), "the session has its link");
     let call = tokio::spawn(lab.echo(7));
     assert_eq!(peer.read_kind(raw::OPEN).await.kind, raw::OPEN);
@@ -555,6 +555,34 @@ async fn a_call_on_a_connection_that_the_peer_closed_says_so() {
     let error = lab.echo(1).await.expect_err("it is closed");
     assert!(error.to_string().contains("closed by the peer"), "{error}");
     drop(second);
+}
+
+/// A call under way says what has ended, the connection alone or the session with it, and by which end.
+#[tokio::test(start_paused = true)]
+async fn a_call_under_way_says_whether_its_connection_ended_or_its_session_and_how() {
+    let shut = || raw::frame(raw::SHUT).var(1);
+    let goodbye = || raw::frame(raw::GOODBYE).text("for today");
+    for (frame, by_us, said) in [
+        (Some(shut()), false, "the connection has ended: closed by the peer: this connection alone, not its session"),
+        (Some(goodbye()), false, "the session has ended: closed by the peer: for today"),
+        (None, false, "the session has ended: the link was lost: the peer closed the link"),
+        (None, true, "the session has ended: closed by this end"),
+    ] {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let accepting = tokio::spawn(Raw::accept(theirs, raw::LIMITS));
+        let lab: LabClient = vox::connect(Link::new(ours, "one")).await.expect("a session");
+        let mut peer = accepting.await.expect("no panic");
+        let (call, session) = (tokio::spawn(lab.echo(1)), lab.caller().session());
+        peer.read_kind(raw::CALL).await;
+        match frame {
+            Some(frame) => peer.send(&frame).await,
+            None if by_us => drop(session.close("done")),
+            None => drop(peer),
+        }
+        let error = call.await.expect("no panic").expect_err("nobody answers");
+        assert_eq!(error, VoxError::Indeterminate);
+        assert_eq!(error.to_string(), format!("Lab.echo at one: whether the call ran is unknown: {said}"));
+    }
 }
 
 /// A call back, from the server, while its client is away.

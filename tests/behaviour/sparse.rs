@@ -211,8 +211,9 @@ async fn a_result_over_the_callers_message_limit_names_both_numbers_and_the_sett
     let text = error.to_string();
     assert_eq!(error.ran(), Ran::Yes);
     assert!(
-        text.contains("bytes or more, over the caller's limit of")
-            && text.contains("`Limits::max_message_bytes` of the caller"),
+        text.contains(
+            "bytes or more, where 9936 bytes fit: `Limits::max_message_bytes` of the caller is 10000, of which"
+        ),
         "{text}"
     );
 }

@@ -65,7 +65,7 @@ async fn a_call_that_waits_for_a_slot_for_long_is_logged_once() {
     assert_eq!(warnings.get(), Vec::<String>::new(), "it may yet be soon");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let [warning] = &warnings.get()[..] else { panic!("{:?}", warnings.get()) };
-    for part in ["`Lab.echo`", "has 1 for a connection", "`max_calls`", "4s", "peer="] {
+    for part in ["`Lab.echo`", "has 1 for a connection", "`Limits::max_calls`", "4s", "peer="] {
         assert!(warning.contains(part), "{part}: {warning}");
     }
     tokio::time::sleep(Duration::from_secs(20)).await;

@@ -130,7 +130,7 @@ async fn a_half_whose_call_waits_for_a_slot_leaves_it_to_the_call_to_say_so() {
     let counting = tokio::spawn(lab.count(1, tx));
     let receiving = tokio::spawn(async move { rx.recv().await });
     let text = one(&warnings).await;
-    assert!(text.contains("`Lab.count` waits for a free slot") && text.contains("`max_calls`"), "{text}");
+    assert!(text.contains("`Lab.count` waits for a free slot") && text.contains("`Limits::max_calls`"), "{text}");
     probe.gate.add_permits(1);
     assert_eq!(gated.await.expect("no panic"), Ok(0));
     assert_eq!(receiving.await.expect("no panic"), Ok(Some(0)));
@@ -166,7 +166,7 @@ async fn a_call_that_waits_for_room_for_its_channels_names_the_limit() {
     let third = tokio::spawn(lab.sum(rx));
     let text = one(&warnings).await;
     assert!(text.contains("`Lab.sum`") && text.contains("2 are open and it brings 1"), "{text}");
-    assert!(text.contains("the peer takes 2") && text.contains("`max_channels`"), "{text}");
+    assert!(text.contains("the peer takes 2") && text.contains("`Limits::max_channels`"), "{text}");
     drop(holding);
     assert_eq!(third.await.expect("no panic"), Ok(0));
 }
@@ -183,7 +183,7 @@ async fn a_call_that_waits_for_a_slot_names_the_limit() {
     let soon = warnings.take();
     let [text] = &soon[..] else { panic!("one warning: {soon:?}") };
     assert!(text.contains("`Lab.echo` waits for a free slot") && text.contains("has 2 for"), "{text}");
-    assert!(text.contains("`max_calls`"), "{text}");
+    assert!(text.contains("`Limits::max_calls`"), "{text}");
     probe.gate.add_permits(2);
     assert_eq!(third.await.expect("no panic"), Ok(3));
     for call in gated {

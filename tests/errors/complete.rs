@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::provoked;
 
 /// What an error may be about: an address, a service or a method of these tests, a limit, or a path.
-const SUBJECTS: &[&str] = &["://", "Bank", "Weather", "Shapes", "Limits::", "Metadata::MAX", "wire"];
+const SUBJECTS: &[&str] = &["://", "Bank", "Weather", "Shapes", "Limits::", "wire"];
 
 /// Those that are about something else, and why that is enough.
 const OTHERWISE: &[(&str, &str)] = &[

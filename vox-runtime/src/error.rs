@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 mod call;
+mod cause;
 mod clocks;
 mod method;
 mod place;
 
 pub use call::VoxError;
+pub use cause::Cause;
 pub use clocks::Clocks;
 pub use method::{MethodError, Never};
 pub use place::{Place, Reason};
@@ -78,6 +80,11 @@ impl NotSent {
         }
     }
 
+    /// Why, without the call and that it was not sent.
+    pub(crate) fn words(&self) -> Words<'_> {
+        Words(self)
+    }
+
     fn place_mut(&mut self) -> &mut Place {
         match self {
             Self::Closed(why) | Self::TooLarge(why) | Self::InvalidArgument(why) => &mut why.at,
@@ -87,16 +94,26 @@ impl NotSent {
     }
 }
 
+/// Why a call was not sent, and no more.
+pub(crate) struct Words<'a>(&'a NotSent);
+
 impl fmt::Display for NotSent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.place().introduce(f)?;
-        f.write_str("the call was not sent: ")?;
-        match self {
-            Self::Closed(how) => write!(f, "the connection is closed: {how}"),
-            Self::DeadlineExceeded { .. } => f.write_str("its deadline passed before it had left"),
-            Self::Waited(what) => write!(f, "its deadline passed while it waited for {what}"),
-            Self::TooLarge(what) | Self::InvalidArgument(what) | Self::NoLink(what) => fmt::Display::fmt(what, f),
-            Self::Incompatible(how) => {
+        write!(f, "the call was not sent: {}", self.words())
+    }
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            NotSent::Closed(how) => write!(f, "the connection is closed: {how}"),
+            NotSent::DeadlineExceeded { .. } => f.write_str("its deadline passed before it had left"),
+            NotSent::Waited(what) => write!(f, "its deadline passed while it waited for {what}"),
+            NotSent::TooLarge(what) | NotSent::InvalidArgument(what) | NotSent::NoLink(what) => {
+                fmt::Display::fmt(what, f)
+            }
+            NotSent::Incompatible(how) => {
                 write!(f, "the two ends have different versions of {how}; build both from one version of the trait")
             }
         }

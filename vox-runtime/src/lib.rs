@@ -38,8 +38,8 @@ pub use client::{
 pub use descriptor::{RetryPolicy, ServiceError};
 pub use driver::{Backoff, Hosted};
 pub use error::{
-    Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode, Rule,
-    VoxError,
+    Cause, Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode,
+    Rule, VoxError,
 };
 pub use ids::{ConnectionId, RequestId};
 pub use limits::{LimitError, Limits};

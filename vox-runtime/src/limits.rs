@@ -1,10 +1,12 @@
 //! Every bound of a session, by name, in one place.
 
 pub(crate) mod check;
+mod room;
 
 use std::time::Duration;
 
 pub use check::LimitError;
+pub(crate) use room::{Fits, HEAD_ROOM};
 
 /// What a session allows. Announced limits are told to the peer in the handshake and the peer must obey
 /// them; the rest are kept by this end alone.

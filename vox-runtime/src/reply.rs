@@ -5,7 +5,7 @@ use std::fmt;
 use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan};
 use crate::error::VoxError;
 use crate::evidence::Wire;
-use crate::limits::Limits;
+use crate::limits::{Fits, Limits};
 use crate::operation::{Operation, Outcome};
 use crate::wire::{ERR, Failure, OK, Payload, USER};
 use bytes::Bytes;
@@ -141,12 +141,22 @@ impl Operation {
 /// Why a caller cannot be given a response, in words for the caller, which is the peer of the end that finds it out.
 pub(crate) fn too_large_for_caller(error: &EncodeError) -> String {
     match error {
-        EncodeError::TooLarge { needed, limit } => format!(
-            "the encoding takes {needed} bytes or more, over the caller's limit of {limit} bytes; \
-             `Limits::max_message_bytes` of the caller raises it"
-        ),
         EncodeError::OverBudget { needed, limit } => over_budget(*needed, *limit),
-        error => error.to_string(),
+        error => too_large_for(error, "the caller"),
+    }
+}
+
+/// Why a peer cannot be sent something.
+pub(crate) fn too_large_for_peer(error: &EncodeError) -> String {
+    too_large_for(error, "the peer")
+}
+
+fn too_large_for(error: &EncodeError, whose: &'static str) -> String {
+    match *error {
+        EncodeError::TooLarge { needed, limit } => {
+            format!("the encoding takes {needed} bytes or more, where {}", Fits { limit, whose })
+        }
+        _ => error.to_string(),
     }
 }
 

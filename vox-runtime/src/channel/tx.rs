@@ -17,8 +17,10 @@ use super::local::{Item, Patience};
 use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
 use crate::driver::{After, Endpoint, HalfEnd, PATIENCE, Slab, State, give_buffer, is_cut, take_buffer};
 use crate::error::{Place, Reason};
+use crate::limits::Fits;
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Sent};
+use crate::reply::too_large_for_peer;
 use crate::wire::Reset;
 
 /// Sends items of type `T` to the other peer, in order.
@@ -127,7 +129,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
     fn encode(&self, item: &T) -> Result<Vec<u8>, SendError> {
         let Some(bound) = self.half.get() else { return Err(self.let_go()) };
         let encoded = encode(item, &bound.item, limits(bound));
-        encoded.map_err(|error| SendError::InvalidItem(Reason::new(error.to_string(), bound.place())))
+        encoded.map_err(|error| SendError::InvalidItem(Reason::new(too_large_for_peer(&error), bound.place())))
     }
 
     /// Waits until the channel is bound. Before its `Rx` is given to a call the item is kept here, and taken, once there is room for it.
@@ -203,7 +205,7 @@ impl<T> Tx<T> {
         let most = self.half.get().map_or(usize::MAX, |bound| bound.shared.max_payload);
         let checked = metadata.check().and_then(|()| match crate::wire::metadata_len(&metadata) {
             len if len > most => {
-                Err(format!("metadata of {len} bytes, over the peer's limit of {most} (`max_message_bytes`)"))
+                Err(format!("the metadata takes {len} bytes, where {}", Fits { limit: most, whose: "the peer" }))
             }
             _ => Ok(()),
         });
@@ -241,7 +243,7 @@ impl<T> Tx<T> {
             // Only where it was encoded for another session, before its call was made again.
             if item.len() > bound.shared.max_payload {
                 let (needed, limit) = (item.len(), bound.shared.max_payload);
-                let why = Reason::new(EncodeError::TooLarge { needed, limit }.to_string(), bound.place());
+                let why = Reason::new(too_large_for_peer(&EncodeError::TooLarge { needed, limit }), bound.place());
                 return Poll::Ready(Err(SendError::InvalidItem(why)));
             }
             match state.session.send_item(bound.connection, bound.channel, item) {
@@ -400,9 +402,9 @@ impl<T> Tx<T> {
 #[inline]
 fn live<'a>(
     endpoints: &'a mut Slab<Endpoint>,
+    after: &mut After,
     bound: &Bound,
     waker: Option<&Waker>,
-    after: &mut After,
 ) -> Result<&'a mut Endpoint, Poll<Result<(), SendError>>> {
     let gone = || Err(Poll::Ready(Err(SendError::Reset { at: bound.place() })));
     let Some(endpoint) = endpoints.get_mut(bound.token) else { return gone() };

@@ -75,7 +75,9 @@ impl Again {
                 Err(VoxError::NotSent(NotSent::DeadlineExceeded { .. } | NotSent::Waited(_))),
                 Some(CallEnd::Indeterminate),
             ) => Err(VoxError::DeadlineExceeded),
-            (Err(VoxError::NotSent(_)), Some(CallEnd::Indeterminate)) => Err(VoxError::Indeterminate),
+            (Err(VoxError::NotSent(why)), Some(CallEnd::Indeterminate)) => {
+                Err(VoxError::indeterminate(format!("its session was lost, and there was no other: {}", why.words())))
+            }
             (result, _) => result,
         }
     }
@@ -183,16 +185,16 @@ impl<T, E> Call<T, E> {
             return Poll::Ready(Err(self.out_of_time(self.no_link())));
         }
         let rest = self.again.rest();
-        let Some(moving) = &mut rest.moving else { return Poll::Ready(Err(VoxError::Indeterminate)) };
+        let Some(moving) = &mut rest.moving else { return Poll::Ready(Err(self.indeterminate())) };
         let Poll::Ready(place) = moving.as_mut().poll(cx) else { return Poll::Pending };
         rest.moving = None;
         match place {
             Ok(line) => {
                 self.line = Some(line);
                 self.name_operation_anew();
+                self.fit_trace();
                 match self.check() {
                     Some(fault) => Poll::Ready(Err(VoxError::NotSent(fault))),
-                self.fit_trace();
                     None => self.poll_send(cx, now(), None),
                 }
             }

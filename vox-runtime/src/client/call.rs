@@ -23,7 +23,7 @@ use crate::ids::{ChannelId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Patience, Token};
-use crate::reply::Reply;
+use crate::reply::{Reply, too_large_for_peer};
 use crate::shown::Shown;
 use crate::wire::{self, ChannelDirection, Payload};
 
@@ -307,7 +307,7 @@ impl<T, E> Call<T, E> {
         }
         let (needed, limit) = (self.bare_len(), shared.max_payload);
         if needed > limit {
-            let what = EncodeError::TooLarge { needed, limit }.to_string();
+            let what = too_large_for_peer(&EncodeError::TooLarge { needed, limit });
             return Some(NotSent::TooLarge(what.into()));
         }
         let channels = self.channels();
@@ -482,7 +482,7 @@ impl<T, E> Call<T, E> {
         let sent = Sent { connection: line.connection(), token, minted, leads: self.leads };
         let end = std::task::ready!(self.poll_end(cx, &sent));
         self.state = CallState::Done;
-        let Some(end) = end else { return Poll::Ready(Err(VoxError::Indeterminate)) };
+        let Some(end) = end else { return Poll::Ready(Err(self.indeterminate())) };
         let end = match self.take_up(cx, end) {
             Ok(end) => end,
             Err(again) => return again,
@@ -493,7 +493,7 @@ impl<T, E> Call<T, E> {
         Poll::Ready(match end {
             CallEnd::Reply(payload) => self.reply.decode(&payload, &self.line().shared().limits),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
-            CallEnd::Indeterminate => Err(VoxError::Indeterminate),
+            CallEnd::Indeterminate => Err(self.indeterminate()),
             CallEnd::NeverLeftInTime => Err(self.out_of_time(self.no_link())),
             CallEnd::NeverLeft(reason) => Err(VoxError::NotSent(NotSent::Closed(reason.to_string().into()))),
         })

@@ -315,13 +315,15 @@ impl<C: Connected> Connect<C> {
         if let Some(name) = Router::duplicate(&self.services) {
             return Err(ConnectError::DuplicateService(name));
         }
-        self.introduction.metadata.check().map_err(ConnectError::Metadata)?;
+        let target = self.target.reach()?;
+        let address = || target.as_ref().map_or_else(|link| link.address().to_owned(), |reach| reach.name());
+        self.introduction.metadata.check().map_err(|why| ConnectError::metadata(why).at(&address()))?;
         let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
         limits.check().map_err(ConnectError::Limit)?;
         let limits = Arc::new(limits);
         let (introduction, resumes, backoff) = (self.introduction, self.resumes, self.backoff);
-        let ways = match self.target.reach()? {
+        let ways = match target {
             Ok(reach) => {
                 Ways::Again(Way { reach, limits: Arc::clone(&limits), router, introduction, resumes, backoff })
             }

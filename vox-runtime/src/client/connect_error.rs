@@ -50,8 +50,13 @@ pub enum ConnectError {
     },
     /// A service cannot be served or called: one of its types cannot cross the wire.
     Service(ServiceError),
-    /// The metadata is over a limit; says which.
-    Metadata(String),
+    /// The metadata is over a limit.
+    Metadata {
+        /// Whom it was for.
+        address: String,
+        /// Which limit, and by how much.
+        why: String,
+    },
     /// Two services that this end serves have the same name.
     DuplicateService(&'static str),
     /// The client cannot be made without connecting.
@@ -85,6 +90,10 @@ impl ConnectError {
         Self::Refused { address: String::new(), refusal }
     }
 
+    pub(super) fn metadata(why: String) -> Self {
+        Self::Metadata { address: String::new(), why }
+    }
+
     pub(super) fn no_credentials(why: String) -> Self {
         Self::Credentials { address: String::new(), why }
     }
@@ -105,17 +114,13 @@ impl ConnectError {
             | Self::Refused { address, .. }
             | Self::Credentials { address, .. }
             | Self::NotLazy { address, .. }
+            | Self::Metadata { address, .. }
             | Self::Timeout { address, .. } => {
                 if address.is_empty() {
                     place.clone_into(address);
                 }
             }
-            Self::Address(_)
-            | Self::NoLink(_)
-            | Self::Service(_)
-            | Self::Metadata(_)
-            | Self::DuplicateService(_)
-            | Self::Limit(_) => {}
+            Self::Address(_) | Self::NoLink(_) | Self::Service(_) | Self::DuplicateService(_) | Self::Limit(_) => {}
         }
         self
     }
@@ -128,7 +133,7 @@ impl ConnectError {
             Self::Refused { refusal, .. } => matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown),
             Self::Address(_)
             | Self::Service(_)
-            | Self::Metadata(_)
+            | Self::Metadata { .. }
             | Self::DuplicateService(_)
             | Self::Limit(_)
             | Self::NotLazy { .. } => false,
@@ -160,7 +165,7 @@ impl fmt::Display for ConnectError {
                 }
             }
             Self::Service(error) => error.fmt(f),
-            Self::Metadata(what) => f.write_str(what),
+            Self::Metadata { address, why } => show(f, format_args!("no session with {address}: {why}")),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::NotLazy { address, why } => write!(f, "`lazy` gives no client of {address}: {why}"),
             Self::Limit(error) => error.fmt(f),

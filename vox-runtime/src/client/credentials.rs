@@ -62,7 +62,7 @@ impl Introduction {
         for (key, value) in given.iter() {
             metadata.insert_sensitive(key, value);
         }
-        metadata.check().map_err(ConnectError::Metadata)?;
+        metadata.check().map_err(ConnectError::metadata)?;
         Ok(metadata)
     }
 }

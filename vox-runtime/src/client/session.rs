@@ -19,6 +19,7 @@ use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
 use crate::proto::Token;
 use crate::server::Peer;
+use crate::shown::show;
 
 /// Two peers and all that is open between them. Holding it keeps the session open; clones share it.
 #[derive(Clone)]
@@ -61,7 +62,7 @@ impl Session {
             return Ok(C::from_caller(Caller::holding(self.live().await, self.station().remote().cloned())));
         };
         service.check().map_err(OpenError::Service)?;
-        metadata.check().map_err(OpenError::Metadata)?;
+        metadata.check().map_err(|why| OpenError::Metadata { address: self.peer().address().to_owned(), why })?;
         let shared = self.live().await;
         let opened = open_connection(&shared, service, metadata.clone()).await;
         let refused = |refusal| OpenError::Refused { address: shared.peer.address().to_owned(), refusal };
@@ -217,8 +218,13 @@ pub enum OpenError {
     },
     /// The service cannot be called: one of its types cannot cross the wire.
     Service(ServiceError),
-    /// The metadata is over a limit; says which.
-    Metadata(String),
+    /// The metadata is over a limit.
+    Metadata {
+        /// The peer's address.
+        address: String,
+        /// Which limit, and by how much.
+        why: String,
+    },
 }
 
 impl fmt::Display for OpenError {
@@ -226,7 +232,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Refused { address, refusal } => write!(f, "{address} refused: {refusal}"),
             Self::Service(error) => error.fmt(f),
-            Self::Metadata(what) => f.write_str(what),
+            Self::Metadata { address, why } => show(f, format_args!("no connection to {address}: {why}")),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::descriptor::MethodDescriptor;
 use crate::driver::take_buffer;
 use crate::error::NotSent;
 use crate::evidence::ArgPlan;
-use crate::reply::Reply;
+use crate::reply::{Reply, too_large_for_peer};
 use crate::wire::Payload;
 
 /// Writes the arguments of a call, one after the other. For generated code.
@@ -79,7 +79,8 @@ impl<'a> CallWriter<'a> {
         let written = write(&mut encoder).map(|last| self.payload.last = last);
         if let Err(error) = written {
             let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);
-            let what = format!("argument `{argument}` of `{}::{}`: {error}", self.method.service, self.method.name);
+            let MethodDescriptor { service, name, .. } = self.method;
+            let what = format!("argument `{argument}` of `{service}::{name}`: {}", too_large_for_peer(&error));
             self.fault = Some(Box::new(match error {
                 EncodeError::TooLarge { .. } => NotSent::TooLarge(what.into()),
                 _ => NotSent::InvalidArgument(what.into()),

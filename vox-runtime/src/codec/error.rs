@@ -75,11 +75,9 @@ pub enum EncodeError {
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { needed, limit } => write!(
-                f,
-                "the encoding takes {needed} bytes or more, over the limit of {limit} bytes; `Limits::max_message_bytes` of \
-                 the peer raises it"
-            ),
+            Self::TooLarge { needed, limit } => {
+                write!(f, "the encoding takes {needed} bytes or more, over the limit of {limit} bytes")
+            }
             Self::TooDeep { limit } => write!(f, "the value nests deeper than {limit} levels"),
             Self::OverBudget { needed, limit } => write!(
                 f,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use facet::Facet;
 
-use super::{Clocks, MethodError, Never, NotSent, Place, Ran, Reason};
+use super::{Cause, Clocks, MethodError, Never, NotSent, Place, Ran, Reason};
 use crate::descriptor::RetryPolicy;
 use crate::shown::show;
 
@@ -57,6 +57,8 @@ pub enum VoxError<E = Never> {
     Indeterminate {
         /// Which call.
         at: Place,
+        /// How the session or the connection ended, or that no outcome is on record.
+        why: Cause,
     },
     /// The handler ran, but its response could not be sent or decoded; says why.
     InvalidResponse(Reason),
@@ -97,7 +99,7 @@ impl<E> VoxError<E> {
     /// The handler panicked.
     pub const Panicked: Self = Self::Panicked { at: Place::UNKNOWN };
     /// Whether the call ran cannot be known.
-    pub const Indeterminate: Self = Self::Indeterminate { at: Place::UNKNOWN };
+    pub const Indeterminate: Self = Self::Indeterminate { at: Place::UNKNOWN, why: Cause::UNKNOWN };
     /// The operation id belongs to another call.
     pub const OperationConflict: Self = Self::OperationConflict { at: Place::UNKNOWN };
     /// The operation id is out of date.
@@ -133,7 +135,7 @@ impl<E> VoxError<E> {
             | Self::Cancelled { at }
             | Self::DeadlineExceeded { at }
             | Self::Panicked { at }
-            | Self::Indeterminate { at }
+            | Self::Indeterminate { at, .. }
             | Self::OperationConflict { at }
             | Self::OperationExpired { at, .. }
             | Self::StoreUnavailable { at, .. } => at,
@@ -151,7 +153,7 @@ impl<E> VoxError<E> {
             | Self::Cancelled { at }
             | Self::DeadlineExceeded { at }
             | Self::Panicked { at }
-            | Self::Indeterminate { at }
+            | Self::Indeterminate { at, .. }
             | Self::OperationConflict { at }
             | Self::OperationExpired { at, .. }
             | Self::StoreUnavailable { at, .. } => at.or(place),
@@ -165,6 +167,11 @@ impl<E> VoxError<E> {
             clocks.or(times);
         }
         self
+    }
+
+    /// Nobody knows whether the call ran, for this reason.
+    pub(crate) fn indeterminate(why: impl Into<Box<str>>) -> Self {
+        Self::Indeterminate { at: Place::UNKNOWN, why: Cause::new(why) }
     }
 
     /// Whether the call may be tried again whatever its method is: it did not run, and what kept it from running passes.
@@ -234,7 +241,7 @@ impl<E> VoxError<E> {
             Self::Cancelled { at } => VoxError::Cancelled { at },
             Self::DeadlineExceeded { at } => VoxError::DeadlineExceeded { at },
             Self::Panicked { at } => VoxError::Panicked { at },
-            Self::Indeterminate { at } => VoxError::Indeterminate { at },
+            Self::Indeterminate { at, why } => VoxError::Indeterminate { at, why },
             Self::InvalidResponse(why) => VoxError::InvalidResponse(why),
             Self::OperationConflict { at } => VoxError::OperationConflict { at },
             Self::OperationExpired { at, clocks } => VoxError::OperationExpired { at, clocks },
@@ -264,9 +271,7 @@ impl<E: MethodError> fmt::Display for VoxError<E> {
             Self::Cancelled { .. } => f.write_str("the call was cancelled; whether it ran is unknown"),
             Self::DeadlineExceeded { .. } => f.write_str("the deadline passed; whether the call ran is unknown"),
             Self::Panicked { .. } => f.write_str("the handler panicked; the server's log says where"),
-            Self::Indeterminate { .. } => {
-                f.write_str("whether the call ran is unknown: the session was lost, or no outcome is on record")
-            }
+            Self::Indeterminate { why, .. } => write!(f, "whether the call ran is unknown: {why}"),
             Self::InvalidResponse(why) => write!(f, "the call ran, but its response is lost: {why}"),
             Self::OperationConflict { .. } => f.write_str(
                 "the operation id belongs to another call; this one did not run, so give it an id of its own",
@@ -297,6 +302,9 @@ impl<E: fmt::Debug> fmt::Debug for VoxError<E> {
             Self::OperationExpired { at, clocks } => {
                 return f.debug_struct("OperationExpired").field("at", at).field("clocks", clocks).finish();
             }
+            Self::Indeterminate { at, why } => {
+                return f.debug_struct("Indeterminate").field("at", at).field("why", why).finish();
+            }
             Self::StoreUnavailable { ran, at } => {
                 return f.debug_struct("StoreUnavailable").field("ran", ran).field("at", at).finish();
             }
@@ -305,7 +313,6 @@ impl<E: fmt::Debug> fmt::Debug for VoxError<E> {
             Self::Cancelled { at } => ("Cancelled", at),
             Self::DeadlineExceeded { at } => ("DeadlineExceeded", at),
             Self::Panicked { at } => ("Panicked", at),
-            Self::Indeterminate { at } => ("Indeterminate", at),
             Self::OperationConflict { at } => ("OperationConflict", at),
         };
         f.debug_struct(name).field("at", at).finish()

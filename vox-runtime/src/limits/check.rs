@@ -179,7 +179,8 @@ mod tests {
 
     use super::*;
     use crate::codec::Budget;
-    use crate::proto::{CREDIT_CEILING, HEAD_ROOM};
+    use crate::limits::HEAD_ROOM;
+    use crate::proto::CREDIT_CEILING;
 
     const HOUR: Duration = Duration::from_secs(3600);
     const NEVER: Duration = Duration::MAX;

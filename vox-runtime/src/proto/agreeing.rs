@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::HEAD_ROOM;
 use super::testing::{Bench, OURS, PERSIST, SERVICE, VOLATILE, two_of_each};
 use super::{Gate, Output, Token};
 use crate::error::{RefusalCode, Rule};
 use crate::ids::ConnectionId;
-use crate::limits::Limits;
+use crate::limits::{HEAD_ROOM, Limits};
 use crate::metadata::Metadata;
 use crate::schema::{Contract, Method, SchemaHash};
 use crate::wire::{Frame, Open, PART};

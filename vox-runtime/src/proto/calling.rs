@@ -360,7 +360,7 @@ impl Calling {
 
     /// How a connection ends that the peer closes.
     pub(crate) fn shut_by_peer() -> EndReason {
-        EndReason::Goodbye("the peer closed the connection".into())
+        EndReason::Goodbye("this connection alone, not its session".into())
     }
 
     /// Everything on this connection ends. `said`: this end still says so, after all that was put before, calls included.

@@ -70,8 +70,6 @@ pub(crate) use peer_clock::PeerClock;
 pub(crate) use policy::{Attempts, Verdict};
 pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};
-#[cfg(test)]
-pub(crate) use session::HEAD_ROOM;
 pub(crate) use session::{Discontinuity, Gate, Obstacle, Session, earlier};
 pub(crate) use table::IdTable;
 

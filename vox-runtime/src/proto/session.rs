@@ -31,12 +31,9 @@ use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role};
-use crate::limits::{AnnouncedLimits, Limits};
+use crate::limits::{AnnouncedLimits, HEAD_ROOM, Limits};
 use crate::operation::OperationId;
 use crate::wire::{Frame, Payload};
-
-/// What a frame's head may take at most beside its payload, metadata and channels.
-pub(crate) const HEAD_ROOM: usize = 64;
 
 /// Two peers and everything between them.
 #[derive(Debug)]

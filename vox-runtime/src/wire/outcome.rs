@@ -5,6 +5,7 @@
 
 use super::{Reader, put_str, words};
 use crate::error::{ProtocolViolation, Ran, VoxError};
+use crate::limits::Fits;
 
 /// The tag of `Ok` in a response.
 pub(crate) const OK: u8 = 0;
@@ -37,9 +38,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// A response of `len` bytes to a caller that takes `limit`.
     pub(crate) fn response_too_large(len: usize, limit: usize) -> Self {
-        Self::InvalidResponse(format!(
-            "it takes {len} bytes, over the caller's limit of {limit} bytes; `Limits::max_message_bytes` of the caller raises it"
-        ))
+        Self::InvalidResponse(format!("it takes {len} bytes, where {}", Fits { limit, whose: "the caller" }))
     }
 
     /// The same, with words of at most so many bytes.
@@ -110,7 +109,7 @@ impl<E> From<Failure> for VoxError<E> {
             Failure::Cancelled => Self::Cancelled,
             Failure::DeadlineExceeded => Self::DeadlineExceeded,
             Failure::Panicked => Self::Panicked,
-            Failure::Indeterminate => Self::Indeterminate,
+            Failure::Indeterminate => Self::indeterminate("the server has no outcome of it on record"),
             Failure::InvalidResponse(why) => Self::InvalidResponse(why.into()),
             Failure::OperationConflict => Self::OperationConflict,
             Failure::OperationExpired => Self::OperationExpired,

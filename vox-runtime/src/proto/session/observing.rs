@@ -1,10 +1,10 @@
 //! What a session says of itself: how much is under way, and what the peer takes.
 
 use super::super::calling::Calling;
-use super::{HEAD_ROOM, Session};
+use super::Session;
 use crate::error::EndReason;
 use crate::ids::{ConnectionId, RequestId, Role};
-use crate::limits::Limits;
+use crate::limits::{HEAD_ROOM, Limits};
 
 impl Session {
     /// Why the session ended, if it has.

@@ -27,20 +27,23 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Calls { limit } => {
-                write!(f, "a free slot, of which the peer has {limit} for a connection (its limit `max_calls`)")
+                write!(f, "a free slot, of which the peer has {limit} for a connection (its `Limits::max_calls`)")
             }
             Self::Channels { open, asked, limit } => write!(
                 f,
-                "channels: {open} are open and it brings {asked}, where the peer takes {limit} on a connection (its limit \
-                 `max_channels`)"
+                "channels: {open} are open and it brings {asked}, where the peer takes {limit} on a connection (its \
+                 `Limits::max_channels`)"
             ),
             Self::Outbox { pending, mark } => {
-                write!(f, "the link: {pending} bytes wait to be written, over the mark of {mark} (`outbox_bytes`)")
+                write!(
+                    f,
+                    "the link: {pending} bytes wait to be written, over the mark of {mark} (`Limits::outbox_bytes`)"
+                )
             }
             Self::Unacknowledged { kept, mark } => write!(
                 f,
                 "the peer to acknowledge what was sent: {kept} bytes are kept until then, over the mark of {mark} \
-                 (`replay_bytes`)"
+                 (`Limits::replay_bytes`)"
             ),
             Self::Contract => f.write_str("the peer to say in which methods its version of the service differs"),
             Self::Turn => f.write_str("the calls that came before it"),

@@ -12,6 +12,7 @@ use super::Session;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ConnectionId, MethodId, ServiceIndex};
+use crate::limits::Fits;
 use crate::metadata::Metadata;
 use crate::schema::{Contract, SchemaHash};
 use crate::wire::{Frame, Open, metadata_len};
@@ -68,7 +69,7 @@ impl Session {
         }
         if self.calling.len() as u64 >= self.peer.max_connections {
             let why = format!(
-                "the peer takes {} connections in a session (its limit `max_connections`)",
+                "the peer takes {} connections in a session (its `Limits::max_connections`)",
                 self.peer.max_connections
             );
             return Err(Refusal::new(RefusalCode::Busy, why));
@@ -76,8 +77,8 @@ impl Session {
         let (len, most) = (service.len() + metadata_len(&metadata), self.max_payload());
         if len > most {
             let why = format!(
-                "the name and the metadata of the connection take {len} bytes, over the peer's limit of {most} (its limit \
-                 `max_message_bytes`)"
+                "the name and the metadata of the connection take {len} bytes, where {}",
+                Fits { limit: most, whose: "the peer" }
             );
             return Err(Refusal::new(RefusalCode::Other, why));
         }
