@@ -158,7 +158,8 @@ impl Outbox {
     ) -> Option<Bytes> {
         let len = payload.len();
         let taken = self.put_bytes(&mut payload.encoded, |tail| head(tail, len));
-        if let Some(last) = &payload.last {
+        // Nothing to write must not look like something to write.
+        if let Some(last) = payload.last.as_ref().filter(|last| !last.is_empty()) {
             self.share(last.clone());
         }
         taken

@@ -70,6 +70,23 @@ fn the_peer_gets_what_it_has_not_received_and_nothing_twice() {
     assert_eq!(called(&bench.sent()), [4, 6], "the second time like the first");
 }
 
+/// A payload whose last piece is empty leaves nothing behind to be written again once the rest is acknowledged.
+#[test]
+fn an_empty_piece_of_a_payload_is_not_written_again() {
+    let mut bench = Bench::resumable(two_of_each());
+    bench.accept(call(THEIRS, 1, &[]));
+    bench.change(|session| {
+        let mut payload = Payload { encoded: vec![0, 0], last: Some(bytes::Bytes::new()) };
+        session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut payload));
+    });
+    assert_eq!(bench.sent().len(), 1);
+    let received = bench.taken();
+    bench.accept(Frame::Ack { received });
+    bench.cut();
+    bench.resume(received);
+    assert!(!bench.session.has_output());
+}
+
 #[test]
 fn the_session_is_lost_where_the_peer_has_more_than_was_sent_or_less_than_it_said() {
     for (received, fine) in [(0, false), (1, true), (14, true), (15, false)] {
