@@ -74,6 +74,35 @@ fn long_messages_take_turns_and_what_is_short_goes_between() {
     assert!(!bench.session.has_output());
 }
 
+/// Three take turns, and what is put together of the parts is each message as it was.
+#[test]
+fn every_part_names_the_message_whose_bytes_it_brings() {
+    let mut bench = Bench::new(roomy());
+    let payload = |request: u64| (0..3 * PART).map(|at| (at / 7 + request as usize) as u8).collect::<Vec<u8>>();
+    for request in [1, 3, 5] {
+        bench.accept(call(THEIRS, request, &[]));
+        bench.change(|session| {
+            let mut payload = payload(request).into();
+            session.handler_ended(THEIRS, RequestId(request), HandlerEnd::Returned(&mut payload));
+        });
+    }
+    let mut replies = std::collections::BTreeMap::new();
+    bench.write_parts(2 * PART);
+    for frame in bench.sent() {
+        match frame {
+            Frame::Long { number, head: LongHead::Reply { request, .. }, .. } => {
+                replies.insert(number, (request.0, Vec::new()));
+            }
+            Frame::Part { number, bytes } => replies.get_mut(&number).expect("announced").1.extend_from_slice(&bytes),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(replies.len(), 3);
+    for (request, bytes) in replies.into_values() {
+        assert!(bytes == payload(request), "the reply to request {request} has other bytes");
+    }
+}
+
 #[test]
 fn a_part_is_longer_where_the_link_takes_more_at_once_and_shorter_where_it_takes_less() {
     let lengths = |messages: u64, budget: usize| {
