@@ -458,16 +458,20 @@ impl Shared {
 }
 
 impl State {
-    /// Nobody waits any more for the answer to an attempt.
-    pub(super) fn withdraw(&mut self, connection: ConnectionId, request: RequestId, failure: Failure, runs_on: bool) {
-        match self.requests.iter().position(|r| (r.connection, r.request) == (connection, request)) {
-            None => self.after.operations.push(Notice::Withdrawn(connection, request, failure, runs_on)),
+    /// Nobody waits any more for the answer to an attempt, which came with the `nth` dispatch.
+    pub(super) fn withdraw(
+        &mut self,
+        (connection, request, nth): (ConnectionId, RequestId, u64),
+        failure: Failure,
+        runs_on: bool,
+    ) {
+        if runs_on && self.requests.holds(nth) {
             // Not taken up yet. What runs without its caller will be.
-            Some(_) if runs_on => self.session.detach(connection, request, HandlerEnd::Failed(failure)),
-            Some(index) => {
-                self.requests.remove(index);
-                self.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
-            }
+            self.session.detach(connection, request, HandlerEnd::Failed(failure));
+        } else if self.requests.take(nth).is_some() {
+            self.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
+        } else {
+            self.after.operations.push(Notice::Withdrawn(connection, request, failure, runs_on));
         }
     }
 

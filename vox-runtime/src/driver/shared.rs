@@ -1,6 +1,6 @@
 //! The state of one session, and the only way to change it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -29,7 +29,7 @@ use super::writer::{Writer, Writing};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
-use crate::proto::{CallEnd, HandlerEnd, Output, PeerClock, Request, Session, Token, earlier};
+use crate::proto::{CallEnd, HandlerEnd, Output, PeerClock, Request, Session, Token, WaitingRequests, earlier};
 use crate::schema::SchemaHash;
 use crate::server::Peer;
 use crate::wire::Failure;
@@ -89,7 +89,7 @@ pub(crate) struct State {
     /// Handlers that have a task of their own.
     pub(super) tasks: HashMap<(ConnectionId, RequestId), AbortHandle>,
     /// Requests for the driver to host.
-    pub(super) requests: VecDeque<Request>,
+    pub(super) requests: WaitingRequests,
     pub(super) writing: Writing,
     /// `None` while somebody writes.
     pub(super) writer: Option<Box<Writer>>,
@@ -198,7 +198,7 @@ impl Shared {
             patience: Patience::default(),
             queue_deadline: None,
             tasks: HashMap::new(),
-            requests: VecDeque::with_capacity(1),
+            requests: WaitingRequests::default(),
             writing: Writing::default(),
             writer: Some(writer),
             link: LinkState::default(),
@@ -333,12 +333,13 @@ impl State {
             }
             Output::Dispatch(request) if self.draining => {
                 let busy = HandlerEnd::Failed(Failure::Busy);
+                self.requests.pass();
                 self.session.handler_ended(request.connection, request.request, busy);
             }
-            Output::Dispatch(request) => self.requests.push_back(request),
-            Output::AbortHandler { connection, request } => self.abort(connection, request),
-            Output::Withdraw { connection, request, failure, runs_on } => {
-                self.withdraw(connection, request, failure, runs_on);
+            Output::Dispatch(request) => self.requests.push(request),
+            Output::AbortHandler { connection, request, nth } => self.abort(connection, request, nth),
+            Output::Withdraw { connection, request, nth, failure, runs_on } => {
+                self.withdraw((connection, request, nth), failure, runs_on);
             }
             Output::Acknowledged { operation } => self.after.operations.push(Notice::Acknowledged(operation)),
             Output::Deliver { token, items } => {
@@ -381,14 +382,13 @@ impl State {
         }
     }
 
-    fn abort(&mut self, connection: ConnectionId, request: RequestId) {
+    fn abort(&mut self, connection: ConnectionId, request: RequestId, nth: u64) {
         if let Some(task) = self.tasks.remove(&(connection, request)) {
             self.after.aborts.push(task);
             return;
         }
         // Not started yet: it never will be.
-        if let Some(index) = self.requests.iter().position(|r| (r.connection, r.request) == (connection, request)) {
-            self.requests.remove(index);
+        if self.requests.take(nth).is_some() {
             self.session.handler_ended(connection, request, HandlerEnd::Aborted);
         }
     }
@@ -424,7 +424,7 @@ impl State {
     /// The next request to host. None while the outbox is full: a peer that reads no replies gets no more made.
     #[inline]
     pub(super) fn next_request(&mut self) -> Option<Next> {
-        let request = if self.may_host() { self.requests.pop_front() } else { None };
+        let request = if self.may_host() { self.requests.pop() } else { None };
         Some(Next { request: request?, last: self.requests.is_empty() })
     }
 

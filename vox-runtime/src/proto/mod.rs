@@ -36,6 +36,7 @@ mod secrets;
 mod serving;
 mod session;
 mod table;
+mod waiting_requests;
 
 #[cfg(test)]
 mod agreeing;
@@ -72,6 +73,7 @@ pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};
 pub(crate) use session::{Discontinuity, Gate, Obstacle, Session, earlier};
 pub(crate) use table::IdTable;
+pub(crate) use waiting_requests::WaitingRequests;
 
 use std::collections::VecDeque;
 
@@ -114,13 +116,14 @@ pub(crate) enum Output {
     /// The peer asks for a connection; answer with `accept` or `refuse`.
     /// `contract` names the service as the peer knows it.
     Offered { connection: ConnectionId, service: String, metadata: Metadata, contract: Option<SchemaHash> },
-    /// Run a handler; `handler_ended` says when it has ended.
+    /// Run a handler; `handler_ended` says when it has ended. Whoever drains the session counts these, from 0, as the session does: what is
+    /// said of the handler later names it by that number, the `nth`.
     Dispatch(Request),
     /// End the handler of this request at its next await.
-    AbortHandler { connection: ConnectionId, request: RequestId },
+    AbortHandler { connection: ConnectionId, request: RequestId, nth: u64 },
     /// Nobody waits any more for this request's answer, which is its operation's affair: `detach` or `handler_ended`
     /// says what becomes of it. `runs_on`: of its handler, nothing becomes.
-    Withdraw { connection: ConnectionId, request: RequestId, failure: Failure, runs_on: bool },
+    Withdraw { connection: ConnectionId, request: RequestId, nth: u64, failure: Failure, runs_on: bool },
     /// The peer has this operation's outcome and will not ask again.
     Acknowledged { operation: OperationId },
     /// The call's one outcome.
@@ -152,6 +155,8 @@ pub(crate) struct Effects {
     max_frame: usize,
     pub(crate) outbox: Outbox,
     pub(crate) outputs: VecDeque<Output>,
+    /// How many handlers were asked for.
+    dispatched: u64,
     /// Where in the stream the answers end that this end made by itself and the peer has not acknowledged.
     kept_answers: VecDeque<u64>,
 }
@@ -177,6 +182,23 @@ impl Effects {
     #[inline]
     fn emit(&mut self, output: Output) {
         self.outputs.push_back(output);
+    }
+
+    /// Asks for a handler.
+    #[inline]
+    fn dispatch(&mut self, request: Request) {
+        self.dispatched += 1;
+        self.emit(Output::Dispatch(request));
+    }
+
+    /// Takes back the handler that was asked for last. `false`: something else was.
+    fn take_back_dispatch(&mut self) -> bool {
+        let is_last = matches!(self.outputs.back(), Some(Output::Dispatch(_)));
+        if is_last {
+            self.outputs.pop_back();
+            self.dispatched -= 1;
+        }
+        is_last
     }
 
     fn send(&mut self, frame: &crate::wire::Frame) {

@@ -128,7 +128,7 @@ fn detached_handlers_past_their_limit_are_refused_and_no_other_calls() {
     let mut bench = Bench::new(Limits { max_detached: 1, ..two_of_each() });
     bench.accept(call_of(PERSIST, THEIRS, 1, &[]));
     bench.accept(Frame::Cancel { connection: THEIRS, request: RequestId(1) });
-    let Some(Output::Withdraw { connection, request, failure, runs_on: true }) = bench.outputs.pop() else {
+    let Some(Output::Withdraw { connection, request, failure, runs_on: true, .. }) = bench.outputs.pop() else {
         panic!("its operation is told")
     };
     bench.change(|session| session.detach(connection, request, HandlerEnd::Failed(failure)));
@@ -340,7 +340,7 @@ fn a_deadline_ends_a_call_on_both_ends() {
         bench.outputs[..],
         [
             Output::Finish { token: Token(1), end: CallEnd::DeadlineExceeded },
-            Output::AbortHandler { connection: THEIRS, request: RequestId(1) },
+            Output::AbortHandler { connection: THEIRS, request: RequestId(1), nth: 0 },
         ]
     ));
     bench.change(|session| session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Aborted));

@@ -53,6 +53,8 @@ pub(crate) type Detached = BTreeSet<(ConnectionId, RequestId)>;
 #[derive(Debug)]
 struct Running {
     method: MethodId,
+    /// Which dispatch it was.
+    nth: u64,
     deadline: Option<Instant>,
     as_operation: bool,
     state: RunningState,
@@ -163,7 +165,8 @@ impl Serving {
         }
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
         let as_operation = self.is_operation(head.method, head.operation);
-        let running = Running { method: head.method, deadline, as_operation, state: RunningState::Runs };
+        let (method, nth) = (head.method, fx.dispatched);
+        let running = Running { method, nth, deadline, as_operation, state: RunningState::Runs };
         self.running.push(head.request.0, running);
         self.dispatch(head, payload, deadline, as_operation, fx);
         Ok(true)
@@ -195,7 +198,7 @@ impl Serving {
         self.arriving += 1;
         let as_operation = self.is_operation(head.method, head.operation);
         let state = RunningState::Arrives { in_vain: !fits };
-        let running = Running { method: head.method, deadline: None, as_operation, state };
+        let running = Running { method: head.method, nth: 0, deadline: None, as_operation, state };
         self.running.push(head.request.0, running);
         Ok(())
     }
@@ -215,7 +218,7 @@ impl Serving {
             self.turn_away(head.request, &head.channels, fx);
             return false;
         }
-        (running.state, running.deadline) = (RunningState::Runs, deadline);
+        (running.state, running.deadline, running.nth) = (RunningState::Runs, deadline, fx.dispatched);
         let as_operation = running.as_operation;
         self.dispatch(head, payload, deadline, as_operation, fx);
         true
@@ -269,7 +272,7 @@ impl Serving {
         fx: &mut Effects,
     ) {
         let request = head.request;
-        fx.emit(Output::Dispatch(Request {
+        fx.dispatch(Request {
             connection: self.id,
             request,
             method: head.method,
@@ -280,7 +283,7 @@ impl Serving {
             metadata: head.metadata,
             channels: head.channels,
             payload,
-        }));
+        });
     }
 
     #[inline]
@@ -343,14 +346,14 @@ impl Serving {
     fn stop(&mut self, request: RequestId, failure: Failure, fx: &mut Effects) {
         let Some(running) = self.running.get_mut(request.0) else { return };
         let RunningState::Runs = running.state else { return };
-        let connection = self.id;
+        let (connection, nth) = (self.id, running.nth);
         if running.as_operation {
             running.state = RunningState::Withdrawn;
             let runs_on = runs_to_its_end(self.descriptor, running.method);
-            fx.emit(Output::Withdraw { connection, request, failure, runs_on });
+            fx.emit(Output::Withdraw { connection, request, nth, failure, runs_on });
         } else {
             running.state = RunningState::Aborting(failure);
-            fx.emit(Output::AbortHandler { connection, request });
+            fx.emit(Output::AbortHandler { connection, request, nth });
         }
     }
 
@@ -439,12 +442,12 @@ impl Serving {
             let runs_on = runs_to_its_end(self.descriptor, running.method);
             let room = if runs_on { &mut *detached } else { &mut *aborting };
             room.insert(key);
-            let (connection, request) = key;
+            let ((connection, request), nth) = (key, running.nth);
             match running.state {
                 RunningState::Runs if running.as_operation => {
-                    fx.emit(Output::Withdraw { connection, request, failure: Failure::Cancelled, runs_on });
+                    fx.emit(Output::Withdraw { connection, request, nth, failure: Failure::Cancelled, runs_on });
                 }
-                RunningState::Runs => fx.emit(Output::AbortHandler { connection, request }),
+                RunningState::Runs => fx.emit(Output::AbortHandler { connection, request, nth }),
                 RunningState::Arrives { .. }
                 | RunningState::Aborting(_)
                 | RunningState::Withdrawn

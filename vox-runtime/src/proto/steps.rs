@@ -3,7 +3,7 @@
 
 use super::testing::{Bench, OURS, THEIRS, call, items, long_call, part, two_of_each};
 use super::visits::visits;
-use super::{HandlerEnd, Output, Token};
+use super::{HandlerEnd, Output, Token, WaitingRequests};
 use crate::error::Rule;
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
@@ -69,6 +69,19 @@ const FRAMES: &[Measured] = &[
         let request = RequestId(middle(calls).0);
         bench.accept(Frame::Cancel { connection: THEIRS, request });
         bench.change(|session| session.handler_ended(THEIRS, request, HandlerEnd::Aborted));
+    }),
+    ("a cancel of a call whose handler waits to be started", |bench, calls| {
+        let mut waiting = WaitingRequests::default();
+        for output in bench.outputs.drain(..) {
+            if let Output::Dispatch(request) = output {
+                waiting.push(request);
+            }
+        }
+        let request = RequestId(middle(calls).0);
+        bench.accept(Frame::Cancel { connection: THEIRS, request });
+        let Some(Output::AbortHandler { nth, .. }) = bench.outputs.last() else { panic!("{:?}", bench.outputs) };
+        let waited = waiting.take(*nth).expect("it waits");
+        assert_eq!(waited.request, request);
     }),
     ("items", |bench, calls| bench.accept(items(THEIRS, middle(calls).1 + 4, &[1]))),
     ("a close", |bench, calls| {

@@ -37,6 +37,7 @@ impl<T> IdTable<T> {
     }
 
     /// As [`push`](Self::push), into a table that seldom has more than one entry: for the first, it makes room for no more.
+    #[inline]
     pub(crate) fn push_rare(&mut self, id: u64, value: T) {
         if self.entries.is_empty() {
             self.entries.reserve_exact(1);
@@ -82,6 +83,16 @@ impl<T> IdTable<T> {
             self.drop_gaps();
         }
         Some(value)
+    }
+
+    /// Takes out the entry with the lowest id.
+    #[inline]
+    pub(crate) fn pop_first(&mut self) -> Option<T> {
+        let value = self.entries.pop_front()?.1;
+        debug_assert!(value.is_some(), "a gap comes first");
+        self.live -= 1;
+        self.drop_gaps();
+        value
     }
 
     /// How many entries there may be, gaps among them.
@@ -158,6 +169,23 @@ mod tests {
         assert_eq!(table.remove(57), None);
         assert_eq!(table.len(), 99);
         assert_eq!(table.iter().count(), 99);
+    }
+
+    #[test]
+    fn the_lowest_entry_comes_out_first_past_the_gaps() {
+        let mut table = IdTable::default();
+        (1..=100).for_each(|id| table.push(id, id));
+        for id in [1, 2, 5, 6, 7, 100] {
+            table.remove(id);
+        }
+        let mut left: Vec<_> = (3..100).filter(|id| !(5..8).contains(id)).collect();
+        assert_eq!(std::iter::from_fn(|| table.pop_first()).collect::<Vec<_>>(), left);
+        assert!(table.is_empty() && table.entries.is_empty());
+        // One that came out is gone, and those after it are found.
+        left.iter().for_each(|id| table.push(*id, *id));
+        left.remove(0);
+        assert_eq!((table.pop_first(), table.remove(3), table.remove(4)), (Some(3), None, Some(4)));
+        assert_eq!(table.pop_first(), Some(8));
     }
 
     #[test]

@@ -53,11 +53,9 @@ impl Session {
     /// The call that was just taken is answered where it is one too many for this end.
     #[inline]
     fn keep_house(&mut self, connection: ConnectionId, request: RequestId, detaches: bool) {
-        if self.is_full_house(detaches) {
-            // The newest output is this call's dispatch: a full house answers for it instead.
-            if let Some(Output::Dispatch(_)) = self.fx.outputs.pop_back() {
-                self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
-            }
+        // The newest output is this call's dispatch: a full house answers for it instead.
+        if self.is_full_house(detaches) && self.fx.take_back_dispatch() {
+            self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
         }
     }
 

@@ -37,6 +37,8 @@ pub(super) struct End {
     /// Calls that wait for their end, by the model's index.
     pub(super) calls: BTreeMap<Token, usize>,
     pub(super) handlers: BTreeMap<(ConnectionId, RequestId), Handler>,
+    /// How many were dispatched.
+    pub(super) dispatched: u64,
     pub(super) halves: BTreeMap<Token, Half>,
     /// A call with so many channels waits for room on this connection.
     pub(super) waits: Option<(ConnectionId, usize)>,
@@ -49,6 +51,8 @@ pub(super) struct End {
 #[derive(Debug)]
 pub(super) struct Handler {
     pub(super) call: usize,
+    /// Which dispatch it was.
+    pub(super) nth: u64,
     /// Channels of the call that it may yet take up, by the model's index.
     pub(super) unbound: Vec<usize>,
     pub(super) deadline: Option<Instant>,
@@ -82,6 +86,7 @@ impl End {
             serving: BTreeSet::new(),
             calls: BTreeMap::new(),
             handlers: BTreeMap::new(),
+            dispatched: 0,
             halves: BTreeMap::new(),
             waits: None,
             ended: None,

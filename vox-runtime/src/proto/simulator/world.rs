@@ -686,15 +686,17 @@ impl World {
                 self.note(e, "offered", &[connection.0]);
             }
             Output::Dispatch(request) => self.on_dispatch(e, request),
-            Output::AbortHandler { connection, request } => {
+            Output::AbortHandler { connection, request, nth } => {
                 let handler = end.handlers.get_mut(&(connection, request)).expect("a handler that runs");
+                assert_eq!(nth, handler.nth, "another dispatch");
                 assert!(!std::mem::replace(&mut handler.aborted, true), "a handler was aborted twice");
                 assert!(!self.calls[handler.call].persist, "a handler that runs to its end was aborted");
                 let noted = handler.call as u64;
                 self.note(e, "abort", &[noted]);
             }
-            Output::Withdraw { connection, request, failure, runs_on } => {
+            Output::Withdraw { connection, request, nth, failure, runs_on } => {
                 let handler = &end.handlers[&(connection, request)];
+                assert_eq!(nth, handler.nth, "another dispatch");
                 assert!(self.calls[handler.call].persist && runs_on, "it is no operation");
                 let noted = handler.call as u64;
                 end.session.detach(connection, request, HandlerEnd::Failed(failure));
@@ -737,11 +739,13 @@ impl World {
         assert!(ids.eq(request.channels.iter().map(|open| (open.id, open.direction))), "other channels");
         let handler = Handler {
             call: index,
+            nth: self.ends[e].dispatched,
             unbound: call.channels.iter().rev().copied().collect(),
             deadline: request.deadline,
             aborted: false,
         };
         let end = &mut self.ends[e];
+        end.dispatched += 1;
         assert!(end.serving.contains(&request.connection), "a call on a connection that is not served");
         end.handlers.insert((request.connection, request.request), handler);
         let volatile =

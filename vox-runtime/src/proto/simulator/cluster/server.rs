@@ -9,7 +9,9 @@ use super::world::World;
 use crate::descriptor::MethodDescriptor;
 use crate::ids::{ConnectionId, RequestId};
 use crate::operation::{Digest, Fence, NewOperation, OperationId, OperationKey, Principal};
-use crate::proto::{Answer, Attempt, Batch, HandlerEnd, Operations, Request, Secrets, Session, Step, StoreFailed};
+use crate::proto::{
+    Answer, Attempt, Batch, HandlerEnd, Operations, Request, Secrets, Session, Step, StoreFailed, WaitingRequests,
+};
 use crate::schema::Schema;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::{Failure, Payload};
@@ -52,7 +54,7 @@ pub(super) struct Served {
     pub(super) sent: Vec<u64>,
     pub(super) spent: Vec<u64>,
     /// Taken in, not yet taken up.
-    pub(super) requests: VecDeque<Request>,
+    pub(super) requests: WaitingRequests,
     /// Operations that are known here only.
     pub(super) desk: Desk,
     pub(super) memory: MemoryStore,
@@ -89,7 +91,7 @@ impl Served {
             secrets: Secrets::new(secret),
             sent: vec![secret],
             spent: Vec::new(),
-            requests: VecDeque::new(),
+            requests: WaitingRequests::default(),
             desk: Desk::default(),
             memory: MemoryStore::within(limits, clock(wall)),
             over: VecDeque::new(),

@@ -32,26 +32,22 @@ impl World {
     fn on_served(&mut self, p: usize, session: u64, output: Output) {
         let served = self.served(p, session);
         match output {
-            Output::Dispatch(request) => served.requests.push_back(request),
-            Output::AbortHandler { connection, request } => {
-                let place = served.requests.iter().position(|r| (r.connection, r.request) == (connection, request));
-                match place {
-                    Some(index) => {
-                        served.requests.remove(index);
-                        served.session.handler_ended(connection, request, HandlerEnd::Aborted);
-                    }
-                    None => self.abort(p, session, connection, request),
+            Output::Dispatch(request) => served.requests.push(request),
+            Output::AbortHandler { connection, request, nth } => match served.requests.take(nth) {
+                Some(waited) => {
+                    assert_eq!((waited.connection, waited.request), (connection, request), "another dispatch");
+                    served.session.handler_ended(connection, request, HandlerEnd::Aborted);
                 }
-            }
-            Output::Withdraw { connection, request, failure, runs_on } => {
-                let place = served.requests.iter().position(|r| (r.connection, r.request) == (connection, request));
-                match place {
-                    None => served.notices.push(Notice::Withdrawn(connection, request, failure, runs_on)),
-                    Some(_) if runs_on => served.session.detach(connection, request, HandlerEnd::Failed(failure)),
-                    Some(index) => {
-                        served.requests.remove(index);
-                        served.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
-                    }
+                None => self.abort(p, session, connection, request),
+            },
+            Output::Withdraw { connection, request, nth, failure, runs_on } => {
+                if runs_on && served.requests.holds(nth) {
+                    served.session.detach(connection, request, HandlerEnd::Failed(failure));
+                } else if let Some(waited) = served.requests.take(nth) {
+                    assert_eq!((waited.connection, waited.request), (connection, request), "another dispatch");
+                    served.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
+                } else {
+                    served.notices.push(Notice::Withdrawn(connection, request, failure, runs_on));
                 }
             }
             Output::Acknowledged { operation } => served.notices.push(Notice::Acknowledged(operation)),
@@ -72,7 +68,7 @@ impl World {
         if served.session.outbox_is_full() && served.session.end_reason().is_none() {
             return;
         }
-        let Some(request) = served.requests.pop_front() else { return };
+        let Some(request) = served.requests.pop() else { return };
         self.note("hosts", &[p as u64, session, request.request.0], &());
         match request.as_operation {
             true => self.attempt(p, session, request),
