@@ -35,7 +35,7 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `call_timeout` | 30 s | 1ms or longer | no | the deadline of a call that has no channels and sets none. It counts anew with each part of a long message |
 /// | `resume_window` | 120 s | any | no | a session whose link is not replaced by then is lost |
 /// | `link_wait` | 600 s | any | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
-/// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started |
+/// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started. The replies of those that run are kept beyond it |
 /// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the session that has waited longest for a link is lost |
 /// | `max_detached` | 1,024 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy` |
 /// | `max_server_detached` | 16,384 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
@@ -98,6 +98,10 @@ pub struct Limits {
     /// How long a call that has no deadline waits for the next session, once its own is lost.
     pub link_wait: Duration,
     /// The bytes that are kept, though they were written, because the peer has not acknowledged them yet.
+    ///
+    /// A handler that runs already may end, and its reply is kept: so replies can take this and, for each of the `max_connections` × `max_calls`
+    /// handlers that may run, the longest reply that its method makes and the caller takes. A server whose methods make long replies
+    /// bounds that by a lower `max_calls`.
     pub replay_bytes: usize,
     /// How many sessions of one server may wait for a new link at once.
     pub max_detached_sessions: usize,

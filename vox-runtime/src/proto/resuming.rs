@@ -183,6 +183,56 @@ fn who_keeps_too_much_waits_until_it_is_acknowledged() {
     assert_eq!(send(&mut bench), Sent::Yes);
 }
 
+/// A reply that a handler made is kept, whatever is kept already. So what is kept of replies is `replay_bytes` at most and one reply of each
+/// handler that runs by then; none is started after that.
+#[test]
+fn replies_are_kept_past_replay_bytes_by_one_of_each_handler_that_runs() {
+    const CALLS: usize = 6;
+    const SMALL: usize = 60_000;
+    let mut bench = Bench::resumable(Limits {
+        replay_bytes: Limits::LEAST_REPLAY,
+        max_message_bytes: 1 << 20,
+        max_calls: CALLS,
+        outbox_bytes: 1 << 30,
+        outbox_long_bytes: 1 << 30,
+        ..two_of_each()
+    });
+    let mut requests = (1..).step_by(2);
+    let mut start = |bench: &mut Bench| {
+        assert!(bench.session.may_answer_more());
+        let request = requests.next().expect("there is no end of them");
+        bench.accept(call(THEIRS, request, &[]));
+        request
+    };
+    let end = |bench: &mut Bench, request: u64, len: usize| {
+        let mut payload = vec![7; len].into();
+        bench.change(|session| {
+            session.handler_ended(THEIRS, RequestId(request), HandlerEnd::Returned(&mut payload));
+        });
+    };
+    while bench.session.outbox().kept() + 2 * SMALL < Limits::LEAST_REPLAY {
+        let request = start(&mut bench);
+        end(&mut bench, request, SMALL);
+        bench.write();
+    }
+    let before = bench.session.outbox().kept();
+    let running: Vec<u64> = (0..CALLS).map(|_| start(&mut bench)).collect();
+    let longest = bench.session.max_payload();
+    for request in running {
+        end(&mut bench, request, longest);
+    }
+    assert!(!bench.session.may_answer_more(), "what waits to be written will be kept");
+    bench.write();
+    let kept = bench.session.outbox().kept();
+    let heads = CALLS << 10;
+    assert!((before + CALLS * longest..=before + CALLS * longest + heads).contains(&kept), "{kept}");
+    assert!(kept <= Limits::LEAST_REPLAY + CALLS * (1 << 20) + heads);
+    assert!(!bench.session.may_answer_more());
+    let received = bench.taken();
+    bench.accept(Frame::Ack { received });
+    start(&mut bench);
+}
+
 #[test]
 fn an_acknowledgement_lets_go_of_just_what_it_names() {
     let mut bench = Bench::resumable(two_of_each());
