@@ -5,7 +5,7 @@
 //! knows no socket, task, clock or random number: `now` is an argument, and every map in it is ordered, so a
 //! run is repeated by repeating its inputs.
 //!
-//! The contract: after every input drain [`Session::poll_output`], write what [`Session::take`] gives, and
+//! The contract: after every input drain [`Session::poll_output`], write what [`Session::take`] gives, drain again once that is written, and
 //! call [`Session::handle_timeout`] no later than [`Session::poll_timeout`] says. Whoever drives a session
 //! keeps its own state under [`Token`]s of its choosing; the session only hands them back.
 //!

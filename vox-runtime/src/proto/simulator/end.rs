@@ -40,6 +40,8 @@ pub(super) struct End {
     /// How many were dispatched.
     pub(super) dispatched: u64,
     pub(super) halves: BTreeMap<Token, Half>,
+    /// Halves that were let go of while the session had something to say, which may be of them.
+    pub(super) let_go: BTreeSet<Token>,
     /// A call with so many channels waits for room on this connection.
     pub(super) waits: Option<(ConnectionId, usize)>,
     pub(super) ended: Option<EndReason>,
@@ -88,6 +90,7 @@ impl End {
             handlers: BTreeMap::new(),
             dispatched: 0,
             halves: BTreeMap::new(),
+            let_go: BTreeSet::new(),
             waits: None,
             ended: None,
             resumes: false,

@@ -376,7 +376,11 @@ impl World {
     }
 
     fn end_this_half(&mut self, e: usize, token: Token, close: bool) {
-        let half = self.ends[e].halves.remove(&token).expect("a half that is held");
+        let end = &mut self.ends[e];
+        let half = end.halves.remove(&token).expect("a half that is held");
+        if end.session.has_outputs() {
+            end.let_go.insert(token);
+        }
         let channel = &mut self.channels[half.channel];
         let connection = self.calls[channel.call].connection;
         if close {
@@ -707,11 +711,14 @@ impl World {
             Output::Deliver { token, items } => self.on_deliver(e, token, &items),
             Output::ReceiverEnded { token, end: how } => self.on_half_ended(e, token, &how, false),
             Output::SenderEnded { token, end: how } => self.on_half_ended(e, token, &how, true),
-            Output::GrantPermits { token } => {
-                let half = end.halves.get_mut(&token).expect("a half that is held");
-                assert!(half.sends, "credit for a receiver");
-                half.waits = false;
-            }
+            Output::GrantPermits { token } => match end.halves.get_mut(&token) {
+                Some(half) => {
+                    assert!(half.sends, "credit for a receiver");
+                    half.waits = false;
+                }
+                // What a long item that has left gives back is told once the write is over.
+                None => assert!(end.let_go.contains(&token), "credit for a half that nobody holds"),
+            },
             Output::ConnectionEnded { connection } => {
                 assert!(end.calling.remove(&connection) || end.serving.remove(&connection));
                 let handlers = end.handlers.iter().filter(|((on, _), _)| *on == connection);
