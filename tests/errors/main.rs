@@ -19,6 +19,7 @@ mod quiet;
 mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
+mod values;
 mod versions;
 
 #[derive(Debug, Clone, PartialEq, facet::Facet)]
@@ -141,6 +142,7 @@ async fn provoked() -> Found {
     channels::provoke(&mut found).await;
     hostile::provoke(&mut found).await;
     quiet::provoke(&mut found).await;
+    values::provoke(&mut found).await;
     found
 }
 
