@@ -56,7 +56,7 @@ impl State {
 
     /// Sends what there is credit for.
     pub(super) fn pump(&mut self, token: Token) {
-        let Self { endpoints, session, after, outbox_full, backlogs, .. } = self;
+        let Self { endpoints, session, after, outbox_full, outbox_laden, backlogs, .. } = self;
         let Some(endpoint) = endpoints.get_mut(token) else { return };
         let Some(sender) = endpoint.as_sender() else { return };
         let Some(backlog) = &mut sender.backlog else { return };
@@ -67,7 +67,9 @@ impl State {
                 Sent::Wait => {
                     // A long item waits for less than a short one.
                     if session.outbox_is_laden() {
-                        *outbox_full = true;
+                        let is_full = session.outbox_is_full();
+                        *outbox_full |= is_full;
+                        *outbox_laden |= !is_full;
                         if !backlogs.contains(&token) {
                             backlogs.push(token);
                         }

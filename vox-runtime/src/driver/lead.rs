@@ -241,7 +241,7 @@ impl Shared {
         let mut taken = None;
         for turn in 0..READS_PER_TURN {
             match reader.read(turn, &mut cx) {
-                Read::Some => while self.handle_for(token, &mut reader, &mut taken, &mut take) {},
+                Read::Some(_) => while self.handle_for(token, &mut reader, &mut taken, &mut take) {},
                 Read::Nothing => return taken,
                 Read::Lost(reason) => {
                     self.link_ended(reader.link(), reason);

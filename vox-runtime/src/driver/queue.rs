@@ -209,8 +209,10 @@ impl State {
         }
     }
 
-    /// Remembers that somebody waits because the outbox is over its mark.
+    /// Remembers that somebody waits because the outbox is over one of its marks.
     pub(crate) fn note_full_outbox(&mut self) {
-        self.outbox_full |= self.session.outbox_is_laden();
+        let is_full = self.session.outbox_is_full();
+        self.outbox_full |= is_full;
+        self.outbox_laden |= !is_full && self.session.outbox_is_laden();
     }
 }

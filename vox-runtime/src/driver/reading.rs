@@ -52,7 +52,8 @@ pub(super) struct Reader {
 
 /// How a read went.
 pub(super) enum Read {
-    Some,
+    /// So many bytes came.
+    Some(usize),
     Nothing,
     Lost(EndReason),
 }
@@ -138,7 +139,7 @@ impl Reader {
                 if n == room {
                     self.appetite = (self.appetite * 2).min(READ_MAX);
                 }
-                Read::Some
+                Read::Some(n)
             }
             Poll::Ready(Err(error)) => self.lost(error.to_string()),
         }

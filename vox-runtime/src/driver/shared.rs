@@ -101,8 +101,9 @@ pub(crate) struct State {
     pub(super) unwatched: bool,
     /// Since when the link has taken nothing, if it does not.
     pub(super) stalled: Option<Instant>,
-    /// Somebody waits for the outbox to shrink.
+    /// Somebody waits for the outbox to shrink, or for what it has of long messages.
     pub(super) outbox_full: bool,
+    pub(super) outbox_laden: bool,
     /// The link's own failure, for the driver to take up.
     pub(super) link_error: Option<io::Error>,
     pub(super) driver: Waker,
@@ -206,6 +207,7 @@ impl Shared {
             unwatched: false,
             stalled: None,
             outbox_full: false,
+            outbox_laden: false,
             link_error: None,
             driver: Waker::noop().clone(),
             lead: Lead::default(),
@@ -291,7 +293,7 @@ impl State {
     #[inline]
     pub(super) fn settle(&mut self, router: &Router) {
         // Most changes ask for nothing.
-        if self.session.has_outputs() || self.outbox_full {
+        if self.session.has_outputs() || self.outbox_full || self.outbox_laden {
             self.settle_outputs(router);
         }
     }
@@ -308,8 +310,11 @@ impl State {
             self.wake_heads(room);
         }
         // Not only once it is empty: on a busy link that may be never.
-        if self.outbox_full && self.session.outbox_has_room() {
-            self.outbox_full = false;
+        if self.outbox_full && self.session.outbox_has_room()
+            || self.outbox_laden && self.session.outbox_has_long_room()
+        {
+            // Who still waits says so again.
+            (self.outbox_full, self.outbox_laden) = (false, false);
             self.pump_all();
             self.after.wakes.extend(self.queue.take_all());
             for endpoint in self.endpoints.iter_mut() {

@@ -19,10 +19,13 @@ use crate::error::EndReason;
 use crate::proto::{HandlerEnd, earlier};
 use crate::shown::Shown;
 use crate::transport::Link;
-use crate::wire::Failure;
+use crate::wire::{Failure, PART};
 
 /// How long an ended session waits for its last words to be read, and while it writes them, for a link that takes nothing.
 const LINGER: Duration = Duration::from_secs(1);
+/// How many bytes are read in one turn before what came of them is written: a short answer does not wait until a whole turn of long
+/// messages is read.
+const ANSWERED_AFTER: usize = 4 * PART;
 /// How long an ended session may take in all to write what it had accepted.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -193,15 +196,21 @@ impl Driver {
             let (more, first) = self.shared.handle_some(&mut self.shared.reader());
             self.host_all(more, first, cx);
         }
+        let mut unanswered = 0;
         for turn in 0..READS_PER_TURN {
             let mut reader = self.shared.reader();
             match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
-                Read::Some => {
+                Read::Some(bytes) => {
                     let (more, first) = self.shared.handle_some(&mut reader);
                     drop(reader);
                     self.host_all(more, first, cx);
                     if self.is_relieved() {
                         return false;
+                    }
+                    unanswered += bytes;
+                    if unanswered >= ANSWERED_AFTER {
+                        unanswered = 0;
+                        drop(flush(&self.shared));
                     }
                 }
                 Read::Nothing => return false,

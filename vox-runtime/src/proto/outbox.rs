@@ -104,13 +104,21 @@ impl Outbox {
         self.sealed = segments;
         self.taken = received;
         self.written = received;
+        self.count_all_again();
         Ok(())
     }
 
-    /// Bytes put and not yet written, without those of long messages whose turn is yet to come.
+    /// Bytes put and not yet written, without those of long messages: what a short message waits for is not counted by how long
+    /// the parts are that the link takes at once. After a link was lost, what it is to take again counts whatever it is.
     #[inline]
     pub(crate) fn pending(&self) -> usize {
-        (self.end - self.written) as usize
+        (self.end - self.written) as usize - self.longs.as_ref().map_or(0, |longs| longs.leaving(self.written))
+    }
+
+    /// Whether everything that was put is written.
+    #[inline]
+    pub(crate) fn is_written(&self) -> bool {
+        self.written == self.end
     }
 
     /// Whether there is anything to take.
@@ -273,6 +281,7 @@ impl Outbox {
     pub(crate) fn on_written(&mut self, len: usize) {
         self.written += len as u64;
         debug_assert!(self.written <= self.end);
+        self.parts_written();
     }
 }
 

@@ -152,7 +152,7 @@ impl Session {
     pub(crate) fn on_written(&mut self, len: usize) {
         self.fx.outbox.on_written(len);
         // The last that there is may be the probe itself.
-        self.moves |= self.fx.outbox.pending() > 0 || self.fx.outbox.has_long();
+        self.moves |= !self.fx.outbox.is_written() || self.fx.outbox.has_long();
     }
 
     #[cfg(test)]

@@ -71,6 +71,8 @@ pub(super) struct Longs {
     whole: VecDeque<(LongId, u64)>,
     /// Those of which a part has left.
     moved: VecDeque<LongId>,
+    /// Where in the stream parts are that are not written: from where, and to where.
+    leaving: VecDeque<(u64, u64)>,
 }
 
 impl Longs {
@@ -109,7 +111,15 @@ impl Longs {
 
     /// Whether nothing is left to do or to tell.
     fn is_over(&self) -> bool {
-        self.is_empty() && self.later.is_empty() && self.whole.is_empty() && self.moved.is_empty()
+        let is_told = self.whole.is_empty() && self.moved.is_empty();
+        self.is_empty() && self.later.is_empty() && self.leaving.is_empty() && is_told
+    }
+
+    /// How many bytes of parts are taken and not written.
+    pub(super) fn leaving(&self, written: u64) -> usize {
+        let ahead: usize = self.leaving.iter().map(|(from, to)| (to - from) as usize).sum();
+        let first = self.leaving.front().map_or(0, |(from, _)| written.saturating_sub(*from) as usize);
+        ahead - first
     }
 
     /// Takes out those that are meant. They have not left, and will not.
@@ -284,6 +294,7 @@ impl Outbox {
         }
         let len = long.left.min(long.turn).min(room);
         self.put(|tail| wire::put_part_head(tail, long.number, len));
+        let start = self.end;
         let mut missing = len;
         while missing > 0
             && let Some(piece) = long.rest.front_mut()
@@ -301,11 +312,30 @@ impl Outbox {
         long.left -= len;
         long.turn -= len;
         let (number, is_whole, end) = (long.number, long.left == 0, self.end);
-        self.longs.get_or_insert_default().take_back(long, len, end);
+        let longs = self.longs.get_or_insert_default();
+        longs.leaving.push_back((start, end));
+        longs.take_back(long, len, end);
         if is_whole {
             self.release(number);
         }
         len
+    }
+
+    /// Forgets of parts that are written where they were.
+    #[inline]
+    pub(super) fn parts_written(&mut self) {
+        let Some(longs) = &mut self.longs else { return };
+        while longs.leaving.pop_front_if(|(_, to)| *to <= self.written).is_some() {}
+        if longs.is_over() {
+            self.longs = None;
+        }
+    }
+
+    /// Parts that are to be written again count like anything else.
+    pub(super) fn count_all_again(&mut self) {
+        if let Some(longs) = &mut self.longs {
+            longs.leaving.clear();
+        }
     }
 
     /// The next message of which a part has left.

@@ -50,9 +50,12 @@ impl Session {
 
     /// Whether those who found it full may go on: with some way to go until it is full again.
     pub(crate) fn outbox_has_room(&self) -> bool {
-        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2
-            && self.fx.outbox.kept() <= self.max_kept() / 2
-            && self.fx.outbox.pending_long() <= self.limits.outbox_long_bytes / 2
+        self.fx.outbox.pending() <= self.limits.outbox_bytes / 2 && self.fx.outbox.kept() <= self.max_kept() / 2
+    }
+
+    /// The same, of those who found it laden.
+    pub(crate) fn outbox_has_long_room(&self) -> bool {
+        self.outbox_has_room() && self.fx.outbox.pending_long() <= self.limits.outbox_long_bytes / 2
     }
 
     /// The most that is kept before calls and items wait. A peer acknowledges only so often.
@@ -129,5 +132,55 @@ impl Session {
     /// The largest number of channels that one call can ever have.
     pub(crate) fn max_channels(&self) -> usize {
         usize::try_from(self.peer.max_channels).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{Bench, OURS};
+    use super::super::Gate;
+    use crate::limits::Limits;
+    use crate::proto::Batch;
+    use crate::wire::PART;
+
+    #[test]
+    fn nothing_short_waits_for_the_mark_of_parts_that_are_being_written() {
+        let mut bench = Bench::new(Limits { outbox_bytes: 1000, ..Limits::default() });
+        bench.write();
+        bench.call_with(1, &[], None, 16 * PART);
+        let (mut batch, now) = (Batch::default(), bench.now);
+        bench.change(|session| session.take_parts(now, &mut batch, 8 * PART));
+        let there = batch.len();
+        assert!(there >= 8 * PART);
+        // In pieces that end within a part, too.
+        for written in [0, 1000, PART, there - PART - 1000] {
+            assert_eq!(bench.session.gate(OURS, 0), Gate::Open);
+            assert!(bench.session.outbox().pending() < 100);
+            bench.change(|session| session.on_written(written));
+        }
+        assert!(bench.session.outbox().is_written());
+        assert_eq!(bench.session.outbox().pending(), 0);
+        // What is short counts, in front of parts and behind them.
+        bench.call_with(2, &[], None, 1100);
+        bench.change(|session| session.take_parts(now, &mut batch, 8 * PART));
+        assert_eq!(bench.session.gate(OURS, 0), Gate::Wait);
+    }
+
+    #[test]
+    fn who_waits_for_room_for_what_is_short_waits_for_no_long_message() {
+        let mut bench = Bench::new(Limits { outbox_long_bytes: 2 * PART, ..Limits::default() });
+        bench.call_with(1, &[], None, 16 * PART);
+        let seen = |bench: &mut Bench| {
+            let session = &bench.session;
+            (
+                session.outbox_is_full(),
+                session.outbox_is_laden(),
+                session.outbox_has_room(),
+                session.outbox_has_long_room(),
+            )
+        };
+        assert_eq!(seen(&mut bench), (false, true, true, false));
+        bench.write();
+        assert_eq!(seen(&mut bench), (false, false, true, true));
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct End {
     pub(super) batch: Batch,
     /// Written, and not yet reported to the session.
     pub(super) unreported: usize,
+    /// The bytes of parts among what was taken since the batch was last empty.
+    pub(super) leaving: usize,
     /// Read from the link, not yet whole frames.
     pub(super) incoming: Vec<u8>,
     /// A part that is read straight into the memory of its message.
@@ -78,6 +80,7 @@ impl End {
             peer: peer.clone(),
             batch: Batch::default(),
             unreported: 0,
+            leaving: 0,
             incoming: Vec::new(),
             part: None,
             parts_put: 0,
@@ -105,6 +108,12 @@ impl End {
     /// A frame's payload that surely fits, with room for metadata and channels.
     pub(super) fn payload_room(&self) -> usize {
         self.session.max_payload() - 200
+    }
+
+    /// What was put and is not written.
+    pub(super) fn unwritten(&mut self) -> usize {
+        let outbox = self.session.outbox();
+        (outbox.end() - outbox.written()) as usize
     }
 
     /// Whether an item of so many bytes would wait for nothing but credit.

@@ -74,6 +74,7 @@ impl World {
         let end = &mut self.ends[e];
         end.batch = Batch::default();
         end.unreported = 0;
+        end.leaving = 0;
         end.incoming.clear();
         if let Some((_, lent)) = end.part.take() {
             end.session.take_back(lent);

@@ -506,7 +506,7 @@ impl World {
         }
         let budget = if settles { 1 << 20 } else { *self.rng.pick(&[3000, 16 << 10, PART, 4 * PART, 8 * PART]) };
         let (before, long) = (end.batch.len(), end.session.outbox().pending_long());
-        let short = end.session.outbox().pending() - before;
+        let (short, pending) = (end.unwritten() - before, end.session.outbox().pending());
         match end.session.has_long() {
             true => end.session.take_parts(self.now, &mut end.batch, budget),
             false => end.session.take(&mut end.batch),
@@ -519,6 +519,13 @@ impl World {
             parts <= budget && end.batch.len() - before - short <= budget + 2000,
             "a batch of {parts} bytes of parts"
         );
+        if before == 0 {
+            end.leaving = 0;
+        }
+        end.leaving += parts;
+        let now_pending = end.session.outbox().pending();
+        assert!(now_pending <= pending + 2000, "calls wait for {parts} bytes of parts that are being written");
+        assert!(now_pending + end.leaving >= end.unwritten(), "what is short is not counted");
         let there: usize = end.batch.len();
         if there == 0 {
             return;
@@ -541,6 +548,9 @@ impl World {
     fn report(&mut self, e: usize) {
         let end = &mut self.ends[e];
         end.session.on_written(std::mem::take(&mut end.unreported));
+        if end.batch.is_empty() {
+            assert_eq!(end.session.outbox().pending(), end.unwritten(), "all parts are written");
+        }
         self.drain(e);
     }
 
