@@ -36,6 +36,7 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `resume_window` | 120 s | any | no | a session whose link is not replaced by then is lost |
 /// | `link_wait` | 600 s | any | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
 /// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started. The replies of those that run are kept beyond it |
+/// | `session_memory` | 48 MiB | 65,536 to 1,099,511,627,776 | no | new calls get `Busy`, unless they are alone |
 /// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the session that has waited longest for a link is lost |
 /// | `max_detached` | 1,024 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy` |
 /// | `max_server_detached` | 16,384 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
@@ -103,6 +104,10 @@ pub struct Limits {
     /// handlers that may run, the longest reply that its method makes and the caller takes. A server whose methods make long replies
     /// bounds that by a lower `max_calls`.
     pub replay_bytes: usize,
+    /// The bytes that are kept because of the peer of one session above which its new calls are refused: its messages that are not whole,
+    /// its requests until their handlers have ended, its items until they are received, and what was sent to it that it has not read or
+    /// not acknowledged. Items and replies count and are not refused. See [`Session::memory`](crate::Session::memory).
+    pub session_memory: usize,
     /// How many sessions of one server may wait for a new link at once.
     pub max_detached_sessions: usize,
     /// How many `persist` handlers may run on after their callers went away, per session.
@@ -138,6 +143,7 @@ impl Default for Limits {
             resume_window: Duration::from_secs(120),
             link_wait: Duration::from_secs(600),
             replay_bytes: 16 << 20,
+            session_memory: 48 << 20,
             max_detached_sessions: 1024,
             max_detached: 1024,
             max_server_detached: 16_384,

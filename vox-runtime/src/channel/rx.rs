@@ -180,7 +180,9 @@ impl<T> Rx<T> {
     fn report(&mut self) {
         let (items, bytes) = (std::mem::take(&mut self.reader.items), std::mem::take(&mut self.reader.bytes));
         if let Some(bound) = self.half.get() {
-            bound.shared.change(|state| state.session.consumed(bound.connection, bound.channel, items, bytes));
+            bound
+                .shared
+                .change(|state| state.session.consumed(bound.connection, (bound.channel, bound.token), items, bytes));
         }
     }
 

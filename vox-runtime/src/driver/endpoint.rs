@@ -192,6 +192,7 @@ impl Endpoint {
 impl State {
     /// The holder of a half lets go of it.
     pub(crate) fn let_go(&mut self, token: Token, end: &HalfEnd) {
+        self.session.let_go(token);
         if !self.endpoints.get_mut(token).is_some_and(|endpoint| endpoint.let_go(end)) {
             self.endpoints.remove(token);
         }
@@ -202,6 +203,7 @@ impl State {
         let Some(endpoint) = self.endpoints.get_mut(token) else { return };
         let Some(pledge) = endpoint.pledge.take() else { return };
         if pledge.half_end.is_some() {
+            self.session.let_go(token);
             self.endpoints.remove(token);
         } else if let Some(reason) = pledge.lost {
             endpoint.end(ChannelEnd::Lost(reason), &mut self.after.wakes);
@@ -210,6 +212,7 @@ impl State {
 
     /// The call of this half was made again, and the half is elsewhere now. Gives how its holder let go of it, if so.
     pub(crate) fn move_half(&mut self, token: Token) -> Option<HalfEnd> {
+        self.session.let_go(token);
         let mut endpoint = self.endpoints.remove(token)?;
         endpoint.wake(&mut self.after.wakes);
         endpoint.pledge?.half_end

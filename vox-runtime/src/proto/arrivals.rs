@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::error::{ProtocolViolation, Rule};
+use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::wire::{LongHead, MAX_PART};
 
@@ -61,6 +62,8 @@ pub(super) struct Arrivals {
     /// Those that have begun, and their bytes as announced.
     begun: usize,
     bytes: usize,
+    /// The bytes of those among them that somebody wants.
+    kept: usize,
     pub(super) memory: Memory,
 }
 
@@ -68,6 +71,22 @@ impl Arrivals {
     /// Whether a message has begun and not ended.
     pub(super) fn has_begun(&self) -> bool {
         self.begun > 0
+    }
+
+    /// The bytes of those that have begun and are wanted, as they were announced.
+    #[inline]
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// The call whose first part is yet to come, and how long it is.
+    pub(super) fn call_that_begins(&self, number: u64) -> Option<(ConnectionId, RequestId, usize)> {
+        match self.table.get(&number)? {
+            Arrival { head: LongHead::Call(head), begun: false, total, .. } => {
+                Some((head.connection, head.request, *total))
+            }
+            Arrival { .. } => None,
+        }
     }
 
     /// How many messages are under way, how many have begun, and how many bytes those have.
@@ -81,7 +100,8 @@ impl Arrivals {
     pub(super) fn check_sums(&self) {
         let begun = || self.table.values().filter(|arrival| arrival.begun);
         let bytes: usize = begun().map(|arrival| arrival.total).sum();
-        assert_eq!((self.begun, self.bytes), (begun().count(), bytes), "the sums have drifted");
+        let kept: usize = begun().filter(|arrival| !arrival.unwanted).map(|arrival| arrival.total).sum();
+        assert_eq!((self.begun, self.bytes, self.kept), (begun().count(), bytes, kept), "the sums have drifted");
         for arrival in self.table.values() {
             assert!(arrival.bytes.len() <= arrival.filled && arrival.filled < arrival.total);
         }
@@ -149,10 +169,12 @@ impl Arrivals {
             arrival.begun = true;
             self.begun += 1;
             self.bytes += arrival.total;
+            self.kept += arrival.total;
             arrival.bytes = (self.memory.take)(arrival.total);
         }
         if unwanted && !arrival.unwanted {
             arrival.unwanted = true;
+            self.kept -= arrival.total;
             arrival.bytes = Vec::new();
         }
         Ok(())
@@ -204,6 +226,7 @@ impl Arrivals {
         if arrival.begun {
             self.begun -= 1;
             self.bytes -= arrival.total;
+            self.kept -= if arrival.unwanted { 0 } else { arrival.total };
         }
         Some(arrival)
     }
@@ -216,6 +239,6 @@ impl Arrivals {
     /// There is nothing more to put together.
     pub(super) fn clear(&mut self) {
         self.table.clear();
-        (self.begun, self.bytes) = (0, 0);
+        (self.begun, self.bytes, self.kept) = (0, 0, 0);
     }
 }

@@ -1,8 +1,11 @@
 //! The channels of one connection. One entry per channel, whatever its state.
 
+mod one;
+
 use bytes::Bytes;
 
 use super::credit::{SendCredit, Window};
+use super::ledger::{Charge, ITEM, items_cost};
 use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, Token, WORDS_HEAD};
@@ -42,8 +45,16 @@ struct Channel {
 /// This end's half.
 #[derive(Debug)]
 enum Half {
-    Sender { credit: SendCredit, state: SenderState },
-    Receiver { window: Window, state: ReceiverState },
+    Sender {
+        credit: SendCredit,
+        state: SenderState,
+    },
+    /// `charge`: for the items that are not consumed.
+    Receiver {
+        window: Window,
+        state: ReceiverState,
+        charge: Charge,
+    },
 }
 
 #[derive(Debug)]
@@ -121,11 +132,12 @@ impl Channels {
         self.calls.push_rare(request.0, Opened { first, last });
     }
 
-    /// Takes a channel out. `false`: it is gone.
-    fn remove(&mut self, id: ChannelId) -> bool {
+    /// Takes a channel out, and its items. `false`: it is gone.
+    fn remove(&mut self, id: ChannelId, fx: &mut Effects) -> bool {
         let Some(channel) = self.table.remove(id.0) else { return false };
         self.untaken -= usize::from(channel.is_untaken());
         self.untaken_bytes -= channel.kept();
+        fx.ledger.release(channel.into_charge());
         true
     }
 
@@ -139,6 +151,7 @@ impl Channels {
             false => Half::Receiver {
                 window: Window::new(windows.receive.0, windows.receive.1),
                 state: ReceiverState::Live(token),
+                charge: Charge::default(),
             },
         };
         self.table.push(id.0, Channel { half, arriving: false });
@@ -154,6 +167,7 @@ impl Channels {
             false => Half::Receiver {
                 window: Window::new(windows.receive.0, windows.receive.1),
                 state: ReceiverState::Buffering { runs: Vec::new(), end: None },
+                charge: Charge::default(),
             },
         };
         self.table.push(id.0, Channel { half, arriving: false });
@@ -192,7 +206,9 @@ impl Channels {
             },
         };
         if over {
-            self.table.remove(id.0);
+            if let Some(channel) = self.table.remove(id.0) {
+                fx.ledger.leave(token, channel.into_charge());
+            }
             self.untaken -= 1;
             self.untaken_bytes -= kept;
         }
@@ -233,7 +249,7 @@ impl Channels {
                 format!("metadata of {len} bytes came with the channel's end, over the limit of {}", fx.max_frame);
             return self.reset(connection, id, Reset::aborted(&why), fx);
         }
-        if self.remove(id) {
+        if self.remove(id, fx) {
             let item = LongId::Items(connection, id);
             fx.outbox.put_after(&Frame::Close { connection, channel: id, metadata }, item);
             fx.emit(Output::Room);
@@ -242,7 +258,7 @@ impl Channels {
 
     /// Ends either half at once: a receiver was dropped, or a sender is not to end cleanly. What was sent before goes before.
     pub(crate) fn reset(&mut self, connection: ConnectionId, id: ChannelId, why: Reset, fx: &mut Effects) {
-        if self.remove(id) {
+        if self.remove(id, fx) {
             let item = LongId::Items(connection, id);
             let why = match why {
                 Reset::Aborted(reason) => Reset::Aborted(fx.words(&reason).into()),
@@ -257,12 +273,16 @@ impl Channels {
     pub(crate) fn consumed(
         &mut self,
         connection: ConnectionId,
-        id: ChannelId,
+        (id, token): (ChannelId, Token),
         items: u32,
         bytes: u64,
         fx: &mut Effects,
     ) {
-        let Some(Channel { half: Half::Receiver { window, .. }, .. }) = self.table.get_mut(id.0) else { return };
+        let kept = items_cost(items, bytes);
+        let Some(Channel { half: Half::Receiver { window, charge, .. }, .. }) = self.table.get_mut(id.0) else {
+            return fx.ledger.consume(token, kept);
+        };
+        fx.ledger.lower(charge, kept);
         if let Some((items, bytes)) = window.consume(items, bytes) {
             fx.send(&Frame::Credit { connection, channel: id, items, bytes });
         }
@@ -288,10 +308,12 @@ impl Channels {
             let end = ChannelEnd::Lost(reason.clone());
             match channel.half {
                 Half::Sender { state: SenderState::Live(token), .. } => fx.emit(Output::SenderEnded { token, end }),
-                Half::Receiver { state: ReceiverState::Live(token), .. } => {
-                    fx.emit(Output::ReceiverEnded { token, end })
+                Half::Receiver { state: ReceiverState::Live(token), charge, .. } => {
+                    fx.ledger.leave(token, charge);
+                    fx.emit(Output::ReceiverEnded { token, end });
                 }
-                Half::Sender { .. } | Half::Receiver { .. } => {}
+                Half::Receiver { state: ReceiverState::Buffering { .. }, charge, .. } => fx.ledger.release(charge),
+                Half::Sender { .. } => {}
             }
         }
     }
@@ -335,7 +357,7 @@ impl Channels {
     pub(crate) fn on_items(&mut self, id: ChannelId, items: Bytes, fx: &mut Effects) -> Result<(), ProtocolViolation> {
         let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
         channel.check_order(id)?;
-        let Half::Receiver { window, state } = &mut channel.half else {
+        let Half::Receiver { window, state, charge } = &mut channel.half else {
             return Err(wrong_direction("items", id));
         };
         let mut reader = Reader::new(&items);
@@ -352,6 +374,7 @@ impl Channels {
                     format!("channel {id}: an item of {len} bytes without credit"),
                 )
             })?;
+            fx.ledger.raise(charge, ITEM + len as usize);
         }
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
@@ -405,7 +428,10 @@ impl Channels {
                 fx.emit(Output::ReceiverEnded { token: *token, end });
             }
         }
-        self.table.remove(id.0);
+        let ended = self.table.remove(id.0);
+        if let Some(Channel { half: Half::Receiver { state: ReceiverState::Live(token), charge, .. }, .. }) = ended {
+            fx.ledger.leave(token, charge);
+        }
         fx.emit(Output::Room);
         Ok(())
     }
@@ -428,47 +454,6 @@ impl Channels {
             fx.emit(Output::GrantPermits { token: *token });
         }
         Ok(())
-    }
-}
-
-impl Channel {
-    /// Nothing overtakes a long item on its own channel.
-    #[inline]
-    fn check_order(&self, id: ChannelId) -> Result<(), ProtocolViolation> {
-        match self.arriving {
-            true => Err(ProtocolViolation::new(
-                Rule::WrongPart,
-                format!("something on channel {id} before the long item is whole"),
-            )),
-            false => Ok(()),
-        }
-    }
-
-    /// Whether the peer has ended it, and nobody has taken it up.
-    fn is_untaken(&self) -> bool {
-        matches!(
-            self.half,
-            Half::Sender { state: SenderState::Unbound { reset: true }, .. }
-                | Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. }
-        )
-    }
-
-    /// The bytes of items that are kept of it, if the peer has ended it.
-    fn kept(&self) -> usize {
-        match &self.half {
-            Half::Receiver { state: ReceiverState::Buffering { runs, end: Some(_) }, .. } => {
-                runs.iter().map(Bytes::len).sum()
-            }
-            Half::Receiver { .. } | Half::Sender { .. } => 0,
-        }
-    }
-
-    fn is_unbound(&self) -> bool {
-        matches!(
-            self.half,
-            Half::Sender { state: SenderState::Unbound { .. }, .. }
-                | Half::Receiver { state: ReceiverState::Buffering { .. }, .. }
-        )
     }
 }
 

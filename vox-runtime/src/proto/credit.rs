@@ -63,6 +63,12 @@ impl Window {
         Ok(())
     }
 
+    /// The items that arrived and were not consumed, and their bytes.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> (i64, i64) {
+        (self.size.0 - self.left.0 - self.consumed.0, self.size.1 - self.left.1 - self.consumed.1)
+    }
+
     /// Counts items that were consumed. Gives back a grant once half the window is consumed, so that grants
     /// are few and the sender never runs dry while its reader keeps up.
     pub(crate) fn consume(&mut self, items: u32, bytes: u64) -> Option<(u32, u32)> {

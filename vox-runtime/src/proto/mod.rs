@@ -28,6 +28,7 @@ mod calling;
 mod channels;
 mod credit;
 mod kept;
+mod ledger;
 mod operations;
 mod outbox;
 mod peer_clock;
@@ -40,6 +41,8 @@ mod waiting_requests;
 
 #[cfg(test)]
 mod agreeing;
+#[cfg(test)]
+mod budgets;
 #[cfg(test)]
 mod obeying;
 #[cfg(test)]
@@ -159,6 +162,10 @@ pub(crate) struct Effects {
     dispatched: u64,
     /// Where in the stream the answers end that this end made by itself and the peer has not acknowledged.
     kept_answers: VecDeque<u64>,
+    /// What is kept of the peer's requests and items.
+    ledger: ledger::Ledger,
+    /// How long the frame is that is being handled.
+    frame_len: usize,
 }
 
 /// Answers of this end's own that a peer may leave unacknowledged. An honest one acknowledges every 16 KiB, which the shortest

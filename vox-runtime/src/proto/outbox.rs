@@ -108,6 +108,13 @@ impl Outbox {
         Ok(())
     }
 
+    /// Bytes put that the peer has not acknowledged, or that are not written where it acknowledges none, with the long replies and items
+    /// whose turn is yet to come.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        (self.end - self.acknowledged()) as usize + self.longs.as_ref().map_or(0, |longs| longs.answers())
+    }
+
     /// Bytes put and not yet written, without those of long messages: what a short message waits for is not counted by how long
     /// the parts are that the link takes at once. After a link was lost, what it is to take again counts whatever it is.
     #[inline]

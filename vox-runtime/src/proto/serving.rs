@@ -1,11 +1,14 @@
 //! A connection that the peer opened: the requests this end serves.
 
-use std::collections::{BTreeSet, VecDeque};
+mod keeping;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::channels::{Channels, Windows};
+use super::ledger::{Charge, REQUEST};
 use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, WORDS_HEAD};
@@ -47,8 +50,8 @@ pub(crate) enum HandlerEnd<'a> {
     Aborted,
 }
 
-/// Handlers that run on without a caller.
-pub(crate) type Detached = BTreeSet<(ConnectionId, RequestId)>;
+/// Handlers that run on without a caller, and what is charged for their arguments.
+pub(super) type Detached = BTreeMap<(ConnectionId, RequestId), Charge>;
 
 #[derive(Debug)]
 struct Running {
@@ -58,6 +61,8 @@ struct Running {
     deadline: Option<Instant>,
     as_operation: bool,
     state: RunningState,
+    /// For its frame, and what its handler has of it.
+    charge: Charge,
 }
 
 #[derive(Debug)]
@@ -166,7 +171,8 @@ impl Serving {
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
         let as_operation = self.is_operation(head.method, head.operation);
         let (method, nth) = (head.method, fx.dispatched);
-        let running = Running { method, nth, deadline, as_operation, state: RunningState::Runs };
+        let charge = fx.ledger.charge(REQUEST + fx.frame_len);
+        let running = Running { method, nth, deadline, as_operation, state: RunningState::Runs, charge };
         self.running.push(head.request.0, running);
         self.dispatch(head, payload, deadline, as_operation, fx);
         Ok(true)
@@ -198,7 +204,8 @@ impl Serving {
         self.arriving += 1;
         let as_operation = self.is_operation(head.method, head.operation);
         let state = RunningState::Arrives { in_vain: !fits };
-        let running = Running { method: head.method, nth: 0, deadline: None, as_operation, state };
+        let charge = fx.ledger.charge(REQUEST + fx.frame_len);
+        let running = Running { method: head.method, nth: 0, deadline: None, as_operation, state, charge };
         self.running.push(head.request.0, running);
         Ok(())
     }
@@ -214,11 +221,12 @@ impl Serving {
         let Some(running) = self.running.get_mut(head.request.0) else { return false };
         self.arriving -= 1;
         if let RunningState::Arrives { in_vain: true } = running.state {
-            self.running.remove(head.request.0);
+            self.drop_running(head.request, fx);
             self.turn_away(head.request, &head.channels, fx);
             return false;
         }
         (running.state, running.deadline, running.nth) = (RunningState::Runs, deadline, fx.dispatched);
+        fx.ledger.raise(&mut running.charge, payload.len());
         let as_operation = running.as_operation;
         self.dispatch(head, payload, deadline, as_operation, fx);
         true
@@ -226,9 +234,9 @@ impl Serving {
 
     /// The rest of a long request does not come: nothing is left of it.
     pub(crate) fn on_call_forgotten(&mut self, request: RequestId, channels: &[ChannelOpen], fx: &mut Effects) {
-        if let Some(running) = self.running.remove(request.0) {
+        if let Some(state) = self.drop_running(request, fx) {
             self.arriving -= 1;
-            if let RunningState::Arrives { in_vain: true } = running.state {
+            if let RunningState::Arrives { in_vain: true } = state {
                 self.reset_all(channels, fx);
             }
         }
@@ -357,16 +365,16 @@ impl Serving {
         }
     }
 
-    /// The handler has ended. `false`: nobody waits for it.
+    /// The handler has ended. Gives what was charged for its arguments; `None`: nobody waits for it.
     #[inline]
-    pub(crate) fn handler_ended(
+    pub(super) fn handler_ended(
         &mut self,
         request: RequestId,
         end: HandlerEnd<'_>,
         max_payload: usize,
         fx: &mut Effects,
-    ) -> bool {
-        let Some(running) = self.running.remove(request.0) else { return false };
+    ) -> Option<Charge> {
+        let running = self.running.remove(request.0)?;
         match (running.state, end) {
             (RunningState::Aborting(failure), _) | (_, HandlerEnd::Failed(failure)) => {
                 self.answer(request, failure, fx);
@@ -377,7 +385,7 @@ impl Serving {
             }
             (_, HandlerEnd::Returned(payload)) => self.reply(request, payload, fx),
         }
-        true
+        Some(running.charge)
     }
 
     fn answer(&mut self, request: RequestId, failure: Failure, fx: &mut Effects) {
@@ -426,7 +434,7 @@ impl Serving {
 
     /// Everything on this connection ends. Nobody is left to answer; handlers of `persist` methods run on, and the
     /// others until they notice.
-    pub(crate) fn end_all(
+    pub(super) fn end_all(
         &mut self,
         reason: &EndReason,
         detached: &mut Detached,
@@ -436,13 +444,16 @@ impl Serving {
         self.arriving = 0;
         for (request, running) in self.running.drain() {
             if let RunningState::Arrives { .. } = running.state {
+                fx.ledger.release(running.charge);
                 continue;
             }
             let key = (self.id, RequestId(request));
             let runs_on = runs_to_its_end(self.descriptor, running.method);
             let room = if runs_on { &mut *detached } else { &mut *aborting };
-            room.insert(key);
             let ((connection, request), nth) = (key, running.nth);
+            if let Some(before) = room.insert(key, running.charge) {
+                fx.ledger.release(before);
+            }
             match running.state {
                 RunningState::Runs if running.as_operation => {
                     fx.emit(Output::Withdraw { connection, request, nth, failure: Failure::Cancelled, runs_on });

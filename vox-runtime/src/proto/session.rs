@@ -5,6 +5,7 @@ mod addressing;
 mod answering;
 mod calls;
 mod clock;
+mod memory;
 mod observing;
 mod obstacle;
 mod opening;
@@ -26,6 +27,7 @@ use self::resuming::Resuming;
 use super::arrivals::Arrivals;
 use super::calling::{CallEnd, Calling, Made, NewCall, is_said};
 use super::channels::Windows;
+use super::ledger::Charge;
 use super::serving::{Detached, HandlerEnd, Serving};
 use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
@@ -218,14 +220,14 @@ impl Session {
 
     /// A request is answered though its handler runs on. `handler_ended` says when it has ended.
     pub(crate) fn detach(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        self.handler_ended(connection, request, end);
-        self.detached.insert((connection, request));
+        let charge = self.end_attempt(connection, request, end);
+        self.detached.insert((connection, request), charge);
     }
 
     /// The handler that came with this request of an operation is told to end.
     pub(crate) fn unwant(&mut self, connection: ConnectionId, request: RequestId) {
-        if self.detached.remove(&(connection, request)) {
-            self.aborting.insert((connection, request));
+        if let Some(charge) = self.detached.remove(&(connection, request)) {
+            self.aborting.insert((connection, request), charge);
         } else if let Some(serving) = self.serving.get_mut(connection.0) {
             serving.unwant(request);
         }
@@ -234,21 +236,30 @@ impl Session {
     /// A handler has ended, or a request is answered without one.
     #[inline]
     pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        if self.runs_unattached(connection, request) {
-            return;
-        }
-        let max_payload = self.max_payload();
-        if let Some(serving) = self.serving.get_mut(connection.0) {
-            serving.handler_ended(request, end, max_payload, &mut self.fx);
-        }
+        let charge = self.end_attempt(connection, request, end);
+        self.fx.ledger.release(charge);
     }
 
-    /// Forgets a handler that ran on after its request was answered, or though it was told to end. `false`: it did not.
+    /// A request is answered. Gives what was charged for its arguments.
     #[inline]
-    fn runs_unattached(&mut self, connection: ConnectionId, request: RequestId) -> bool {
+    fn end_attempt(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) -> Charge {
+        if let Some(charge) = self.forget_unattached(connection, request) {
+            return charge;
+        }
+        let max_payload = self.max_payload();
+        let Some(serving) = self.serving.get_mut(connection.0) else { return Charge::default() };
+        serving.handler_ended(request, end, max_payload, &mut self.fx).unwrap_or_default()
+    }
+
+    /// Forgets a handler that ran on after its request was answered, or though it was told to end. `None`: it did not.
+    #[inline]
+    fn forget_unattached(&mut self, connection: ConnectionId, request: RequestId) -> Option<Charge> {
         // Most of the time there is none.
-        let there_are = !self.detached.is_empty() || !self.aborting.is_empty();
-        there_are && (self.detached.remove(&(connection, request)) || self.aborting.remove(&(connection, request)))
+        if self.detached.is_empty() && self.aborting.is_empty() {
+            return None;
+        }
+        let key = (connection, request);
+        self.detached.remove(&key).or_else(|| self.aborting.remove(&key))
     }
 
     /// Ends the session in good order: the peer is told why.
@@ -284,6 +295,7 @@ impl Session {
         }
         self.heard(now);
         let len = body.len();
+        self.fx.frame_len = len;
         self.count_received(len);
         let result = Frame::parse(body, &self.limits).and_then(|frame| {
             self.carried += u64::from(frame.is_work());

@@ -29,6 +29,8 @@ pub struct Args {
     context: Context,
     /// How many were read, to name the one that cannot be.
     read: usize,
+    /// An argument stands in the frame.
+    borrows: bool,
 }
 
 /// Where a borrowed argument stands in the frame.
@@ -66,6 +68,7 @@ impl Args {
             channels: channels.iter().copied().map(Some).collect(),
             context: Context::new(shared, method, connection, id, deadline, metadata, granted),
             read: 0,
+            borrows: false,
         }
     }
 
@@ -83,11 +86,13 @@ impl Args {
 
     /// Reads the next argument, a `&str`: where it stands.
     pub fn read_str(&mut self) -> Result<Span, InvalidArgs> {
+        self.borrows = true;
         self.with_decoder(|decoder| decoder.str().and_then(|range| decoder.charged(range))).map(Span::from)
     }
 
     /// Reads the next argument, a `&[u8]`: where it stands.
     pub fn read_bytes(&mut self) -> Result<Span, InvalidArgs> {
+        self.borrows = true;
         self.with_decoder(|decoder| decoder.bytes().and_then(|range| decoder.charged(range))).map(Span::from)
     }
 
@@ -118,13 +123,17 @@ impl Args {
         &self.frame[span.start..span.end]
     }
 
-    /// There must be no bytes left.
+    /// There must be no bytes left. The frame is not kept where no argument borrows from it.
     pub fn finish(&mut self) -> Result<(), InvalidArgs> {
         Decoder::resume(&self.frame, self.position, self.budget).finish().map_err(|error| InvalidArgs {
             method: self.context.method().name,
             argument: None,
             error,
-        })
+        })?;
+        if !self.borrows {
+            self.frame = Bytes::new();
+        }
+        Ok(())
     }
 
     /// What was returned is the answer.

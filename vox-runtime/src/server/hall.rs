@@ -107,6 +107,15 @@ impl Hall {
         self.door.seated()
     }
 
+    /// The bytes that are kept because of peers.
+    pub(super) fn memory(&self) -> usize {
+        let all: Vec<_> = {
+            let table = self.lock();
+            table.open.values().chain(table.leaving.values()).cloned().collect()
+        };
+        all.iter().map(|shared| shared.lock().session.memory()).sum()
+    }
+
     /// Keeps a session in the table while it lasts.
     async fn keep(self: Arc<Self>, key: u64, shared: Arc<Shared>, ticket: Option<SessionId>) {
         match ticket {

@@ -139,6 +139,12 @@ impl Server {
         self.hall.sessions()
     }
 
+    /// The bytes that are kept because of peers, in all sessions together, those included that wait for a new link or have ended while
+    /// handlers of theirs run on. See [`Session::memory`](crate::Session::memory) for what counts.
+    pub fn memory(&self) -> usize {
+        self.hall.memory()
+    }
+
     /// How many sessions wait for a new link.
     pub fn detached_sessions(&self) -> usize {
         self.hall.lock().detached.len()

@@ -64,8 +64,9 @@ pub(super) struct Longs {
     /// The numbers of all of them.
     numbers: BTreeMap<LongId, u64>,
     begun_bytes: usize,
-    /// Bytes of all of them that have not left.
+    /// Bytes of all of them that have not left, and of those among them that this end's own calls are.
     left: usize,
+    left_of_calls: usize,
     later: Vec<Later>,
     /// Those whose last part has left, with where in the stream it ends.
     whole: VecDeque<(LongId, u64)>,
@@ -96,7 +97,7 @@ impl Longs {
 
     /// Takes a message back of which a part of `len` bytes has left, up to `end` in the stream.
     fn take_back(&mut self, long: Long, len: usize, end: u64) {
-        self.left -= len;
+        self.lessen(long.id, len);
         self.moved.push_back(long.id);
         if long.left == 0 {
             self.begun_bytes -= long.total;
@@ -107,6 +108,20 @@ impl Longs {
         } else {
             self.begun.push_back(long);
         }
+    }
+
+    /// So much of a message has left.
+    fn lessen(&mut self, id: LongId, len: usize) {
+        self.left -= len;
+        if let LongId::Call(..) = id {
+            self.left_of_calls -= len;
+        }
+    }
+
+    /// The bytes that have not left of what is no call of this end's own.
+    #[inline]
+    pub(super) fn answers(&self) -> usize {
+        self.left - self.left_of_calls
     }
 
     /// Whether nothing is left to do or to tell.
@@ -130,6 +145,9 @@ impl Longs {
             queue.retain(|long| {
                 if !is_meant(long.id) {
                     return true;
+                }
+                if let LongId::Call(..) = long.id {
+                    self.left_of_calls -= long.left;
                 }
                 self.left -= long.left;
                 if begun {
@@ -181,6 +199,9 @@ impl Outbox {
         let rest = pieces.into_iter().flatten().filter(|piece| !piece.is_empty()).collect();
         let longs = self.longs.get_or_insert_default();
         longs.left += total;
+        if let LongId::Call(..) = id {
+            longs.left_of_calls += total;
+        }
         longs.numbers.insert(id, number);
         longs.waiting.push_back(Long { number, id, rest, left: total, total, turn: 0 });
         Some(encoded)

@@ -1,6 +1,7 @@
 //! What an id names: the channels of this end's user and of the peer's frames, and what is no longer there.
 
 use super::super::channels::{Channels, Sent};
+use super::super::ledger::items_cost;
 use super::super::outbox::LongId;
 use super::super::{Effects, Token};
 use super::Session;
@@ -51,11 +52,24 @@ impl Session {
         }
     }
 
-    /// A receiver took items.
-    pub(crate) fn consumed(&mut self, connection: ConnectionId, channel: ChannelId, items: u32, bytes: u64) {
-        if let (Some(channels), fx) = self.channels(connection) {
-            channels.consumed(connection, channel, items, bytes, fx);
+    /// A receiver, which was bound under this token, took items.
+    pub(crate) fn consumed(
+        &mut self,
+        connection: ConnectionId,
+        (channel, token): (ChannelId, Token),
+        items: u32,
+        bytes: u64,
+    ) {
+        match self.channels(connection) {
+            (Some(channels), fx) => channels.consumed(connection, (channel, token), items, bytes, fx),
+            (None, fx) => fx.ledger.consume(token, items_cost(items, bytes)),
         }
+    }
+
+    /// The holder of a half lets go of it: of a channel that has ended, nothing is kept any more.
+    #[inline]
+    pub(crate) fn let_go(&mut self, token: Token) {
+        self.fx.ledger.let_go(token);
     }
 
     /// The peer ends a channel at once: what of a long item has not left need not.

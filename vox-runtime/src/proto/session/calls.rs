@@ -5,6 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::super::Output;
+use super::super::ledger::REQUEST;
 use super::super::serving::HandlerEnd;
 use super::{Session, earlier};
 use crate::error::ProtocolViolation;
@@ -17,6 +18,7 @@ impl Session {
     pub(super) fn on_call(&mut self, now: Instant, head: CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
         self.acknowledges()?;
         let (connection, request, method) = (head.connection, head.request, head.method);
+        let kept = REQUEST + self.fx.frame_len;
         let limits = (self.limits.max_calls, self.limits.max_channels);
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a call", self.role.peer());
@@ -27,7 +29,7 @@ impl Session {
         }
         self.deadline = earlier(self.deadline, deadline);
         let detaches = serving.detaches(method);
-        self.keep_house(connection, request, detaches);
+        self.keep_house(connection, request, detaches, kept);
         Ok(())
     }
 
@@ -41,20 +43,22 @@ impl Session {
         let (connection, request, method) = (head.connection, head.request, head.method);
         let Some(serving) = self.serving.get_mut(connection.0) else { return Ok(()) };
         let deadline = head.timeout.and_then(|left| since.checked_add(left));
+        let kept = serving.charge_of(request) + payload.len();
         if !serving.on_call_whole(head, payload, deadline, &mut self.fx) {
             return Ok(());
         }
         self.deadline = earlier(self.deadline, deadline);
         let detaches = serving.detaches(method);
-        self.keep_house(connection, request, detaches);
+        self.keep_house(connection, request, detaches, kept);
         Ok(())
     }
 
     /// The call that was just taken is answered where it is one too many for this end.
     #[inline]
-    fn keep_house(&mut self, connection: ConnectionId, request: RequestId, detaches: bool) {
+    fn keep_house(&mut self, connection: ConnectionId, request: RequestId, detaches: bool, kept: usize) {
+        let is_too_much = self.is_full_house(detaches) || self.is_over_memory(kept, 0);
         // The newest output is this call's dispatch: a full house answers for it instead.
-        if self.is_full_house(detaches) && self.fx.take_back_dispatch() {
+        if is_too_much && self.fx.take_back_dispatch() {
             self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
         }
     }

@@ -98,7 +98,7 @@ impl Session {
 
     /// Whether the handler of this request is still wanted.
     pub(crate) fn wants(&self, connection: ConnectionId, request: RequestId) -> bool {
-        self.detached.contains(&(connection, request))
+        self.detached.contains_key(&(connection, request))
             || self.serving.get(connection.0).is_some_and(|serving| serving.wants(request))
     }
 

@@ -143,8 +143,21 @@ impl Session {
     }
 
     fn admit_part(&mut self, number: u64, len: usize) -> Result<(), ProtocolViolation> {
-        let unwanted = self.arrivals.head(number).is_some_and(|head| !self.wants_long(head));
+        let unwanted = self.arrivals.head(number).is_some_and(|head| !self.wants_long(head)) || self.turns_away(number);
         self.arrivals.admit(number, len, unwanted, &self.limits)
+    }
+
+    /// Whether a long call begins for which there is no memory. It is refused when it is whole, and its bytes are not kept until then.
+    fn turns_away(&mut self, number: u64) -> bool {
+        let Some((connection, request, total)) = self.arrivals.call_that_begins(number) else { return false };
+        let Some(serving) = self.serving.get(connection.0) else { return false };
+        if !self.is_over_memory(serving.charge_of(request), total) {
+            return false;
+        }
+        if let Some(serving) = self.serving.get_mut(connection.0) {
+            serving.arrives_in_vain(request);
+        }
+        true
     }
 
     /// Whether somebody waits for this message. If not, it is not kept.

@@ -136,6 +136,7 @@ pub(super) fn small_limits(rng: &mut Rng) -> Limits {
         outbox_bytes: *rng.pick(&[200, 2000, 400 << 10]),
         outbox_long_bytes: *rng.pick(&[0, 100 << 10, 32 << 20]),
         replay_bytes: *rng.pick(&[0, 100 << 10, 16 << 20]),
+        session_memory: *Rng(!rng.0).pick(&[1, 5000, 200 << 10, 48 << 20]),
         max_detached: *rng.pick(&[0, 1, 3, 1024]),
         keepalive: Duration::from_millis(*rng.pick(&[50, 30_000])),
         // The probe of an idle peer is tested by itself; here a timer that runs while nothing is under way is a fault.

@@ -362,7 +362,7 @@ impl World {
         channel.consumed += count;
         let connection = self.calls[channel.call].connection;
         if count > 0 {
-            self.ends[e].session.consumed(connection, channel.id, count as u32, bytes as u64);
+            self.ends[e].session.consumed(connection, (channel.id, token), count as u32, bytes as u64);
         }
         self.note(e, "consume", &[index as u64, count as u64]);
         self.drain(e);
@@ -619,7 +619,7 @@ impl World {
 
     /// What is being put together is what is in the table.
     fn check_sums(&mut self, e: usize) {
-        self.ends[e].session.arrivals().check_sums();
+        self.ends[e].session.check_memory();
     }
 
     /// Sees what a frame means for the model.
@@ -803,6 +803,9 @@ impl World {
     fn on_half_ended(&mut self, e: usize, token: Token, how: &ChannelEnd, sends: bool) {
         let half = self.ends[e].halves.remove(&token).expect("a half that is held");
         assert_eq!(half.sends, sends);
+        if !sends {
+            self.take_rest(e, token, half.channel);
+        }
         let channel = &self.channels[half.channel];
         if sends {
             channel.sender_ended(how)
@@ -815,6 +818,19 @@ impl World {
             ChannelEnd::Lost(_) => 2,
         };
         self.note(e, "half ended", &[half.channel as u64, how]);
+    }
+
+    /// The holder of a receiver that has ended takes some of what came on it, and lets go of it.
+    fn take_rest(&mut self, e: usize, token: Token, index: usize) {
+        let channel = &mut self.channels[index];
+        let end = channel.consumed + self.rng.below(channel.delivered - channel.consumed + 1);
+        let bytes: usize = channel.sent[channel.consumed..end].iter().sum();
+        let (connection, count) = (self.calls[channel.call].connection, (end - channel.consumed) as u32);
+        let session = &mut self.ends[e].session;
+        session.consumed(connection, (channel.id, token), count, bytes as u64);
+        session.check_memory();
+        session.let_go(token);
+        session.check_memory();
     }
 
     fn on_ended(&mut self, e: usize, reason: EndReason) {
@@ -953,6 +969,8 @@ impl World {
         let session = &mut self.ends[e].session;
         assert_eq!((session.has_long(), session.outbox().pending_long()), (false, 0), "long messages are left");
         assert_eq!(session.arrivals().sums(), (0, 0, 0), "something is still being put together");
+        session.check_memory();
+        assert_eq!(session.kept_of_peer(), 0, "something of the peer's is still charged");
     }
 
     /// The link goes, if it has not; handlers end; nothing is left.

@@ -1,0 +1,104 @@
+//! What is kept because of the peer, in bytes: arguments of requests until their handlers have ended, items until they are consumed.
+//!
+//! One sum, which only charges change. Whoever keeps something keeps its [`Charge`] with it, and gives it back when it lets go.
+
+use std::collections::BTreeMap;
+
+use super::Token;
+
+/// What a request is charged beside its frame: the entries, the handler's task, and what of its arguments is short.
+pub(super) const REQUEST: usize = 1 << 10;
+/// What an item is charged beside its bytes.
+pub(super) const ITEM: usize = 64;
+
+/// What is charged for items.
+#[inline]
+pub(super) fn items_cost(items: u32, bytes: u64) -> usize {
+    items as usize * ITEM + bytes as usize
+}
+
+/// The sum of all charges.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    sum: usize,
+    /// Of channels that have ended, what their holders have not consumed yet.
+    tails: BTreeMap<Token, Charge>,
+}
+
+/// So many bytes in a [`Ledger`], which are given back by [`Ledger::release`] alone. One that is dropped stays charged, which a walk finds.
+#[derive(Debug, Default)]
+#[must_use]
+pub(super) struct Charge(usize);
+
+impl Ledger {
+    /// All that is charged.
+    #[inline]
+    pub(super) fn sum(&self) -> usize {
+        self.sum
+    }
+
+    /// Something is kept.
+    #[inline]
+    pub(super) fn charge(&mut self, bytes: usize) -> Charge {
+        self.sum += bytes;
+        Charge(bytes)
+    }
+
+    /// More of it is kept.
+    #[inline]
+    pub(super) fn raise(&mut self, charge: &mut Charge, bytes: usize) {
+        self.sum += bytes;
+        charge.0 += bytes;
+    }
+
+    /// Less of it is kept.
+    #[inline]
+    pub(super) fn lower(&mut self, charge: &mut Charge, bytes: usize) {
+        debug_assert!(bytes <= charge.0, "{bytes} bytes are released, of {}", charge.0);
+        let bytes = bytes.min(charge.0);
+        self.sum -= bytes;
+        charge.0 -= bytes;
+    }
+
+    /// Nothing of it is kept any more.
+    #[inline]
+    pub(super) fn release(&mut self, charge: Charge) {
+        self.sum -= charge.0;
+    }
+
+    /// A channel has ended, and its holder has yet to consume what came on it.
+    pub(super) fn leave(&mut self, token: Token, charge: Charge) {
+        if charge.0 > 0
+            && let Some(before) = self.tails.insert(token, charge)
+        {
+            self.release(before);
+        }
+    }
+
+    /// The holder of a channel that has ended consumed so much.
+    pub(super) fn consume(&mut self, token: Token, bytes: usize) {
+        let Some(mut charge) = self.tails.remove(&token) else { return };
+        self.lower(&mut charge, bytes);
+        self.leave(token, charge);
+    }
+
+    /// The holder of a channel lets go of it.
+    #[inline]
+    pub(super) fn let_go(&mut self, token: Token) {
+        if let Some(charge) = self.tails.remove(&token) {
+            self.release(charge);
+        }
+    }
+
+    /// What a walk over the tails finds.
+    #[cfg(test)]
+    pub(super) fn tails(&self) -> usize {
+        self.tails.values().map(Charge::bytes).sum()
+    }
+}
+
+impl Charge {
+    pub(super) fn bytes(&self) -> usize {
+        self.0
+    }
+}
