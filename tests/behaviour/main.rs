@@ -33,6 +33,7 @@ mod resuming;
 mod secrets;
 mod serving;
 mod sessions;
+mod shares;
 #[cfg(unix)]
 mod sockets;
 mod sparse;

@@ -18,7 +18,7 @@ const FALSE_ACK: u8 = 16;
 
 /// What a session is resumed with, and how far its client has come in the two streams.
 #[derive(Clone)]
-struct Ticket {
+pub struct Ticket {
     session: Vec<u8>,
     secret: Vec<u8>,
     received: u64,
@@ -40,13 +40,13 @@ impl Ticket {
     }
 }
 
-struct Den {
-    server: std::sync::Arc<Server>,
+pub struct Den {
+    pub server: std::sync::Arc<Server>,
     probe: Probe,
 }
 
 impl Den {
-    fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits) -> Self {
         let bench = Bench::default();
         let probe = bench.probe.clone();
         let server = Server::builder()
@@ -56,20 +56,30 @@ impl Den {
         Self { server: server.start().expect("a server").into(), probe }
     }
 
-    fn link(&self) -> Raw {
+    pub fn link(&self) -> Raw {
+        self.link_of(None)
+    }
+
+    /// A link whose peer is known to the server, or is not.
+    pub fn link_of(&self, peer: Option<&str>) -> Raw {
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let server = std::sync::Arc::clone(&self.server);
-        tokio::spawn(async move { server.accept(Link::new(theirs, "raw")).await });
+        let link = Link::new(theirs, "raw");
+        let link = if let Some(peer) = peer { link.of_peer(peer) } else { link };
+        tokio::spawn(async move { server.accept(link).await });
         Raw::new(ours)
     }
 
     /// A client with a session that it can resume.
-    async fn client(&self) -> (Raw, Ticket) {
+    pub async fn client(&self) -> (Raw, Ticket) {
         self.client_called(None).await
     }
 
     async fn client_called(&self, name: Option<&'static str>) -> (Raw, Ticket) {
-        let mut raw = self.link();
+        self.client_over(self.link(), name).await
+    }
+
+    pub async fn client_over(&self, mut raw: Raw, name: Option<&'static str>) -> (Raw, Ticket) {
         let mut hello = frame(raw::HELLO).bytes(raw::MAGIC).var(1).var(1).var(1);
         for limit in raw::LIMITS {
             hello = hello.var(limit);
@@ -89,7 +99,7 @@ impl Den {
     }
 
     /// Asks for a session. `Ok`: the next secret, to be confirmed on this link. `Err`: the whole answer.
-    async fn resume(&self, ticket: &Ticket) -> Result<(Raw, Ticket), Vec<u8>> {
+    pub async fn resume(&self, ticket: &Ticket) -> Result<(Raw, Ticket), Vec<u8>> {
         let mut raw = self.link();
         raw.send(&ticket.resume()).await;
         let answer = raw.read().await.expect("an answer");
@@ -109,12 +119,12 @@ impl Den {
     }
 }
 
-async fn confirm(raw: &mut Raw) {
+pub async fn confirm(raw: &mut Raw) {
     raw.send(&frame(CONFIRM).bytes(raw::MAGIC)).await;
 }
 
 /// Whether calls are answered.
-async fn works(raw: &mut Raw, request: u64) {
+pub async fn works(raw: &mut Raw, request: u64) {
     raw.send(&call(1, request, "Lab.echo", &[7])).await;
     let reply = raw.read_kind(raw::REPLY).await;
     let mut fields = reply.reader();

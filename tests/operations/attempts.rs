@@ -214,6 +214,37 @@ async fn handlers_whose_sessions_are_gone_are_bounded_for_the_whole_server() {
     assert_eq!(client.transfer(2).await, Ok(5), "there is room again");
 }
 
+/// A peer is known by its address here. Those of which nothing is known have no share.
+#[tokio::test(start_paused = true)]
+async fn handlers_that_run_on_are_bounded_for_each_peer() {
+    let limits = vox::Limits { max_peer_detached: 2, ..vox::Limits::default() };
+    let lab = Lab::with(|builder| builder.limits(limits)).await;
+    let leave = async |client: LedgerClient| {
+        let call = tokio::spawn(client.transfer(2).into_future());
+        settle().await;
+        call.abort();
+        settle().await;
+        client.caller().session().close("gone");
+        settle().await;
+    };
+    for _ in 0..2 {
+        leave(lab.client_of("10.0.0.1").await).await;
+        leave(lab.client().await).await;
+    }
+    let crowded = lab.client_of("10.0.0.1").await;
+    assert_eq!(crowded.transfer(2).await, Err(VoxError::Busy));
+    assert_eq!(lab.bench.started.get(), 4);
+    let others = [lab.client_of("10.0.0.2").await, lab.client().await];
+    for client in &others {
+        let call = tokio::spawn(client.transfer(2).into_future());
+        settle().await;
+        assert!(!call.is_finished(), "it runs");
+    }
+    lab.bench.gate.add_permits(7);
+    settle().await;
+    assert_eq!(crowded.transfer(2).await, Ok(7), "there is room again");
+}
+
 /// A refusal starts nothing: whoever only asks again how it ended is told, and an id that was refused is free.
 #[tokio::test(start_paused = true)]
 async fn what_is_over_is_replayed_by_a_server_that_starts_no_more() {

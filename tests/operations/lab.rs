@@ -154,6 +154,14 @@ impl Lab {
     }
 
     /// A client with a session of its own.
+    /// A client that comes from this address, as far as the server knows.
+    pub async fn client_of(&self, peer: &str) -> LedgerClient {
+        let (ours, theirs) = vox::transport::memory_pair();
+        let (accepted, client) = tokio::join!(self.server.accept(theirs.of_peer(peer)), vox::connect(ours));
+        accepted.expect("a session");
+        client.expect("a session")
+    }
+
     pub async fn client(&self) -> LedgerClient {
         vox::connect(self.server.address()).await.expect("a session")
     }

@@ -18,8 +18,9 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `max_depth` | 128 | 1 to 128 | no | the call gets `InvalidPayload`, the receiver `BadItem` |
 /// | `handshake_timeout` | 10 s | 1ms to 3600s | no | the link is closed |
 /// | `max_handshake_bytes` | 16 KiB | 256 to 1,048,576 | no | the link is closed |
-/// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | further links wait, in the listener's backlog or in `Server::accept` |
+/// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | further links wait, in the listener's backlog or in `Server::accept`. An eighth as many more are listened to, and go on if they resume a session; the one that is silent for longest, and for 100 ms, is closed for another |
 /// | `max_sessions` | 10,000 | 1 to 16,777,216 | no | further sessions are refused; one counts from before its welcome |
+/// | `max_peer_sessions` | 5,000 | 1 to 16,777,216 | no | further sessions of that peer are refused |
 /// | `max_connections` | 16 | 1 to 1,024 | yes | a violation; `open` refuses before it is sent |
 /// | `max_calls` | 128 | 1 to 1,048,576 | yes | a violation; callers wait |
 /// | `max_channels` | 256 | 0 to 1,048,576 | yes | a violation; calls with channels wait |
@@ -37,9 +38,15 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `link_wait` | 600 s | any | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
 /// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started. The replies of those that run are kept beyond it |
 /// | `session_memory` | 48 MiB | 65,536 to 1,099,511,627,776 | no | new calls get `Busy`, unless they are alone |
-/// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the session that has waited longest for a link is lost |
+/// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the peer that has most of them loses one: first one over which nothing ever came, then the one that has waited longest |
 /// | `max_detached` | 1,024 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy` |
 /// | `max_server_detached` | 16,384 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
+/// | `max_peer_detached` | 4,096 | 1 to 16,777,216 | no | as above, for that peer alone |
+///
+/// A *peer* is a principal, where the server asks who its peers are. Where it does not, a peer is all that comes from one IP address (of IPv6: from one network of 64 bits),
+/// or from one user of this host by Unix sockets; other links, those in memory for instance, are nobody's and are not counted so. Many clients that come
+/// from one address, through a proxy perhaps, count as one: raise the limits of a peer to those of the server, have the server ask who they are
+/// ([`authenticate`](crate::ServerBuilder::authenticate)), or say of each link whose it is ([`Link::of_peer`](crate::transport::Link::of_peer)).
 ///
 /// `connect`, `bind`, `start` and `serve_link` refuse a limit that is not what it may be: see [`check`](Self::check). No value stands for
 /// "without bound", and no limit contradicts another. A duration of centuries, such as `Duration::MAX`, means "never". Bytes are
@@ -63,6 +70,8 @@ pub struct Limits {
     pub max_pending_handshakes: usize,
     /// How many sessions one server holds.
     pub max_sessions: usize,
+    /// How many of them one peer may have: one principal or, where nobody is asked who he is, one address.
+    pub max_peer_sessions: usize,
     /// How many connections the peer may have open.
     pub max_connections: usize,
     /// How many calls the peer may have in flight on one connection.
@@ -114,6 +123,8 @@ pub struct Limits {
     pub max_detached: usize,
     /// How many of them may run on in one server, those included whose sessions have ended.
     pub max_server_detached: usize,
+    /// How many of them may run on for one peer: one principal or, where nobody is asked who he is, one address.
+    pub max_peer_detached: usize,
 }
 
 impl Default for Limits {
@@ -126,6 +137,7 @@ impl Default for Limits {
             max_handshake_bytes: 16 << 10,
             max_pending_handshakes: 1024,
             max_sessions: 10_000,
+            max_peer_sessions: 5_000,
             max_connections: 16,
             max_calls: 128,
             max_channels: 256,
@@ -147,6 +159,7 @@ impl Default for Limits {
             max_detached_sessions: 1024,
             max_detached: 1024,
             max_server_detached: 16_384,
+            max_peer_detached: 4_096,
         }
     }
 }

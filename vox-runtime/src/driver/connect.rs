@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::{Accounts, Seat};
+use super::doorway::Entrance;
 use super::reading::Reader;
 use super::redial::Redial;
 use super::registry::{Claim, Registry, new_ticket};
@@ -25,7 +27,7 @@ use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::Session;
 use crate::server::Peer;
-use crate::transport::{Failure, Greeter, Link, Reach, dial, memory_pair_at};
+use crate::transport::{Failure, Greeter, Link, Party, Reach, dial, memory_pair_at};
 use crate::wire::{
     DIFFERS, Greeting, Hello, LENGTH_BYTES, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
 };
@@ -34,7 +36,7 @@ use crate::wire::{
 type Phases<'a, T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send + 'a>>;
 
 /// A session that may begin, its peer, its seat, and whether the peer knows the service that it asks for otherwise than this end.
-type Considered = Result<(Session, Peer, OwnedSemaphorePermit, bool), Refusal>;
+type Considered = Result<(Session, Peer, Seat, bool), Refusal>;
 
 /// A session that is up.
 pub(crate) struct Established {
@@ -63,6 +65,8 @@ pub(crate) struct Door {
     pub(crate) registry: Option<Arc<Registry>>,
     /// How many sessions there may yet be. A new one takes its seat before it is welcomed, and keeps it to its end.
     pub(crate) seats: Arc<Semaphore>,
+    /// What each peer has of them.
+    accounts: Accounts,
     /// Nobody is welcomed any more.
     pub(crate) closing: CancellationToken,
 }
@@ -159,18 +163,35 @@ pub(crate) fn unconnected(limits: Arc<Limits>, address: String) -> Arc<Shared> {
 }
 
 /// Answers: refuses what cannot be served, with a reason.
-pub(crate) async fn accept(mut link: Link, door: &Door) -> Result<Visitor, ConnectError> {
+pub(crate) async fn accept(mut link: Link, door: &Door, entrance: Entrance) -> Result<Visitor, ConnectError> {
     let address = link.address().to_owned();
     let welcoming = Box::pin(async {
         let heard = tokio::select! {
             biased;
             () = door.closing.cancelled() => None,
+            () = entrance.sent_away() => {
+                let why = "the peer had said nothing while others waited (`max_pending_handshakes`)";
+                return Err(ConnectError::handshake(why));
+            }
             heard = hear(&mut link.read, &door.limits) => Some(heard?),
         };
         let Some(greeting) = heard else { return reject(link, shutting_down()).await };
         match greeting {
-            Greeting::Hello(hello) => door.welcome(link, hello).await,
-            Greeting::Resume(resume) => door.resume(link, resume).await,
+            Greeting::Hello(hello) => {
+                let place = tokio::select! {
+                    biased;
+                    () = door.closing.cancelled() => Err(shutting_down()),
+                    place = entrance.wants_more() => place,
+                };
+                match place {
+                    Ok(_place) => door.welcome(link, hello).await,
+                    Err(refusal) => reject(link, refusal).await,
+                }
+            }
+            Greeting::Resume(resume) => {
+                let _place = entrance.resumes();
+                door.resume(link, resume).await
+            }
             Greeting::Welcome(_) | Greeting::Rejected(_) | Greeting::Resumed(_) | Greeting::Confirm => {
                 Err(ConnectError::handshake("the peer answered where it should have said hello"))
             }
@@ -182,7 +203,14 @@ pub(crate) async fn accept(mut link: Link, door: &Door) -> Result<Visitor, Conne
 impl Door {
     pub(crate) fn new(limits: Limits, router: Router, registry: Option<Arc<Registry>>) -> Self {
         let seats = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
-        Self { limits: limits.into(), router, registry, seats, closing: CancellationToken::new() }
+        Self {
+            limits: limits.into(),
+            router,
+            registry,
+            seats,
+            accounts: Accounts::default(),
+            closing: CancellationToken::new(),
+        }
     }
 
     /// How many sessions there are that have not ended, those included that are being welcomed.
@@ -191,7 +219,8 @@ impl Door {
     }
 
     async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
-        let (mut session, peer, seat, differs) = match self.consider(&hello, link.address()).await {
+        let (mut session, peer, seat, differs) = match self.consider(&hello, link.address(), link.party.as_ref()).await
+        {
             Ok(considered) => considered,
             Err(refusal) => return reject(link, refusal).await,
         };
@@ -217,7 +246,7 @@ impl Door {
         Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
     }
 
-    async fn consider(&self, hello: &Hello, address: &str) -> Considered {
+    async fn consider(&self, hello: &Hello, address: &str, party: Option<&Party>) -> Considered {
         if common_version(hello.versions).is_none() {
             return Err(no_common_version(hello.versions));
         }
@@ -233,8 +262,13 @@ impl Door {
             differs = session.accepted_in_handshake(index, descriptor, *contract)?;
         }
         // Only now, so that nobody who is refused takes a seat meanwhile.
-        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| self.full())?;
-        Ok((session, peer.authenticated(principal), seat, differs))
+        let account = self.accounts.of(&principal, party);
+        let most = self.limits.max_peer_sessions;
+        let of_peer = account.as_ref().map(|account| account.take_session(most).ok_or_else(|| too_many_of(most)));
+        let of_peer = of_peer.transpose()?;
+        let of_server = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| self.full())?;
+        let seat = Seat { _of_server: of_server, _of_peer: of_peer };
+        Ok((session, peer.authenticated(principal).counted(account), seat, differs))
     }
 
     /// Who this peer is. Nobody waits for the answer when the server shuts down.
@@ -319,6 +353,12 @@ fn no_common_version(versions: (u64, u64)) -> Refusal {
     Refusal::new(RefusalCode::Other, why)
 }
 
+fn too_many_of(most: usize) -> Refusal {
+    let why =
+        format!("the peer has {most} sessions, as many as one principal or address may have (`max_peer_sessions`)");
+    Refusal::new(RefusalCode::Busy, why)
+}
+
 fn shutting_down() -> Refusal {
     Refusal::new(RefusalCode::ShuttingDown, "the server is shutting down")
 }
@@ -348,7 +388,7 @@ fn start(
     peer: (Peer, u64),
     redial: Option<Box<Redial>>,
 ) -> Arc<Shared> {
-    let Link { read, write, address: _ } = link;
+    let Link { read, write, .. } = link;
     let writer = Writer::new(write, 0);
     let shared = Shared::new(session, writer, Reader::new(read), router, limits, peer, redial);
     tokio::spawn(Driver::new(Arc::clone(&shared)));
@@ -406,7 +446,7 @@ mod tests {
         let hello =
             Hello { versions, features: RESUME, limits: announced, time: 0, metadata: Metadata::new(), service: None };
         say(&mut near, &Greeting::Hello(hello)).await.expect("heard");
-        let Ok(Visitor::New(Established { shared, .. }, _)) = accept(far, &door).await else {
+        let Ok(Visitor::New(Established { shared, .. }, _)) = accept(far, &door, Entrance::open()).await else {
             panic!("it is let in");
         };
         let Ok(Greeting::Welcome(Welcome { ticket: Some(ticket), .. })) = hear(&mut near.read, &limits).await else {

@@ -8,6 +8,7 @@
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
+mod accounts;
 mod after;
 mod alarm;
 mod authenticating;
@@ -15,6 +16,7 @@ mod backlog;
 mod backoff;
 mod buffers;
 mod connect;
+mod doorway;
 mod endpoint;
 mod fault;
 mod hosting;
@@ -39,6 +41,7 @@ mod unused;
 mod waiting;
 mod writer;
 
+pub(crate) use accounts::Account;
 pub(crate) use after::After;
 pub(crate) use alarm::Alarm;
 pub(crate) use authenticating::Authenticate;
@@ -49,6 +52,7 @@ pub(crate) use buffers::{give_buffer, take_buffer};
 pub(crate) use connect::{
     Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at, unconnected,
 };
+pub(crate) use doorway::{Doorway, Entrance};
 pub(crate) use endpoint::{Endpoint, HalfEnd};
 pub(crate) use hosting::HandlerFuture;
 pub use hosting::Hosted;

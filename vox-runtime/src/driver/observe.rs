@@ -3,8 +3,7 @@
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
-use tokio::sync::OwnedSemaphorePermit;
-
+use super::accounts::Seat;
 use super::shared::{Shared, State};
 
 /// Waits until `look` finds something. It looks again when the session loses its link or gets one, ends, when its task does and,
@@ -34,7 +33,7 @@ impl State {
 
     /// Takes a place among the sessions of a server, which is free again when the session ends: before its link is closed, so a
     /// peer that has seen it closed finds the place free.
-    pub(super) fn take_seat(&mut self, seat: OwnedSemaphorePermit) {
+    pub(super) fn take_seat(&mut self, seat: Seat) {
         self.seat = self.session.end_reason().is_none().then_some(seat);
     }
 

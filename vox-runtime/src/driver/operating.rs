@@ -16,6 +16,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use self::asking::Told;
+use super::accounts::DetachedOf;
 use super::after::Notice;
 use super::hosting::run_elsewhere;
 use super::router::Router;
@@ -71,6 +72,8 @@ pub(crate) struct Start {
 struct Place {
     shared: Arc<Shared>,
     key: OperationKey,
+    /// Its handler runs on, and counts for its peer.
+    runs_on: Option<DetachedOf>,
 }
 
 /// What there is to do next, and what belongs to it.
@@ -145,7 +148,7 @@ impl Operating {
         let key = OperationKey { id, principal: shared.peer.principal().clone() };
         let digest = Digest::of(method.id, &request.payload);
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
-        let place = Place { shared: Arc::clone(shared), key: key.clone() };
+        let place = Place { shared: Arc::clone(shared), key: key.clone(), runs_on: None };
         let crowded = self.is_crowded(method, shared);
         let MethodDescriptor { service, id, policy, .. } = *method;
         let memory = self.store.in_memory().map(|memory| (memory, memory.now()));
@@ -192,7 +195,10 @@ impl Operating {
 
     /// Whether so many handlers run on without a caller that no other of such a method may start.
     fn is_crowded(&self, method: &MethodDescriptor, shared: &Shared) -> bool {
-        method.policy.persist && self.detached.load(Ordering::Relaxed) >= shared.limits.max_server_detached
+        let of_peer = || shared.peer.account().map_or(0, |account| account.detached());
+        method.policy.persist
+            && (self.detached.load(Ordering::Relaxed) >= shared.limits.max_server_detached
+                || of_peer() >= shared.limits.max_peer_detached)
     }
 
     /// The caller of an attempt waits no more.
@@ -240,7 +246,8 @@ impl Operating {
                     let method = method(&shared, &request);
                     let crowded = method.is_some_and(|method| self.is_crowded(method, &shared));
                     if detached {
-                        let place = Place { shared: Arc::clone(&shared), key: operation.key.clone() };
+                        let runs_on = shared.runs_on();
+                        let place = Place { shared: Arc::clone(&shared), key: operation.key.clone(), runs_on };
                         self.lock().attempts.insert(attempt, place);
                         self.detached.fetch_add(1, Ordering::Relaxed);
                         shared.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
@@ -289,9 +296,11 @@ impl Operating {
         let step = operations.poll_step();
         let place = match &step {
             // Where its handler runs on, the end of that is still to be told.
-            Some(Step::Answer { attempt, runs_on: true, .. } | Step::Abort(attempt)) => {
-                attempts.get(attempt).map(|place| Arc::clone(&place.shared))
-            }
+            Some(Step::Answer { attempt, runs_on: true, .. }) => attempts.get_mut(attempt).map(|place| {
+                place.runs_on = place.shared.runs_on();
+                Arc::clone(&place.shared)
+            }),
+            Some(Step::Abort(attempt)) => attempts.get(attempt).map(|place| Arc::clone(&place.shared)),
             Some(Step::Answer { attempt, .. } | Step::Over(attempt)) => {
                 attempts.remove(attempt).map(|place| place.shared)
             }
@@ -410,6 +419,11 @@ impl Shared {
     pub(super) fn start_operation(self: &Arc<Self>, request: Request) -> Option<Granting> {
         let method = method(self, &request)?;
         self.operating(method.policy.persist)?.attempt(self, method, request)
+    }
+
+    /// Counts a handler that runs on without its caller, for the peer.
+    fn runs_on(&self) -> Option<DetachedOf> {
+        self.peer.account().map(|account| account.take_detached())
     }
 
     /// Whether somebody still waits for the answer to this session's attempt.

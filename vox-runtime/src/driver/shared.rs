@@ -8,9 +8,9 @@ use std::task::Waker;
 use std::time::Instant;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
+use super::accounts::Seat;
 use super::after::{After, Note, Notice};
 use super::endpoint::Endpoint;
 use super::fault::Unwinding;
@@ -123,7 +123,7 @@ pub(crate) struct State {
     /// The session's task has ended: its last words are said, or never will be.
     pub(crate) over: bool,
     /// Its place among the sessions of a server, until it ends.
-    pub(super) seat: Option<OwnedSemaphorePermit>,
+    pub(super) seat: Option<Seat>,
     /// Who waits for the session's end, or for its last handler.
     pub(super) observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.

@@ -82,6 +82,7 @@ impl Limits {
             max_handshake_bytes,
             max_pending_handshakes,
             max_sessions,
+            max_peer_sessions,
             max_connections,
             max_calls,
             max_channels,
@@ -103,6 +104,7 @@ impl Limits {
             max_detached_sessions,
             max_detached,
             max_server_detached,
+            max_peer_detached,
         } = self;
         number("max_message_bytes", max_message_bytes, LEAST_MESSAGE..=Self::MESSAGE_CEILING as u64)?;
         number("max_decoded_bytes", max_decoded_bytes, 1..=BYTES)?;
@@ -111,6 +113,7 @@ impl Limits {
         number("max_handshake_bytes", max_handshake_bytes, LEAST_HANDSHAKE..=MOST_HANDSHAKE)?;
         number("max_pending_handshakes", max_pending_handshakes, 1..=MANY)?;
         number("max_sessions", max_sessions, 1..=MANY)?;
+        number("max_peer_sessions", max_peer_sessions, 1..=MANY)?;
         number("max_connections", max_connections, 1..=CONNECTIONS)?;
         number("max_calls", max_calls, 1..=SOME)?;
         // None: calls with channels are refused.
@@ -135,7 +138,8 @@ impl Limits {
         // None: no session waits while its link is gone.
         number("max_detached_sessions", max_detached_sessions, 0..=MANY)?;
         number("max_detached", max_detached, 1..=MANY)?;
-        number("max_server_detached", max_server_detached, 1..=MANY)
+        number("max_server_detached", max_server_detached, 1..=MANY)?;
+        number("max_peer_detached", max_peer_detached, 1..=MANY)
     }
 }
 
@@ -241,6 +245,7 @@ mod tests {
         field!(seen, max_handshake_bytes: "256 to 1,048,576", [256, 1 << 20], [0, 255, (1 << 20) + 1, max]);
         field!(seen, max_pending_handshakes: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_sessions: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
+        field!(seen, max_peer_sessions: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_connections: "1 to 1,024", [1, 1024], [0, 1025, max]);
         field!(seen, max_calls: "1 to 1,048,576", [1, 1 << 20], [0, (1 << 20) + 1, max]);
         field!(seen, max_channels: "0 to 1,048,576", [0, 1 << 20], [(1 << 20) + 1, max]);
@@ -262,6 +267,7 @@ mod tests {
         field!(seen, max_detached_sessions: "0 to 16,777,216", [0, 1 << 24], [(1 << 24) + 1, max]);
         field!(seen, max_detached: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_server_detached: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
+        field!(seen, max_peer_detached: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         assert_eq!(seen, fields(), "a limit without a check, or a check without a limit");
         assert_eq!(Limits::default().check(), Ok(()));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Session;
 use crate::descriptor::MethodDescriptor;
-use crate::driver::{Granted, Shared};
+use crate::driver::{Account, Granted, Shared};
 use crate::ids::{ConnectionId, RequestId};
 use crate::metadata::Metadata;
 use crate::operation::{Operation, Principal};
@@ -123,16 +123,27 @@ pub struct Peer {
     address: String,
     metadata: Metadata,
     principal: Principal,
+    /// What it takes of the server.
+    account: Option<Arc<Account>>,
 }
 
 impl Peer {
     pub(crate) fn new(address: String, metadata: Metadata) -> Self {
-        Self { address, metadata, principal: Principal::anonymous() }
+        Self { address, metadata, principal: Principal::anonymous(), account: None }
     }
 
     /// The same peer, as who it was authenticated.
     pub(crate) fn authenticated(self, principal: Principal) -> Self {
         Self { principal, ..self }
+    }
+
+    /// The same peer, whose share is counted there.
+    pub(crate) fn counted(self, account: Option<Arc<Account>>) -> Self {
+        Self { account, ..self }
+    }
+
+    pub(crate) fn account(&self) -> Option<&Arc<Account>> {
+        self.account.as_ref()
     }
 
     /// Where the link leads, as this end's own transport says: the peer has no part in it.

@@ -1,14 +1,13 @@
 //! The sessions of a server, from their handshake to their end: those with a link, and those that wait for another.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use super::detached::Detached;
 use super::listen::{ServerBuilder, ended, idle};
 use crate::client::ConnectError;
-use crate::driver::{Door, Registry, Shared, Visitor, accept, observe};
+use crate::driver::{Door, Doorway, Entrance, Registry, Shared, Visitor, accept, observe};
 use crate::transport::Link;
 use crate::wire::SessionId;
 
@@ -16,8 +15,7 @@ use crate::wire::SessionId;
 pub(super) struct Hall {
     door: Door,
     registry: Arc<Registry>,
-    /// How many more links may be in their handshake.
-    pending: Arc<Semaphore>,
+    doorway: Doorway,
     table: Mutex<Table>,
 }
 
@@ -27,8 +25,8 @@ pub(super) struct Table {
     pub(super) open: BTreeMap<u64, Arc<Shared>>,
     /// Those that have ended while handlers of theirs run on.
     pub(super) leaving: BTreeMap<u64, Arc<Shared>>,
-    /// Those without a link, the one that has waited longest first.
-    pub(super) detached: VecDeque<u64>,
+    /// Those without a link.
+    pub(super) detached: Detached,
     next: u64,
     /// No session is kept any more.
     pub(super) stopped: bool,
@@ -43,9 +41,9 @@ impl Hall {
     pub(super) fn new(builder: ServerBuilder) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
         let limits = builder.limits.clone();
-        let pending = Arc::new(Semaphore::new(limits.max_pending_handshakes.min(Semaphore::MAX_PERMITS)));
+        let doorway = Doorway::new(limits.max_pending_handshakes);
         let door = Door::new(limits, builder.router(), Some(Arc::clone(&registry)));
-        Arc::new(Self { door, registry, pending, table: Mutex::default() })
+        Arc::new(Self { door, registry, doorway, table: Mutex::default() })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Table> {
@@ -53,8 +51,8 @@ impl Hall {
     }
 
     /// The right to be in a handshake, once there is room.
-    pub(super) async fn admit(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.pending).acquire_owned().await.expect("nobody closes it")
+    pub(super) async fn admit(&self) -> Entrance {
+        self.doorway.enter().await
     }
 
     /// Takes no new link any more, and refuses those that are in their handshake.
@@ -72,10 +70,9 @@ impl Hall {
     pub(super) async fn receive(
         self: &Arc<Self>,
         link: Link,
-        admitted: OwnedSemaphorePermit,
+        admitted: Entrance,
     ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, ConnectError> {
-        let visitor = accept(link, &self.door).await?;
-        drop(admitted);
+        let visitor = accept(link, &self.door, admitted).await?;
         Ok(match visitor {
             Visitor::Resumed => None,
             Visitor::New(established, ticket) => {
@@ -146,23 +143,27 @@ impl Hall {
             if detached(true).await {
                 return;
             }
-            let longest = {
+            let account = shared.peer.account().map_or(0, |account| account.number);
+            let is_used = shared.lock().session.received() > 0;
+            let (place, gives_up) = {
                 let mut table = self.lock();
-                table.detached.push_back(key);
+                let place = table.detached.push(account, is_used, key);
                 let crowded = table.detached.len() > self.door.limits.max_detached_sessions;
-                let longest = if crowded { table.detached.pop_front() } else { None };
-                longest.and_then(|key| table.open.get(&key).cloned())
+                let gives_up = if crowded { table.detached.pop() } else { None };
+                (place, gives_up.and_then(|key| table.open.get(&key).cloned()))
             };
-            if let Some(longest) = longest {
-                longest.change(|state| {
+            if let Some(gives_up) = gives_up {
+                gives_up.change(|state| {
                     // It may have found one meanwhile.
                     if state.waits_for_link() {
-                        state.session.lost("too many sessions wait for a link");
+                        state.session.lost(
+                            "too many sessions wait for a link (`max_detached_sessions`), and its peer has the most",
+                        );
                     }
                 });
             }
             let over = detached(false).await;
-            self.lock().detached.retain(|detached| *detached != key);
+            self.lock().detached.remove(place);
             if over {
                 return;
             }

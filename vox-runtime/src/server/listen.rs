@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio::sync::{Mutex as TurnMutex, OwnedSemaphorePermit};
+use tokio::sync::Mutex as TurnMutex;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::context::Peer;
@@ -18,7 +18,7 @@ use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::contained::quietly;
 use crate::descriptor::ServiceError;
-use crate::driver::{Authenticate, Door, LINK_PANICKED, Router, Shared, State, Visitor, accept, observe};
+use crate::driver::{Authenticate, Door, Entrance, LINK_PANICKED, Router, Shared, State, Visitor, accept, observe};
 use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
@@ -153,7 +153,7 @@ impl Server {
     /// Takes in a link that came in by other means: for a new session, or for one of this server's that lost its link.
     ///
     /// Gives back how the handshake went, once it has; the session goes on by itself. While `Limits::max_pending_handshakes`
-    /// links are in their handshake, this waits before it reads anything. A server that is shutting down refuses the link.
+    /// links are in their handshake, only a few more are read, to see whether they resume a session; others wait. A server that is shutting down refuses the link.
     ///
     /// A peer may take up to `Limits::handshake_timeout`, so give each link a task of its own, or use
     /// [`accept_all`](Self::accept_all).
@@ -345,7 +345,7 @@ impl ServerBuilder {
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
         let door = Door::new(self.limits.clone(), self.router(), None);
-        let visitor = accept(link, &door).await.map_err(ServeError::Handshake)?;
+        let visitor = accept(link, &door, Entrance::open()).await.map_err(ServeError::Handshake)?;
         if let Visitor::New(established, _) = visitor {
             let serving = Serving(established.shared);
             ended(&serving.0).await;
@@ -403,7 +403,7 @@ async fn listen(listener: Closes, hall: Arc<Hall>) {
 }
 
 /// Brings up a session in a task of its own, so that a slow peer holds up nobody.
-fn welcome(hall: &Arc<Hall>, link: Link, admitted: OwnedSemaphorePermit) {
+fn welcome(hall: &Arc<Hall>, link: Link, admitted: Entrance) {
     let hall = Arc::clone(hall);
     tokio::spawn(async move {
         let address = link.address().to_owned();

@@ -2,6 +2,7 @@
 
 mod args;
 mod context;
+mod detached;
 mod for_test;
 mod hall;
 mod handler;

@@ -6,6 +6,7 @@ mod dial;
 mod homed;
 mod listener;
 mod memory;
+mod party;
 mod reach;
 #[cfg(unix)]
 mod unix;
@@ -17,6 +18,7 @@ pub(crate) use dial::{Failure, Greeter, dial};
 pub(crate) use listener::{Listener, Listening};
 pub use memory::memory_pair;
 pub(crate) use memory::memory_pair_at;
+pub(crate) use party::Party;
 pub(crate) use reach::Reach;
 
 use std::fmt;
@@ -46,6 +48,7 @@ pub struct Link {
     pub(crate) read: Box<dyn AsyncRead + Send + Unpin>,
     pub(crate) write: Box<dyn AsyncWrite + Send + Unpin>,
     pub(crate) address: String,
+    pub(crate) party: Option<Party>,
 }
 
 impl Link {
@@ -71,7 +74,7 @@ impl Link {
         write: impl AsyncWrite + Send + Unpin + 'static,
         address: impl Into<String>,
     ) -> Self {
-        Self { read: Box::new(read), write: Box::new(write), address: address.into() }
+        Self { read: Box::new(read), write: Box::new(write), address: address.into(), party: None }
     }
 
     /// A link over TCP, with Nagle's algorithm off. On Linux and Android, the kernel keeps little more than 32 KiB that it has not
@@ -80,16 +83,35 @@ impl Link {
         stream.set_nodelay(true)?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket2::SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT)?;
-        let address = format!("tcp://{}", stream.peer_addr()?);
+        let peer = stream.peer_addr()?;
         let (read, write) = stream.into_split();
-        Ok(Self::over(read, write, address))
+        let link = Self::over(read, write, format!("tcp://{peer}"));
+        Ok(Self { party: Some(Party::of_ip(peer.ip())), ..link })
     }
 
     /// A link over a Unix socket.
     #[cfg(unix)]
     pub fn unix(stream: tokio::net::UnixStream, address: impl Into<String>) -> Self {
+        let party = stream.peer_cred().ok().map(|peer| Party::User(peer.uid()));
         let (read, write) = stream.into_split();
-        Self::over(read, write, address)
+        Self { party, ..Self::over(read, write, address) }
+    }
+
+    /// Says whose the link is. A server counts what the links of one peer take together, where it does not ask who its peers are, and
+    /// bounds that: see [`Limits::max_peer_sessions`](crate::Limits::max_peer_sessions). A text that is an IP address counts as that, an IPv6 address by its first 64 bits.
+    ///
+    /// A TCP link is of its address and a Unix link of its user without this; other links are nobody's, and nothing bounds what they take
+    /// together. Say it of a link that comes through TLS or a proxy, which knows the peer's address, or of one of many
+    /// customers behind one address:
+    ///
+    /// ```
+    /// # extern crate vox_runtime as vox;
+    /// let (ours, theirs) = tokio::io::duplex(1024);
+    /// let link = vox::transport::Link::new(ours, "tls://203.0.113.7:41210").of_peer("203.0.113.7");
+    /// # drop((link, theirs));
+    /// ```
+    pub fn of_peer(self, peer: &str) -> Self {
+        Self { party: Some(Party::named(peer)), ..self }
     }
 
     /// What the peer is called.

@@ -1,0 +1,106 @@
+//! What one peer can take of a server: sessions, places at the door, places among those that wait for a link.
+
+use std::time::Duration;
+
+use vox::Limits;
+
+use crate::stealing::{Den, confirm, works};
+use crate::support::raw;
+use crate::support::settle;
+
+/// Nothing of the strangers' ever came over theirs.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_used_outlives_any_number_of_handshakes() {
+    let den = Den::new(Limits { max_detached_sessions: 16, ..Limits::default() });
+    let (mut raw, ticket) = den.client().await;
+    works(&mut raw, 1).await;
+    drop(raw);
+    settle().await;
+    for _ in 0..200 {
+        drop(den.client().await);
+        settle().await;
+    }
+    assert_eq!(den.server.detached_sessions(), 16);
+    let (mut raw, _) = den.resume(&ticket).await.expect("it is kept");
+    confirm(&mut raw).await;
+    // The reply again, which it has not acknowledged, and the next.
+    assert_eq!(raw.read_kind(raw::REPLY).await.body[1], 1);
+    works(&mut raw, 3).await;
+}
+
+/// Strangers who use theirs too push out their own, whoever has waited longest.
+#[tokio::test(start_paused = true)]
+async fn of_too_many_sessions_without_a_link_the_peer_that_has_the_most_loses_one() {
+    for name in [None, Some("mallory")] {
+        let den = Den::new(Limits { max_detached_sessions: 16, ..Limits::default() });
+        // Known by its principal or by its address, and so are the others.
+        let honest = den.link_of(name.is_none().then_some("10.0.0.1"));
+        let (mut raw, ticket) = den.client_over(honest, name.map(|_| "honest")).await;
+        works(&mut raw, 1).await;
+        drop(raw);
+        settle().await;
+        for n in 0..100 {
+            let link = den.link_of(name.is_none().then(|| format!("2001:db8:1:2::{n:x}")).as_deref());
+            let (mut raw, _) = den.client_over(link, name).await;
+            works(&mut raw, 1).await;
+            drop(raw);
+            settle().await;
+        }
+        assert_eq!(den.server.detached_sessions(), 16);
+        let (mut raw, _) = den.resume(&ticket).await.expect("it is kept");
+        confirm(&mut raw).await;
+        assert_eq!(raw.read_kind(raw::REPLY).await.body[1], 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn handshakes_under_way_do_not_keep_a_session_from_its_link() {
+    let den = Den::new(Limits { max_pending_handshakes: 64, ..Limits::default() });
+    let (raw, ticket) = den.client().await;
+    drop(raw);
+    settle().await;
+    let started = tokio::time::Instant::now();
+    // Some say nothing, and some want a session and wait for the room.
+    let mut strangers = Vec::new();
+    for n in 0..90 {
+        let mut raw = den.link();
+        settle().await;
+        if n % 4 == 3 {
+            raw.try_write(&raw::hello(Some("Lab"), raw::LIMITS).wire()).await;
+            settle().await;
+        }
+        strangers.push(raw);
+    }
+    let (mut raw, _) = den.resume(&ticket).await.expect("it has its place");
+    confirm(&mut raw).await;
+    works(&mut raw, 1).await;
+    assert!(started.elapsed() < Duration::from_secs(1), "it waits for nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_peer_has_no_more_sessions_than_its_share() {
+    for by_name in [false, true] {
+        let den = Den::new(Limits { max_peer_sessions: 2, ..Limits::default() });
+        let come = async |peer: &'static str| {
+            let (link, name) = if by_name { (den.link(), Some(peer)) } else { (den.link_of(Some(peer)), None) };
+            den.client_over(link, name).await.0
+        };
+        let (_first, second) = (come("10.0.0.1").await, come("10.0.0.1").await);
+        let metadata: raw::Entries<'_> = if by_name { &[("name", 0, "10.0.0.1")] } else { &[] };
+        let mut third = if by_name { den.link() } else { den.link_of(Some("::ffff:10.0.0.1")) };
+        third.send(&raw::hello_with(metadata, raw::LIMITS)).await;
+        let refused = third.read().await.expect("an answer");
+        assert_eq!(refused.kind, raw::REJECTED);
+        let text = String::from_utf8_lossy(&refused.body).into_owned();
+        assert!(text.contains("the peer has 2 sessions") && text.contains("`max_peer_sessions`"), "{text}");
+        // Others have their own, and one that leaves makes room.
+        let _other = come("10.0.0.2").await;
+        drop(second);
+        tokio::time::sleep(Limits::default().resume_window * 2).await;
+        come("10.0.0.1").await;
+    }
+    // Nobody knows whose these are, so they have no share.
+    let den = Den::new(Limits { max_peer_sessions: 1, ..Limits::default() });
+    let (_one, _two) = (den.client().await, den.client().await);
+    assert_eq!(den.server.sessions(), 2);
+}

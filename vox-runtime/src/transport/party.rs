@@ -1,0 +1,51 @@
+//! Whose a link is, as far as its transport can say: what shares are counted by where nobody says who he is.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What links have in common that count as one peer's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Party {
+    /// An IPv4 address.
+    V4([u8; 4]),
+    /// The first 64 bits of an IPv6 address: who has one address of a network mostly has them all.
+    V6([u8; 8]),
+    /// A user of this host.
+    User(u32),
+    /// Whatever whoever brought the link calls it.
+    Named(Arc<str>),
+}
+
+impl Party {
+    pub(crate) fn of_ip(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip.octets()),
+            IpAddr::V6(ip) => {
+                let mut network = [0; 8];
+                network.copy_from_slice(&ip.octets()[..8]);
+                Self::V6(network)
+            }
+        }
+    }
+
+    /// A text that is an IP address counts as that.
+    pub(crate) fn named(name: &str) -> Self {
+        name.parse().map_or_else(|_| Self::Named(name.into()), Self::of_ip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_are_one_party() {
+        let party = Party::named;
+        assert_eq!(party("2001:db8:1:2:3::4"), party("2001:db8:1:2:ffff::1"));
+        assert_ne!(party("2001:db8:1:2:3::4"), party("2001:db8:1:3:3::4"));
+        assert_eq!(party("::ffff:10.0.0.1"), party("10.0.0.1"));
+        assert_ne!(party("10.0.0.2"), party("10.0.0.1"));
+        assert_ne!(party("acme"), party("other"));
+        assert_eq!(party("acme"), Party::Named("acme".into()));
+    }
+}
