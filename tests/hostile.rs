@@ -888,6 +888,34 @@ async fn a_second_reply_is_named_and_the_first_stands() {
     assert_eq!(call.await.expect("no panic"), Ok(4));
 }
 
+/// Neither a call that is still on its way nor one whose reply has begun waits for ever.
+#[tokio::test(start_paused = true)]
+async fn a_reply_out_of_turn_is_named_and_its_call_ends() {
+    let named = async |server: &mut Raw| loop {
+        let read = server.read_frame().await.expect("a violation comes first");
+        if read.kind == raw::VIOLATION {
+            break read.body[0];
+        }
+    };
+    let reply = frame(raw::REPLY).var(1).var(1).u8(0).var(4);
+    let (client, mut server) = lured(raw::LIMITS).await;
+    let call = tokio::spawn(client.list(vec![u64::MAX; 100_000]).into_future());
+    while server.read_frame().await.expect("a call").kind != raw::LONG {}
+    server.send(&reply).await;
+    assert_eq!(named(&mut server).await, NO_REQUEST);
+    let outcome = tokio::time::timeout(Duration::from_secs(60), call).await.expect("it ends").expect("no panic");
+    assert!(matches!(outcome, Err(vox::VoxError::NotSent(_))), "{outcome:?}");
+
+    let (client, mut server) = lured(raw::LIMITS).await;
+    let call = tokio::spawn(client.echo(4).into_future());
+    server.read_kind(raw::CALL).await;
+    let begun = frame(raw::LONG).var(1).var(9).u8(raw::REPLY).var(1).var(1);
+    server.write(&wire([begun, reply])).await;
+    assert_eq!(named(&mut server).await, NO_REQUEST);
+    let outcome = tokio::time::timeout(Duration::from_secs(60), call).await.expect("it ends").expect("no panic");
+    assert_eq!(outcome, Err(vox::VoxError::Indeterminate));
+}
+
 #[tokio::test(start_paused = true)]
 async fn replies_that_are_none_are_invalid_responses() {
     let (client, mut server) = lured(raw::LIMITS).await;

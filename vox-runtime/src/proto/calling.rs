@@ -284,7 +284,7 @@ impl Calling {
     ) -> Result<(), ProtocolViolation> {
         let Some(attempt) = self.attempts.remove(request.0) else { return Err(unasked(request)) };
         if attempt.replied || attempt.end == NOT_LEFT {
-            return Err(unasked(request));
+            return Err(out_of_turn(request, &attempt, fx));
         }
         // Who answers a request has received it, and all that was said before it.
         fx.outbox.trim(attempt.end);
@@ -376,6 +376,19 @@ impl Calling {
         }
         self.channels.end_all(reason, fx);
     }
+}
+
+/// A reply to a call that has not left, or beside another one. The call ends here: the session, which ends too, has it no more.
+#[cold]
+fn out_of_turn(request: RequestId, attempt: &Attempt, fx: &mut Effects) -> ProtocolViolation {
+    let violation = unasked(request);
+    let AttemptState::Waiting(token) = attempt.state else { return violation };
+    let end = match attempt.end == NOT_LEFT {
+        true => CallEnd::NeverLeft(EndReason::PeerViolation(violation.clone().into())),
+        false => CallEnd::Indeterminate,
+    };
+    fx.emit(Output::Finish { token, end });
+    violation
 }
 
 fn unasked(request: RequestId) -> ProtocolViolation {
