@@ -4,6 +4,7 @@
 //! cargo run --release -p vox-hostile                 every limit and threat from both sides, as a table: about two minutes
 //! cargo run --release -p vox-hostile -- --short      the same without an honest client's times beside it
 //! cargo run --release -p vox-hostile -- channel      the rows whose names say so
+//! cargo run --release -p vox-hostile -- fuzz --seconds 60 --seed 1      live sessions, spoilt in both directions
 //! ```
 //!
 //! The run fails where a row does not hold. A row says what was sent, what the server answered (taken from the wire), how much more
@@ -12,6 +13,7 @@
 
 mod answer;
 mod attack;
+mod fuzz;
 mod honest;
 mod meter;
 mod peers;
@@ -30,6 +32,14 @@ static ALLOCATOR: meter::Counting = meter::Counting;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "fuzz") {
+        let number = |name: &str, otherwise| {
+            let mut after = arguments.iter().skip_while(|argument| *argument != name).skip(1);
+            after.next().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+        };
+        let held = fuzz::run(number("--seconds", 60), number("--seed", 1));
+        return if held { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let short = arguments.iter().any(|argument| argument == "--short");
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| !word.starts_with("--")).collect();
     if run::run(short, &words) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
