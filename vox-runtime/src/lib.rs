@@ -11,6 +11,10 @@ pub mod descriptor;
 pub mod store;
 pub mod transport;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod channel;
 mod client;
 mod contained;

@@ -46,6 +46,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("shown", &[]),
     // Panics of users' code, caught.
     ("contained", &[]),
+    // Doors for fuzz targets, in a build for fuzzing alone.
+    ("fuzzing", &["limits", "wire", "store"]),
     // Words for compile errors.
     ("cures", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),

@@ -20,6 +20,8 @@ pub use limits::StoreLimits;
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use rusqlite;
+#[cfg(all(feature = "sqlite", fuzzing))]
+pub(crate) use sqlite::read_any_record;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{OpenSqlite, SqliteStore, Transaction, TransactionError};
 

@@ -19,7 +19,7 @@ mod tests;
 
 pub(crate) use call::{CallHead, ChannelDirection, ChannelOpen};
 pub(crate) use frame::{Frame, Kind, begin, finish, put_items_head, put_reply_head};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{DIFFERS, Greeting, Hello, VERSION, Welcome, common_version};
 pub(crate) use long::{LongHead, MAX_PART, PART, PartHead, WHOLE, put_part_head};

@@ -34,6 +34,8 @@ use self::writer::Job;
 use super::{OperationStore, StoreError, StoreFuture, StoreLimits};
 use crate::operation::{Admission, Fence, NewOperation, Operation, OperationKey, Outcome};
 
+#[cfg(fuzzing)]
+pub(crate) use record::read_any as read_any_record;
 pub use transaction::{Transaction, TransactionError};
 
 /// Keeps operations in an SQLite database, in tables whose names begin with `vox_`. What else is in the database is the

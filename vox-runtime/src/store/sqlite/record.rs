@@ -89,3 +89,43 @@ pub(super) fn check(key: &OperationKey, outcome: &Outcome) -> [u8; 16] {
     check.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     check
 }
+
+/// Reads a row whose columns a fuzzer has chosen: each is a kind, and a number of eight bytes or a length and so many bytes.
+#[cfg(fuzzing)]
+pub(crate) fn read_any(mut columns: &[u8]) {
+    use rusqlite::types::Value;
+    thread_local! {
+        static DATABASE: rusqlite::Connection = rusqlite::Connection::open_in_memory().expect("a database");
+    }
+    let mut take = |len: usize| {
+        let (taken, rest) = columns.split_at(len.min(columns.len()));
+        columns = rest;
+        taken
+    };
+    let mut column = || match take(1).first().map_or(0, |kind| kind % 4) {
+        0 => Value::Null,
+        1 => Value::Integer(take(8).iter().fold(0, |number, byte| number << 8 | i64::from(*byte))),
+        kind => {
+            let len = take(1).first().map_or(0, |len| usize::from(*len));
+            match kind {
+                2 => Value::Blob(take(len).to_vec()),
+                _ => Value::Text(String::from_utf8_lossy(take(len)).into_owned()),
+            }
+        }
+    };
+    let row: [Value; 9] = std::array::from_fn(|_| column());
+    let id = crate::operation::OperationId::from_u128(1);
+    let key = OperationKey { id, principal: crate::operation::Principal::anonymous() };
+    DATABASE.with(|database| {
+        let mut select = database.prepare("SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9").expect("a statement");
+        let read = select.query_row(rusqlite::params_from_iter(row), |row| Record::read(&key, row));
+        if let Ok(Record {
+            content: Content::Readable { state: State::Sealed(Some(outcome)), .. },
+            outcome_bytes,
+            ..
+        }) = read
+        {
+            assert_eq!(outcome.bytes.len() as i64, outcome_bytes);
+        }
+    });
+}
