@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::raw::{self, PONG, REFUSE, REJECTED, REPLY, Raw, VIOLATION};
 
-/// What became of an attack.
+/// How an attack ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The session goes on, and every call was answered well.

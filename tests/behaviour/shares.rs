@@ -28,7 +28,7 @@ async fn a_session_that_was_used_outlives_any_number_of_handshakes() {
     works(&mut raw, 3).await;
 }
 
-/// Strangers who use theirs too push out their own, whoever has waited longest.
+/// Strangers who use their share push out sessions of their own, even where others have waited longer.
 #[tokio::test(start_paused = true)]
 async fn of_too_many_sessions_without_a_link_the_peer_that_has_the_most_loses_one() {
     for name in [None, Some("mallory")] {

@@ -17,7 +17,7 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("SendError::Reset, of a channel within this process", "no call carries it, which it says"),
     ("DecodeErrorKind::NoChannels", "a value by itself, which no call carries"),
     ("DecodeErrorKind::Plan", "it names the type"),
-    ("StoreError::Fenced", "whoever asks a store knows of which operation"),
+    ("StoreError::Fenced", "the caller of a store knows of which operation"),
     ("InvalidOperationId", "it quotes the text"),
     ("AddressError", "it quotes the text"),
 ];

@@ -62,7 +62,7 @@ async fn of_a_call_without_a_name_whose_caller_is_gone_nothing_stays() {
     assert_eq!((lab.bench.finished.get(), format!("{store:?}").as_str()), (1, NOTHING));
 }
 
-/// It may be asked for by whoever knows the name.
+/// Everybody who knows the name may ask for it.
 #[tokio::test(start_paused = true)]
 async fn what_has_a_name_stays_until_it_is_acknowledged() {
     let store = store(4);

@@ -23,7 +23,7 @@ use crate::wire::{Failure, PART};
 
 /// How long an ended session waits for its last words to be read, and while it writes them, for a link that takes nothing.
 const LINGER: Duration = Duration::from_secs(1);
-/// How many bytes are read in one turn before what came of them is written: a short answer does not wait until a whole turn of long
+/// How many bytes are read in one turn before the answers to them are written: a short answer does not wait until a whole turn of long
 /// messages is read.
 const ANSWERED_AFTER: usize = 4 * PART;
 /// How long an ended session may take in all to write what it had accepted.

@@ -280,7 +280,7 @@ fn calls_of_this_ends_own_do_not_count() {
     is_at_rest(&mut bench);
 }
 
-/// Whoever opens, calls and shuts in turns has all of it charged.
+/// A peer that opens, calls and shuts in turns has all of it charged.
 #[test]
 fn the_arguments_of_handlers_of_connections_that_are_gone_are_charged() {
     let mut bench = Bench::new(limits(30_000));

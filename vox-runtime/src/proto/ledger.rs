@@ -1,6 +1,6 @@
 //! What is kept because of the peer, in bytes: arguments of requests until their handlers have ended, items until they are consumed.
 //!
-//! One sum, which only charges change. Whoever keeps something keeps its [`Charge`] with it, and gives it back when it lets go.
+//! One sum, which only charges change. The owner of something keeps its [`Charge`] with it, and gives the charge back when it lets go.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ pub(crate) enum Party {
     V6([u8; 8]),
     /// A user of this host.
     User(u32),
-    /// Whatever whoever brought the link calls it.
+    /// The name that was given with the link.
     Named(Arc<str>),
 }
 

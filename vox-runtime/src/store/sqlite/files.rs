@@ -1,7 +1,7 @@
 //! The database's files, as they were when the store was opened: one that is another by now is noticed.
 //!
 //! SQLite keeps its files open and finds none of this: it writes on to a file that has no name any more, or whose name is another
-//! file's. The files are looked at by name. None is opened: whoever closes a file of SQLite's takes its locks from the whole process.
+//! file's. The files are looked at by name. None is opened: a process that closes a file of SQLite's loses its locks on it.
 
 use std::fs::{self, Metadata};
 use std::io;
