@@ -935,6 +935,36 @@ async fn replies_that_are_none_are_invalid_responses() {
     assert_eq!(PANICS.get(), 0);
 }
 
+/// Each level of the types that it describes claims all the bytes that follow.
+#[tokio::test(start_paused = true)]
+async fn a_contract_whose_counts_lie_costs_its_client_no_memory() {
+    watch_panics();
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let mut server = Raw::new(theirs);
+    let lying = raw::contract_of("Prey.list", "numbers", &raw::bomb(255 << 10));
+    let accept = tokio::spawn(async move {
+        server.read_kind(raw::HELLO).await;
+        server.send(&raw::welcome_to_another(raw::LIMITS)).await;
+        server
+    });
+    let client: PreyClient = vox::connect(Link::new(ours, "hostile")).await.expect("welcome");
+    let (mut server, begun) = (accept.await.expect("no panic"), mark());
+    server.send(&raw::contract(&lying)).await;
+    let outcome = client.list(Vec::new()).await;
+    assert!(
+        matches!(&outcome, Err(vox::VoxError::NotSent(why)) if why.to_string().contains("cannot be read")),
+        "{outcome:?}"
+    );
+    let held = grown(begun);
+    assert!(held < 3 << 20, "{held} bytes for a contract of {}", lying.len());
+    // What it leaves alone can be called.
+    let call = tokio::spawn(client.echo(4).into_future());
+    server.read_kind(raw::CALL).await;
+    server.send(&frame(raw::REPLY).var(1).var(1).u8(0).var(4)).await;
+    assert_eq!(call.await.expect("no panic"), Ok(4));
+    assert_eq!(PANICS.get(), 0);
+}
+
 /// Limits of nothing, and of everything, are obeyed as well as can be.
 #[tokio::test(start_paused = true)]
 async fn absurd_limits_of_a_peer_harm_nobody() {

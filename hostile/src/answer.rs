@@ -22,6 +22,12 @@ pub(crate) enum Answer {
     Closed,
     /// The server took no more than it has room for, and the session goes on.
     Waits,
+    /// The victim is a client that did not make its call, and says why.
+    NotSent,
+    /// As above: what it was told of the method could not be read.
+    Unreadable,
+    /// What must not be: something of another's, or of what was to be escaped.
+    Wrong,
     /// No answer came in time.
     Silent,
 }
@@ -75,6 +81,9 @@ impl fmt::Display for Answer {
             Self::Rejected(code) => f.pad(&format!("Rejected {}", name(&REFUSALS, usize::from(code).wrapping_sub(1)))),
             Self::Closed => f.pad("closed"),
             Self::Waits => f.pad("waits"),
+            Self::NotSent => f.pad("NotSent"),
+            Self::Unreadable => f.pad("NotSent, unreadable"),
+            Self::Wrong => f.pad("WRONG"),
             Self::Silent => f.pad("NO ANSWER"),
         }
     }

@@ -15,6 +15,7 @@ mod answer;
 mod attack;
 mod fuzz;
 mod honest;
+mod log;
 mod meter;
 mod peers;
 mod prey;

@@ -1,5 +1,6 @@
 //! What peers have in common that do more than to send frames.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::answer::{Answer, hear, ping};
@@ -12,18 +13,24 @@ use crate::victim::Victim;
 pub(crate) struct Ticket {
     pub(crate) session: Vec<u8>,
     pub(crate) secret: Vec<u8>,
+    /// Who resumes it, as it says.
+    pub(crate) name: Option<String>,
 }
 
 impl Ticket {
     /// What a `Welcome` of a session ends with that can be resumed.
     pub(crate) fn of(welcome: &raw::Read) -> Self {
         let ticket = &welcome.body[welcome.body.len() - 48..];
-        Self { session: ticket[..16].to_vec(), secret: ticket[16..].to_vec() }
+        Self { session: ticket[..16].to_vec(), secret: ticket[16..].to_vec(), name: None }
     }
 
     pub(crate) fn resume(&self, received: u64) -> Frame {
         let resume = frame(RESUME).bytes(raw::MAGIC).var(1).var(1).bytes(&self.session).bytes(&self.secret);
-        resume.var(received).var(raw::TIME).var(0)
+        let resume = resume.var(received).var(raw::TIME);
+        match &self.name {
+            None => resume.var(0),
+            Some(name) => resume.metadata(&[("name", 0, name)]),
+        }
     }
 }
 
@@ -46,6 +53,19 @@ pub(crate) async fn send(raw: &mut Raw, frames: impl IntoIterator<Item = Frame>,
     hear(raw, replies).await
 }
 
+/// The payload of the next reply.
+pub(crate) async fn hear_reply(raw: &mut Raw) -> Option<Vec<u8>> {
+    loop {
+        let read = tokio::time::timeout(Duration::from_secs(20), raw.read()).await.ok()??;
+        if read.kind == raw::REPLY {
+            let mut fields = read.reader();
+            fields.var();
+            fields.var();
+            return Some(fields.0.to_vec());
+        }
+    }
+}
+
 /// Measures what happens at a server.
 pub(crate) async fn measured(victim: &Victim, frames: u64, scene: impl Future<Output = Answer>) -> Seen {
     let (begun, before) = (victim.meter.mark(), victim.meter.cpu());
@@ -56,13 +76,23 @@ pub(crate) async fn measured(victim: &Victim, frames: u64, scene: impl Future<Ou
 
 /// A session that means nothing well yet.
 pub(crate) async fn join(victim: &Victim) -> Result<Raw, Answer> {
-    let mut raw = Raw::new(victim.stream().await);
+    join_from(victim, Ipv4Addr::LOCALHOST).await
+}
+
+/// As [`join`], from an address of this machine's.
+pub(crate) async fn join_from(victim: &Victim, address: Ipv4Addr) -> Result<Raw, Answer> {
+    let mut raw = Raw::new(victim.stream_from(address).await);
     greet(&mut raw, &raw::hello(Some("Prey"), raw::LIMITS)).await.map(|_| raw)
 }
 
 /// A session that can be resumed.
 pub(crate) async fn resumable(victim: &Victim) -> Result<(Raw, Ticket), Answer> {
-    let mut raw = Raw::new(victim.stream().await);
+    resumable_from(victim, Ipv4Addr::LOCALHOST).await
+}
+
+/// As [`resumable`], from an address of this machine's.
+pub(crate) async fn resumable_from(victim: &Victim, address: Ipv4Addr) -> Result<(Raw, Ticket), Answer> {
+    let mut raw = Raw::new(victim.stream_from(address).await);
     let welcome = greet(&mut raw, &raw::resumable_hello("Prey", raw::LIMITS)).await?;
     Ok((raw, Ticket::of(&welcome)))
 }

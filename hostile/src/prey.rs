@@ -1,11 +1,13 @@
 //! The service that is attacked.
 
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use vox::{Rx, Tx};
 
 /// As deep as its sender likes.
-#[derive(Debug, facet::Facet)]
+#[derive(Debug, Default, facet::Facet)]
 pub(crate) struct Nest {
     inner: Option<Box<Nest>>,
 }
@@ -32,10 +34,17 @@ pub(crate) trait Prey {
     async fn keep_big(&self, len: u64) -> Vec<u8>;
     #[vox(persist)]
     async fn linger(&self);
+    /// Another number each time that it runs.
+    #[vox(persist)]
+    async fn draw(&self, n: u64) -> u64;
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Deer;
+pub(crate) struct Deer {
+    /// How many items have left `pour`.
+    pub(crate) poured: Arc<AtomicU64>,
+    drawn: Arc<AtomicU64>,
+}
 
 impl Prey for Deer {
     async fn echo(&self, n: u64) -> u64 {
@@ -90,6 +99,7 @@ impl Prey for Deer {
             if numbers.send(n).await.is_err() {
                 return n;
             }
+            self.poured.fetch_add(1, Ordering::SeqCst);
         }
         numbers.close();
         to
@@ -102,5 +112,8 @@ impl Prey for Deer {
     }
     async fn linger(&self) {
         pending::<()>().await;
+    }
+    async fn draw(&self, _: u64) -> u64 {
+        self.drawn.fetch_add(1, Ordering::SeqCst)
     }
 }

@@ -80,6 +80,11 @@ impl Frame {
         self
     }
 
+    /// What it holds, for what is no frame.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// The whole frame, its length first.
     pub fn wire(&self) -> Vec<u8> {
         let mut wire = (self.0.len() as u32).to_le_bytes().to_vec();
@@ -116,16 +121,26 @@ pub fn resumable_hello(service: &str, limits: [u64; 9]) -> Frame {
     hello_of(1, Some(service), limits)
 }
 
+/// As [`resumable_hello`], of one that says its name.
+pub fn hello_as(name: &str, service: &str) -> Frame {
+    offer(1, LIMITS).metadata(&[("name", 0, name)]).u8(1).text(service).var(0).u8(0)
+}
+
 fn hello_of(features: u64, service: Option<&str>, limits: [u64; 9]) -> Frame {
-    let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(features);
-    for limit in limits {
-        frame = frame.var(limit);
-    }
-    frame = frame.var(TIME);
+    let frame = offer(features, limits);
     match service {
         None => frame.var(0).u8(0),
         Some(service) => frame.var(0).u8(1).text(service).var(0).u8(0),
     }
+}
+
+/// How each hello begins.
+fn offer(features: u64, limits: [u64; 9]) -> Frame {
+    let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(features);
+    for limit in limits {
+        frame = frame.var(limit);
+    }
+    frame.var(TIME)
 }
 
 /// What time a raw peer says it is, in milliseconds since 1970.
@@ -136,11 +151,7 @@ pub type Entries<'a> = &'a [(&'a str, u8, &'a str)];
 
 /// As [`hello`], for no service, and with metadata.
 pub fn hello_with(metadata: Entries<'_>, limits: [u64; 9]) -> Frame {
-    let mut frame = frame(HELLO).bytes(MAGIC).var(1).var(1).var(0);
-    for limit in limits {
-        frame = frame.var(limit);
-    }
-    frame.var(TIME).metadata(metadata).u8(0)
+    offer(0, limits).metadata(metadata).u8(0)
 }
 
 /// Asks for a connection, and does not say by which contract.
@@ -149,11 +160,43 @@ pub fn open_with(connection: u64, service: &str, metadata: Entries<'_>) -> Frame
 }
 
 pub fn welcome(limits: [u64; 9]) -> Frame {
-    let mut frame = frame(WELCOME).bytes(MAGIC).var(1).var(0);
+    welcome_of(0, limits)
+}
+
+/// Welcomes a client whose contract is another: [`contract`] follows.
+pub fn welcome_to_another(limits: [u64; 9]) -> Frame {
+    welcome_of(2, limits)
+}
+
+fn welcome_of(features: u64, limits: [u64; 9]) -> Frame {
+    let mut frame = frame(WELCOME).bytes(MAGIC).var(1).var(features);
     for limit in limits {
         frame = frame.var(limit);
     }
     frame.var(TIME)
+}
+
+/// The contract of connection 1, of these bytes.
+pub fn contract(bytes: &[u8]) -> Frame {
+    frame(CONTRACT).var(1).bytes(blake3::hash(bytes).as_bytes()).bytes(bytes)
+}
+
+/// A contract of one method that has one argument, of this schema, and answers with a `u64`.
+pub fn contract_of(method: &str, argument: &str, schema: &[u8]) -> Vec<u8> {
+    let frame = frame(1).var(1).method(method).text(method).u8(0).var(1).text(argument);
+    frame.var(schema.len() as u64).bytes(schema).var(6).bytes(b"\x01\x01\x03u64").0
+}
+
+/// A schema of as many bytes, in which each of 120 levels says that it has as many variants, and each of these as many fields, as there are
+/// bytes for.
+pub fn bomb(len: usize) -> Vec<u8> {
+    let mut schema = Frame(vec![1]);
+    for _ in 0..120 {
+        let left = (len - schema.0.len()) as u64;
+        schema = schema.u8(3).var(left / 2 - 8).text("").var(left / 3 - 8).text("");
+    }
+    schema.0.resize(len, 0);
+    schema.0
 }
 
 pub trait Stream: AsyncRead + AsyncWrite + Send {}

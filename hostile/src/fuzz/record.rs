@@ -23,7 +23,7 @@ pub(crate) const KINDS: usize = 5;
 pub(crate) async fn all() -> Recorded {
     let mut recorded = Recorded::default();
     for kind in 0..KINDS {
-        let server = Server::builder().service(PreyDispatcher::new(Deer)).start().expect("a server");
+        let server = Server::builder().service(PreyDispatcher::new(Deer::default())).start().expect("a server");
         let (ours, near) = tokio::io::duplex(64 << 10);
         let (theirs, far) = tokio::io::duplex(64 << 10);
         let said = tapped(near, far);

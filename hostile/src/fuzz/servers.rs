@@ -16,7 +16,7 @@ use crate::prey::{Deer, PreyClient, PreyDispatcher};
 use crate::raw::{self, RESUMED, VIOLATION, WELCOME, frame};
 
 pub(crate) async fn attack(recorded: &Recorded, seed: u64, cases: Range<u64>, ends: &mut Ends) -> Result<(), String> {
-    let server = Arc::new(Server::builder().service(PreyDispatcher::new(Deer)).start().expect("a server"));
+    let server = Arc::new(Server::builder().service(PreyDispatcher::new(Deer::default())).start().expect("a server"));
     let honest: PreyClient = vox::connect(link(&server)).await.map_err(|error| error.to_string())?;
     for case in cases {
         let mut dice = dice(seed, case);

@@ -1,12 +1,14 @@
 //! Limits that are times. They run on a paused clock.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
 use vox::Server;
-use vox::transport::Link;
+use vox::transport::{Connector, Link};
 
+use super::messages::varint;
 use crate::answer::{Answer, hear};
 use crate::peers::{Ticket, greet, resume, send};
 use crate::prey::{Deer, PreyClient, PreyDispatcher};
@@ -33,12 +35,19 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::paused("call_timeout (of a client)", "no reply for {n} ms", unanswered)
             .case("under", 29_990, Answer::Waits)
             .case("over", 30_010, Answer::Failed(5)),
+        Row::paused("link_wait (of a client)", "no session for {n} ms, for a call without a deadline", lonely)
+            .case("under", 599_990, Answer::Waits)
+            .case("over", 600_010, Answer::NotSent),
+        Row::paused("outbox_bytes", "a call for {n} items, credit for all, none read", unread)
+            .case("under", 20_000, Answer::Fine)
+            .case("over", 200_000, Answer::Waits)
+            .memory(1 << 20),
     ]
 }
 
 /// A server on links of memory, and the peer's end of one.
 pub(super) fn den(capacity: usize) -> (Arc<Server>, Raw) {
-    let server = Arc::new(Server::builder().service(PreyDispatcher::new(Deer)).start().expect("a server"));
+    let server = Arc::new(Server::builder().service(PreyDispatcher::new(Deer::default())).start().expect("a server"));
     let raw = link(&server, capacity);
     (server, raw)
 }
@@ -133,6 +142,57 @@ fn unanswered(n: u64) -> Local<'static, Answer> {
         match made.await.expect("no panic") {
             Err(error) if cancelled && error == vox::VoxError::DeadlineExceeded => Answer::Failed(5),
             _ => Answer::Silent,
+        }
+    })
+}
+
+/// The server ends the session, and is not there any more.
+fn lonely(n: u64) -> Local<'static, Answer> {
+    Box::pin(async move {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let accept = tokio::spawn(async move { Raw::accept(theirs, raw::LIMITS).await });
+        let links = Mutex::new(vec![Link::new(ours, "memory")]);
+        let connector = Connector::new("memory", move || {
+            let link = links.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            std::future::ready(link.ok_or_else(|| std::io::Error::other("there is no other")))
+        });
+        let client: PreyClient = vox::connect(connector).no_resume().await.expect("a welcome");
+        let mut server = accept.await.expect("no panic");
+        server.try_write(&frame(raw::GOODBYE).text("").wire()).await;
+        drop(server);
+        sleep(millis(1)).await;
+        let (_numbers, rx) = vox::channel();
+        let made = tokio::spawn(client.drink(rx).into_future());
+        sleep(millis(n)).await;
+        if !made.is_finished() {
+            return Answer::Waits;
+        }
+        match made.await.expect("no panic") {
+            Err(vox::VoxError::NotSent(_)) => Answer::NotSent,
+            _ => Answer::Wrong,
+        }
+    })
+}
+
+/// A handler's items wait where too many do already; the peer's own frames are read all the same.
+fn unread(n: u64) -> Local<'static, Answer> {
+    Box::pin(async move {
+        let deer = Deer::default();
+        let poured = Arc::clone(&deer.poured);
+        let server = Arc::new(Server::builder().service(PreyDispatcher::new(deer)).start().expect("a server"));
+        let mut raw = link(&server, 1 << 10);
+        let mut limits = raw::LIMITS;
+        (limits[4], limits[5]) = (1 << 31, 1 << 31);
+        if let Err(answer) = greet(&mut raw, &raw::hello(Some("Prey"), limits)).await {
+            return answer;
+        }
+        raw.try_write(&call_with(1, 1, "Prey.pour", &[(1, 1)], &[&varint(n)[..], &[0]].concat()).wire()).await;
+        sleep(millis(1_000)).await;
+        let all = poured.load(Ordering::SeqCst) == n;
+        match send(&mut raw, [], 1).await {
+            Answer::Fine if all => Answer::Fine,
+            Answer::Fine => Answer::Waits,
+            answer => answer,
         }
     })
 }

@@ -2,16 +2,22 @@
 
 mod channels;
 mod clocks;
+mod contracts;
+mod crowds;
 mod messages;
 mod open;
 mod sessions;
+mod shares;
 mod store;
+mod tenants;
+mod texts;
 mod threats;
 
 use crate::row::Row;
 
 /// The tables, by title.
 pub(crate) fn tables() -> [(&'static str, Vec<Row>); 3] {
-    let limits = [messages::rows(), channels::rows(), sessions::rows(), store::rows(), clocks::rows()].concat();
-    [("Limits", limits), ("Threats", threats::rows()), ("Not bounded yet", open::rows())]
+    let limits = [messages::rows(), channels::rows(), sessions::rows(), shares::rows(), store::rows(), clocks::rows()];
+    let threats = [threats::rows(), contracts::rows(), texts::rows(), tenants::rows(), crowds::rows()];
+    [("Limits", limits.concat()), ("Threats", threats.concat()), ("Not bounded yet", open::rows())]
 }

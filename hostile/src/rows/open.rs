@@ -27,9 +27,6 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::frames("bytes of items", "full windows of 256 channels on each of {n} connections", windows)
             .case("", 6, Answer::Fine)
             .open(BYTES),
-        Row::scene("sessions of one principal", "the hello of session {n} of one peer", sessions)
-            .case("", 65, Answer::Rejected(2))
-            .open("a peer may have all sessions that there are"),
         Row::frames("cancels in a time", "{n} calls, each cancelled at once", cancels)
             .case("", 120, Answer::Violation(15))
             .open("cancels are bounded by max_calls and not by time"),
@@ -96,19 +93,6 @@ fn unread(victim: &Victim, n: u64) -> Local<'_, Seen> {
             last = live;
         }
         send(&mut raw, [], n as usize).await
-    }))
-}
-
-fn sessions(victim: &Victim, n: u64) -> Local<'_, Seen> {
-    Box::pin(measured(victim, 1, async move {
-        let mut held = Vec::new();
-        for _ in 0..n {
-            match join(victim).await {
-                Ok(raw) => held.push(raw),
-                Err(answer) => return answer,
-            }
-        }
-        Answer::Fine
     }))
 }
 

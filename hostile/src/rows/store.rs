@@ -47,7 +47,7 @@ pub(super) fn attempt(request: u64, method: &str, id: OperationId, arguments: &[
 }
 
 /// Makes `n` calls whose handlers run on without a caller, and then another, which is cancelled too.
-async fn linger(raw: &mut Raw, n: u64, then: bool) -> Answer {
+pub(super) async fn linger(raw: &mut Raw, n: u64, then: bool) -> Answer {
     let calls = |range: Range<u64>| range.map(|n| call(1, 2 * n + 1, "Prey.linger", &[]));
     let cancels = |range: Range<u64>| range.map(|n| frame(raw::CANCEL).var(1).var(2 * n + 1));
     // They run before they are cancelled: what was not started is not detached.

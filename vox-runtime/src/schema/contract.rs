@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 use super::SchemaHash;
 use super::cursor::{Cursor, SchemaFault};
-use super::difference::difference;
+use super::difference::{Pairs, difference};
 use crate::ids::MethodId;
 use crate::shown::Shown;
 
@@ -121,10 +121,10 @@ impl Contract {
     /// The methods of this end's service that the peer, whose contract is `theirs`, knows otherwise. One that the peer does not
     /// know is not among them: it answers for that itself.
     pub(crate) fn disagreements(&self, theirs: &Self) -> Disagreements {
-        let mut found = Disagreements::new();
+        let (mut found, mut pairs) = (Disagreements::new(), Pairs::of_a_contract());
         for (id, ours) in &self.methods {
             let Some(method) = theirs.methods.get(id) else { continue };
-            match ours.difference(method) {
+            match ours.difference(method, &mut pairs) {
                 Ok(None) => {}
                 Ok(Some(words)) => {
                     found.insert(*id, words.into());
@@ -139,11 +139,11 @@ impl Contract {
 }
 
 impl Method {
-    fn difference(&self, theirs: &Self) -> Result<Option<String>, SchemaFault> {
+    fn difference(&self, theirs: &Self, pairs: &mut Pairs) -> Result<Option<String>, SchemaFault> {
         for at in 0..self.arguments.len().max(theirs.arguments.len()) {
             match (self.arguments.get(at), theirs.arguments.get(at)) {
                 (Some((name, ours)), Some((other, theirs))) if name == other => {
-                    if let Some(words) = difference(&format!("argument `{name}`"), ours, theirs)? {
+                    if let Some(words) = difference(&format!("argument `{name}`"), ours, theirs, pairs)? {
                         return Ok(Some(words));
                     }
                 }
@@ -155,7 +155,7 @@ impl Method {
                 }
             }
         }
-        difference("the response", &self.response, &theirs.response)
+        difference("the response", &self.response, &theirs.response, pairs)
     }
 }
 
@@ -221,6 +221,22 @@ mod tests {
     fn the_order_of_declaration_does_not_matter() {
         let (a, b) = (method("balance", &[("account", U64)], U64), method("total", &[], I64));
         assert_eq!(contract(vec![a.clone(), b.clone()]), contract(vec![b, a]));
+    }
+
+    /// Each pair of these types stands beside each other in 16,002 ways.
+    #[test]
+    fn what_is_compared_has_one_bound_for_a_whole_contract() {
+        let ring = |len| Bytes::from([b"\x01".as_slice(), &b"\x02\x01\x01n".repeat(len), b"\x0c\x00"].concat());
+        let of = |ring: Bytes| {
+            let method = |name: &str| {
+                let (id, method) = method(name, &[], U64);
+                (id, Method { response: ring.clone(), ..method })
+            };
+            contract(["a", "b", "c", "d", "e"].map(method).to_vec())
+        };
+        let found = of(ring(127)).disagreements(&of(ring(126)));
+        let words: Vec<&str> = found.values().map(|words| &**words).collect();
+        assert_eq!(words, ["the peer's description of it cannot be read: more than 65536 pairs of types to compare"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where two schemas differ: the first place, in words for a person.
 //!
-//! One of the two may be a peer's, so its bytes are checked, and the work is bounded by [`MAX_TYPES`] and [`MAX_PAIRS`].
+//! One of the two may be a peer's, so its bytes are checked, nothing is allocated for a count before its things are read, and the work is
+//! bounded by [`MAX_TYPES`] and [`Pairs`].
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,25 @@ const VERSION: u8 = 1;
 pub(crate) const MAX_TYPES: usize = 4096;
 /// How deep the types of one schema may stand inside each other in its bytes.
 const MAX_NESTING: usize = 128;
-/// How many pairs of types are compared.
+/// How many pairs of types are compared, in all schemas of a contract together. An honest contract has no more: a type takes four bytes in it.
 const MAX_PAIRS: usize = 64 << 10;
+/// How many parts of a place are named: the first half of them and the last.
+const MAX_PARTS: usize = 32;
+
+/// How many pairs of types may still be compared.
+pub(super) struct Pairs(usize);
+
+impl Pairs {
+    pub(super) fn of_a_contract() -> Self {
+        Self(MAX_PAIRS)
+    }
+
+    fn take(&mut self) -> Result<(), SchemaFault> {
+        let left = self.0.checked_sub(1);
+        self.0 = left.ok_or_else(|| SchemaFault(format!("more than {MAX_PAIRS} pairs of types to compare")))?;
+        Ok(())
+    }
+}
 
 /// A type of a schema. The others are named by their index.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,29 +71,32 @@ struct Types<'a>(Vec<Type<'a>>);
 /// Where the schemas `ours` and `theirs` differ first, beginning at `place`; `None`: nowhere. `Err`: `theirs` is no schema.
 ///
 /// The words are `place: this here, that there`.
-pub(super) fn difference(place: &str, ours: &[u8], theirs: &[u8]) -> Result<Option<String>, SchemaFault> {
+pub(super) fn difference(
+    place: &str,
+    ours: &[u8],
+    theirs: &[u8],
+    pairs: &mut Pairs,
+) -> Result<Option<String>, SchemaFault> {
     if ours == theirs {
         return Ok(None);
     }
     let (ours, theirs) = (Types::read(ours)?, Types::read(theirs)?);
     let mut places = vec![(0, place.to_owned())];
     let mut todo = vec![(0, 0, 0)];
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeSet::from([(0, 0)]);
     let mut next = 0;
     // Breadth first: the place that is named is the nearest one.
     while let Some(&(here, there, at)) = todo.get(next) {
         next += 1;
-        if !seen.insert((here, there)) {
-            continue;
-        }
-        if seen.len() > MAX_PAIRS {
-            return Err(SchemaFault(format!("more than {MAX_PAIRS} pairs of types to compare")));
-        }
+        pairs.take()?;
         match compare(&ours, &theirs, here, there) {
             Ok(parts) => {
                 for (part, here, there) in parts {
-                    places.push((at, part));
-                    todo.push((here, there, places.len() - 1));
+                    // Each pair waits once, so that no more are kept than are compared.
+                    if seen.insert((here, there)) {
+                        places.push((at, part));
+                        todo.push((here, there, places.len() - 1));
+                    }
                 }
             }
             Err((part, ours, theirs)) => {
@@ -88,7 +109,7 @@ pub(super) fn difference(place: &str, ours: &[u8], theirs: &[u8]) -> Result<Opti
     Ok(None)
 }
 
-/// The place numbered `at`, from its root on.
+/// The place numbered `at`, from its root on. A peer may make it a long way, whose middle is left out.
 fn path(places: &[(usize, String)], mut at: usize) -> String {
     let mut parts = Vec::new();
     while at != 0 {
@@ -97,6 +118,9 @@ fn path(places: &[(usize, String)], mut at: usize) -> String {
     }
     parts.push(&places[0].1);
     parts.reverse();
+    if parts.len() > MAX_PARTS {
+        parts.splice(MAX_PARTS / 2..parts.len() - MAX_PARTS / 2, ["…"]);
+    }
     parts.concat()
 }
 
@@ -271,7 +295,8 @@ impl<'a> Reader<'a> {
     fn fields(&mut self, depth: usize) -> Result<Vec<Field<'a>>, SchemaFault> {
         // A name's length, and a type of two bytes.
         let count = self.cursor.count(3)?;
-        let mut fields = Vec::with_capacity(count);
+        // Each level may claim all the bytes that follow.
+        let mut fields = Vec::new();
         for _ in 0..count {
             let name = self.cursor.text()?;
             fields.push(Field { name, ty: self.ty(depth + 1)? });
@@ -281,7 +306,7 @@ impl<'a> Reader<'a> {
 
     fn variants(&mut self, depth: usize) -> Result<Vec<(&'a str, Vec<Field<'a>>)>, SchemaFault> {
         let count = self.cursor.count(2)?;
-        let mut variants = Vec::with_capacity(count);
+        let mut variants = Vec::new();
         for _ in 0..count {
             let name = self.cursor.text()?;
             variants.push((name, self.fields(depth)?));
@@ -294,16 +319,20 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
+    fn told(ours: &[u8], theirs: &[u8]) -> Result<Option<String>, SchemaFault> {
+        difference("it", ours, theirs, &mut Pairs::of_a_contract())
+    }
+
     const POINT: &[u8] = b"\x01\x02\x02\x01x\x01\x03u64\x01y\x01\x03u64";
 
     #[track_caller]
     fn differ(ours: &[u8], theirs: &[u8], words: &str) {
-        assert_eq!(difference("it", ours, theirs), Ok(Some(words.to_owned())));
+        assert_eq!(told(ours, theirs), Ok(Some(words.to_owned())));
     }
 
     #[test]
     fn the_first_difference_is_named() {
-        assert_eq!(difference("it", POINT, POINT), Ok(None));
+        assert_eq!(told(POINT, POINT), Ok(None));
         differ(b"\x01\x01\x03u64", b"\x01\x01\x03i64", "it is u64 here and i64 there");
         differ(b"\x01\x04\x01\x03u64", b"\x01\x01\x03u64", "it is Option<u64> here and u64 there");
         differ(
@@ -328,16 +357,16 @@ mod tests {
     fn types_inside_themselves_are_compared_once() {
         let chain = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x04\x0c\x00";
         let other = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x06\x0c\x00";
-        assert_eq!(difference("it", chain, chain), Ok(None));
+        assert_eq!(told(chain, chain), Ok(None));
         differ(chain, other, "it.next is Option<a struct of 2 fields> here and a list of a struct of 2 fields there");
         // One turn of the chain written out: the same type.
         let unrolled = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x04\x02\x02\x05value\x01\x02u8\x04next\x04\x0c\x02";
-        assert_eq!(difference("it", chain, unrolled), Ok(None));
+        assert_eq!(told(chain, unrolled), Ok(None));
     }
 
     #[test]
     fn hostile_bytes_are_refused_and_cost_little() {
-        let refused = |theirs: &[u8]| difference("it", POINT, theirs).expect_err("no schema");
+        let refused = |theirs: &[u8]| told(POINT, theirs).expect_err("no schema");
         refused(b"");
         refused(b"\x02\x01\x02u8");
         refused(b"\x01\x0c\x00");
@@ -352,18 +381,41 @@ mod tests {
         assert!(refused(&wide).0.contains("more than 4096 types"));
     }
 
+    /// A type that goes round through `len` structs, each inside the one before it.
+    fn ring(len: u8) -> Vec<u8> {
+        [b"\x01".as_slice(), &b"\x02\x01\x01n".repeat(usize::from(len)), b"\x0c\x00"].concat()
+    }
+
+    #[test]
+    fn pairs_are_counted_over_all_schemas_of_a_contract() {
+        let mut pairs = Pairs::of_a_contract();
+        // They stand beside each other in each of 16,002 ways before they are known to be equal.
+        for _ in 0..4 {
+            assert_eq!(difference("it", &ring(127), &ring(126), &mut pairs), Ok(None));
+        }
+        let fault = difference("it", &ring(127), &ring(126), &mut pairs).expect_err("there were four");
+        assert_eq!(fault.0, "more than 65536 pairs of types to compare");
+    }
+
+    #[test]
+    fn a_place_a_long_way_in_is_named_by_its_ends() {
+        let (ours, theirs) = (ring(1), [&b"\x01"[..], &b"\x02\x01\x01n".repeat(120), b"\x01\x02u8"].concat());
+        let place = format!("it{}…{}", ".n".repeat(15), ".n".repeat(16));
+        differ(&ours, &theirs, &format!("{place} is a struct of 1 fields here and u8 there"));
+    }
+
     #[test]
     fn every_cut_and_every_flipped_byte_is_answered() {
         let chain = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x04\x0c\x00".as_slice();
         for schema in [POINT, chain] {
             for cut in 0..schema.len() {
-                assert!(difference("it", POINT, &schema[..cut]).is_err());
+                assert!(told(POINT, &schema[..cut]).is_err());
             }
             for at in 0..schema.len() {
                 for flip in 1..=255 {
                     let mut other = schema.to_vec();
                     other[at] ^= flip;
-                    let _ = difference("it", schema, &other);
+                    let _ = told(schema, &other);
                 }
             }
         }
