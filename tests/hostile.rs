@@ -899,7 +899,7 @@ async fn a_reply_out_of_turn_is_named_and_its_call_ends() {
     };
     let reply = frame(raw::REPLY).var(1).var(1).u8(0).var(4);
     let (client, mut server) = lured(raw::LIMITS).await;
-    let call = tokio::spawn(client.list(vec![u64::MAX; 100_000]).into_future());
+    let call = tokio::spawn(client.list(vec![u64::MAX; 400_000]).into_future());
     while server.read_frame().await.expect("a call").kind != raw::LONG {}
     server.send(&reply).await;
     assert_eq!(named(&mut server).await, NO_REQUEST);

@@ -194,7 +194,7 @@ async fn what_is_small_waits_for_a_few_parts_of_what_is_large() {
 #[tokio::test(start_paused = true)]
 async fn large_messages_take_turns() {
     let (_cable, _, files) = line(Limits::default()).await;
-    let len = 256 << 10;
+    let len = 512 << 10;
     let began = Instant::now();
     let calls: Vec<_> = (0..16)
         .map(|_| {

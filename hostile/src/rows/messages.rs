@@ -17,7 +17,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .leaves(STOCK)
             .slow("a message of 4 MiB is decoded"),
         Row::frames("a part of a message", "a part of {n} bytes", one_part)
-            .bound(512 << 10, Answer::Violation(17))
+            .bound(MIB + (4 << 10), Answer::Violation(17))
             .leaves(STOCK),
         Row::frames("max_partial_messages", "{n} long calls begun", partial_messages).bound(32, Answer::Violation(18)),
         Row::frames("max_partial_bytes", "long calls begun of {n} bytes in all", partial_bytes)

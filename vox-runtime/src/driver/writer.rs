@@ -21,7 +21,7 @@ const SLICES: usize = 16;
 /// How many bytes of long messages a batch has: at first, and at least and at most, as the link takes them.
 const PARTS: usize = PART;
 const FEWEST_PARTS: usize = PART / 4;
-const MOST_PARTS: usize = 8 * PART;
+const MOST_PARTS: usize = 16 * PART;
 /// How long a link should take for a batch of them.
 const PACE: Duration = Duration::from_millis(5);
 /// How many bytes of long messages the driver writes before it reads again.
@@ -262,9 +262,10 @@ fn poll_write(
     if let Some(slice) = batch.lone() {
         return io.poll_write(cx, slice);
     }
-    let mut slices = batch.slices();
+    let mut slices = batch.slices().peekable();
     let first = slices.next().unwrap_or_default();
-    if !io.is_write_vectored() {
+    // A socket that takes a part of one slice is known to be full, of several it is not, and is asked once more for nothing.
+    if slices.peek().is_none() || !io.is_write_vectored() {
         return io.poll_write(cx, first);
     }
     let mut vector = [IoSlice::new(first); SLICES];

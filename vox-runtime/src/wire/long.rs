@@ -9,11 +9,13 @@ use crate::limits::Limits;
 
 /// The usual part, in bytes.
 pub(crate) const PART: usize = 64 << 10;
-/// A payload longer than this makes its message a long one. It is a little over a part, so that a value of 64 KiB with its prefix is not
-/// cut in two.
-pub(crate) const WHOLE: usize = PART + (4 << 10);
+/// How much longer a part, or a payload in one frame, may be than a round number of bytes: what a value of such a size is encoded with
+/// goes along, rather than in a part of its own.
+pub(crate) const SLACK: usize = 4 << 10;
+/// A payload longer than this makes its message a long one.
+pub(crate) const WHOLE: usize = PART + SLACK;
 /// The longest part, which a fast link may have.
-pub(crate) const MAX_PART: usize = 8 * PART;
+pub(crate) const MAX_PART: usize = 16 * PART + SLACK;
 
 /// The message that a long payload belongs to.
 #[derive(Debug, Clone, PartialEq)]

@@ -22,7 +22,7 @@ pub(crate) use frame::{Frame, Kind, begin, finish, put_items_head, put_reply_hea
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{DIFFERS, Greeting, Hello, VERSION, Welcome, common_version};
-pub(crate) use long::{LongHead, MAX_PART, PART, PartHead, WHOLE, put_part_head};
+pub(crate) use long::{LongHead, MAX_PART, PART, PartHead, SLACK, WHOLE, put_part_head};
 pub(crate) use open::Open;
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use payload::Payload;

@@ -11,8 +11,10 @@ use bytes::Bytes;
 use super::super::table::visit;
 use super::{Batch, Outbox};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
-use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload};
+use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload, SLACK};
 
+/// The most that a batch has where messages take turns.
+const SHARED_BATCH: usize = 8 * PART;
 /// Pieces of a payload that are shorter than this are copied.
 const COPIED: usize = 1 << 10;
 
@@ -293,19 +295,20 @@ impl Outbox {
     /// Appends parts, as each message's turn comes, until the batch has about `budget` bytes. They are to be taken at once.
     pub(crate) fn put_parts(&mut self, batch: &Batch, budget: usize) {
         let there = batch.len();
+        // Where a batch is long, so are the parts: each costs its reader a look. One message alone gives way to nobody.
+        let others = self.longs.as_ref().is_some_and(|longs| longs.begun.len() + longs.waiting.len() > 1);
+        let budget = if others { budget.min(SHARED_BATCH) } else { budget };
         // What is left of the last one is not filled up by crumbs.
         if there > budget / 2 {
             return;
         }
-        let mut room = budget - there;
-        // Where a batch is long, so are the parts: each costs its reader a look. One message alone gives way to nobody.
-        let others = self.longs.as_ref().is_some_and(|longs| longs.begun.len() + longs.waiting.len() > 1);
-        let turn = if others { budget / 2 } else { budget }.clamp(PART, MAX_PART);
+        let (mut room, turn) = if others { (budget - there, budget / 2) } else { (budget, budget) };
+        let turn = turn.clamp(PART, MAX_PART - SLACK);
         while room > 0 {
             let Some(longs) = &mut self.longs else { return };
             longs.begin(self.peer_room);
             let Some(long) = longs.begun.pop_front() else { return };
-            room -= self.put_part(long, room, turn);
+            room = room.saturating_sub(self.put_part(long, room, turn));
         }
     }
 
@@ -313,7 +316,9 @@ impl Outbox {
         if long.turn == 0 {
             long.turn = turn;
         }
-        let len = long.left.min(long.turn).min(room);
+        let most = long.turn.min(room);
+        // What is left of a message is no part of its own for a few bytes.
+        let len = if long.left <= most + SLACK { long.left } else { most };
         self.put(|tail| wire::put_part_head(tail, long.number, len));
         let start = self.end;
         let mut missing = len;
@@ -331,7 +336,7 @@ impl Outbox {
             }
         }
         long.left -= len;
-        long.turn -= len;
+        long.turn = long.turn.saturating_sub(len);
         let (number, is_whole, end) = (long.number, long.left == 0, self.end);
         let longs = self.longs.get_or_insert_default();
         longs.leaving.push_back((start, end));
