@@ -57,6 +57,10 @@ trait Depot {
     async fn echo(&self, number: u64) -> u64;
     async fn hold(&self, bytes: Vec<u8>);
     async fn lend(&self, bytes: &[u8]);
+    async fn sort(&self, tags: Vec<String>);
+    async fn lend_and_sort(&self, bytes: &[u8], tags: Vec<String>);
+    async fn make(&self, len: u64) -> Vec<u8>;
+    async fn sit_on(&self, numbers: vox::Rx<u64>);
 }
 
 #[derive(Clone, Default)]
@@ -79,6 +83,27 @@ impl Depot for Shed {
         self.held.add();
         std::future::pending::<()>().await;
         assert!(!bytes.is_empty());
+    }
+
+    async fn sort(&self, tags: Vec<String>) {
+        self.hold(Vec::new()).await;
+        drop(tags);
+    }
+
+    async fn lend_and_sort(&self, bytes: &[u8], tags: Vec<String>) {
+        self.lend(bytes).await;
+        drop(tags);
+    }
+
+    /// In a task of its own.
+    async fn make(&self, len: u64) -> Vec<u8> {
+        settle().await;
+        vec![1; len as usize]
+    }
+
+    async fn sit_on(&self, numbers: vox::Rx<u64>) {
+        std::future::pending::<()>().await;
+        drop(numbers);
     }
 }
 
@@ -196,6 +221,142 @@ async fn arguments_that_are_decoded_are_kept_once_and_within_the_budget() {
 #[tokio::test(start_paused = true)]
 async fn arguments_that_are_borrowed_are_within_the_budget() {
     arguments("Depot.lend").await;
+}
+
+/// Calls of 100 KB whose arguments take 2.4 MB of memory, and whose handlers do not end.
+async fn decoded(method: &str, before: &[u8]) {
+    let mut yard = Yard::new(Limits::default()).await;
+    // So many empty texts.
+    let mut arguments = before.to_vec();
+    arguments.extend_from_slice(&frame(0).var(100_000).wire()[5..]);
+    arguments.resize(arguments.len() + 100_000, 0);
+    for number in 1..=100 {
+        let head = frame(raw::LONG).var(number).var(arguments.len() as u64).u8(raw::CALL).var(1).var(2 * number - 1);
+        yard.raw.send(&head.method(method).u8(0)).await;
+        for part in arguments.chunks(64 << 10) {
+            yard.raw.send(&frame(raw::PART).var(number).bytes(part)).await;
+        }
+    }
+    let refused = yard.refused().await;
+    report(method, yard.grown(), yard.server.memory());
+    let budget = Limits::default().session_memory;
+    assert!(yard.server.memory() <= budget && yard.server.memory() > budget - 5 * MIB, "{}", yard.server.memory());
+    assert_eq!(yard.shed.held.get() + refused, 100);
+    assert!((10..=22).contains(&yard.shed.held.get()), "{}", yard.shed.held.get());
+    assert!(yard.grown() <= ONE_CLIENT, "{}", yard.grown());
+    yard.leaves_no_trace().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arguments_decode_to_is_within_the_budget() {
+    decoded("Depot.sort", &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arguments_decode_to_beside_a_frame_that_is_kept_is_within_the_budget() {
+    decoded("Depot.lend_and_sort", &[1, 7]).await;
+}
+
+/// 128 handlers of one session answer 1 MiB each at once. `reads`: their caller reads, and acknowledges nothing.
+async fn replies(reads: bool) {
+    let mut yard = Yard::new(Limits::default()).await;
+    let (ours, theirs) = tokio::io::duplex(64 << 10);
+    let hello = if reads { raw::resumable_hello("Depot", raw::LIMITS) } else { raw::hello(Some("Depot"), raw::LIMITS) };
+    let initiate = async {
+        let mut raw = Raw::new(ours);
+        raw.send(&hello).await;
+        assert_eq!(raw.read().await.expect("an answer").kind, raw::WELCOME);
+        raw
+    };
+    let (raw, accepted) = tokio::join!(initiate, yard.server.accept(Link::new(theirs, "hostile")));
+    accepted.expect("a session");
+    drop(std::mem::replace(&mut yard.raw, raw));
+    for request in 0..128 {
+        let len = frame(0).var(1 << 20).wire();
+        yard.raw.send(&raw::call(1, 2 * request + 1, "Depot.make", &len[5..])).await;
+    }
+    let (mut refused, mut kept, mut missing) = (0, 0, 0);
+    while reads && (refused + kept < 128 || missing > 0) {
+        let read = tokio::time::timeout(std::time::Duration::from_secs(60), yard.raw.read_frame()).await;
+        let read = read.expect("an answer").expect("the session goes on");
+        let mut fields = read.reader();
+        match read.kind {
+            raw::REPLY => {
+                let text = String::from_utf8_lossy(&read.body);
+                assert!(text.contains("over the limit of 50331648 (`Limits::session_memory`)"), "{text}");
+                refused += 1;
+            }
+            raw::LONG => {
+                missing += (fields.var(), fields.var()).1;
+                kept += 1;
+            }
+            raw::PART => {
+                fields.var();
+                missing -= fields.0.len() as u64;
+            }
+            _ => {}
+        }
+    }
+    settle().await;
+    settle().await;
+    report("replies", yard.grown(), yard.server.memory());
+    let budget = Limits::default().session_memory;
+    assert!((budget - MIB..budget + MIB).contains(&yard.server.memory()), "{}", yard.server.memory());
+    assert!(!reads || (46..=49).contains(&kept), "{kept}");
+    yard.raw.send(&frame(raw::GOODBYE).text("enough")).await;
+    assert!(yard.grown() <= ONE_CLIENT, "{}", yard.grown());
+    yard.leaves_no_trace().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_are_not_read_are_within_the_budget() {
+    replies(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_are_not_acknowledged_are_within_the_budget() {
+    replies(true).await;
+}
+
+/// All windows of 256 channels of six connections, 97 MiB, are filled, and no handler reads.
+#[tokio::test(start_paused = true)]
+async fn items_that_nobody_takes_are_within_the_budget() {
+    let mut yard = Yard::new(Limits::default()).await;
+    let channels: Vec<_> = (0..256).map(|n| (2 * n + 1, 0)).collect();
+    for connection in (3..=11).step_by(2) {
+        yard.raw.send(&raw::open_with(connection, "Depot", &[])).await;
+        yard.raw.read_kind(raw::ACCEPT).await;
+    }
+    for connection in (1..=11).step_by(2) {
+        yard.raw.send(&raw::call_with(connection, 1, "Depot.sit_on", &channels, &[0])).await;
+    }
+    for connection in (1..=11).step_by(2) {
+        for (channel, _) in &channels {
+            let items = frame(raw::ITEMS).var(connection).var(*channel).var(65_535).bytes(&[7; 65_535]);
+            yard.raw.send(&items).await;
+        }
+    }
+    yard.raw.send(&frame(raw::PING).var(1)).await;
+    let mut resets = 0;
+    loop {
+        let read = yard.raw.read().await.expect("the session goes on");
+        match read.kind {
+            raw::PONG => break,
+            raw::RESET => {
+                let text = String::from_utf8_lossy(&read.body);
+                assert!(text.contains("over the limit of 50331648 (`Limits::session_memory`)"), "{text}");
+                resets += 1;
+            }
+            raw::VIOLATION => panic!("accused: {}", String::from_utf8_lossy(&read.body)),
+            _ => {}
+        }
+    }
+    report("items", yard.grown(), yard.server.memory());
+    let budget = Limits::default().session_memory;
+    assert!((budget..budget + MIB).contains(&yard.server.memory()), "{}", yard.server.memory());
+    assert!((700..800).contains(&resets), "{resets}");
+    assert!(yard.grown() <= ONE_CLIENT, "{}", yard.grown());
+    yard.leaves_no_trace().await;
 }
 
 #[tokio::test(start_paused = true)]

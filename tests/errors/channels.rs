@@ -9,6 +9,7 @@ use super::{BankClient, BankDispatcher, Found, How, MyBank, SOON, bank, text};
 pub(super) async fn provoke(found: &mut Found) {
     senders(found).await;
     receivers(found).await;
+    full(found).await;
     lost(found).await;
     local(found).await;
 }
@@ -69,6 +70,24 @@ async fn receivers(found: &mut Found) {
     let failed = dropped.try_recv();
     assert!(matches!(failed, Err(TryRecvError::Failed(_))), "{failed:?}");
     found.push(("TryRecvError::Failed(Dropped)", text(failed)));
+}
+
+/// A channel beside one that nobody reads, which takes all memory.
+async fn full(found: &mut Found) {
+    let server = vox::Server::builder().service(BankDispatcher::new(MyBank));
+    let server = server.limits(Limits { session_memory: 64 << 10, ..Limits::default() });
+    let _server = server.bind("mem://errors-full").await.expect("it");
+    let bank: BankClient = vox::connect("mem://errors-full").await.expect("a session");
+    let (first, rx) = vox::channel();
+    let _hoards = tokio::spawn(bank.hoard(rx).into_future());
+    let (second, rx) = vox::channel();
+    let ended = tokio::spawn(bank.read(rx).into_future());
+    tokio::time::sleep(SOON).await;
+    first.send(vec![0; 60_000]).await.expect("there is room");
+    first.send(vec![0; 60_000]).await.expect("it overdraws the window");
+    second.send(vec![0; 10]).await.expect("it leaves");
+    found.push(("SendError::Full", text::<(), _>(Err(second.closed().await))));
+    found.push(("RecvError::Full", ended.await.expect("no panic").expect("it returns")));
 }
 
 async fn lost(found: &mut Found) {

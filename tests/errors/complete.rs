@@ -36,7 +36,8 @@ const ENUMS: &[(&str, &str, &[&str])] = &[
     ("client/session.rs", "OpenError", &[]),
     ("server/listen.rs", "ServeError", &["Fault"]),
     ("descriptor.rs", "ServiceError", &[]),
-    ("codec/error.rs", "DecodeErrorKind", &[]),
+    // The caller gets `VoxError::Busy`.
+    ("codec/error.rs", "DecodeErrorKind", &["OverMemory"]),
     // The others are those of a disk: the tests of `SqliteStore`, which is behind a feature.
     ("store/mod.rs", "StoreError", &["Unavailable", "Poisoned", "InvalidOutcome", "Limit"]),
 ];

@@ -41,6 +41,8 @@ trait Bank {
     async fn add(&self, numbers: Rx<u64>) -> Result<u64, String>;
     async fn leave(&self, numbers: Rx<Vec<u8>>);
     async fn keep(&self, numbers: Rx<u64>);
+    async fn hoard(&self, pages: Rx<Vec<u8>>);
+    async fn read(&self, pages: Rx<Vec<u8>>) -> String;
 }
 
 /// What becomes of a sender.
@@ -100,6 +102,19 @@ impl Bank for MyBank {
     async fn keep(&self, numbers: Rx<u64>) {
         std::future::pending::<()>().await;
         drop(numbers);
+    }
+    async fn hoard(&self, pages: Rx<Vec<u8>>) {
+        std::future::pending::<()>().await;
+        drop(pages);
+    }
+    async fn read(&self, mut pages: Rx<Vec<u8>>) -> String {
+        loop {
+            match pages.recv().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return "a clean end".to_owned(),
+                Err(error) => return whole(&error),
+            }
+        }
     }
 }
 

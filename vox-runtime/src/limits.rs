@@ -36,8 +36,8 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `call_timeout` | 30 s | 1ms or longer | no | the deadline of a call that has no channels and sets none. It counts anew with each part of a long message |
 /// | `resume_window` | 120 s | any | no | a session whose link is not replaced by then is lost |
 /// | `link_wait` | 600 s | any | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
-/// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started. The replies of those that run are kept beyond it |
-/// | `session_memory` | 48 MiB | 65,536 to 1,099,511,627,776 | no | new calls get `Busy`, unless they are alone |
+/// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started. The replies of those that run are kept beyond it, up to `session_memory` |
+/// | `session_memory` | 48 MiB | 65,536 to 1,099,511,627,776 | no | new calls get `Busy`, unless they are alone; channels end with `SendError::Full` and `RecvError::Full` when items come on them; long replies become `InvalidResponse` |
 /// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the peer that has most of them loses one: first one over which nothing ever came, then the one that has waited longest |
 /// | `max_detached` | 1,024 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy` |
 /// | `max_server_detached` | 16,384 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
@@ -109,13 +109,12 @@ pub struct Limits {
     pub link_wait: Duration,
     /// The bytes that are kept, though they were written, because the peer has not acknowledged them yet.
     ///
-    /// A handler that runs already may end, and its reply is kept: so replies can take this and, for each of the `max_connections` × `max_calls`
-    /// handlers that may run, the longest reply that its method makes and the caller takes. A server whose methods make long replies
-    /// bounds that by a lower `max_calls`.
+    /// A handler that runs already may end, and its reply is kept as well, as far as [`session_memory`](Self::session_memory) lets.
     pub replay_bytes: usize,
     /// The bytes that are kept because of the peer of one session above which its new calls are refused: its messages that are not whole,
     /// its requests until their handlers have ended, its items until they are received, and what was sent to it that it has not read or
-    /// not acknowledged. Items and replies count and are not refused. See [`Session::memory`](crate::Session::memory).
+    /// not acknowledged. Past it, channels end on which items come, and long replies are not kept: see the table. From three quarters of it on, who
+    /// sends items is let go on only once all that came before was received. See [`Session::memory`](crate::Session::memory).
     pub session_memory: usize,
     /// How many sessions of one server may wait for a new link at once.
     pub max_detached_sessions: usize,

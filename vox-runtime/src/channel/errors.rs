@@ -18,6 +18,8 @@ pub enum SendError {
         /// Which call the channel came with.
         at: Place,
     },
+    /// The receiving end keeps more of its peer than it may (its `Limits::session_memory`), and took no more; says how much.
+    Full(Reason),
     /// The connection was lost or closed; says how.
     ConnectionLost(Reason),
     /// The call that carried the other half was not sent; says why.
@@ -35,7 +37,7 @@ impl SendError {
     pub fn place(&self) -> &Place {
         match self {
             Self::Reset { at } => at,
-            Self::ConnectionLost(why) | Self::NotBound(why) | Self::InvalidItem(why) => why.place(),
+            Self::Full(why) | Self::ConnectionLost(why) | Self::NotBound(why) | Self::InvalidItem(why) => why.place(),
         }
     }
 }
@@ -70,6 +72,8 @@ pub enum RecvError {
         /// Which call the channel came with.
         at: Place,
     },
+    /// This end keeps more of its peer than it may (`Limits::session_memory`), and took no further items; says how much.
+    Full(Reason),
     /// The connection was lost or closed before the sender closed the channel; says how.
     ConnectionLost(Reason),
     /// The call that carried the other half was not sent; says why.
@@ -95,7 +99,7 @@ impl RecvError {
     pub fn place(&self) -> &Place {
         match self {
             Self::Dropped { at } | Self::Reset { at } | Self::BadItem { at, .. } => at,
-            Self::Aborted(why) | Self::ConnectionLost(why) | Self::NotBound(why) => why.place(),
+            Self::Aborted(why) | Self::Full(why) | Self::ConnectionLost(why) | Self::NotBound(why) => why.place(),
         }
     }
 
@@ -104,6 +108,7 @@ impl RecvError {
             Reset::Gone => Self::Reset { at },
             Reset::Dropped => Self::Dropped { at },
             Reset::Aborted(reason) => Self::Aborted(Reason::new(reason, at)),
+            Reset::Full(reason) => Self::Full(Reason::new(reason, at)),
         }
     }
 }
@@ -125,6 +130,7 @@ impl fmt::Display for SendError {
         introduce(self.place(), f)?;
         match self {
             Self::Reset { .. } => f.write_str("the receiver is gone"),
+            Self::Full(why) => write!(f, "the receiving end takes no more: {why}"),
             Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
             Self::NotBound(why) => fmt::Display::fmt(why, f),
             Self::InvalidItem(why) => write!(f, "the item cannot be sent: {why}"),
@@ -157,6 +163,7 @@ impl fmt::Display for RecvError {
             Self::Reset { .. } => {
                 f.write_str("the sender is gone: its handler panicked, was stopped or did not take it")
             }
+            Self::Full(why) => write!(f, "items were not taken: {why}"),
             Self::ConnectionLost(how) => write!(f, "the connection is gone: {how}"),
             Self::NotBound(why) => fmt::Display::fmt(why, f),
             Self::BadItem { error, .. } => write!(f, "an item cannot be decoded: {error}"),

@@ -12,7 +12,7 @@ use crate::client::CallerHandle;
 use crate::codec::{ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Endpoint, Shared};
-use crate::ids::{ChannelId, ConnectionId};
+use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::proto::Token;
 use crate::wire::{ChannelDirection, ChannelOpen, Reset};
 
@@ -94,6 +94,7 @@ impl Drop for Given {
 pub(crate) struct Taking<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) connection: ConnectionId,
+    pub(crate) request: RequestId,
     pub(crate) method: &'static MethodDescriptor,
     /// In the order of their indices; `None` once taken.
     pub(crate) opens: &'a mut [Option<ChannelOpen>],
@@ -155,5 +156,9 @@ unsafe impl ChannelDecoder for Taking<'_> {
             },
         }
         Ok(())
+    }
+
+    fn keep(&mut self, bytes: usize) -> Result<(), DecodeErrorKind> {
+        self.shared.keep_decoded(self.connection, self.request, bytes)
     }
 }

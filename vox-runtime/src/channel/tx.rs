@@ -424,6 +424,7 @@ fn live<'a>(
 
 fn ended(end: &ChannelEnd, at: Place) -> SendError {
     match end {
+        ChannelEnd::Reset(Reset::Full(why)) => SendError::Full(Reason::new(why.clone(), at)),
         ChannelEnd::Reset(_) | ChannelEnd::Closed(_) => SendError::Reset { at },
         ChannelEnd::Lost(reason) => SendError::ConnectionLost(Reason::new(reason.to_string(), at)),
     }

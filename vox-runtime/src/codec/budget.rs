@@ -9,6 +9,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     bytes: usize,
+    /// What may be spent beyond that, where whoever keeps the value says yes.
+    rest: usize,
     limit: usize,
     depth: u32,
 }
@@ -25,7 +27,7 @@ impl Budget {
     /// A budget of `max_bytes` of memory and `depth` levels of nesting.
     #[must_use]
     pub const fn new(max_bytes: usize, depth: u32) -> Self {
-        Self { bytes: max_bytes, limit: max_bytes, depth }
+        Self { bytes: max_bytes, rest: 0, limit: max_bytes, depth }
     }
 
     /// The budget of a message of `len` bytes under the default limits: the same for every length.
@@ -35,10 +37,39 @@ impl Budget {
         Self::new(Self::MAX_BYTES, Self::DEPTH)
     }
 
+    /// The same budget, of which more than the first `bytes` are to be asked for.
+    #[must_use]
+    pub(crate) fn with_first(self, bytes: usize) -> Self {
+        let first = self.bytes.min(bytes);
+        Self { bytes: first, rest: self.bytes - first, ..self }
+    }
+
     /// Bytes of memory that may still be spent.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.rest
+    }
+
+    /// Bytes of memory that are spent.
+    pub(crate) fn spent(&self) -> usize {
+        self.limit - self.bytes()
+    }
+
+    /// How much of it was asked for, where it was given so much at first.
+    pub(crate) fn asked(&self, first: usize) -> usize {
+        self.limit.saturating_sub(first) - self.rest
+    }
+
+    /// How much has to be asked for before `bytes` more can be spent, a `piece` at least where there is so much. `None`: there is not.
+    pub(super) fn lacks(&self, bytes: usize, piece: usize) -> Option<usize> {
+        let lacking = bytes.saturating_sub(self.bytes);
+        (lacking > 0 && lacking <= self.rest).then(|| lacking.max(piece).min(self.rest))
+    }
+
+    /// So much of the rest was asked for, and may be spent.
+    pub(super) fn allow(&mut self, bytes: usize) {
+        self.rest -= bytes;
+        self.bytes += bytes;
     }
 
     /// Bytes of memory that could be spent at first.
@@ -55,7 +86,7 @@ impl Budget {
 
     /// What the message costs at least, if it is charged `bytes` more.
     pub(super) fn needed(&self, bytes: usize) -> usize {
-        (self.limit - self.bytes).saturating_add(bytes)
+        self.spent().saturating_add(bytes)
     }
 
     /// Spends `bytes`, or spends nothing and says no.
@@ -73,6 +104,20 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::Budget;
+
+    #[test]
+    fn what_is_to_be_asked_for_is_part_of_the_budget() {
+        let mut budget = Budget::new(100, 1).with_first(10);
+        assert_eq!((budget.bytes(), budget.spent()), (100, 0));
+        assert!(!budget.charge(11));
+        assert_eq!([budget.lacks(10, 5), budget.lacks(11, 5), budget.lacks(90, 5)], [None, Some(5), Some(80)]);
+        assert_eq!([budget.lacks(100, 5), budget.lacks(101, 5), budget.lacks(11, 500)], [Some(90), None, Some(90)]);
+        assert_eq!(budget.asked(10), 0);
+        budget.allow(80);
+        assert_eq!(budget.asked(10), 80);
+        assert!(budget.charge(90));
+        assert_eq!((budget.bytes(), budget.spent(), budget.needed(1)), (10, 90, 91));
+    }
 
     #[test]
     fn a_refused_charge_costs_nothing() {

@@ -17,7 +17,7 @@ use facet::{
     Def, Facet, MarkerTraits, Shape, ShapeBuilder, Type, TypeOpsDirect, TypeParam, UserType, VTableDirect, VTableErased,
 };
 
-use super::{DecodeError, EncodeError, Program};
+use super::{DecodeError, DecodeErrorKind, EncodeError, Program};
 
 /// Which half of a channel stands in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,7 +48,7 @@ pub(crate) unsafe trait ChannelEncoder {
     unsafe fn give(&mut self, half: *const u8, kind: ChannelKind, item: &Arc<Program>) -> Result<u32, EncodeError>;
 }
 
-/// Makes channel halves while a value is decoded.
+/// Makes channel halves while a value is decoded, and answers for the memory of what is kept of it.
 ///
 /// # Safety
 ///
@@ -73,6 +73,9 @@ pub(crate) unsafe trait ChannelDecoder {
         item: &Arc<Program>,
         dst: *mut u8,
     ) -> Result<(), DecodeError>;
+
+    /// So much more of the budget is to be spent than the value was given at first. `Err`: it may not, and why.
+    fn keep(&mut self, bytes: usize) -> Result<(), DecodeErrorKind>;
 }
 
 /// The shape of the channel type `C`, called `name`, whose items are `T`.

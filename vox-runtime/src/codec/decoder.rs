@@ -16,19 +16,24 @@ pub struct Decoder<'a> {
     pub(super) position: usize,
     pub(super) budget: Budget,
     pub(super) channels: Option<&'a mut dyn ChannelDecoder>,
+    /// Something that was read is a slice of the frame, and keeps all of it.
+    pub(super) shares: bool,
 }
+
+/// How much of a budget is asked for at a time.
+const PIECE: usize = 16 << 10;
 
 impl<'a> Decoder<'a> {
     /// Reads `frame` from its start, spending `budget`.
     #[must_use]
     pub fn new(frame: &'a Bytes, budget: Budget) -> Self {
-        Self { frame, position: 0, budget, channels: None }
+        Self { frame, position: 0, budget, channels: None, shares: false }
     }
 
     /// Reads on where another decoder of the same frame stopped, with what is left of its budget.
     #[must_use]
     pub fn resume(frame: &'a Bytes, position: usize, budget: Budget) -> Self {
-        Self { frame, position: position.min(frame.len()), budget, channels: None }
+        Self { frame, position: position.min(frame.len()), budget, channels: None, shares: false }
     }
 
     /// What may still be spent.
@@ -42,6 +47,17 @@ impl<'a> Decoder<'a> {
     pub(crate) fn with_channels(mut self, channels: &'a mut dyn ChannelDecoder) -> Self {
         self.channels = Some(channels);
         self
+    }
+
+    /// Whether something that was read is a slice of the frame.
+    pub(crate) fn shares(&self) -> bool {
+        self.shares
+    }
+
+    /// A slice of the frame, which costs nothing but that the frame is kept.
+    pub(super) fn slice(&mut self, range: Range<usize>) -> Bytes {
+        self.shares = true;
+        self.frame.slice(range)
     }
 
     /// How many bytes have been read.
@@ -143,9 +159,23 @@ impl<'a> Decoder<'a> {
 
     /// Spends `bytes` of the budget.
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        if self.budget.charge(bytes) {
+            return Ok(());
+        }
+        self.ask(bytes).map_err(|kind| self.error(kind))
+    }
+
+    /// Spends `bytes` that the budget has, if at all, for the asking.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn ask(&mut self, bytes: usize) -> Result<(), DecodeErrorKind> {
+        if let (Some(piece), Some(keeper)) = (self.budget.lacks(bytes, PIECE), &mut self.channels) {
+            keeper.keep(piece)?;
+            self.budget.allow(piece);
+        }
         match self.budget.charge(bytes) {
             true => Ok(()),
-            false => Err(self.error(over_budget(&self.budget, bytes))),
+            false => Err(over_budget(&self.budget, bytes)),
         }
     }
 
@@ -159,8 +189,7 @@ impl<'a> Decoder<'a> {
 }
 
 /// What is wrong where `budget` cannot pay for `bytes` more.
-#[cold]
-pub(super) fn over_budget(budget: &Budget, bytes: usize) -> DecodeErrorKind {
+fn over_budget(budget: &Budget, bytes: usize) -> DecodeErrorKind {
     DecodeErrorKind::OverBudget { needed: budget.needed(bytes), limit: budget.limit() }
 }
 

@@ -164,6 +164,13 @@ pub enum DecodeErrorKind {
         /// The memory that it may take, in bytes.
         limit: usize,
     },
+    /// The end that decodes the value keeps too much because of its peer already.
+    OverMemory {
+        /// What it would keep, in bytes.
+        kept: usize,
+        /// What it may keep, in bytes.
+        limit: usize,
+    },
     /// The value nests deeper than the message may.
     TooDeep {
         /// How deep it may nest.
@@ -197,6 +204,11 @@ impl fmt::Display for DecodeErrorKind {
                 f,
                 "the value takes {needed} bytes of memory or more, over the limit of {limit} bytes; \
                  `Limits::max_decoded_bytes` of the end that decodes it raises it"
+            ),
+            Self::OverMemory { kept, limit } => write!(
+                f,
+                "with the value, {kept} bytes would be kept of the peer, over the limit of {limit} bytes; \
+                 `Limits::session_memory` of the end that decodes it raises it"
             ),
             Self::TooDeep { limit } => write!(
                 f,

@@ -23,6 +23,7 @@ mod hosting;
 mod lead;
 mod long_part;
 mod lookout;
+mod memory;
 mod observe;
 mod operating;
 mod patience;

@@ -6,7 +6,6 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::error::{ProtocolViolation, Rule};
-use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::wire::{LongHead, MAX_PART};
 
@@ -79,14 +78,10 @@ impl Arrivals {
         self.kept
     }
 
-    /// The call whose first part is yet to come, and how long it is.
-    pub(super) fn call_that_begins(&self, number: u64) -> Option<(ConnectionId, RequestId, usize)> {
-        match self.table.get(&number)? {
-            Arrival { head: LongHead::Call(head), begun: false, total, .. } => {
-                Some((head.connection, head.request, *total))
-            }
-            Arrival { .. } => None,
-        }
+    /// The message whose first part is yet to come, and how long it is.
+    pub(super) fn that_begins(&self, number: u64) -> Option<(&LongHead, usize)> {
+        let arrival = self.table.get(&number).filter(|arrival| !arrival.begun)?;
+        Some((&arrival.head, arrival.total))
     }
 
     /// How many messages are under way, how many have begun, and how many bytes those have.

@@ -1,12 +1,12 @@
 //! What is kept because of the peer is charged as long as it is kept, and no longer; and what comes of too much.
 
 use super::ledger::{ITEM, REQUEST};
-use super::testing::{Bench, OURS, PERSIST, THEIRS, call, call_of, long_call, open, part, two_of_each};
-use super::{HandlerEnd, Output, Token};
+use super::testing::{Bench, OURS, PERSIST, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
+use super::{ChannelEnd, HandlerEnd, Output, Token};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, Reset, WHOLE};
+use crate::wire::{ChannelDirection, Failure, Frame, LongHead, Reset, WHOLE};
 use ChannelDirection::CallerSends;
 
 fn limits(session_memory: usize) -> Limits {
@@ -297,4 +297,199 @@ fn the_arguments_of_handlers_of_connections_that_are_gone_are_charged() {
         bench.session.check_memory();
     }
     assert_eq!(refused, 8);
+}
+
+#[test]
+fn what_arguments_decode_to_is_charged_up_to_the_last_byte() {
+    for (room, fits) in [(2 * cost(1000) + 5000, true), (2 * cost(1000) + 4999, false)] {
+        let mut bench = Bench::new(limits(room));
+        bench.accept(call_with(1, 1000));
+        bench.accept(call_with(3, 1000));
+        let more = bench.change(|session| session.keep_decoded(THEIRS, RequestId(3), 5000));
+        assert_eq!(more, if fits { Ok(()) } else { Err(2 * cost(1000) + 5000) });
+        assert_eq!(bench.session.kept_of_peer(), 2 * cost(1000) + if fits { 5000 } else { 0 });
+        bench.session.check_memory();
+        bench.returns(THEIRS, 1);
+        let alone = bench.change(|session| session.keep_decoded(THEIRS, RequestId(3), 1 << 20));
+        assert_eq!(alone, Ok(()), "one that is alone always fits");
+        bench.returns(THEIRS, 3);
+        is_at_rest(&mut bench);
+    }
+}
+
+#[test]
+fn what_arguments_decode_to_is_charged_wherever_their_handler_is() {
+    let mut bench = Bench::new(limits(1 << 20));
+    bench.accept(call_with(1, 5000));
+    bench.accept(call_of(PERSIST, THEIRS, 3, &[]));
+    bench.accept(Frame::Shut { connection: THEIRS });
+    for request in [1, 3] {
+        let before = bench.session.kept_of_peer();
+        assert_eq!(bench.change(|session| session.keep_decoded(THEIRS, RequestId(request), 700)), Ok(()));
+        assert_eq!(bench.session.kept_of_peer(), before + 700, "request {request}");
+        bench.session.check_memory();
+        bench.change(|session| session.handler_ended(THEIRS, RequestId(request), HandlerEnd::Aborted));
+    }
+    assert_eq!(bench.change(|session| session.keep_decoded(THEIRS, RequestId(1), 700)), Ok(()), "it is over");
+    is_at_rest(&mut bench);
+}
+
+/// A call with two channels, of which the first has items past all memory.
+fn filled(bind: bool) -> Bench {
+    let mut bench = Bench::new(limits(ITEMS + REQUEST + 100));
+    bench.accept(call(THEIRS, 1, &[(1, CallerSends), (3, CallerSends)]));
+    if bind {
+        bench.change(|session| (1..=3).step_by(2).for_each(|n| assert!(session.bind(THEIRS, ChannelId(n), Token(n)))));
+    }
+    bench.accept(run(&[3, 400]));
+    assert_eq!(bench.sent(), []);
+    bench.accept(run(&[300]));
+    assert_eq!(bench.sent(), [], "what passes the limit is taken, as any item that overdraws a window");
+    bench
+}
+
+fn on_second(len: u8) -> Frame {
+    super::testing::items(THEIRS, 3, &[len])
+}
+
+fn is_full(end: &ChannelEnd) -> bool {
+    matches!(end, ChannelEnd::Reset(Reset::Full(why)) if why.contains("(`Limits::session_memory`)"))
+}
+
+#[test]
+fn items_past_the_sessions_memory_end_their_channel_and_both_ends_are_told() {
+    for bind in [false, true] {
+        let mut bench = filled(bind);
+        let kept = bench.session.kept_of_peer();
+        bench.accept(on_second(7));
+        let sent = bench.sent();
+        let [Frame::Reset { connection: THEIRS, channel: ChannelId(3), why: Reset::Full(why) }] = &sent[..] else {
+            panic!("{sent:?}")
+        };
+        let numbers = format!("{} bytes are kept of the peer, over the limit of {}", kept, ITEMS + REQUEST + 100);
+        assert!(why.contains(&numbers), "{why}");
+        assert_eq!(bench.session.kept_of_peer(), kept);
+        // What its sender could not know of is ignored, whatever it is.
+        bench.accept(on_second(7));
+        bench.accept(long(1, 100_000, LongHead::Items { connection: THEIRS, channel: ChannelId(3) }));
+        bench.accept(part(1, 1000));
+        bench.accept(part(1, 99_000));
+        bench.accept(close(3));
+        bench.accept(close(3));
+        assert_eq!((bench.sent(), bench.session.kept_of_peer()), (vec![], kept));
+        if !bind {
+            bench.change(|session| assert!(session.bind(THEIRS, ChannelId(3), Token(3))));
+        }
+        let ended = |output: &Output| matches!(output, Output::ReceiverEnded { token: Token(3), end } if is_full(end));
+        assert_eq!(bench.outputs.iter().filter(|output| ended(output)).count(), 1, "{:?}", bench.outputs);
+        bench.session.check_memory();
+        // The other is as it was.
+        if !bind {
+            bench.change(|session| assert!(session.bind(THEIRS, ChannelId(1), Token(1))));
+        }
+        bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), 3, 703));
+        bench.accept(run(&[9]));
+        bench.returns(THEIRS, 1);
+        bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), 1, 9));
+        bench.accept(close(1));
+        bench.change(|session| (1..=3).for_each(|token| session.let_go(Token(token))));
+        is_at_rest(&mut bench);
+    }
+}
+
+#[test]
+fn what_came_before_memory_was_short_is_received_before_the_end() {
+    let mut bench = filled(false);
+    bench.accept(run(&[5]));
+    assert!(matches!(bench.sent()[..], [Frame::Reset { channel: ChannelId(1), why: Reset::Full(_), .. }]));
+    bench.change(|session| assert!(session.bind(THEIRS, ChannelId(1), Token(1))));
+    let delivered = bench.outputs.iter().filter(|output| matches!(output, Output::Deliver { .. })).count();
+    assert_eq!(delivered, 2);
+    assert!(matches!(bench.outputs.last(), Some(Output::ReceiverEnded { end, .. }) if is_full(end)));
+    bench.session.check_memory();
+    bench.returns(THEIRS, 1);
+    bench.change(|session| session.let_go(Token(1)));
+    is_at_rest(&mut bench);
+}
+
+#[test]
+fn a_long_item_past_the_sessions_memory_ends_its_channel_as_it_begins() {
+    for bind in [false, true] {
+        let mut bench = Bench::new(limits(60_000));
+        bench.accept(call(THEIRS, 1, &[(1, CallerSends), (3, CallerSends)]));
+        if bind {
+            bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(1)));
+        }
+        bench.accept(run(&[3]));
+        let head = |channel| LongHead::Items { connection: THEIRS, channel: ChannelId(channel) };
+        bench.accept(long(1, 59_000, head(1)));
+        bench.accept(long(2, 59_000, head(3)));
+        bench.accept(part(2, 1));
+        let kept = bench.session.memory();
+        assert!(kept > 60_000, "what passes the limit is taken");
+        bench.accept(part(1, 1));
+        assert!(matches!(bench.sent()[..], [Frame::Reset { channel: ChannelId(1), why: Reset::Full(_), .. }]));
+        bench.accept(part(1, 58_999));
+        bench.accept(Frame::Forget { number: 2 });
+        assert_eq!(bench.session.memory(), kept - 59_000);
+        bench.returns(THEIRS, 1);
+        bench.change(|session| session.let_go(Token(1)));
+        is_at_rest(&mut bench);
+    }
+}
+
+/// Fifty items of 60 are read, which is half of the window; the last ten are read later.
+#[test]
+fn who_has_not_read_all_it_got_is_granted_nothing_where_memory_is_short() {
+    let credit = |items| Frame::Credit { connection: THEIRS, channel: ChannelId(1), items, bytes: 3 * items };
+    for (others, expected) in [(0, [vec![credit(50)], vec![]]), (21_000, [vec![], vec![credit(60)]])] {
+        let mut bench = Bench::new(limits(30_000));
+        bench.accept(call(THEIRS, 1, &[(1, CallerSends)]));
+        bench.accept(call_with(3, others));
+        bench.change(|session| session.bind(THEIRS, ChannelId(1), Token(1)));
+        let _ = bench.sent();
+        (0..60).for_each(|_| bench.accept(run(&[3])));
+        for (items, granted) in [50, 10].into_iter().zip(expected) {
+            bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), items, 3 * u64::from(items)));
+            assert_eq!(bench.sent(), granted, "beside {others} bytes");
+        }
+        [1, 3].into_iter().for_each(|request| bench.returns(THEIRS, request));
+        bench.accept(close(1));
+        is_at_rest(&mut bench);
+    }
+}
+
+#[test]
+fn replies_past_the_sessions_memory_are_not_kept_and_their_callers_are_told_why() {
+    let reply = |bench: &mut Bench, request: u64, len: usize| {
+        let mut payload = vec![0; len].into();
+        bench.change(|session| {
+            session.handler_ended(THEIRS, RequestId(request), HandlerEnd::Returned(&mut payload));
+        });
+    };
+    let mut bench = Bench::new(Limits { outbox_long_bytes: 1 << 30, ..limits(100_000) });
+    (1..=9).step_by(2).for_each(|request| bench.accept(call_with(request, 0)));
+    reply(&mut bench, 1, 50_000);
+    assert!(bench.session.memory() < 100_000);
+    reply(&mut bench, 3, 50_000);
+    let held = bench.session.memory();
+    assert!(held > 100_000, "what passes the limit is kept");
+    reply(&mut bench, 5, 50_000);
+    assert!(bench.session.memory() < held, "{}", bench.session.memory());
+    // What is short is kept all the same, and when the peer has read there is room again.
+    reply(&mut bench, 7, 100);
+    bench.write();
+    reply(&mut bench, 9, 50_000);
+    let lens: Vec<_> = bench
+        .sent()
+        .iter()
+        .map(|frame| match frame {
+            Frame::Reply { payload, .. } => payload.len(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let refused = lens[2];
+    assert_eq!((lens[0], lens[1], lens[3], lens[4]), (50_000, 50_000, 100, 50_000));
+    assert!((50..512).contains(&refused), "{refused}");
+    is_at_rest(&mut bench);
 }

@@ -1,5 +1,6 @@
 //! The channels of one connection. One entry per channel, whatever its state.
 
+mod full;
 mod one;
 
 use bytes::Bytes;
@@ -68,10 +69,12 @@ enum SenderState {
 
 #[derive(Debug)]
 enum ReceiverState {
-    /// Keeps what arrives until the handler takes it up. Bounded by the window.
+    /// Keeps what arrives until the handler takes it up. Bounded by the window. `full`: this end has ended it, and what still comes is
+    /// dropped.
     Buffering {
         runs: Vec<Bytes>,
         end: Option<ChannelEnd>,
+        full: bool,
     },
     Live(Token),
 }
@@ -166,7 +169,7 @@ impl Channels {
             },
             false => Half::Receiver {
                 window: Window::new(windows.receive.0, windows.receive.1),
-                state: ReceiverState::Buffering { runs: Vec::new(), end: None },
+                state: ReceiverState::Buffering { runs: Vec::new(), end: None, full: false },
                 charge: Charge::default(),
             },
         };
@@ -192,7 +195,7 @@ impl Channels {
                 SenderState::Live(_) => false,
             },
             Half::Receiver { state, .. } => match std::mem::replace(state, ReceiverState::Live(token)) {
-                ReceiverState::Buffering { runs, end } => {
+                ReceiverState::Buffering { runs, end, .. } => {
                     for items in runs {
                         fx.emit(Output::Deliver { token, items });
                     }
@@ -262,20 +265,20 @@ impl Channels {
             let item = LongId::Items(connection, id);
             let why = match why {
                 Reset::Aborted(reason) => Reset::Aborted(fx.words(&reason).into()),
-                Reset::Gone | Reset::Dropped => why,
+                Reset::Gone | Reset::Dropped | Reset::Full(_) => why,
             };
             fx.outbox.put_after(&Frame::Reset { connection, channel: id, why }, item);
             fx.emit(Output::Room);
         }
     }
 
-    /// The receiver took this much; grants are batched.
+    /// The receiver took this much; grants are batched. `is_short`: memory is, and those who have not read all they got are granted nothing.
     pub(crate) fn consumed(
         &mut self,
         connection: ConnectionId,
         (id, token): (ChannelId, Token),
-        items: u32,
-        bytes: u64,
+        (items, bytes): (u32, u64),
+        is_short: bool,
         fx: &mut Effects,
     ) {
         let kept = items_cost(items, bytes);
@@ -283,7 +286,7 @@ impl Channels {
             return fx.ledger.consume(token, kept);
         };
         fx.ledger.lower(charge, kept);
-        if let Some((items, bytes)) = window.consume(items, bytes) {
+        if let Some((items, bytes)) = window.consume(items, bytes, is_short) {
             fx.send(&Frame::Credit { connection, channel: id, items, bytes });
         }
     }
@@ -318,9 +321,9 @@ impl Channels {
         }
     }
 
-    /// Whether the channel is there.
+    /// Whether the channel is there, and takes what comes.
     pub(crate) fn has(&self, id: ChannelId) -> bool {
-        self.table.get(id.0).is_some()
+        self.table.get(id.0).is_some_and(|channel| !channel.is_full())
     }
 
     /// The long item that was sent last has left: the next may be sent.
@@ -332,7 +335,7 @@ impl Channels {
 
     /// A long item begins to arrive.
     pub(crate) fn on_items_begun(&mut self, id: ChannelId) -> Result<(), ProtocolViolation> {
-        let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return Ok(()) };
         match channel.half {
             Half::Sender { .. } => return Err(wrong_direction("items", id)),
             Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. } => {
@@ -355,7 +358,7 @@ impl Channels {
 
     /// Items arrived. `Ok` and nothing done where the channel is gone: the peer could not know yet.
     pub(crate) fn on_items(&mut self, id: ChannelId, items: Bytes, fx: &mut Effects) -> Result<(), ProtocolViolation> {
-        let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return Ok(()) };
         channel.check_order(id)?;
         let Half::Receiver { window, state, charge } = &mut channel.half else {
             return Err(wrong_direction("items", id));
@@ -379,9 +382,9 @@ impl Channels {
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
             // A long item has memory of its own.
-            ReceiverState::Buffering { runs, end: None } if items.len() > WHOLE => runs.push(items),
+            ReceiverState::Buffering { runs, end: None, .. } if items.len() > WHOLE => runs.push(items),
             // Copied, since a slice of a read buffer would keep all of that for as long as nobody takes the channel up.
-            ReceiverState::Buffering { runs, end: None } => runs.push(Bytes::copy_from_slice(&items)),
+            ReceiverState::Buffering { runs, end: None, .. } => runs.push(Bytes::copy_from_slice(&items)),
             ReceiverState::Buffering { end: Some(_), .. } => {
                 return Err(ProtocolViolation::new(
                     Rule::UnknownChannel,
@@ -406,7 +409,7 @@ impl Channels {
     }
 
     fn on_end(&mut self, id: ChannelId, end: ChannelEnd, fx: &mut Effects) -> Result<(), ProtocolViolation> {
-        let Some(channel) = self.table.get_mut(id.0) else { return Ok(()) };
+        let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return Ok(()) };
         channel.check_order(id)?;
         match &mut channel.half {
             Half::Sender { .. } if matches!(end, ChannelEnd::Closed(_)) => return Err(wrong_direction("close", id)),

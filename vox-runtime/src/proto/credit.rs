@@ -70,11 +70,14 @@ impl Window {
     }
 
     /// Counts items that were consumed. Gives back a grant once half the window is consumed, so that grants
-    /// are few and the sender never runs dry while its reader keeps up.
-    pub(crate) fn consume(&mut self, items: u32, bytes: u64) -> Option<(u32, u32)> {
+    /// are few and the sender never runs dry while its reader keeps up; or, where memory `is_short`, once all that came is.
+    pub(crate) fn consume(&mut self, items: u32, bytes: u64, is_short: bool) -> Option<(u32, u32)> {
         self.consumed.0 += i64::from(items);
         self.consumed.1 += i64::try_from(bytes).unwrap_or(CREDIT_CEILING);
         if self.consumed.0 * 2 < self.size.0 && self.consumed.1 * 2 < self.size.1 {
+            return None;
+        }
+        if is_short && self.left.0 + self.consumed.0 < self.size.0 {
             return None;
         }
         let grant = std::mem::take(&mut self.consumed);
@@ -104,7 +107,7 @@ mod tests {
                 window.receive(len).expect("a sender with credit is never refused");
                 queue.push_back(len);
             } else if let Some(len) = queue.pop_front()
-                && let Some((items, bytes)) = window.consume(1, len as u64)
+                && let Some((items, bytes)) = window.consume(1, len as u64, seed & 64 == 0)
             {
                 credit.grant(items, bytes).expect("honest grants stay under the ceiling");
             }
@@ -123,11 +126,21 @@ mod tests {
     }
 
     #[test]
+    fn where_memory_is_short_only_who_has_read_everything_is_granted_more() {
+        let mut window = Window::new(4, 100);
+        (0..4).for_each(|_| window.receive(10).expect("credit"));
+        assert_eq!([window.consume(2, 20, true), window.consume(1, 10, true)], [None, None]);
+        assert_eq!(window.consume(1, 10, true), Some((4, 40)));
+        (0..4).for_each(|_| window.receive(10).expect("credit"));
+        assert_eq!([window.consume(2, 20, true), window.consume(1, 10, false)], [None, Some((3, 30))]);
+    }
+
+    #[test]
     fn one_item_may_overdraw_the_window_and_the_next_may_not() {
         let mut window = Window::new(4, 100);
         assert_eq!(window.receive(5000), Ok(()));
         assert_eq!(window.receive(1), Err(()));
-        assert_eq!(window.consume(1, 5000), Some((1, 5000)));
+        assert_eq!(window.consume(1, 5000, true), Some((1, 5000)));
         assert_eq!(window.receive(1), Ok(()));
     }
 }

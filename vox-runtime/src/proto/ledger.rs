@@ -8,6 +8,8 @@ use super::Token;
 
 /// What a request is charged beside its frame: the entries, the handler's task, and what of its arguments is short.
 pub(super) const REQUEST: usize = 1 << 10;
+/// How much of its arguments is short: what they decode to beyond their frame and this is charged beside.
+pub(crate) const SHORT: usize = 512;
 /// What an item is charged beside its bytes.
 pub(super) const ITEM: usize = 64;
 

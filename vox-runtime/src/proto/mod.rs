@@ -67,6 +67,7 @@ pub(crate) use calling::{CallEnd, NewCall, Patience};
 pub(crate) use channels::{ChannelEnd, Sent};
 #[cfg(test)]
 pub(crate) use credit::CREDIT_CEILING;
+pub(crate) use ledger::SHORT;
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]

@@ -247,6 +247,12 @@ impl Session {
             return charge;
         }
         let max_payload = self.max_payload();
+        let end = match end {
+            HandlerEnd::Returned(payload) if self.has_no_memory_to_answer(payload.len()) => {
+                HandlerEnd::Failed(self.cannot_keep_reply(payload.len()))
+            }
+            end => end,
+        };
         let Some(serving) = self.serving.get_mut(connection.0) else { return Charge::default() };
         serving.handler_ended(request, end, max_payload, &mut self.fx).unwrap_or_default()
     }
@@ -332,10 +338,7 @@ impl Session {
             },
             Frame::Cancel { connection, request } => self.on_cancel(connection, request),
             Frame::Acknowledge { connection, operation } => self.on_acknowledge(connection, operation),
-            Frame::Items { connection, channel, items } => match self.channels_for(connection, channel)? {
-                (Some(channels), fx) => channels.on_items(channel, items, fx),
-                (None, _) => Ok(()),
-            },
+            Frame::Items { connection, channel, items } => self.on_items(connection, channel, items),
             Frame::Close { connection, channel, metadata } => match self.channels_for(connection, channel)? {
                 (Some(channels), fx) => channels.on_close(channel, metadata, fx),
                 (None, _) => Ok(()),

@@ -10,14 +10,14 @@ use bytes::Bytes;
 use super::context::Context;
 use super::incoming::Answer;
 use crate::channel::Taking;
-use crate::codec::{Budget, DecodeError, Decoder, EncodeError, Encoder};
+use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Granted, Shared, give_buffer, take_buffer};
 use crate::evidence::ArgPlan;
 use crate::ids::ConnectionId;
-use crate::proto::Request;
+use crate::proto::{Request, SHORT};
 use crate::reply::{self, Reply, Room};
-use crate::wire::{ChannelOpen, Payload};
+use crate::wire::{ChannelOpen, Failure, Payload};
 
 /// The arguments of one request. Keeps the frame, so that `&str` and `&[u8]` arguments borrow from it.
 pub struct Args {
@@ -31,6 +31,8 @@ pub struct Args {
     read: usize,
     /// An argument stands in the frame.
     borrows: bool,
+    /// What of the budget was spent for arguments that stand in the frame.
+    lent: usize,
 }
 
 /// Where a borrowed argument stands in the frame.
@@ -62,13 +64,15 @@ impl Args {
         let payload = mem::take(&mut request.payload);
         Self {
             position: 0,
-            budget: reply::budget(&shared.limits),
+            // The request is charged for what is short, and for its frame, which is not kept where nothing stands in it.
+            budget: reply::budget(&shared.limits).with_first(payload.len() + SHORT),
             frame: payload,
             connection,
             channels: channels.iter().copied().map(Some).collect(),
             context: Context::new(shared, method, connection, id, deadline, metadata, granted),
             read: 0,
             borrows: false,
+            lent: 0,
         }
     }
 
@@ -86,14 +90,23 @@ impl Args {
 
     /// Reads the next argument, a `&str`: where it stands.
     pub fn read_str(&mut self) -> Result<Span, InvalidArgs> {
-        self.borrows = true;
-        self.with_decoder(|decoder| decoder.str().and_then(|range| decoder.charged(range))).map(Span::from)
+        self.read_lent(|decoder| decoder.str())
     }
 
     /// Reads the next argument, a `&[u8]`: where it stands.
     pub fn read_bytes(&mut self) -> Result<Span, InvalidArgs> {
+        self.read_lent(|decoder| decoder.bytes())
+    }
+
+    #[inline]
+    fn read_lent(
+        &mut self,
+        read: impl FnOnce(&mut Decoder<'_>) -> Result<Range<usize>, DecodeError>,
+    ) -> Result<Span, InvalidArgs> {
         self.borrows = true;
-        self.with_decoder(|decoder| decoder.bytes().and_then(|range| decoder.charged(range))).map(Span::from)
+        let range = self.with_decoder(|decoder| read(decoder).and_then(|range| decoder.charged(range)))?;
+        self.lent += range.len();
+        Ok(range.into())
     }
 
     fn with_decoder<R>(
@@ -101,12 +114,13 @@ impl Args {
         read: impl FnOnce(&mut Decoder<'_>) -> Result<R, DecodeError>,
     ) -> Result<R, InvalidArgs> {
         let method = self.context.method();
-        let shared = self.context.shared();
-        let mut taking = Taking { shared, connection: self.connection, method, opens: &mut self.channels };
+        let (shared, request) = (self.context.shared(), self.context.request_id());
+        let mut taking = Taking { shared, connection: self.connection, request, method, opens: &mut self.channels };
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
         let result = read(&mut decoder);
         self.position = decoder.position();
         self.budget = decoder.budget();
+        self.borrows |= decoder.shares();
         let argument = method.args.get(self.read).map(|argument| argument.name);
         self.read += 1;
         result.map_err(|error| InvalidArgs { method: method.name, argument, error })
@@ -132,8 +146,24 @@ impl Args {
         })?;
         if !self.borrows {
             self.frame = Bytes::new();
+            return Ok(());
         }
-        Ok(())
+        // The frame is kept, and what is made beside it as well.
+        let asked = self.budget.asked(self.frame.len() + SHORT);
+        match (self.budget.spent() - self.lent).saturating_sub(asked) {
+            ..=SHORT => Ok(()),
+            beside => self.keep_beside(beside - SHORT),
+        }
+    }
+
+    #[cold]
+    fn keep_beside(&self, bytes: usize) -> Result<(), InvalidArgs> {
+        let (shared, request) = (self.context.shared(), self.context.request_id());
+        shared.keep_decoded(self.connection, request, bytes).map_err(|kind| InvalidArgs {
+            method: self.context.method().name,
+            argument: None,
+            error: DecodeError::new(kind, self.position),
+        })
     }
 
     /// What was returned is the answer.
@@ -212,6 +242,16 @@ impl fmt::Debug for Args {
             .field("bytes", &self.frame.len())
             .field("position", &self.position)
             .finish_non_exhaustive()
+    }
+}
+
+impl InvalidArgs {
+    /// What the caller is answered.
+    pub(super) fn into_failure(self) -> Failure {
+        match self.error.kind {
+            DecodeErrorKind::OverMemory { .. } => Failure::Busy,
+            _ => Failure::InvalidPayload(self.to_string()),
+        }
     }
 }
 

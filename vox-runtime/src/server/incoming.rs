@@ -187,7 +187,7 @@ fn ended(
 fn answered<K>(answer: Result<Answer<K>, InvalidArgs>, ended: impl FnOnce(HandlerEnd<'_>)) {
     let (outcome, _kept) = match answer {
         Ok(Answer { payload, kept }) => (payload.map_err(Failure::InvalidResponse), Some(kept)),
-        Err(invalid) => (Err(Failure::InvalidPayload(invalid.to_string())), None),
+        Err(invalid) => (Err(invalid.into_failure()), None),
     };
     match outcome {
         Ok(mut payload) => {

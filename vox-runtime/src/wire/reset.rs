@@ -12,11 +12,14 @@ pub(crate) enum Reset {
     Dropped,
     /// The sender gave up, and says why.
     Aborted(Box<str>),
+    /// The receiver keeps more of its peer than it may, and says how much.
+    Full(Box<str>),
 }
 
 const GONE: u8 = 0;
 const DROPPED: u8 = 1;
 const ABORTED: u8 = 2;
+const FULL: u8 = 3;
 
 impl Reset {
     /// A sender's abort. Of the reason remains what the peer would keep.
@@ -29,6 +32,7 @@ impl Reset {
             Self::Gone => (GONE, ""),
             Self::Dropped => (DROPPED, ""),
             Self::Aborted(reason) => (ABORTED, &**reason),
+            Self::Full(reason) => (FULL, &**reason),
         };
         out.push(code);
         put_str(out, reason);
@@ -40,6 +44,7 @@ impl Reset {
         Ok(match code {
             DROPPED => Self::Dropped,
             ABORTED => Self::Aborted(reason.into()),
+            FULL => Self::Full(reason.into()),
             // A code of a later version says no less than this.
             _ => Self::Gone,
         })

@@ -79,7 +79,12 @@ struct Hook {
     seen: Vec<(ChannelKind, u32, &'static Shape)>,
     /// What it says of the layout, where that is not the truth.
     layout: Option<Layout>,
+    /// How much it was asked to keep.
+    kept: usize,
 }
+
+/// How much it keeps.
+const MAY_KEEP: usize = 100_000;
 
 // SAFETY: halves of all item types have one layout.
 unsafe impl ChannelEncoder for Hook {
@@ -117,6 +122,16 @@ unsafe impl ChannelDecoder for Hook {
         // SAFETY: halves of all item types have one layout.
         unsafe { dst.cast::<Tx<()>>().write(Tx::new(index + 1000)) };
         Ok(())
+    }
+
+    fn keep(&mut self, bytes: usize) -> Result<(), DecodeErrorKind> {
+        match self.kept.checked_add(bytes).filter(|kept| *kept <= MAY_KEEP) {
+            Some(kept) => {
+                self.kept = kept;
+                Ok(())
+            }
+            None => Err(DecodeErrorKind::OverMemory { kept: self.kept + bytes, limit: MAY_KEEP }),
+        }
     }
 }
 
@@ -286,4 +301,25 @@ fn a_program_runs_for_its_own_type_only() {
     let decode = || Decoder::new(&frame, Budget::default_for(frame.len()));
     assert_eq!(program.decode::<Vec<u8>>(&mut decode()).unwrap(), [1]);
     assert!(program.decode::<Vec<i8>>(&mut decode()).is_err());
+}
+
+#[test]
+fn memory_beyond_what_a_value_was_given_is_asked_for_before_it_is_used() {
+    let read = |count: usize, hook: Option<&mut Hook>| {
+        let frame = Bytes::from(encode(&vec![String::new(); count]));
+        let budget = Budget::default_for(frame.len()).with_first(1000);
+        let from = Decoder::new(&frame, budget);
+        let mut from = match hook {
+            Some(hook) => from.with_channels(hook),
+            None => from,
+        };
+        Plan::<Vec<String>>::new().decode(&mut from).map(|texts| texts.len()).map_err(|error| error.kind)
+    };
+    let mut hook = Hook::default();
+    assert_eq!((read(40, Some(&mut hook)), hook.kept), (Ok(40), 0), "what it was given is enough");
+    assert_eq!(read(4000, Some(&mut hook)), Ok(4000));
+    assert!((95_000..=MAY_KEEP).contains(&hook.kept), "{}", hook.kept);
+    let refused = read(4000, Some(&mut hook));
+    assert!(matches!(refused, Err(DecodeErrorKind::OverMemory { limit: MAY_KEEP, .. })), "{refused:?}");
+    assert!(matches!(read(4000, None), Err(DecodeErrorKind::OverBudget { .. })), "there is nobody to ask");
 }

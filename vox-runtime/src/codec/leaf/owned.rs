@@ -111,7 +111,7 @@ impl Leaf for Bytes {
 
     fn take(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let range = from.bytes()?;
-        Ok(from.frame.slice(range))
+        Ok(from.slice(range))
     }
 }
 
@@ -143,7 +143,7 @@ impl Leaf for ByteString {
 
     fn take(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let range = from.bytes()?;
-        Self::try_from(from.frame.slice(range)).map_err(|_| from.error(DecodeErrorKind::BadUtf8))
+        Self::try_from(from.slice(range)).map_err(|_| from.error(DecodeErrorKind::BadUtf8))
     }
 }
 

@@ -41,7 +41,7 @@ impl Channel {
     /// The bytes of items that are kept of it, if the peer has ended it.
     pub(super) fn kept(&self) -> usize {
         match &self.half {
-            Half::Receiver { state: ReceiverState::Buffering { runs, end: Some(_) }, .. } => {
+            Half::Receiver { state: ReceiverState::Buffering { runs, end: Some(_), .. }, .. } => {
                 runs.iter().map(Bytes::len).sum()
             }
             Half::Receiver { .. } | Half::Sender { .. } => 0,

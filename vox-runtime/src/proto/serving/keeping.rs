@@ -1,6 +1,7 @@
 //! What is kept of requests.
 
 use super::super::Effects;
+use super::super::ledger::Charge;
 use super::{Running, RunningState, Serving};
 use crate::ids::RequestId;
 
@@ -22,6 +23,11 @@ impl Serving {
     /// What is charged for a request.
     pub(in super::super) fn charge_of(&self, request: RequestId) -> usize {
         self.running.get(request.0).map_or(0, |running| running.charge.bytes())
+    }
+
+    /// The same, to charge more for it.
+    pub(in super::super) fn charge_mut(&mut self, request: RequestId) -> Option<&mut Charge> {
+        self.running.get_mut(request.0).map(|running| &mut running.charge)
     }
 
     /// What a walk finds that is charged.

@@ -60,8 +60,9 @@ impl Session {
         items: u32,
         bytes: u64,
     ) {
+        let is_short = self.is_short_of_memory();
         match self.channels(connection) {
-            (Some(channels), fx) => channels.consumed(connection, (channel, token), items, bytes, fx),
+            (Some(channels), fx) => channels.consumed(connection, (channel, token), (items, bytes), is_short, fx),
             (None, fx) => fx.ledger.consume(token, items_cost(items, bytes)),
         }
     }

@@ -1,6 +1,12 @@
 //! How much is kept because of the peer, and how much may be.
 
+use bytes::Bytes;
+
+use super::super::ledger::REQUEST;
 use super::Session;
+use crate::error::ProtocolViolation;
+use crate::ids::{ChannelId, ConnectionId, RequestId};
+use crate::wire::Failure;
 
 impl Session {
     /// The bytes that are kept because of the peer: its messages that are not whole, its requests until their handlers have ended, its
@@ -14,6 +20,92 @@ impl Session {
     #[inline]
     pub(super) fn is_over_memory(&self, charge: usize, more: usize) -> bool {
         self.memory() + more > self.limits.session_memory && self.fx.ledger.sum() > charge
+    }
+
+    /// The arguments of this request take so much more than it was charged. `Err`: what would be kept then, which is too much.
+    pub(crate) fn keep_decoded(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        bytes: usize,
+    ) -> Result<(), usize> {
+        let (memory, limit) = (self.memory(), self.limits.session_memory);
+        let Self { serving, detached, aborting, fx, .. } = self;
+        let key = (connection, request);
+        let unattached = detached.get_mut(&key).or_else(|| aborting.get_mut(&key));
+        let charge = match unattached {
+            None => serving.get_mut(connection.0).and_then(|serving| serving.charge_mut(request)),
+            some => some,
+        };
+        // Its request may be over, as that of an attempt that was answered.
+        let Some(charge) = charge else { return Ok(()) };
+        if memory + bytes > limit && fx.ledger.sum() > charge.bytes() {
+            return Err(memory + bytes);
+        }
+        fx.ledger.raise(charge, bytes);
+        Ok(())
+    }
+
+    /// Whether so much is kept that channels are granted less, and the peer is read more slowly: three quarters of what may be.
+    #[inline]
+    pub(crate) fn is_short_of_memory(&self) -> bool {
+        self.memory() > self.limits.session_memory / 4 * 3
+    }
+
+    /// Items arrived. Where more is kept than may be, their channel ends, whatever its window: what windows allow a peer is no violation.
+    #[inline]
+    pub(super) fn on_items(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelId,
+        items: Bytes,
+    ) -> Result<(), ProtocolViolation> {
+        if self.memory() > self.limits.session_memory {
+            self.end_full(connection, channel);
+        }
+        match self.channels_for(connection, channel)? {
+            (Some(channels), fx) => channels.on_items(channel, items, fx),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Whether a long item begins for which there is no memory: then its channel ends.
+    pub(super) fn has_no_memory_for(&mut self, connection: ConnectionId, channel: ChannelId) -> bool {
+        let is_over = self.memory() > self.limits.session_memory;
+        if is_over {
+            self.end_full(connection, channel);
+        }
+        is_over
+    }
+
+    #[cold]
+    fn end_full(&mut self, connection: ConnectionId, channel: ChannelId) {
+        let why = self.kept_too_much();
+        if let (Some(channels), fx) = self.channels(connection) {
+            channels.end_full(connection, channel, &why, fx);
+        }
+    }
+
+    /// Whether a reply of so many bytes, to a request that was charged this, is one too many. Short ones, and one that is alone, always fit.
+    #[inline]
+    pub(super) fn has_no_memory_to_answer(&self, len: usize) -> bool {
+        len > REQUEST && self.memory() > self.limits.session_memory && self.fx.outbox.held() > len
+    }
+
+    /// What is answered instead of such a reply. Its handler has run.
+    #[cold]
+    pub(super) fn cannot_keep_reply(&self, len: usize) -> Failure {
+        let kept = self.kept_too_much();
+        Failure::InvalidResponse(format!(
+            "it takes {len} bytes, and waits for a caller that neither reads nor acknowledges enough: {kept}"
+        ))
+    }
+
+    /// Why something is not taken, in words for the peer.
+    #[cold]
+    pub(super) fn kept_too_much(&self) -> String {
+        let (kept, limit) = (self.memory(), self.limits.session_memory);
+        format!("{kept} bytes are kept of the peer, over the limit of {limit} (`Limits::session_memory`)")
     }
 
     /// What is charged for requests and items.

@@ -147,9 +147,14 @@ impl Session {
         self.arrivals.admit(number, len, unwanted, &self.limits)
     }
 
-    /// Whether a long call begins for which there is no memory. It is refused when it is whole, and its bytes are not kept until then.
+    /// Whether a long call or item begins for which there is no memory. A call is refused when it is whole, and its bytes are not kept until
+    /// then; the channel of an item ends.
     fn turns_away(&mut self, number: u64) -> bool {
-        let Some((connection, request, total)) = self.arrivals.call_that_begins(number) else { return false };
+        let (connection, request, total) = match self.arrivals.that_begins(number) {
+            Some((LongHead::Call(head), total)) => (head.connection, head.request, total),
+            Some((&LongHead::Items { connection, channel }, _)) => return self.has_no_memory_for(connection, channel),
+            Some((LongHead::Reply { .. }, _)) | None => return false,
+        };
         let Some(serving) = self.serving.get(connection.0) else { return false };
         if !self.is_over_memory(serving.charge_of(request), total) {
             return false;
@@ -229,13 +234,12 @@ impl Session {
                 Some(calling) => calling.on_reply_whole(request, payload, &mut self.fx),
                 None => self.stray(connection, "a reply", self.role),
             },
-            LongHead::Items { connection, channel } => match self.channels_for(connection, channel)? {
-                (Some(channels), fx) => {
+            LongHead::Items { connection, channel } => {
+                if let (Some(channels), _) = self.channels_for(connection, channel)? {
                     channels.on_items_forgotten(channel);
-                    channels.on_items(channel, payload, fx)
                 }
-                (None, _) => Ok(()),
-            },
+                self.on_items(connection, channel, payload)
+            }
         }
     }
 }

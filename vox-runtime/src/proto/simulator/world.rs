@@ -224,6 +224,7 @@ impl World {
                 given_up: None,
                 left: false,
                 bound: false,
+                full: receiver.session_memory <= 200 << 10,
                 lost: self.lost.contains(&None) || self.lost.contains(&Some(connection)),
             });
         }
@@ -243,6 +244,7 @@ impl World {
             parts_before: (len <= WHOLE).then_some(parts_before),
             patient: patience.is_some(),
             end: None,
+            unkept: false,
             replies_seen: 0,
         });
         let flying = self.ends[e].session.calls_in_flight(connection);
@@ -311,6 +313,7 @@ impl World {
             }
         };
         let call = &mut self.calls[handler.call];
+        call.unkept = self.ends[e].session.memory() > self.ends[e].limits.session_memory && len > 1 << 10;
         call.handler = expected.map_or(HandlerModel::Aborted, HandlerModel::Ended);
         self.ends[e].session.handler_ended(key.0, key.1, end);
         self.note(e, "handler ended", &[handler.call as u64, how as u64, len as u64]);

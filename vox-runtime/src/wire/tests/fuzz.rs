@@ -201,7 +201,7 @@ fn weight(frame: &Frame) -> usize {
         Frame::Goodbye { reason } => reason.capacity(),
         Frame::Violation(violation) => violation.detail.capacity(),
         Frame::Refuse { refusal, .. } => refusal.reason.capacity(),
-        Frame::Reset { why: Reset::Aborted(reason), .. } => reason.len(),
+        Frame::Reset { why: Reset::Aborted(reason) | Reset::Full(reason), .. } => reason.len(),
         Frame::Reset { why: Reset::Gone | Reset::Dropped, .. } => 0,
         Frame::Ping { .. }
         | Frame::Pong { .. }
@@ -287,7 +287,12 @@ fn hash() -> impl Strategy<Value = SchemaHash> {
 }
 
 fn reset() -> impl Strategy<Value = Reset> {
-    prop_oneof![Just(Reset::Gone), Just(Reset::Dropped), "\\PC{0,20}".prop_map(|reason| Reset::Aborted(reason.into())),]
+    prop_oneof![
+        Just(Reset::Gone),
+        Just(Reset::Dropped),
+        "\\PC{0,20}".prop_map(|reason| Reset::Aborted(reason.into())),
+        "\\PC{0,20}".prop_map(|reason| Reset::Full(reason.into())),
+    ]
 }
 
 fn operation() -> impl Strategy<Value = OperationId> {

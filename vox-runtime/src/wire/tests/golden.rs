@@ -207,6 +207,14 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("reset", Frame::Reset { connection, channel, why: Reset::Gone }),
         ("reset-dropped", Frame::Reset { connection, channel, why: Reset::Dropped }),
         ("reset-aborted", Frame::Reset { connection, channel, why: Reset::aborted("the disk failed") }),
+        (
+            "reset-full",
+            Frame::Reset {
+                connection,
+                channel,
+                why: Reset::Full("65537 bytes are kept of the peer, over the limit of 65536".into()),
+            },
+        ),
         ("credit", Frame::Credit { connection, channel, items: 128, bytes: 4096 }),
         ("credit-largest", Frame::Credit { connection, channel, items: u32::MAX, bytes: u32::MAX }),
     ]

@@ -9,7 +9,6 @@ use std::ptr;
 
 use super::super::channels::FOREIGN_HALF;
 use super::super::charge;
-use super::super::decoder::over_budget;
 use super::super::description::TagWidth;
 use super::super::leaf::LeafOps;
 use super::super::program::{Block, BlockIndex, ChannelOp, EnumOp, OpKind, Program};
@@ -309,8 +308,7 @@ impl<'r> Reader<'r, '_> {
             self.too_deep(cursor);
             return None;
         };
-        if !self.from.budget.charge(size) {
-            self.over_budget(size, cursor);
+        if !self.from.budget.charge(size) && !self.ask(size, cursor) {
             return None;
         }
         Some(depth)
@@ -325,6 +323,20 @@ impl<'r> Reader<'r, '_> {
     #[cold]
     #[inline(never)]
     fn over_budget(&mut self, size: usize, cursor: *const u8) -> *const u8 {
-        self.fail(over_budget(&self.from.budget, size), cursor)
+        let _never = self.ask(size, cursor);
+        ptr::null()
+    }
+
+    /// Spends so much more than the budget has at hand. `false`: it may not, and the reading has failed.
+    #[cold]
+    #[inline(never)]
+    fn ask(&mut self, size: usize, cursor: *const u8) -> bool {
+        match self.from.ask(size) {
+            Ok(()) => true,
+            Err(kind) => {
+                self.fail(kind, cursor);
+                false
+            }
+        }
     }
 }

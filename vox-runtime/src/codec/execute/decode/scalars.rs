@@ -226,8 +226,8 @@ impl Reader<'_, '_> {
         if !is_short_ascii(bytes) && std::str::from_utf8(bytes).is_err() {
             return self.fail(DecodeErrorKind::BadUtf8, next);
         }
-        if !self.from.budget.charge(len) {
-            return self.over_budget(len, next);
+        if !self.from.budget.charge(len) && !self.ask(len, next) {
+            return std::ptr::null();
         }
         // SAFETY: a string belongs at `at`; its bytes were left, and are UTF-8, as was just seen.
         unsafe {
