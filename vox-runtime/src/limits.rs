@@ -18,7 +18,7 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `max_depth` | 128 | 1 to 128 | no | the call gets `InvalidPayload`, the receiver `BadItem` |
 /// | `handshake_timeout` | 10 s | 1ms to 3600s | no | the link is closed |
 /// | `max_handshake_bytes` | 16 KiB | 256 to 1,048,576 | no | the link is closed |
-/// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | further links wait, in the listener's backlog or in `Server::accept`. An eighth as many more are listened to, and go on if they resume a session; the one that is silent for longest, and for 100 ms, is closed for another |
+/// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | further links wait, in the listener's backlog or in `Server::accept`. An eighth as many more are listened to: those that resume a session go on, as many as this want a new one and wait, others are refused as `Busy`; the one that is silent for longest, and for 100 ms, is closed for another |
 /// | `max_sessions` | 10,000 | 1 to 16,777,216 | no | further sessions are refused; one counts from before its welcome |
 /// | `max_peer_sessions` | 5,000 | 1 to 16,777,216 | no | further sessions of that peer are refused |
 /// | `max_connections` | 16 | 1 to 1,024 | yes | a violation; `open` refuses before it is sent |

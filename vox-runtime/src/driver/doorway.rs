@@ -6,11 +6,13 @@
 //! has had time for a word.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +28,15 @@ pub(crate) struct Doorway {
     step: Arc<Semaphore>,
     /// How many that have said hello may yet wait for the room.
     queue: Arc<Semaphore>,
+    /// Tells those who have a place and no link yet that a link waits for the room.
+    wanted: Arc<Notify>,
     silent: Arc<Silent>,
+}
+
+/// A place, before it is known whose.
+enum Place {
+    Room(OwnedSemaphorePermit),
+    Step(OwnedSemaphorePermit),
 }
 
 /// Those on the step that have said nothing yet, in the order in which they came.
@@ -54,6 +64,7 @@ struct OnStep {
     silence: Silence,
     room: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    wanted: Arc<Notify>,
     most: usize,
 }
 
@@ -75,16 +86,39 @@ impl Doorway {
         let most = most.min(Semaphore::MAX_PERMITS);
         let semaphore = |places| Arc::new(Semaphore::new(places));
         let step = semaphore((most / 8).max(1));
-        Self { most, room: semaphore(most), step, queue: semaphore(most), silent: Arc::default() }
+        let (room, queue, wanted) = (semaphore(most), semaphore(most), Arc::default());
+        Self { most, room, step, queue, wanted, silent: Arc::default() }
     }
 
-    /// The right to be in a handshake, once there is a place.
+    /// The right to be in a handshake, of a link that has come, once there is a place.
     pub(crate) async fn enter(&self) -> Entrance {
+        let place = self.place().await;
+        self.entrance(place)
+    }
+
+    /// What comes next, and the right to be in a handshake. It is asked for nothing while there is no place for it; a place in the room
+    /// that nothing has come for is given up for a link that is here.
+    pub(crate) async fn next<T>(&self, next: impl Future<Output = T>) -> (T, Entrance) {
+        let mut next = pin!(next);
+        loop {
+            // Who waits by now has been given a place before this one.
+            let mut wanted = pin!(self.wanted.notified());
+            wanted.as_mut().enable();
+            let place = self.place().await;
+            tokio::select! {
+                biased;
+                next = &mut next => return (next, self.entrance(place)),
+                () = wanted, if matches!(place, Place::Room(_)) => {}
+            }
+        }
+    }
+
+    async fn place(&self) -> Place {
         if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
-            return Entrance(Way::Room { place });
+            return Place::Room(place);
         }
         if let Ok(place) = Arc::clone(&self.step).try_acquire_owned() {
-            return self.step(place);
+            return Place::Step(place);
         }
         let (mut room, mut step) =
             (pin!(Arc::clone(&self.room).acquire_owned()), pin!(Arc::clone(&self.step).acquire_owned()));
@@ -93,16 +127,22 @@ impl Doorway {
             let due = self.silent.longest().map_or_else(|| Instant::now() + A_WORD, |since| since + A_WORD);
             tokio::select! {
                 biased;
-                place = &mut room => return Entrance(Way::Room { place: place.expect(closed) }),
-                place = &mut step => return self.step(place.expect(closed)),
+                place = &mut room => return Place::Room(place.expect(closed)),
+                place = &mut step => return Place::Step(place.expect(closed)),
                 () = tokio::time::sleep_until(due) => self.silent.send_away_before(Instant::now() - A_WORD),
             }
         }
     }
 
-    fn step(&self, place: OwnedSemaphorePermit) -> Entrance {
-        let (room, queue, most) = (Arc::clone(&self.room), Arc::clone(&self.queue), self.most);
-        Entrance(Way::Step(Box::new(OnStep { place, silence: self.silent.one(), room, queue, most })))
+    /// The place is a link's, which has come now.
+    fn entrance(&self, place: Place) -> Entrance {
+        let place = match place {
+            Place::Room(place) => return Entrance(Way::Room { place }),
+            Place::Step(place) => place,
+        };
+        let (room, queue, wanted) = (Arc::clone(&self.room), Arc::clone(&self.queue), Arc::clone(&self.wanted));
+        let (silence, most) = (self.silent.one(), self.most);
+        Entrance(Way::Step(Box::new(OnStep { place, silence, room, queue, wanted, most })))
     }
 }
 
@@ -159,13 +199,22 @@ impl Entrance {
     /// The link wants a new session, so it needs a place in the room.
     pub(super) async fn wants_more(self) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
         let Way::Step(step) = self.0 else { return Ok(self.resumes()) };
-        let OnStep { place, silence, room, queue, most } = *step;
+        let OnStep { place, silence, room, queue, wanted, most } = *step;
         drop((place, silence));
+        if let Ok(place) = Arc::clone(&room).try_acquire_owned() {
+            return Ok(Some(place));
+        }
         let Ok(_waits) = queue.try_acquire_owned() else {
             let why = format!("{most} links are in their handshake and as many wait (`max_pending_handshakes`)");
             return Err(Refusal::new(RefusalCode::Busy, why));
         };
-        Ok(Some(room.acquire_owned().await.expect("nobody closes it")))
+        let mut place = pin!(room.acquire_owned());
+        // It is in the queue first, so that what is given up comes to it.
+        if let Poll::Ready(place) = poll_fn(|cx| Poll::Ready(place.as_mut().poll(cx))).await {
+            return Ok(Some(place.expect("nobody closes it")));
+        }
+        wanted.notify_waiters();
+        Ok(Some(place.await.expect("nobody closes it")))
     }
 }
 
@@ -203,5 +252,49 @@ mod tests {
         assert!(in_time.is_err(), "the room is full");
         in_room.pop();
         assert!(waits.await.is_ok_and(|place| place.is_some()));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_no_link_has_come_for_is_given_to_one_that_is_here() {
+        let doorway = Arc::new(Doorway::new(1));
+        let first = doorway.enter().await;
+        let second = doorway.enter().await;
+        assert!(is_on_the_step(&second) && !is_on_the_step(&first));
+        // As the task does that waits for links.
+        let (comes, next) = tokio::sync::oneshot::channel::<&str>();
+        let waits = tokio::spawn({
+            let doorway = Arc::clone(&doorway);
+            async move { doorway.next(next).await }
+        });
+        tokio::task::yield_now().await;
+        drop(first);
+        tokio::task::yield_now().await;
+        let place = tokio::time::timeout(Duration::from_millis(1), second.wants_more()).await;
+        assert!(place.is_ok_and(|place| place.is_ok()), "nobody is in the room");
+        comes.send("the next").expect("it waits");
+        assert_eq!(waits.await.expect("no panic").0, Ok("the next"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_after_a_long_quiet_has_time_for_a_word() {
+        let doorway = Arc::new(Doorway::new(1));
+        let _in_room = doorway.enter().await;
+        let (comes, next) = tokio::sync::oneshot::channel::<()>();
+        let waits = tokio::spawn({
+            let doorway = Arc::clone(&doorway);
+            async move { doorway.next(next).await }
+        });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        comes.send(()).expect("it waits");
+        let (_, on_step) = waits.await.expect("no panic");
+        assert!(is_on_the_step(&on_step));
+        let came = Instant::now();
+        let away = async {
+            on_step.sent_away().await;
+            came.elapsed()
+        };
+        tokio::select! {
+            after = away => assert!(after >= A_WORD, "sent away after {after:?}"),
+            _ = doorway.enter() => unreachable!("both places are taken"),
+        }
     }
 }

@@ -55,6 +55,11 @@ impl Hall {
         self.doorway.enter().await
     }
 
+    /// The next of these links, and the right to be in a handshake. None is asked for while there is no room.
+    pub(super) async fn next<L>(&self, link: impl Future<Output = L>) -> (L, Entrance) {
+        self.doorway.next(link).await
+    }
+
     /// Takes no new link any more, and refuses those that are in their handshake.
     pub(super) fn close(&self) {
         self.lock().stopped = true;

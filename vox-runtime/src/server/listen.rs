@@ -169,14 +169,11 @@ impl Server {
     pub async fn accept_all(&self, links: impl Stream<Item = Link> + Send) {
         let mut links = pin!(links);
         loop {
-            let next = async {
-                let admitted = self.hall.admit().await;
-                Some((poll_fn(|cx| links.as_mut().poll_next(cx)).await?, admitted))
-            };
+            let next = self.hall.next(poll_fn(|cx| links.as_mut().poll_next(cx)));
             let next = tokio::select! {
                 biased;
                 () = self.hall.closing() => None,
-                next = next => next,
+                (link, admitted) = next => link.map(|link| (link, admitted)),
             };
             let Some((link, admitted)) = next else { return };
             welcome(&self.hall, link, admitted);
@@ -388,8 +385,8 @@ impl Drop for Closes {
 /// The accept loop.
 async fn listen(listener: Closes, hall: Arc<Hall>) {
     loop {
-        let admitted = hall.admit().await;
-        let Some(accepted) = listener.0.accept().await else { return };
+        let (accepted, admitted) = hall.next(listener.0.accept()).await;
+        let Some(accepted) = accepted else { return };
         match accepted {
             // One link's fault is not the listener's, and a shortage passes.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
