@@ -159,6 +159,8 @@ async fn the_texts_of_ends_say_what_to_do() {
     );
     let aborted = RecvError::Aborted("no file".into());
     assert_eq!(aborted.to_string(), "a channel that no call carries: the sender aborted the channel: no file");
+    let aborted = RecvError::Aborted("".into());
+    assert_eq!(aborted.to_string(), "a channel that no call carries: the sender aborted the channel, without a reason");
 }
 
 /// Of a reason arrive 512 characters, and none that steers a terminal.

@@ -226,6 +226,61 @@ async fn a_send_whose_reader_reads_nothing_names_the_window() {
     sending.await.expect("no panic");
 }
 
+/// A `Sink` waits by `poll_ready`, in no future of ours.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_waits_says_so_as_a_send_does() {
+    async fn ready(tx: &mut vox::Tx<u64>) -> Result<(), vox::SendError> {
+        std::future::poll_fn(|cx| futures_sink::Sink::poll_ready(std::pin::Pin::new(&mut *tx), cx)).await
+    }
+    async fn fill(mut tx: vox::Tx<u64>) {
+        while ready(&mut tx).await.is_ok() {
+            futures_sink::Sink::start_send(std::pin::Pin::new(&mut tx), 1).expect("it was ready");
+        }
+    }
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, rx) = vox::channel();
+    let call = lab.sum(rx);
+    let sending = tokio::spawn(fill(tx));
+    let text = one(&warnings).await;
+    assert!(
+        text.contains("`Sink`") && text.contains("the call of `Lab::sum` that took the other half has not been sent"),
+        "{text}"
+    );
+    drop(call);
+    sending.await.expect("no panic");
+
+    let (tx, rx) = vox::channel();
+    let holding = tokio::spawn(lab.holding(rx));
+    let sending = tokio::spawn(fill(tx));
+    let text = one(&warnings).await;
+    assert!(text.contains("`Lab::holding`") && text.contains("256 items"), "{text}");
+    holding.abort();
+    sending.await.expect("no panic");
+}
+
+/// A watched half waits for ever where both are used here; where a call took the other half, that call should be sent.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_reader_to_leave_whose_call_is_not_sent_is_told() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (local, _rx) = vox::channel::<u64>();
+    let watched = tokio::spawn(async move { local.closed().await });
+    let (tx, rx) = vox::channel();
+    let call = lab.sum(rx);
+    let waiting = tokio::spawn(async move { tx.closed().await });
+    let text = one(&warnings).await;
+    assert!(
+        text.contains("`closed`") && text.contains("the call of `Lab::sum` that took the other half has not been sent"),
+        "{text}"
+    );
+    drop(call);
+    assert!(matches!(waiting.await.expect("no panic"), vox::SendError::NotBound(_)));
+    watched.abort();
+}
+
 /// Streams that go on, feeds that are watched, and calls that have returned are nobody's mistake.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_said_of_what_goes_well() {

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::bound::Bound;
-use super::local::Item;
+use super::local::{Item, Patience};
 use crate::contained::wake_all;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::HalfEnd;
@@ -53,6 +53,8 @@ struct Unbound {
     items: VecDeque<Item>,
     /// Of whichever half waits.
     wakers: Vec<Waker>,
+    /// Of a sender that is a `Sink`, and so has no future to keep it in.
+    patience: Patience,
 }
 
 /// What a call waits for that took a half and is not sent yet.
@@ -221,6 +223,25 @@ impl Half {
         }
     }
 
+    /// As [`waits_for`](Self::waits_for), of a half that may wait for ever where no call took the other.
+    pub(crate) fn waits_for_its_call(&self) -> Option<String> {
+        let is_given = matches!(&*self.cell.lock(), CellState::Unbound(Unbound { given: Some(_), .. }));
+        if is_given { self.waits_for() } else { None }
+    }
+
+    /// The half, which is not bound, waits as a `Sink`. Says so once.
+    pub(crate) fn wait_as_sink(&self, cx: &mut Context<'_>) {
+        // What is dropped of it, and what it logs by, is others' code, so it is done without the lock.
+        let mut patience = match &mut *self.cell.lock() {
+            CellState::Unbound(unbound) => std::mem::take(&mut unbound.patience),
+            CellState::Bound(_) | CellState::Dead(..) => return,
+        };
+        patience.wait(cx, "`Sink`", || self.waits_for());
+        if let CellState::Unbound(unbound) = &mut *self.cell.lock() {
+            std::mem::swap(&mut unbound.patience, &mut patience);
+        }
+    }
+
     /// Ends this half, now or once the other is bound. The first time only, for then that is over.
     pub(crate) fn end(&self, end: HalfEnd) {
         if self.gone.swap(true, Ordering::Relaxed) {
@@ -264,7 +285,7 @@ impl Cell {
             let mut state = self.lock();
             let CellState::Unbound(unbound) = &mut *state else { return };
             if unbound.items.is_empty() {
-                let Unbound { wakers, end, .. } = std::mem::take(unbound);
+                let Unbound { wakers, end, patience: _later, .. } = std::mem::take(unbound);
                 *state = CellState::Bound(Arc::clone(&bound));
                 drop(state);
                 wake_all(wakers);
@@ -293,7 +314,7 @@ impl Cell {
         if let CellState::Unbound(unbound) = &mut *state
             && unbound.end.is_none()
         {
-            let Unbound { wakers, items, given, .. } = std::mem::take(unbound);
+            let Unbound { wakers, items, given, patience: _later, .. } = std::mem::take(unbound);
             *state = CellState::Dead(given, why.into());
             drop(state);
             drop(items);

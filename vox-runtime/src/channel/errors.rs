@@ -159,6 +159,9 @@ impl fmt::Display for RecvError {
         introduce(self.place(), f)?;
         match self {
             Self::Dropped { .. } => f.write_str("the sender was dropped without close()"),
+            Self::Aborted(reason) if reason.is_empty() => {
+                f.write_str("the sender aborted the channel, without a reason")
+            }
             Self::Aborted(reason) => write!(f, "the sender aborted the channel: {reason}"),
             Self::Reset { .. } => {
                 f.write_str("the sender is gone: its handler panicked, was stopped or did not take it")

@@ -10,7 +10,6 @@ use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 use super::bound::Bound;
-use super::cell::Half;
 use crate::codec::EncodeError;
 use crate::driver::{Backlog, HalfEnd, PATIENCE};
 use crate::wire::Reset;
@@ -69,8 +68,8 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// The half waits and is not bound.
-    pub(super) fn wait(&mut self, half: &Half, what: &str, cx: &mut Context<'_>) {
+    /// A half waits and is not bound; `why`, where it should be told.
+    pub(super) fn wait(&mut self, cx: &mut Context<'_>, what: &str, why: impl FnOnce() -> Option<String>) {
         // Outside of a runtime there is no time.
         if self.over || Handle::try_current().is_err() {
             return;
@@ -78,7 +77,7 @@ impl Patience {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
         if let Poll::Ready(()) = sleep.as_mut().poll(cx) {
             self.over = true;
-            if let Some(why) = half.waits_for() {
+            if let Some(why) = why() {
                 tracing::warn!("a channel's {what} has waited for {} s: {why}", PATIENCE.as_secs());
             }
         }

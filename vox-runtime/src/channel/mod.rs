@@ -11,6 +11,7 @@ mod hooks;
 mod items;
 mod local;
 mod rx;
+mod slow;
 mod tx;
 
 pub(crate) use bound::Bound;

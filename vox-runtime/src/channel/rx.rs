@@ -91,7 +91,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, RecvError>> {
         let polled = self.poll_next_item(cx.waker(), true);
         if polled.is_pending() && self.half.get().is_none() {
-            self.reader.patience.wait(&self.half, "`recv`", cx);
+            self.reader.patience.wait(cx, "`recv`", || self.half.waits_for());
         }
         polled
     }

@@ -14,8 +14,9 @@ use super::cell::{Found, Half};
 use super::errors::{SendError, TrySendError};
 use super::items::Items;
 use super::local::{Item, Patience};
+use super::slow::Slow;
 use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
-use crate::driver::{After, Endpoint, HalfEnd, PATIENCE, Slab, State, give_buffer, is_cut, take_buffer};
+use crate::driver::{After, Endpoint, HalfEnd, Slab, State, give_buffer, is_cut, take_buffer};
 use crate::error::{Place, Reason};
 use crate::limits::Fits;
 use crate::metadata::Metadata;
@@ -81,7 +82,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
         poll_fn(|cx| {
             let polled = self.poll_keep(&mut item, cx.waker());
             if polled.is_pending() {
-                patience.wait(&self.half, "`send`", cx);
+                patience.wait(cx, "`send`", || self.half.waits_for());
             }
             polled
         })
@@ -234,7 +235,7 @@ impl<T> Tx<T> {
 
     /// Takes credit and appends the item in one step, so neither is ever without the other.
     fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
-        let mut said = None;
+        let mut slow = None;
         let polled = self.on_bound(|bound, state| {
             let endpoint = match live(&mut state.endpoints, &mut state.after, bound, waker) {
                 Ok(endpoint) => endpoint,
@@ -254,27 +255,12 @@ impl<T> Tx<T> {
                 Sent::Gone => Poll::Ready(Err(SendError::Reset { at: bound.place() })),
                 Sent::Wait => {
                     state.note_full_outbox();
-                    if let Some(waker) = waker
-                        && let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)
-                    {
-                        sender.wait(waker, &mut state.after);
-                        if state.wait_for_credit(bound.token) {
-                            said = Some((bound.method, bound.channel, state.session.send_window()));
-                        }
-                    }
+                    slow = waker.and_then(|waker| Slow::wait(bound, state, waker));
                     Poll::Pending
                 }
             }
         });
-        if let Some((method, channel, (items, bytes))) = said {
-            tracing::warn!(
-                "a `send` on channel {channel} of `{}::{}` has waited for {} s: its reader takes nothing, and {items} items or {bytes} bytes \
-                 (the peer's `Limits::channel_items` and `channel_bytes`) are under way",
-                method.service,
-                method.name,
-                PATIENCE.as_secs(),
-            );
-        }
+        slow.inspect(Slow::tell);
         polled
     }
 
@@ -283,21 +269,25 @@ impl<T> Tx<T> {
         match self.half.poll_room(cx.waker()) {
             Poll::Ready(Found::Kept) => return Poll::Ready(Ok(())),
             Poll::Ready(found) => self.found(found)?,
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => {
+                self.half.wait_as_sink(cx);
+                return Poll::Pending;
+            }
         }
-        self.on_bound(|bound, state| {
+        let mut slow = None;
+        let polled = self.on_bound(|bound, state| {
             if let Err(polled) = live(&mut state.endpoints, &mut state.after, bound, Some(cx.waker())) {
                 return polled;
             }
             if state.session.may_send_item(bound.connection, bound.channel) {
                 return Poll::Ready(Ok(()));
             }
-            if let Some(sender) = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender) {
-                sender.wait(cx.waker(), &mut state.after);
-            }
             state.note_full_outbox();
+            slow = Slow::wait(bound, state, cx.waker());
             Poll::Pending
-        })
+        });
+        slow.inspect(Slow::tell);
+        polled
     }
 
     /// Does this where the channel is bound now.
@@ -335,7 +325,15 @@ impl<T> Tx<T> {
     /// # }
     /// ```
     pub async fn closed(&self) -> SendError {
-        poll_fn(|cx| self.poll_closed(cx.waker(), Some(cx.waker()))).await
+        let mut patience = Patience::default();
+        poll_fn(|cx| {
+            let polled = self.poll_closed(cx.waker(), Some(cx.waker()));
+            if polled.is_pending() && self.half.get().is_none() {
+                patience.wait(cx, "`closed`", || self.half.waits_for_its_call());
+            }
+            polled
+        })
+        .await
     }
 
     /// Whether [`closed`](Self::closed) would be ready at once: no item can be sent any more.
