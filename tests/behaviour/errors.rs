@@ -1,5 +1,6 @@
 //! What an error says: which call, at whom, and nothing twice; and that `?` takes it wherever it must go.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub trait Office {
     async fn say(&self) -> Result<(), String>;
     async fn number(&self) -> Result<(), u32>;
     async fn listed(&self) -> Result<(), Vec<u32>>;
+    async fn fixed(&self) -> Result<(), Cow<'static, str>>;
+    async fn several(&self) -> Result<(), Vec<Option<Cow<'static, str>>>>;
     async fn hang(&self);
 }
 
@@ -62,6 +65,12 @@ impl Office for Desk {
     }
     async fn listed(&self) -> Result<(), Vec<u32>> {
         Err(vec![1, 2])
+    }
+    async fn fixed(&self) -> Result<(), Cow<'static, str>> {
+        Err("never".into())
+    }
+    async fn several(&self) -> Result<(), Vec<Option<Cow<'static, str>>>> {
+        Err(vec![None, Some("late".into())])
     }
     async fn hang(&self) {
         std::future::pending().await
@@ -92,18 +101,20 @@ async fn every_error_type_goes_where_errors_go() {
             2 => office.say().await?,
             3 => office.number().await?,
             4 => office.listed().await?,
+            5 => office.fixed().await?,
+            6 => office.several().await?,
             _ => office.hang().timeout(Duration::from_millis(1)).await?,
         }
         Ok(())
     }
     let office = office().await;
     let mut found = Vec::new();
-    for which in 0..6 {
+    for which in 0..8 {
         let error = all(&office, which).await.expect_err("each fails");
         found.extend(texts(&*error));
     }
     let late = "Office.hang at mem://pair: the deadline passed; whether the call ran is unknown";
-    assert_eq!(found, ["closed on Sunday", "Missing(8)", "no", "7", "[1, 2]", late]);
+    assert_eq!(found, ["closed on Sunday", "Missing(8)", "no", "7", "[1, 2]", "never", "[None, Some(\"late\")]", late]);
 }
 
 #[tokio::test]

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use facet::{Facet, OxRef};
-
 /// What a method may fail with: any type that crosses the wire and is `Debug`, and [`Never`].
 ///
 /// It is the bound for functions over the errors of any call:
@@ -21,18 +19,9 @@ use facet::{Facet, OxRef};
     note = "write `#[derive(Debug, facet::Facet)]` above the type"
 )]
 pub trait MethodError: fmt::Debug {
-    /// Prints it: as its `Display`, or as its `Debug` where it has none.
+    /// Prints it: as its `Display`, or as its `Debug` where it has none. What crosses the wire has this of the codec, which knows shapes.
     #[doc(hidden)]
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-}
-
-impl<E: for<'facet> Facet<'facet> + fmt::Debug> MethodError for E {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match E::SHAPE.is_display() {
-            true => fmt::Display::fmt(&OxRef::from_ref(self), f),
-            false => fmt::Debug::fmt(self, f),
-        }
-    }
 }
 
 impl MethodError for Never {

@@ -4,11 +4,14 @@
 //! function says they do, of the type whose shape the function came from.
 
 use std::alloc::Layout;
+use std::fmt;
 
 use facet::{
-    KnownPointer, ListDef, OptionDef, OptionVTable, PointerDef, PtrConst, PtrMut, PtrUninit, ResultDef, ResultVTable,
-    Shape, SliceBuilderVTable, SliceDef,
+    Facet, KnownPointer, ListDef, OptionDef, OptionVTable, PointerDef, PtrConst, PtrMut, PtrUninit, ResultDef,
+    ResultVTable, Shape, SliceBuilderVTable, SliceDef,
 };
+
+use crate::error::MethodError;
 
 pub(super) fn live(value: *const u8) -> PtrConst {
     PtrConst::new_sized(value)
@@ -20,6 +23,15 @@ pub(super) fn owned(value: *mut u8) -> PtrMut {
 
 pub(super) fn room(dst: *mut u8) -> PtrUninit {
     PtrUninit::new_sized(dst)
+}
+
+/// Prints a value as its `Display`, or as its `Debug` where its type has none.
+impl<E: Facet<'static> + fmt::Debug> MethodError for E {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: this is a live value of the type that the shape is of.
+        let displayed = unsafe { E::SHAPE.call_display(PtrConst::new(std::ptr::from_ref(self)), f) };
+        displayed.unwrap_or_else(|| fmt::Debug::fmt(self, f))
+    }
 }
 
 /// An `Option<T>`.
