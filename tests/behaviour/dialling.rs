@@ -34,7 +34,25 @@ async fn errors_name_the_address() {
     #[cfg(unix)]
     {
         let missing = failure("unix:///no/such/folder/socket").await.to_string();
-        assert_eq!(missing, "no link to unix:///no/such/folder/socket: entity not found");
+        assert_eq!(missing, "no link to unix:///no/such/folder/socket: no such file");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_address_is_told_and_not_looked_up() {
+    for (address, fault) in [
+        ("tcp://[::1:80", "its host is no name and no number; an IPv6 address is written in brackets"),
+        ("::1]:80", "its host is no name and no number; an IPv6 address is written in brackets"),
+        ("tcp://user@bank:80", "its host is no name and no number; an IPv6 address is written in brackets"),
+        ("bank/path:80", "its host is no name and no number; an IPv6 address is written in brackets"),
+        ("tcp://bank\r\n:80", "it has control characters"),
+        ("unix:///run/\u{1b}[31m", "it has control characters"),
+        ("mem://a\0b", "it has control characters"),
+    ] {
+        let error = failure(address).await;
+        assert!(matches!(error, ConnectError::Address(_)), "{address:?}: {error:?}");
+        let text = error.to_string();
+        assert!(text.contains(fault) && !text.contains(char::is_control), "{address:?}: {text:?}");
     }
 }
 

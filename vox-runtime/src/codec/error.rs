@@ -78,7 +78,9 @@ impl fmt::Display for EncodeError {
             Self::TooLarge { needed, limit } => {
                 write!(f, "the encoding takes {needed} bytes or more, over the limit of {limit} bytes")
             }
-            Self::TooDeep { limit } => write!(f, "the value nests deeper than {limit} levels"),
+            Self::TooDeep { limit } => {
+                write!(f, "the value nests deeper than {limit} levels, the most that `Limits::max_depth` may be")
+            }
             Self::OverBudget { needed, limit } => write!(
                 f,
                 "the value takes {needed} bytes of memory or more when it is decoded, over the peer's limit of {limit} \

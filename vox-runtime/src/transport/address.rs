@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::shown::Shown;
+
 /// Where a peer listens.
 ///
 /// ```
@@ -48,7 +50,12 @@ impl FromStr for Address {
         let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
         match scheme {
             _ if rest.is_empty() => fault("it names nothing"),
+            // It is printed in every error and in the log.
+            _ if text.contains(char::is_control) => fault("it has control characters"),
             "tcp" => match rest.rsplit_once(':') {
+                Some((host, _)) if host.contains(['/', '@']) || host.starts_with('[') != host.ends_with(']') => {
+                    fault("its host is no name and no number; an IPv6 address is written in brackets")
+                }
                 Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::Tcp(rest.to_owned())),
                 Some(("", _)) => fault("the host is missing"),
                 Some(_) => fault("the port is not a number up to 65535"),
@@ -74,7 +81,11 @@ impl fmt::Display for Address {
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { text, fault } = self;
-        write!(f, "`{text}` is no address: {fault}; write tcp://host:port, host:port, unix://path or mem://name")
+        write!(
+            f,
+            "`{}` is no address: {fault}; write tcp://host:port, host:port, unix://path or mem://name",
+            Shown::new(text)
+        )
     }
 }
 

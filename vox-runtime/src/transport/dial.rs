@@ -211,6 +211,8 @@ impl std::error::Error for NoLink {}
 fn said(error: &io::Error) -> String {
     let name = error.kind().to_string();
     match error.raw_os_error() {
+        // It is of a Unix socket's file.
+        Some(_) if error.kind() == io::ErrorKind::NotFound => "no such file".to_owned(),
         Some(_) if !name.contains("uncategorized") && name != "other error" => name,
         _ => error.to_string(),
     }
