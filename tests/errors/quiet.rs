@@ -21,6 +21,8 @@ pub(super) async fn provoke(found: &mut Found) {
     ends(found).await;
     connecting(found).await;
     found.push(("ServeError::Stopped", stopped()));
+    let outside = std::thread::spawn(without_a_runtime).join();
+    found.extend(outside.expect("no panic"));
     found.push(("InvalidOperationId", text("order 17".parse::<OperationId>())));
     found.push(("AddressError", text("bank".parse::<Address>())));
 }
@@ -171,6 +173,27 @@ fn stopped() -> String {
     })
     .join()
     .expect("no panic")
+}
+
+/// What is awaited in a thread that has no runtime.
+fn without_a_runtime() -> Found {
+    let server = || Server::builder().service(BankDispatcher::new(MyBank));
+    let mut found = Vec::new();
+    for (name, target) in [
+        ("ConnectError::NoRuntime", vox::Target::from("mem://errors-outside")),
+        ("ConnectError::NoRuntime, TCP", "tcp://127.0.0.1:1".into()),
+        ("ConnectError::NoRuntime, a link", vox::transport::memory_pair().0.into()),
+        ("ConnectError::NoRuntime, a server in memory", server().into()),
+    ] {
+        found.push((name, text(block_on(vox::connect::<BankClient>(target).wait()))));
+    }
+    found.push(("ConnectError::NoRuntime, lazy", text(vox::connect::<BankClient>("mem://errors-outside").lazy())));
+    let (ours, theirs) = vox::transport::memory_pair();
+    let accepting = server().start().expect("it is given its links");
+    found.push(("ConnectError::NoRuntime, accept", text(block_on(accepting.accept(ours)))));
+    found.push(("ServeError::NoRuntime", text(block_on(server().bind("unix:///no/such/folder/outside")))));
+    found.push(("ServeError::NoRuntime, a link", text(block_on(server().serve_link(theirs)))));
+    found
 }
 
 /// A link that fails.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::caller::{Caller, Client};
@@ -140,6 +141,7 @@ fn cannot_serve(error: ServeError) -> ConnectError {
     match error {
         ServeError::Service(error) => ConnectError::Service(error),
         ServeError::Limit(error) => ConnectError::Limit(error),
+        ServeError::NoRuntime { address } => ConnectError::NoRuntime { address },
         error => ConnectError::handshake(error.to_string()).at(HERE),
     }
 }
@@ -292,9 +294,6 @@ impl<C: Connected> Connect<C> {
         let (ways, limits) = self.prepare()?;
         match ways {
             Ways::Again(way) if reconnects => {
-                if tokio::runtime::Handle::try_current().is_err() {
-                    return Err(ConnectError::not_lazy(&way.reach.name(), "there is no tokio runtime here"));
-                }
                 let none = unconnected(limits, way.reach.name());
                 let remote = Remote::lazy(way, Arc::clone(&none));
                 let service = C::SERVICE.map(|service| (service, Metadata::new()));
@@ -321,6 +320,9 @@ impl<C: Connected> Connect<C> {
         let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
         limits.check().map_err(ConnectError::Limit)?;
+        if Handle::try_current().is_err() {
+            return Err(ConnectError::no_runtime(&address()));
+        }
         let limits = Arc::new(limits);
         let (introduction, resumes, backoff) = (self.introduction, self.resumes, self.backoff);
         let ways = match target {

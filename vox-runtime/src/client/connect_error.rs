@@ -66,6 +66,11 @@ pub enum ConnectError {
         /// Why it cannot be.
         why: &'static str,
     },
+    /// It was awaited outside of a tokio runtime, and sessions live in one.
+    NoRuntime {
+        /// Where to.
+        address: String,
+    },
     /// A limit of this end is set to what it cannot be.
     Limit(LimitError),
     /// The application gave no credentials to show.
@@ -102,6 +107,10 @@ impl ConnectError {
         Self::NotLazy { address: address.to_owned(), why }
     }
 
+    pub(crate) fn no_runtime(address: &str) -> Self {
+        Self::NoRuntime { address: address.to_owned() }
+    }
+
     pub(crate) fn timeout(after: Duration) -> Self {
         Self::Timeout { address: String::new(), after, last: None }
     }
@@ -114,6 +123,7 @@ impl ConnectError {
             | Self::Refused { address, .. }
             | Self::Credentials { address, .. }
             | Self::NotLazy { address, .. }
+            | Self::NoRuntime { address }
             | Self::Metadata { address, .. }
             | Self::Timeout { address, .. } => {
                 if address.is_empty() {
@@ -136,6 +146,7 @@ impl ConnectError {
             | Self::Metadata { .. }
             | Self::DuplicateService(_)
             | Self::Limit(_)
+            | Self::NoRuntime { .. }
             | Self::NotLazy { .. } => false,
         }
     }
@@ -167,7 +178,10 @@ impl fmt::Display for ConnectError {
             Self::Service(error) => error.fmt(f),
             Self::Metadata { address, why } => show(f, format_args!("no session with {address}: {why}")),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
-            Self::NotLazy { address, why } => write!(f, "`lazy` gives no client of {address}: {why}"),
+            Self::NotLazy { address, why } => show(f, format_args!("`lazy` gives no client of {address}: {why}")),
+            Self::NoRuntime { address } => {
+                show(f, format_args!("no session with {address}: there is no tokio runtime here"))
+            }
             Self::Limit(error) => error.fmt(f),
             Self::Credentials { address, why } => show(f, format_args!("no credentials for {address}: {why}")),
         }

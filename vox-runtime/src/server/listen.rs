@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
+use tokio::runtime::Handle;
 use tokio::sync::Mutex as TurnMutex;
 use tokio::task::{AbortHandle, JoinHandle};
 
@@ -103,6 +104,11 @@ pub enum ServeError {
     DuplicateService(&'static str),
     /// A limit of the server is set to what it cannot be.
     Limit(LimitError),
+    /// It was awaited outside of a tokio runtime, and sessions live in one.
+    NoRuntime {
+        /// Where it was to listen, or where the link leads.
+        address: String,
+    },
     /// The peer of a link that was served failed the handshake.
     Handshake(ConnectError),
     /// The task that accepts links has ended: it panicked, or its runtime is shutting down.
@@ -158,6 +164,9 @@ impl Server {
     /// A peer may take up to `Limits::handshake_timeout`, so give each link a task of its own, or use
     /// [`accept_all`](Self::accept_all).
     pub async fn accept(&self, link: Link) -> Result<(), ConnectError> {
+        if Handle::try_current().is_err() {
+            return Err(ConnectError::no_runtime(link.address()));
+        }
         let admitted = self.hall.admit().await;
         let Some(visitor) = self.hall.receive(link, admitted).await? else { return Ok(()) };
         tokio::spawn(visitor);
@@ -322,6 +331,7 @@ impl ServerBuilder {
     pub async fn bind(self, address: impl Into<Target>) -> Result<Server, ServeError> {
         self.check()?;
         let address = address.into().address().map_err(ServeError::Address)?;
+        in_a_runtime(|| address.to_string())?;
         let bound = Listener::bind(&address).await;
         let (listener, address) = bound.map_err(|error| ServeError::Listen { address: address.to_string(), error })?;
         let hall = Hall::new(self);
@@ -341,6 +351,7 @@ impl ServerBuilder {
     /// panic is [`ServeError::Fault`], and one whose link panicked when it was read or written [`ServeError::LinkPanicked`].
     pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
         self.check()?;
+        in_a_runtime(|| link.address().to_owned())?;
         let door = Door::new(self.limits.clone(), self.router(), None);
         let visitor = accept(link, &door, Entrance::open()).await.map_err(ServeError::Handshake)?;
         if let Visitor::New(established, _) = visitor {
@@ -363,6 +374,7 @@ impl ServerBuilder {
     /// The other end of a link in memory that this server serves, in a task of its own, until its session ends.
     pub(crate) fn over_memory(self, address: &str) -> Result<Link, ServeError> {
         self.check()?;
+        in_a_runtime(|| address.to_owned())?;
         let (ours, theirs) = memory_pair_at(address);
         tokio::spawn(async move {
             if let Err(error) = self.serve_link(theirs).await {
@@ -371,6 +383,10 @@ impl ServerBuilder {
         });
         Ok(ours)
     }
+}
+
+fn in_a_runtime(address: impl FnOnce() -> String) -> Result<(), ServeError> {
+    Handle::try_current().map(drop).map_err(|_| ServeError::NoRuntime { address: address() })
 }
 
 /// Closes a listener when the task that accepts from it is gone: with its runtime, or before it was ever polled.
@@ -452,6 +468,7 @@ impl fmt::Display for ServeError {
             Self::Service(error) => error.fmt(f),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::Limit(error) => error.fmt(f),
+            Self::NoRuntime { address } => write!(f, "cannot serve {address}: there is no tokio runtime here"),
             Self::Handshake(error) => error.fmt(f),
             Self::Stopped { address } => {
                 write!(f, "the server at {address} no longer accepts links: its task panicked, or its runtime ends")
@@ -474,6 +491,7 @@ impl std::error::Error for ServeError {
             Self::Handshake(error) => error.source(),
             Self::DuplicateService(_)
             | Self::Limit(_)
+            | Self::NoRuntime { .. }
             | Self::Stopped { .. }
             | Self::LinkPanicked { .. }
             | Self::Fault { .. } => None,
