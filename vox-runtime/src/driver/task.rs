@@ -23,6 +23,8 @@ use crate::wire::{Failure, PART};
 
 /// How long an ended session waits for its last words to be read, and while it writes them, for a link that takes nothing.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a turn reads and handles what came, before others on its thread have theirs: a peer that sends much holds up nobody else.
+const TURN: Duration = Duration::from_micros(250);
 /// How many bytes are read in one turn before the answers to them are written: a short answer does not wait until a whole turn of long
 /// messages is read.
 const ANSWERED_AFTER: usize = 4 * PART;
@@ -53,6 +55,8 @@ pub(super) struct Driver {
     charge: u64,
     /// It has just taken charge: whatever it finds in the reader is to be handled, though nothing new is read.
     is_fresh: bool,
+    /// The last turn was over before all that was read was handled.
+    has_more: bool,
 }
 
 impl Driver {
@@ -71,6 +75,7 @@ impl Driver {
             reads_again: false,
             charge: 0,
             is_fresh: false,
+            has_more: false,
         }
     }
 
@@ -192,20 +197,29 @@ impl Driver {
     /// Reads and serves. `true`: there may be more, and the turn is over all the same.
     #[inline]
     fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
-        if std::mem::take(&mut self.is_fresh) {
-            let (more, first) = self.shared.handle_some(&mut self.shared.reader());
-            self.host_all(more, first, cx);
+        let mut ends = None;
+        if std::mem::take(&mut self.is_fresh) | std::mem::take(&mut self.has_more) {
+            let handled = self.shared.handle_some(&mut self.shared.reader());
+            if self.host_all(handled, &mut ends, cx) {
+                return true;
+            }
         }
         let mut unanswered = 0;
         for turn in 0..READS_PER_TURN {
             let mut reader = self.shared.reader();
             match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
                 Read::Some(bytes) => {
-                    let (more, first) = self.shared.handle_some(&mut reader);
+                    let handled = self.shared.handle_some(&mut reader);
+                    let clock = handled.clock;
                     drop(reader);
-                    self.host_all(more, first, cx);
+                    if self.host_all(handled, &mut ends, cx) {
+                        return true;
+                    }
                     if self.is_relieved() {
                         return false;
+                    }
+                    if ends.is_some_and(|ends| clock >= ends) {
+                        return true;
                     }
                     unanswered += bytes;
                     if unanswered >= ANSWERED_AFTER {
@@ -225,15 +239,20 @@ impl Driver {
         true
     }
 
-    /// Hosts what is asked for, and handles what was read, while there is `more`.
+    /// Hosts what is asked for, and handles what was read, while there is more. `true`: the turn `ends` before there is no more.
     #[inline]
-    fn host_all(&mut self, mut more: bool, mut first: Option<Next>, cx: &mut Context<'_>) {
+    fn host_all(&mut self, mut handled: Handled, ends: &mut Option<Instant>, cx: &mut Context<'_>) -> bool {
+        let ends = *ends.get_or_insert(handled.clock + TURN);
         loop {
-            self.host(first, cx);
-            if !more || self.is_relieved() {
-                return;
+            self.host(handled.first, cx);
+            if !handled.more || self.is_relieved() {
+                return false;
             }
-            (more, first) = self.shared.handle_some(&mut self.shared.reader());
+            if handled.clock >= ends {
+                self.has_more = true;
+                return true;
+            }
+            handled = self.shared.handle_some(&mut self.shared.reader());
         }
     }
 
@@ -447,17 +466,27 @@ impl Drop for Driver {
 }
 
 impl Shared {
-    /// Handles whole frames that were read, for the session's task: whether there may be more, and what to host first.
-    fn handle_some(&self, reader: &mut Reader) -> (bool, Option<Next>) {
+    /// Handles whole frames that were read, for the session's task.
+    fn handle_some(&self, reader: &mut Reader) -> Handled {
         let clock = now();
         self.change(|state| {
             // Whatever this asks for is seen to at the end of the turn.
             state.driver_awake = true;
             let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);
-            (more, state.next_request())
+            Handled { clock, more, first: state.next_request() }
         })
     }
+}
+
+/// Frames were handled.
+struct Handled {
+    /// When that began.
+    clock: Instant,
+    /// There may be more.
+    more: bool,
+    /// What to host first.
+    first: Option<Next>,
 }
 
 /// Writes what there is to write, and says whether there was something.
