@@ -11,8 +11,8 @@ use crate::victim::Victim;
 pub(crate) struct Attack {
     /// Its first message.
     pub(crate) hello: Vec<u8>,
-    /// What makes the state that is attacked.
-    pub(crate) setup: Vec<u8>,
+    /// What makes the state that is attacked, step by step: each is answered before the next.
+    pub(crate) setup: Vec<Vec<u8>>,
     /// The attack itself, and how many frames it is.
     pub(crate) bytes: Vec<u8>,
     pub(crate) frames: u32,
@@ -35,7 +35,7 @@ impl Attack {
     }
 
     pub(crate) fn after(mut self, frames: impl IntoIterator<Item = Frame>) -> Self {
-        self.setup = frames.into_iter().flat_map(|frame| frame.wire()).collect();
+        self.setup.push(frames.into_iter().flat_map(|frame| frame.wire()).collect());
         self
     }
 
@@ -71,9 +71,11 @@ pub(crate) async fn play(victim: &Victim, attack: &Attack) -> Seen {
         Some(read) => seen.answer = Answer::Rejected(*read.body.get(4).unwrap_or(&0)),
         None => seen.answer = Answer::Closed,
     }
-    if seen.answer == Answer::Fine {
-        raw.try_write(&[attack.setup.clone(), ping()].concat()).await;
-        seen.answer = hear(&mut raw, 0).await;
+    for step in &attack.setup {
+        if seen.answer == Answer::Fine {
+            raw.try_write(&[&step[..], &ping()].concat()).await;
+            seen.answer = hear(&mut raw, 0).await;
+        }
     }
     if seen.answer == Answer::Fine {
         let idle = ping_costs(victim, &mut raw).await;

@@ -1,6 +1,7 @@
 //! A row of the table: a limit or a threat, attacked from both sides.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::attack::{Attack, Seen};
@@ -39,6 +40,8 @@ pub(crate) struct Row {
     pub(crate) memory: isize,
     /// The most bytes that it may have more once the attack is over.
     pub(crate) left: isize,
+    /// The most processor time that a frame of it may cost the server, where there is a bound.
+    pub(crate) cost: Option<Duration>,
     /// Why an honest client may have to wait here, where it may: a long decode that is bounded by its size.
     pub(crate) slow: Option<&'static str>,
     /// What is not bounded yet. Such a row fails nothing.
@@ -64,6 +67,7 @@ impl Row {
             cases: Vec::new(),
             memory: SHARE,
             left: BUFFERS,
+            cost: None,
             slow: None,
             open: None,
         }
@@ -107,6 +111,11 @@ impl Row {
 
     pub(crate) fn leaves(mut self, bytes: isize) -> Self {
         self.left = bytes + BUFFERS;
+        self
+    }
+
+    pub(crate) fn costs(mut self, most: Duration) -> Self {
+        self.cost = Some(most);
         self
     }
 

@@ -81,6 +81,12 @@ fn judge(row: &Row, short: bool, meter: &'static Meter) -> Result<(), String> {
                 if seen.memory > row.memory {
                     faults.push(format!("{} of memory, of {}", bytes(seen.memory), bytes(row.memory)));
                 }
+                if let Some(most) = row.cost
+                    && seen.cpu > most
+                    && !short
+                {
+                    faults.push(format!("{} a frame, of {}", time(seen.cpu), time(most)));
+                }
             }
             Err(fault) => {
                 println!("{name:<36} {sent:<62}");

@@ -12,12 +12,19 @@ mod store;
 mod tenants;
 mod texts;
 mod threats;
+mod worst;
 
 use crate::row::Row;
 
 /// The tables, by title.
-pub(crate) fn tables() -> [(&'static str, Vec<Row>); 3] {
+pub(crate) fn tables() -> [(&'static str, Vec<Row>); 4] {
     let limits = [messages::rows(), channels::rows(), sessions::rows(), shares::rows(), store::rows(), clocks::rows()];
     let threats = [threats::rows(), contracts::rows(), texts::rows(), tenants::rows(), crowds::rows()];
-    [("Limits", limits.concat()), ("Threats", threats.concat()), ("Not bounded yet", open::rows())]
+    let worst = worst::rows();
+    [
+        ("Limits", limits.concat()),
+        ("Threats", threats.concat()),
+        ("Worst frames", worst),
+        ("Not bounded yet", open::rows()),
+    ]
 }
