@@ -1,10 +1,11 @@
-//! Two builds of one trait at the two ends of a session: methods that differ are refused before they are called, the
-//! others work, and no value is taken for another.
+//! Two builds of one trait at the two ends of a session: what one end can read of what the other writes is translated, what it
+//! cannot is refused before it is called, and no value is taken for another.
 
 #![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use support::Count;
@@ -39,6 +40,17 @@ mod old {
         async fn watch(&self, values: Tx<u32>);
         async fn same(&self, text: String) -> Result<String, Level>;
         async fn gone(&self) -> u8;
+        async fn sum(&self, values: Vec<u16>, extra: String) -> u64;
+        async fn describe(&self, name: &str, data: &[u8], place: Place) -> String;
+        async fn place(&self) -> Place;
+    }
+
+    #[derive(Debug, Clone, PartialEq, facet::Facet)]
+    pub struct Place {
+        pub id: u32,
+        pub tags: Vec<String>,
+        pub gone: Option<BTreeMap<String, Vec<Option<(u8, Level)>>>>,
+        pub name: String,
     }
 }
 
@@ -70,20 +82,40 @@ mod new {
         async fn feed(&self, values: Rx<i32>) -> u32;
         async fn watch(&self, values: Tx<u64>);
         async fn same(&self, text: String) -> Result<String, old::Level>;
+        async fn sum(&self, scale: Option<u8>, values: Vec<u32>) -> u64;
+        async fn describe(&self, place: Place, data: &[u8], name: &str) -> String;
+        async fn place(&self) -> Place;
+    }
+
+    #[derive(Debug, Clone, PartialEq, facet::Facet)]
+    pub struct Place {
+        pub name: String,
+        #[facet(default)]
+        pub rank: u16,
+        #[facet(default = 7)]
+        pub weight: u8,
+        pub id: u64,
+        pub level: Option<Level>,
+        pub tags: Vec<String>,
     }
 }
 
+/// Counts the handlers that ran.
 #[derive(Clone, Default)]
-struct Server(Count);
+struct Old(Count);
 
-impl old::Meter for Server {
+impl old::Meter for Old {
     async fn level(&self) -> old::Level {
         self.0.add();
-        old::Level::Middle
+        match self.0.get() {
+            1 => old::Level::Low,
+            2 => old::Level::Middle,
+            _ => old::Level::High,
+        }
     }
     async fn note(&self, reading: old::Reading) -> String {
         self.0.add();
-        reading.place
+        format!("{} in {}", reading.place, reading.unit)
     }
     async fn shift(&self, by: u64) -> u64 {
         self.0.add();
@@ -111,11 +143,64 @@ impl old::Meter for Server {
         self.0.add();
         0
     }
+    async fn sum(&self, values: Vec<u16>, extra: String) -> u64 {
+        self.0.add();
+        values.iter().map(|value| u64::from(*value)).sum::<u64>() + extra.len() as u64
+    }
+    async fn describe(&self, name: &str, data: &[u8], place: old::Place) -> String {
+        self.0.add();
+        format!("{name} {data:?} {place:?}")
+    }
+    async fn place(&self) -> old::Place {
+        self.0.add();
+        old_place()
+    }
+}
+
+struct New;
+
+impl new::Meter for New {
+    async fn added(&self) -> u8 {
+        1
+    }
+    async fn level(&self) -> new::Level {
+        new::Level::High
+    }
+    async fn note(&self, reading: new::Reading) -> String {
+        format!("{} in {}", reading.place, reading.unit)
+    }
+    async fn shift(&self, by: i64) -> i64 {
+        by
+    }
+    async fn span(&self, to: u32, from: u32) -> u32 {
+        to - from
+    }
+    async fn lookup(&self, key: u32, strict: Option<bool>) -> u32 {
+        assert_eq!(strict, None);
+        key
+    }
+    async fn feed(&self, _values: Rx<i32>) -> u32 {
+        0
+    }
+    async fn watch(&self, _values: Tx<u64>) {}
+    async fn same(&self, text: String) -> Result<String, old::Level> {
+        Ok(text)
+    }
+    async fn sum(&self, scale: Option<u8>, values: Vec<u32>) -> u64 {
+        assert_eq!(scale, None);
+        values.iter().map(|value| u64::from(*value)).sum()
+    }
+    async fn describe(&self, place: new::Place, data: &[u8], name: &str) -> String {
+        format!("{name} {data:?} {place:?}")
+    }
+    async fn place(&self) -> new::Place {
+        new_place(Some(new::Level::High))
+    }
 }
 
 /// The call was refused here, nothing ran, and the error says where the two ends differ.
 #[track_caller]
-fn check<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, VoxError<E>>, words: &str) {
+fn refused<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, VoxError<E>>, words: &str) {
     match result {
         Err(error @ VoxError::NotSent(NotSent::Incompatible(_))) => {
             assert_eq!(error.ran(), Ran::No);
@@ -126,44 +211,97 @@ fn check<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, VoxError<E>>,
     }
 }
 
-async fn every_method_is_judged_by_itself(meter: new::MeterClient) {
-    check(meter.level().await, "`Meter.level`: the response.Ok, variant 1, is `High` here and `Middle` there");
-    let reading = new::Reading { unit: "m".to_owned(), place: "roof".to_owned() };
-    check(
-        meter.note(reading).await,
-        "`Meter.note`: argument `reading`, field 0, is `unit: string` here and `place: string` there",
-    );
-    check(meter.shift(7).await, "`Meter.shift`: argument `by` is i64 here and u64 there");
-    check(meter.span(7, 9).await, "`Meter.span`: argument 0 is `to` here and `from` there");
-    check(meter.lookup(7, None).await, "`Meter.lookup`: argument 1 is `strict` here and missing there");
+fn old_place() -> old::Place {
+    let gone = BTreeMap::from([("x".to_owned(), vec![None, Some((1, old::Level::Middle))])]);
+    let tags = vec!["a".to_owned(), "b".to_owned()];
+    old::Place { id: 70_000, tags, gone: Some(gone), name: "roof".to_owned() }
+}
+
+/// What the new build makes of the old one's.
+fn new_place(level: Option<new::Level>) -> new::Place {
+    let tags = vec!["a".to_owned(), "b".to_owned()];
+    new::Place { name: "roof".to_owned(), rank: 0, weight: 7, id: 70_000, level, tags }
+}
+
+async fn a_new_client_calls_an_old_server(meter: new::MeterClient, ran: &Count) {
+    refused(meter.shift(7).await, "`Meter.shift`: argument `by` is i64 here and u64 there");
     let (_tx, rx) = vox::channel();
-    check(meter.feed(rx).await, "`Meter.feed`: argument `values`'s item is i32 here and u32 there");
+    refused(meter.feed(rx).await, "`Meter.feed`: argument `values`'s item is i32 here and u32 there");
     let (tx, _rx) = vox::channel();
-    check(meter.watch(tx).await, "`Meter.watch`: argument `values`'s item is u64 here and u32 there");
+    refused(meter.watch(tx).await, "`Meter.watch`: argument `values`'s item is u64 here and u32 there");
+    refused(
+        meter.sum(Some(2), vec![1]).await,
+        "`Meter.sum`: argument `values`[] is u32 here and u16 there; the newer of the two must keep the type of the older",
+    );
+    refused(
+        meter.describe(new_place(None), &[], "").await,
+        "`Meter.describe`: argument `place`.id is u64 here and u32 there; the newer of the two must keep the type",
+    );
+    assert_eq!(ran.get(), 0, "nothing ran that was refused");
+
+    assert_eq!(meter.level().await, Ok(new::Level::Low));
+    let unknown = meter.level().await.expect_err("a level that the new build does not have");
+    assert_eq!(unknown.ran(), Ran::Yes);
+    assert!(unknown.to_string().contains("the variant `Middle`, which `Level` does not have here"), "{unknown}");
+    assert_eq!(meter.level().await, Ok(new::Level::High));
+    let reading = new::Reading { unit: "m".to_owned(), place: "roof".to_owned() };
+    assert_eq!(meter.note(reading).await.as_deref(), Ok("roof in m"));
+    assert_eq!(meter.span(9, 7).await, Ok(2));
+    assert_eq!(meter.lookup(7, Some(true)).await, Ok(7));
+    assert_eq!(meter.place().await, Ok(new_place(None)));
     assert_eq!(meter.same("text".to_owned()).await.as_deref(), Ok("text"));
     assert_eq!(meter.same(String::new()).await, Err(VoxError::User(old::Level::High)));
     let added = meter.added().await.expect_err("the server has no such method");
     assert_eq!(added.ran(), Ran::No);
+    assert_eq!(ran.get(), 7);
+}
+
+async fn an_old_client_calls_a_new_server(meter: old::MeterClient) {
+    assert_eq!(meter.level().await, Ok(old::Level::High));
+    let reading = old::Reading { unit: "m".to_owned(), place: "roof".to_owned() };
+    assert_eq!(meter.note(reading).await.as_deref(), Ok("roof in m"));
+    refused(meter.shift(7).await, "`Meter.shift`: argument `by` is u64 here and i64 there");
+    assert_eq!(meter.span(7, 9).await, Ok(2));
+    assert_eq!(meter.lookup(7).await, Ok(7));
+    assert_eq!(meter.sum(vec![1, 2, 65_535], "left out".to_owned()).await, Ok(65_538));
+    let described = meter.describe("name", &[1, 2], old_place()).await;
+    assert_eq!(described, Ok(format!("name [1, 2] {:?}", new_place(None))));
+    refused(
+        meter.place().await,
+        "`Meter.place`: the response.Ok.id is u32 here and u64 there; the newer of the two must keep the type",
+    );
+    assert_eq!(meter.gone().await.expect_err("the server has no such method").ran(), Ran::No);
 }
 
 async fn over(address: &str) {
-    let server = Server::default();
-    let ran = server.0.clone();
-    let server = vox::Server::builder().service(old::MeterDispatcher::new(server)).bind(address).await.expect("bound");
     // Opened with the session, and on a session that is there.
-    every_method_is_judged_by_itself(vox::connect(server.address()).await.expect("connected")).await;
+    for at_once in [true, false] {
+        let handler = Old::default();
+        let ran = handler.0.clone();
+        let server = vox::Server::builder().service(old::MeterDispatcher::new(handler));
+        let server = server.bind(address).await.expect("bound");
+        if at_once {
+            a_new_client_calls_an_old_server(vox::connect(server.address()).await.expect("connected"), &ran).await;
+        } else {
+            let session = vox::Session::connect(server.address()).await.expect("connected");
+            a_new_client_calls_an_old_server(session.open().await.expect("opened"), &ran).await;
+        }
+        server.shutdown(Duration::from_secs(1)).await;
+    }
+
+    let server = vox::Server::builder().service(new::MeterDispatcher::new(New)).bind(address).await.expect("bound");
+    an_old_client_calls_a_new_server(vox::connect(server.address()).await.expect("connected")).await;
     let session = vox::Session::connect(server.address()).await.expect("connected");
-    every_method_is_judged_by_itself(session.open().await.expect("opened")).await;
-    assert_eq!(ran.get(), 0, "nothing ran that differs");
+    an_old_client_calls_a_new_server(session.open().await.expect("opened")).await;
 }
 
 #[tokio::test]
-async fn over_tcp_methods_that_differ_are_refused_and_the_others_work() {
+async fn over_tcp_methods_are_translated_or_refused_one_by_one() {
     over("tcp://127.0.0.1:0").await;
 }
 
 #[tokio::test]
-async fn over_memory_methods_that_differ_are_refused_and_the_others_work() {
+async fn over_memory_methods_are_translated_or_refused_one_by_one() {
     over("mem://versions").await;
 }
 
@@ -177,12 +315,13 @@ async fn one_that_connects_and_serves_is_judged_like_a_server() {
     impl Hub for MyHub {
         async fn call_back(&self, cx: &vox::Context) -> String {
             let meter: new::MeterClient = cx.session().open().await.expect("the peer serves it");
+            assert_eq!(meter.span(9, 7).await, Ok(2));
             format!("{:?}", meter.shift(7).await)
         }
     }
     let server = vox::Server::builder().service(HubDispatcher::new(MyHub)).bind("mem://hub").await.expect("bound");
     let hub: HubClient =
-        vox::connect(server.address()).serving(old::MeterDispatcher::new(Server::default())).await.expect("connected");
+        vox::connect(server.address()).serving(old::MeterDispatcher::new(Old::default())).await.expect("connected");
     let found = hub.call_back().await.expect("called back");
     assert!(found.contains("Incompatible") && found.contains("i64 here and u64 there"), "{found}");
 }
@@ -190,42 +329,16 @@ async fn one_that_connects_and_serves_is_judged_like_a_server() {
 /// The next session may be with another build of the server.
 #[tokio::test]
 async fn a_session_that_follows_is_judged_anew() {
-    let first = vox::Server::builder().service(old::MeterDispatcher::new(Server::default()));
+    let first = vox::Server::builder().service(old::MeterDispatcher::new(Old::default()));
     let first = first.bind("mem://rolling").await.expect("bound");
     let meter: new::MeterClient = vox::connect(first.address()).await.expect("connected");
-    check(meter.shift(7).await, "i64 here and u64 there");
+    refused(meter.shift(7).await, "i64 here and u64 there");
+    assert_eq!(meter.span(9, 7).await, Ok(2));
     first.shutdown(Duration::from_secs(1)).await;
 
-    struct Newer;
-    impl new::Meter for Newer {
-        async fn added(&self) -> u8 {
-            1
-        }
-        async fn level(&self) -> new::Level {
-            new::Level::High
-        }
-        async fn note(&self, reading: new::Reading) -> String {
-            reading.place
-        }
-        async fn shift(&self, by: i64) -> i64 {
-            by
-        }
-        async fn span(&self, to: u32, from: u32) -> u32 {
-            to - from
-        }
-        async fn lookup(&self, key: u32, _strict: Option<bool>) -> u32 {
-            key
-        }
-        async fn feed(&self, _values: Rx<i32>) -> u32 {
-            0
-        }
-        async fn watch(&self, _values: Tx<u64>) {}
-        async fn same(&self, text: String) -> Result<String, old::Level> {
-            Ok(text)
-        }
-    }
-    let second = vox::Server::builder().service(new::MeterDispatcher::new(Newer));
+    let second = vox::Server::builder().service(new::MeterDispatcher::new(New));
     let _second = second.bind("mem://rolling").await.expect("bound");
     assert_eq!(meter.shift(-7).await, Ok(-7));
+    assert_eq!(meter.span(9, 7).await, Ok(2));
     assert_eq!(meter.level().await, Ok(new::Level::High));
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use facet::Shape;
+use facet::{Def, Shape};
 
 use crate::codec::{self, PlanError};
-use crate::schema::{Contract, Method};
+use crate::schema::{Argument, Contract, Described, Method, Optional};
 
 pub use crate::ids::MethodId;
 pub use crate::schema::{Schema, SchemaHash};
@@ -47,7 +47,7 @@ impl ServiceDescriptor {
                     ));
                 }
             }
-            let response = codec::response_schema_of(method.response);
+            let response = codec::response_type_of(method.response);
             response.map_err(|e| fault("the response".to_owned(), e.to_string()))?;
         }
         let len = self.contract().bytes().len();
@@ -104,18 +104,26 @@ impl MethodDescriptor {
     /// The schema of what its handlers can return, `Result<T, E>`; an empty one if that cannot cross the wire. Made once per
     /// type.
     pub fn schema(&self) -> Schema {
-        codec::response_schema_of(self.response).unwrap_or_else(|_| Schema::from_bytes([]))
+        codec::response_type_of(self.response).map_or_else(|_| Schema::from_bytes([]), |(schema, _)| schema)
     }
 
     fn contract(&self) -> Method {
-        let schema = |argument: &ArgDescriptor| {
-            codec::schema_of(argument.shape).map_or_else(|_| Vec::new(), |schema| schema.bytes().to_vec())
+        let described = |known: Result<(Schema, Optional), PlanError>| {
+            known.map_or_else(
+                |_| Described::default(),
+                |(schema, optional)| Described { schema: schema.bytes().to_vec().into(), optional },
+            )
+        };
+        let argument = |argument: &ArgDescriptor| Argument {
+            name: argument.name.to_owned(),
+            may_miss: argument.shape_may_miss(),
+            ty: described(codec::type_of(argument.shape)),
         };
         Method {
             name: self.name.to_owned(),
             policy: u8::from(self.policy.idem) | u8::from(self.policy.persist) << 1,
-            arguments: self.args.iter().map(|arg| (arg.name.to_owned(), schema(arg).into())).collect(),
-            response: self.schema().bytes().to_vec().into(),
+            arguments: self.args.iter().map(argument).collect(),
+            response: described(codec::response_type_of(self.response)),
         }
     }
 }
@@ -129,6 +137,13 @@ pub struct ArgDescriptor {
     pub shape: &'static Shape,
     /// Compiles its plan, once: whether it carries channels, or why it cannot cross the wire.
     pub plan: fn() -> Result<bool, &'static PlanError>,
+}
+
+impl ArgDescriptor {
+    /// Whether a handler does without it, where its caller does not have it: an `Option`, which is `None` then.
+    fn shape_may_miss(&self) -> bool {
+        matches!(self.shape.def, Def::Option(_))
+    }
 }
 
 impl fmt::Debug for ArgDescriptor {

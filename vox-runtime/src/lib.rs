@@ -32,6 +32,7 @@ mod schema;
 mod server;
 mod shown;
 mod sorted;
+mod terms;
 mod wire;
 
 pub use channel::{RecvError, Rx, SendError, TryRecvError, TrySendError, Tx, channel};

@@ -1,12 +1,14 @@
 //! A method's response: `Result<T, VoxError<E>>`, whatever came of the call.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan};
+use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan, Translation};
 use crate::error::VoxError;
 use crate::evidence::Wire;
 use crate::limits::{Fits, Limits};
 use crate::operation::{Operation, Outcome};
+use crate::terms::{MethodTerms, Misread};
 use crate::wire::{ERR, Failure, OK, Payload, USER};
 use bytes::Bytes;
 use facet::Facet;
@@ -91,15 +93,36 @@ impl<T, E> Reply<T, E> {
         program.map_or(Ok(()), |program| program.check_cost(&response[head..], limit))
     }
 
-    /// Reads a response.
-    pub(crate) fn decode(&self, payload: &Bytes, limits: &Limits) -> Result<T, VoxError<E>> {
+    /// Why a response cannot be had where the peer knows the method otherwise; `None`: it can.
+    #[cold]
+    pub(crate) fn refusal(&self, terms: &MethodTerms) -> Option<Arc<str>> {
+        terms.refusal(&self.ok, &self.err)
+    }
+
+    /// Reads a response. `terms`: where the peer knows the method otherwise.
+    pub(crate) fn decode(
+        &self,
+        payload: &Bytes,
+        limits: &Limits,
+        terms: Option<&MethodTerms>,
+    ) -> Result<T, VoxError<E>> {
         let mut decoder = Decoder::new(payload, budget(limits));
         let invalid = |error: &dyn fmt::Display| VoxError::InvalidResponse(error.to_string().into());
         let result = match decoder.byte().map_err(|error| invalid(&error))? {
-            OK => Ok(self.ok.decode(&mut decoder).map_err(|error| invalid(&unreadable(&error)))?),
+            OK => {
+                let value = match terms {
+                    None => self.ok.decode(&mut decoder).map_err(Misread::Decode),
+                    Some(terms) => translate(&self.ok, terms.ok(&self.ok), &mut decoder),
+                };
+                Ok(value.map_err(|error| invalid(&unreadable(&error)))?)
+            }
             ERR if payload.get(1) == Some(&USER) => {
                 decoder.byte().map_err(|error| invalid(&error))?;
-                Err(self.err.decode(&mut decoder).map_err(|error| invalid(&unreadable(&error)))?)
+                let value = match terms {
+                    None => self.err.decode(&mut decoder).map_err(Misread::Decode),
+                    Some(terms) => translate(&self.err, terms.err(&self.err), &mut decoder),
+                };
+                Err(value.map_err(|error| invalid(&unreadable(&error)))?)
             }
             ERR => {
                 return Err(match Failure::read(&payload[1..]) {
@@ -112,6 +135,12 @@ impl<T, E> Reply<T, E> {
         decoder.finish().map_err(|error| invalid(&error))?;
         result.map_err(VoxError::User)
     }
+}
+
+/// Reads what another version of this end's type wrote.
+#[cold]
+fn translate<T>(plan: &Plan<T>, by: Result<&Translation, Arc<str>>, decoder: &mut Decoder<'_>) -> Result<T, Misread> {
+    Ok(plan.decode_by(by?, decoder)?)
 }
 
 impl Operation {
@@ -161,10 +190,12 @@ fn too_large_for(error: &EncodeError, whose: &'static str) -> String {
 }
 
 /// Why a caller cannot take a response that has arrived.
-fn unreadable(error: &DecodeError) -> String {
-    match error.kind {
-        DecodeErrorKind::OverBudget { needed, limit } => over_budget(needed, limit),
-        _ => error.to_string(),
+fn unreadable(error: &Misread) -> String {
+    match error {
+        Misread::Decode(DecodeError { kind: DecodeErrorKind::OverBudget { needed, limit }, .. }) => {
+            over_budget(*needed, *limit)
+        }
+        error => error.to_string(),
     }
 }
 

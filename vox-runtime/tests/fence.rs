@@ -52,6 +52,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cures", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
     ("codec", &["ids", "limits", "metadata", "message", "error", "shown", "schema"]),
+    // How two contracts go together, with the plans for it.
+    ("terms", &["ids", "shown", "schema", "codec"]),
     ("wire", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema"]),
     (
         "proto",
@@ -67,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "schema",
             "sorted",
             "store",
+            "terms",
             "wire",
         ],
     ),
@@ -87,7 +90,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("transport", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "contained"]),
-    ("reply", &["ids", "limits", "metadata", "message", "error", "shown", "operation", "codec", "wire", "evidence"]),
+    (
+        "reply",
+        &["ids", "limits", "metadata", "message", "error", "shown", "operation", "codec", "wire", "evidence", "terms"],
+    ),
     ("evidence", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "codec", "cures"]),
     ("driver", ALL),
     ("client", ALL),
@@ -110,6 +116,7 @@ const ALL: &[&str] = &[
     "schema",
     "sorted",
     "contained",
+    "terms",
     "codec",
     "wire",
     "proto",

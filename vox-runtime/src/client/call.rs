@@ -26,6 +26,7 @@ use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Patience, Token};
 use crate::reply::{Reply, too_large_for_peer};
 use crate::shown::Shown;
+use crate::terms::MethodTerms;
 use crate::wire::{self, ChannelDirection, Payload};
 
 /// A call: a future that sends it when it is first polled, and a builder before that.
@@ -61,6 +62,8 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) patience: Option<Duration>,
     pub(super) state: CallState,
     pub(super) again: Again,
+    /// The peer knows the method otherwise.
+    terms: Option<Arc<MethodTerms>>,
     /// It may read the link itself.
     leads: bool,
     /// For its deadline, where it is polled outside of its session's runtime, which keeps that otherwise.
@@ -122,6 +125,7 @@ impl<T, E> Call<T, E> {
             patience: None,
             state: CallState::New,
             again: Again::new(method.policy),
+            terms: None,
             leads: false,
             alarm: None,
         }
@@ -211,8 +215,8 @@ enum Send {
     /// With what its channels are called.
     Sent(Token, RequestId, Vec<(ChannelId, Token)>),
     Closed(String),
-    /// The peer knows the method otherwise; says how.
-    Differs(Arc<str>),
+    /// The peer knows the method otherwise, and on these terms was not asked yet whether it can be called.
+    Differs(Arc<MethodTerms>),
 }
 
 impl<T, E> Future for Call<T, E> {
@@ -334,12 +338,18 @@ impl<T, E> Call<T, E> {
                 self.leave_queue();
                 Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into()))))
             }
-            Send::Differs(why) => {
-                self.leave_queue();
-                let MethodDescriptor { service, name, .. } = self.method;
-                let why = format!("`{service}.{name}`: {why}");
-                Poll::Ready(Err(VoxError::NotSent(NotSent::Incompatible(why.into()))))
-            }
+            Send::Differs(terms) => match self.reply.refusal(&terms) {
+                None => {
+                    self.terms = Some(terms);
+                    self.poll_send(cx, now, ticket)
+                }
+                Some(why) => {
+                    self.leave_queue();
+                    let MethodDescriptor { service, name, .. } = self.method;
+                    let why = format!("`{service}.{name}`: {why}");
+                    Poll::Ready(Err(VoxError::NotSent(NotSent::Incompatible(why.into()))))
+                }
+            },
             Send::Sent(token, request, opened) => {
                 self.state = CallState::InFlight(token, request);
                 if !opened.is_empty() {
@@ -360,6 +370,7 @@ impl<T, E> Call<T, E> {
             metadata,
             operation,
             again,
+            terms,
             leads,
             deadline,
             patience,
@@ -390,8 +401,13 @@ impl<T, E> Call<T, E> {
                 Gate::Closed(reason) => return Send::Closed(reason.to_string()),
                 Gate::Open => {}
             }
-            if let Some(why) = state.session.disagreement(connection, method.id) {
-                return Send::Differs(why);
+            let agreed = state.session.terms(connection, method.id);
+            if agreed.map(Arc::as_ptr) != terms.as_ref().map(Arc::as_ptr) {
+                match agreed {
+                    Some(agreed) => return Send::Differs(Arc::clone(agreed)),
+                    // It was another session's.
+                    None => *terms = None,
+                }
             }
             let token = state.waiters.insert(Waiter::Waiting(Some(waker)));
             let mut halves = Vec::new();
@@ -456,7 +472,7 @@ impl<T, E> Call<T, E> {
         self.payload.last = None;
         self.again.drop_payload();
         Poll::Ready(match end {
-            CallEnd::Reply(payload) => self.reply.decode(&payload, &self.line().shared().limits),
+            CallEnd::Reply(payload) => self.reply.decode(&payload, &self.line().shared().limits, self.terms.as_deref()),
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
             CallEnd::Indeterminate => Err(self.indeterminate()),
             CallEnd::NeverLeftInTime => Err(self.out_of_time(self.no_link())),

@@ -118,6 +118,20 @@ impl<'a> Decoder<'a> {
         Ok(start..self.position)
     }
 
+    /// Goes to a place in the frame where it was before.
+    pub(crate) fn go_to(&mut self, position: usize) {
+        self.position = position.min(self.frame.len());
+    }
+
+    /// Passes over so many bytes.
+    pub(super) fn pass(&mut self, len: usize) -> Result<(), DecodeError> {
+        if len > self.remaining() {
+            return Err(self.error(DecodeErrorKind::UnexpectedEnd));
+        }
+        self.position += len;
+        Ok(())
+    }
+
     /// Reads a string: where its UTF-8, which has been checked, stands in the frame.
     pub fn str(&mut self) -> Result<Range<usize>, DecodeError> {
         let range = self.bytes()?;

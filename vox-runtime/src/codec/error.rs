@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::shown::Shown;
+
 /// A type that cannot be sent, found when its plan is compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -148,6 +150,15 @@ pub enum DecodeErrorKind {
     BadUtf8,
     /// An enum has no variant of this index.
     BadVariant(u32),
+    /// An enum has a variant of this name where it was written, and not here.
+    UnknownVariant {
+        /// The variant.
+        name: Box<str>,
+        /// The enum, as it is called here.
+        of: &'static str,
+    },
+    /// A field that its sender does not have has no default that could be made.
+    NoDefault,
     /// Bytes that are no value of this type (a `NonZero` of zero, a `Duration` that overflows).
     BadValue(&'static str),
     /// A length that the rest of the frame cannot hold.
@@ -197,6 +208,10 @@ impl fmt::Display for DecodeErrorKind {
             Self::BadChar => f.write_str("a char is none"),
             Self::BadUtf8 => f.write_str("a string is not UTF-8"),
             Self::BadVariant(index) => write!(f, "an enum has no variant {index}"),
+            Self::UnknownVariant { name, of } => {
+                write!(f, "the variant `{}`, which `{of}` does not have here", Shown::name(name))
+            }
+            Self::NoDefault => f.write_str("a field that is not sent, whose default cannot be made"),
             Self::BadValue(what) => write!(f, "not a valid {what}"),
             Self::BadLength(len) => write!(f, "a length of {len} is more than the frame holds"),
             Self::TooManyEmptyItems { count, limit } => {

@@ -122,6 +122,8 @@ impl<'m> Measure<'m, '_> {
             }
             OpKind::Array { item, len, .. } => (0..*len).try_for_each(|_| self.inner(*item)),
             OpKind::Channel(_) => self.index().map(|_| ()),
+            // What is sent is no translation.
+            OpKind::Widened { .. } | OpKind::Variants(_) | OpKind::Skip(_) | OpKind::Fill(_) => Ok(()),
         }
     }
 
@@ -261,6 +263,7 @@ impl Rates<'_> {
         let of = |index: &BlockIndex| program.block(*index);
         let (own, inside) = match op {
             OpKind::Reserve(_) | OpKind::Scalar(_) | OpKind::Raw(_) | OpKind::Channel(_) => (0, 0),
+            OpKind::Widened { .. } | OpKind::Variants(_) | OpKind::Skip(_) | OpKind::Fill(_) => (0, 0),
             OpKind::String => (1, 0),
             OpKind::Leaf(ops) => (ops.rate, 0),
             OpKind::Enum(op) => (0, op.variants.iter().map(|variant| self.block(of(variant))).max().unwrap_or(0)),

@@ -13,7 +13,8 @@
 //!
 //! 1. `description` reads facet's shape into the codec's own description, and refuses what it does
 //!    not know. It is the only one to know facet.
-//! 2. `program` compiles a description into blocks of flat operations.
+//! 2. `compiler` compiles a description into a `program`: blocks of flat operations.
+//!    `translation` does so for values that another version of the type wrote, by its schema.
 //! 3. `execute` runs them over raw memory. With `leaf`, whose types are encoded by safe code, and
 //!    the function tables of `description`, it has all the `unsafe` there is.
 //!
@@ -27,6 +28,7 @@
 mod budget;
 mod channels;
 mod charge;
+mod compiler;
 mod decoder;
 mod description;
 mod encoder;
@@ -39,15 +41,19 @@ mod measure;
 #[allow(unsafe_code, reason = "a program is run for the type that it was compiled for")]
 mod plan;
 mod program;
+mod skips;
+mod translation;
 mod varint;
 
 pub use budget::Budget;
 pub(crate) use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_shape, evident_channel};
 pub use decoder::Decoder;
-pub(crate) use description::response_schema_of;
 pub use description::schema_of;
+pub(crate) use description::{response_type_of, type_of};
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub(crate) use measure::check_cost_of;
 pub use plan::Plan;
 pub use program::Program;
+pub(crate) use skips::Passing;
+pub(crate) use translation::Translation;

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use facet::{Facet, Shape};
 
-use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, execute};
+use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, Translation, execute};
+use crate::schema::Types;
 
 /// How values of type `T` cross the wire.
 ///
@@ -72,6 +73,21 @@ impl<T> Plan<T> {
             Ok(program) => unsafe { execute::encode(program, (&raw const *value).cast(), to) },
             Err(error) => Err(EncodeError::Plan(Arc::clone(error))),
         }
+    }
+
+    /// How to read what was written as the type numbered `at` of a peer's schema. `Err`: why that cannot be.
+    pub(crate) fn translation(&self, types: &Types<'_>, at: usize) -> Result<Translation, String> {
+        Translation::of(self.shape, types, at)
+    }
+
+    /// Reads a value that was written by another version of the type.
+    pub(crate) fn decode_by(&self, translation: &Translation, from: &mut Decoder<'_>) -> Result<T, DecodeError> {
+        let program = translation.program();
+        if program.shape().id != self.shape.id {
+            return Err(from.error(DecodeErrorKind::BadValue("value of this type")));
+        }
+        // SAFETY: the program was compiled for the type of this shape, which is `T`.
+        unsafe { decode(program, from) }
     }
 
     /// Reads a value.

@@ -18,12 +18,14 @@ use facet::Shape;
 
 use super::PlanError;
 use super::channels::ChannelKind;
+use super::compiler::Compiler;
 use super::description::{
-    Description, Glue, Kind, ListOps, MapOps, Member, OptionOps, Pair, ResultOps, Scalar, SetOps, SharedOps, SliceOps,
-    TagWidth, TypeIndex,
+    Description, Fill, Glue, ListOps, MapOps, OptionOps, Pair, ResultOps, Scalar, SetOps, SharedOps, SliceOps, TagWidth,
 };
 use super::leaf::LeafOps;
 use super::measure::rate_of;
+use super::skips::{Run, Skips};
+use super::translation::VariantsOp;
 
 /// The compiled form of one type: how to encode and decode it.
 pub struct Program {
@@ -33,6 +35,8 @@ pub struct Program {
     min_len: usize,
     has_channels: bool,
     rate: usize,
+    /// What a translation passes over; a type by itself passes over nothing.
+    skips: Skips,
 }
 
 impl Program {
@@ -83,17 +87,20 @@ impl Program {
         &self.blocks[index.0 as usize]
     }
 
+    pub(super) fn skips(&self) -> &Skips {
+        &self.skips
+    }
+
+    /// How many operations it has.
+    pub(super) fn ops(&self) -> usize {
+        self.blocks.iter().map(|block| 1 + block.decode.len()).sum()
+    }
+
     fn compile(shape: &'static Shape) -> Result<Self, PlanError> {
         let description = Description::of(shape)?;
-        let mut compiler = Compiler {
-            description: &description,
-            blocks: Vec::new(),
-            known: HashMap::new(),
-            ops: 0,
-            has_channels: false,
-        };
+        let mut compiler = Compiler::new(&description);
         let root = compiler.block_of(description.root());
-        if compiler.ops > MAX_OPS {
+        if compiler.is_over() {
             return Err(PlanError {
                 path: shape.type_identifier.to_owned(),
                 type_name: shape.to_string(),
@@ -101,12 +108,17 @@ impl Program {
                 instead: "send a simpler type".into(),
             });
         }
-        let has_channels = compiler.has_channels;
-        let blocks = compiler.blocks.into_iter().map(|block| block.expect("every block is filled"));
-        let min_len = description.min_len(description.root());
-        let mut program = Self { shape, blocks: blocks.collect(), root, min_len, has_channels, rate: 0 };
+        let mut program = Self::new(shape, compiler, root, Skips::default());
         program.rate = rate_of(&program);
         Ok(program)
+    }
+
+    /// What was compiled for the type of `shape`. It has no rate yet.
+    pub(super) fn new(shape: &'static Shape, compiler: Compiler<'_>, root: BlockIndex, skips: Skips) -> Self {
+        let has_channels = compiler.has_channels();
+        let blocks = compiler.finish();
+        let min_len = blocks[root.0 as usize].min_len;
+        Self { shape, blocks, root, min_len, has_channels, rate: 0, skips }
     }
 }
 
@@ -121,7 +133,7 @@ impl fmt::Debug for Program {
 
 /// Which block of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BlockIndex(u32);
+pub(super) struct BlockIndex(pub(super) u32);
 
 /// How to encode and decode one value, or the members of one variant.
 pub(super) struct Block {
@@ -193,6 +205,16 @@ pub(super) enum OpKind {
     Map(Arc<MapOp>),
     Set(Arc<SetOp>),
     Channel(Arc<ChannelOp>),
+    /// An integer that was written as a narrower one. This and those that follow stand in translations alone.
+    Widened {
+        from: Scalar,
+        to: Scalar,
+    },
+    Variants(Arc<VariantsOp>),
+    /// What the reader does not have.
+    Skip(Run),
+    /// What the writer does not have.
+    Fill(Fill),
 }
 
 pub(super) struct EnumOp {
@@ -258,227 +280,13 @@ pub(super) struct ChannelOp {
 }
 
 impl ChannelOp {
+    pub(super) fn new(kind: ChannelKind, layout: Layout, item_shape: &'static Shape) -> Self {
+        Self { kind, layout, item_shape, item: OnceLock::new() }
+    }
+
     /// The program of the channel's items, compiled when it is first needed: an item may hold a
     /// channel of its own type.
     pub(super) fn item(&self) -> Result<&Arc<Program>, &PlanError> {
         self.item.get_or_init(|| Program::of(self.item_shape)).as_ref()
-    }
-}
-
-/// The most operations a program may have.
-const MAX_OPS: usize = 65_536;
-
-/// Arrays of at most this many operations are laid out flat.
-const MAX_FLAT_ARRAY: usize = 16;
-
-struct Compiler<'d> {
-    description: &'d Description,
-    blocks: Vec<Option<Block>>,
-    known: HashMap<TypeIndex, BlockIndex>,
-    ops: usize,
-    has_channels: bool,
-}
-
-/// A block under construction.
-#[derive(Default)]
-struct Draft {
-    ops: Vec<Op>,
-    /// The bound of each operation.
-    bounds: Vec<Option<usize>>,
-    unwind: Vec<Unwind>,
-}
-
-impl Compiler<'_> {
-    fn block_of(&mut self, ty: TypeIndex) -> BlockIndex {
-        if let Some(&known) = self.known.get(&ty) {
-            return known;
-        }
-        let index = self.new_block();
-        self.known.insert(ty, index);
-        let mut draft = Draft::default();
-        self.emit(ty, 0, &mut draft);
-        let described = self.description.get(ty);
-        self.blocks[index.0 as usize] = Some(draft.finish(Block {
-            encode: Box::default(),
-            decode: Box::default(),
-            unwind: Box::default(),
-            glue: self.description.glue(ty),
-            size: described.size,
-            align: described.align,
-            min_len: self.description.min_len(ty),
-            max_len: self.description.max_len(ty),
-        }));
-        index
-    }
-
-    /// The block of a variant's members.
-    fn block_of_members(&mut self, members: &[Member]) -> BlockIndex {
-        let index = self.new_block();
-        let mut draft = Draft::default();
-        for member in members {
-            self.emit(member.ty, member.offset, &mut draft);
-        }
-        let max_len = draft.bounds.iter().copied().sum();
-        self.blocks[index.0 as usize] = Some(draft.finish(Block {
-            encode: Box::default(),
-            decode: Box::default(),
-            unwind: Box::default(),
-            glue: None,
-            size: 0,
-            align: 1,
-            min_len: 0,
-            max_len,
-        }));
-        index
-    }
-
-    fn new_block(&mut self) -> BlockIndex {
-        self.blocks.push(None);
-        BlockIndex(self.blocks.len() as u32 - 1)
-    }
-
-    fn emit(&mut self, ty: TypeIndex, offset: usize, draft: &mut Draft) {
-        self.ops += 1;
-        if self.ops > MAX_OPS {
-            return;
-        }
-        let parts_from = draft.unwind.len();
-        let bound = self.description.max_len(ty);
-        match &self.description.get(ty).kind {
-            Kind::Struct(members) => {
-                for member in members {
-                    self.emit(member.ty, offset + member.offset, draft);
-                }
-            }
-            Kind::Array { item, len } => self.emit_array(*item, *len, bound, offset, draft),
-            _ => {
-                let kind = self.op_of(ty, bound.is_none());
-                draft.ops.push(Op { offset, kind });
-                draft.bounds.push(bound);
-            }
-        }
-        if let Some(glue) = self.description.glue(ty)
-            && !matches!(glue, Glue::Parts(_))
-        {
-            let end = draft.ops.len();
-            draft.unwind.push(Unwind { end, parts_from, offset, glue });
-        }
-    }
-
-    fn emit_array(&mut self, item: TypeIndex, len: usize, bound: Option<usize>, offset: usize, draft: &mut Draft) {
-        let stride = self.description.get(item).size;
-        if self.item_kind(item).is_raw() {
-            let kind = OpKind::Raw(len * stride);
-            draft.ops.push(Op { offset, kind });
-            draft.bounds.push(Some(len * stride));
-            return;
-        }
-        let block = self.block_of(item);
-        let ops = self.blocks[block.0 as usize].as_ref().map_or(usize::MAX, |b| b.decode.len());
-        if len.saturating_mul(ops) <= MAX_FLAT_ARRAY && len <= MAX_FLAT_ARRAY {
-            for index in 0..len {
-                self.emit(item, offset + index * stride, draft);
-            }
-        } else {
-            let kind = OpKind::Array { item: block, len, reserves: bound.is_none() };
-            draft.ops.push(Op { offset, kind });
-            draft.bounds.push(bound);
-        }
-    }
-
-    fn op_of(&mut self, ty: TypeIndex, reserves: bool) -> OpKind {
-        match &self.description.get(ty).kind {
-            Kind::Scalar(scalar) => OpKind::Scalar(*scalar),
-            Kind::String => OpKind::String,
-            Kind::Leaf(ops) => OpKind::Leaf(ops),
-            Kind::Enum { tag, variants } => {
-                let tags: Box<[u64]> = variants.iter().map(|variant| variant.tag).collect();
-                OpKind::Enum(Arc::new(EnumOp {
-                    width: *tag,
-                    tags_are_indices: tags.iter().zip(0..).all(|(tag, index)| *tag == index),
-                    tags,
-                    variants: variants.iter().map(|v| self.block_of_members(&v.members)).collect(),
-                    is_plain: variants.iter().all(|variant| variant.members.is_empty()),
-                    reserves,
-                }))
-            }
-            Kind::Option { ops, some } => OpKind::Option { ops: *ops, some: self.block_of(*some), reserves },
-            Kind::Result { ops, ok, err } => {
-                OpKind::Result { ops: *ops, ok: self.block_of(*ok), err: self.block_of(*err), reserves }
-            }
-            Kind::Box(inner) => OpKind::Box(self.block_of(*inner)),
-            Kind::Shared { ops, content } => OpKind::Shared { ops: *ops, content: self.block_of(*content) },
-            Kind::Slice { ops, item } => OpKind::Slice(Arc::new(SliceOp { ops: *ops, items: self.items(*item) })),
-            Kind::List { ops, item } => OpKind::List(Arc::new(ListOp {
-                ops: *ops,
-                items: self.items(*item),
-                glue: self.description.glue(ty).unwrap_or(Glue::Nothing),
-            })),
-            Kind::Map { ops, key, value } => OpKind::Map(Arc::new(MapOp {
-                ops: *ops,
-                pair: ops.pair(self.description.get(*key).layout(), self.description.get(*value).layout()),
-                key: self.items(*key),
-                value: self.items(*value),
-                glue: self.description.glue(ty).unwrap_or(Glue::Nothing),
-            })),
-            Kind::Set { ops, item } => OpKind::Set(Arc::new(SetOp {
-                ops: *ops,
-                items: self.items(*item),
-                glue: self.description.glue(ty).unwrap_or(Glue::Nothing),
-            })),
-            Kind::Channel { kind, item_shape, .. } => {
-                self.has_channels = true;
-                let layout = self.description.get(ty).layout();
-                OpKind::Channel(Arc::new(ChannelOp { kind: *kind, layout, item_shape, item: OnceLock::new() }))
-            }
-            Kind::Struct(_) | Kind::Array { .. } | Kind::Unfinished => {
-                unreachable!("structs and arrays are laid out flat, and descriptions are finished")
-            }
-        }
-    }
-
-    fn items(&mut self, item: TypeIndex) -> Items {
-        Items { block: self.block_of(item), kind: self.item_kind(item) }
-    }
-
-    fn item_kind(&self, item: TypeIndex) -> ItemKind {
-        match &self.description.get(item).kind {
-            Kind::Scalar(Scalar::U8 | Scalar::I8) => ItemKind::Raw,
-            Kind::Scalar(Scalar::F32 | Scalar::F64) if cfg!(target_endian = "little") => ItemKind::Raw,
-            Kind::Scalar(scalar) => ItemKind::Scalar(*scalar),
-            Kind::String => ItemKind::String,
-            _ => ItemKind::Other,
-        }
-    }
-}
-
-impl ItemKind {
-    fn is_raw(self) -> bool {
-        matches!(self, Self::Raw)
-    }
-}
-
-impl Draft {
-    /// Fills in the operations of `block`, with a reservation before every run of bounded ones if
-    /// the block as a whole is not bounded.
-    fn finish(self, block: Block) -> Block {
-        let mut encode = Vec::with_capacity(self.ops.len());
-        let mut reservation: Option<usize> = None;
-        for (op, bound) in self.ops.iter().zip(&self.bounds) {
-            match (bound, reservation, block.max_len) {
-                (_, _, Some(_)) | (None, ..) => reservation = None,
-                (Some(bound), Some(at), None) => {
-                    if let Some(Op { kind: OpKind::Reserve(room), .. }) = encode.get_mut(at) {
-                        *room += bound;
-                    }
-                }
-                (Some(bound), None, None) => {
-                    reservation = Some(encode.len());
-                    encode.push(Op { offset: 0, kind: OpKind::Reserve(*bound) });
-                }
-            }
-            encode.push(op.clone());
-        }
-        Block { encode: encode.into(), decode: self.ops.into(), unwind: self.unwind.into(), ..block }
     }
 }

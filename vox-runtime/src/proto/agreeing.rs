@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::testing::{Bench, OURS, PERSIST, SERVICE, VOLATILE, two_of_each};
 use super::{Gate, Output, Token};
+use crate::codec::Plan;
 use crate::error::{RefusalCode, Rule};
 use crate::ids::ConnectionId;
 use crate::limits::{HEAD_ROOM, Limits};
 use crate::metadata::Metadata;
-use crate::schema::{Contract, Method, SchemaHash};
+use crate::schema::{Contract, Described, Method, Optional, SchemaHash};
 use crate::wire::{Frame, Open, PART};
 
 const U8: &[u8] = b"\x01\x01\x02u8";
@@ -24,7 +25,7 @@ fn contract(response: &'static [u8]) -> Arc<Contract> {
         name: name.to_owned(),
         policy: 0,
         arguments: Vec::new(),
-        response: Bytes::from_static(response),
+        response: Described { schema: Bytes::from_static(response), optional: Optional::default() },
     };
     let methods = [(VOLATILE, method("volatile", U8)), (PERSIST, method("persist", response))];
     Arc::new(Contract::new(methods.into_iter().collect()))
@@ -54,11 +55,11 @@ fn where_the_contracts_are_equal_nothing_is_told_and_all_may_be_called() {
     let mut bench = asking(&contract(U8));
     bench.accept(Frame::Accept { connection: OPENED, differs: false });
     assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
-    assert_eq!(bench.session.disagreement(OPENED, PERSIST), None);
+    assert!(bench.session.terms(OPENED, PERSIST).is_none());
 }
 
 #[test]
-fn calls_wait_for_the_contract_and_then_those_that_differ_are_refused() {
+fn calls_wait_for_the_contract_and_then_those_that_differ_have_terms() {
     let (ours, theirs) = (contract(U8), contract(I8));
     let mut bench = asking(&ours);
     bench.accept(Frame::Accept { connection: OPENED, differs: true });
@@ -67,10 +68,10 @@ fn calls_wait_for_the_contract_and_then_those_that_differ_are_refused() {
     bench.accept(told(OPENED, &theirs));
     assert!(matches!(bench.outputs[..], [Output::Room]), "{:?}", bench.outputs);
     assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
-    assert_eq!(bench.session.disagreement(OPENED, VOLATILE), None);
-    let why = bench.session.disagreement(OPENED, PERSIST);
-    assert_eq!(why.as_deref(), Some("the response is u8 here and i8 there"));
-    assert_eq!(bench.session.disagreement(OURS, PERSIST), None, "another connection was not compared");
+    assert_eq!(bench.sent()[1..], [told(OPENED, &ours)], "the acceptor is told too, before any call");
+    assert!(bench.session.terms(OPENED, VOLATILE).is_none());
+    assert!(bench.session.terms(OPENED, PERSIST).is_some());
+    assert!(bench.session.terms(OURS, PERSIST).is_none(), "another connection was not compared");
     let again = bench.receive(&told(OPENED, &theirs)).expect_err("it is told once");
     assert_eq!(again.rule, Rule::UnknownConnection);
 }
@@ -81,6 +82,36 @@ fn a_contract_that_is_not_the_one_of_its_hash_ends_the_session() {
     bench.accept(Frame::Accept { connection: OPENED, differs: true });
     let lie = Frame::Contract { connection: OPENED, hash: SchemaHash([7; 32]), contract: contract(I8).bytes().clone() };
     assert_eq!(bench.receive(&lie).expect_err("a lie").rule, Rule::MalformedFrame);
+}
+
+#[test]
+fn an_acceptor_that_can_take_no_contract_is_called_by_the_methods_that_are_the_same() {
+    let (ours, theirs) = (contract(U8), contract(I8));
+    let len = ours.bytes().len();
+    let mut bench = Bench::new(Limits { max_message_bytes: len + HEAD_ROOM - 1, ..two_of_each() });
+    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), Token(1))).expect("there is room");
+    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.accept(told(OPENED, &theirs));
+    assert!(!bench.sent().iter().any(|frame| matches!(frame, Frame::Contract { .. })));
+    assert!(bench.session.terms(OPENED, VOLATILE).is_none());
+    let terms = bench.session.terms(OPENED, PERSIST).expect("it differs");
+    let why = terms.refusal(&Plan::<u8>::new(), &Plan::<u8>::new());
+    let most = len - 1;
+    assert_eq!(
+        why.as_deref(),
+        Some(&*format!("it differs, and the {len} bytes that say how are over the peer's max_message_bytes, {most}"))
+    );
+}
+
+/// A call comes before its connection's contract, and another after it.
+#[test]
+fn a_request_has_terms_once_its_callers_contract_is_there() {
+    let mut bench = Bench::new(two_of_each());
+    offer(&mut bench, 3, Some(SchemaHash([7; 32])));
+    let theirs = contract(I8);
+    bench.accept(told(ConnectionId(3), &theirs));
+    let again = bench.receive(&told(ConnectionId(3), &theirs)).expect_err("it is told once");
+    assert_eq!(again.rule, Rule::UnknownConnection);
 }
 
 fn offer(bench: &mut Bench, connection: u64, theirs: Option<SchemaHash>) {

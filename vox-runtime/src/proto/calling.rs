@@ -7,13 +7,15 @@ use bytes::Bytes;
 
 use super::channels::{Channels, Windows};
 use super::outbox::LongId;
+use super::session::{malformed, unawaited};
 use super::table::IdTable;
 use super::{Effects, Output, Token, earlier};
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::schema::{Contract, Disagreements, SchemaHash};
+use crate::schema::{Contract, SchemaHash};
+use crate::terms::{MethodTerms, Terms};
 use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LongHead, Payload, WHOLE};
 
 /// How a call ended, as far as the protocol knows.
@@ -109,8 +111,8 @@ enum Agreement {
     Equal,
     /// They are not, and the peer's is on its way.
     Awaited,
-    /// They are not, and these methods cannot be called.
-    Differs(Disagreements),
+    /// They are not, and these are the terms.
+    Differs(Arc<Terms>),
 }
 
 impl Calling {
@@ -138,17 +140,26 @@ impl Calling {
         Ok(())
     }
 
-    /// The peer tells how it knows the service.
-    pub(crate) fn on_contract(&mut self, hash: SchemaHash, theirs: Bytes) -> Result<(), ProtocolViolation> {
+    /// The peer tells how it knows the service. Gives how this end does, for the peer, if that is no more than `most` bytes.
+    pub(crate) fn on_contract(
+        &mut self,
+        hash: SchemaHash,
+        theirs: &Bytes,
+        most: usize,
+    ) -> Result<Option<Arc<Contract>>, ProtocolViolation> {
         let (Some(ours), Agreement::Awaited) = (&self.contract, &self.agreement) else {
-            let why = format!("a contract of connection {}, which waits for none", self.id);
-            return Err(ProtocolViolation::new(Rule::UnknownConnection, why));
+            return Err(unawaited(self.id));
         };
-        let theirs = Contract::read(theirs, hash).map_err(|fault| {
-            ProtocolViolation::new(Rule::MalformedFrame, format!("the contract of connection {}: {}", self.id, fault.0))
-        })?;
-        self.agreement = Agreement::Differs(ours.disagreements(&theirs));
-        Ok(())
+        let theirs = Contract::read(theirs, hash, ours).map_err(|fault| malformed(self.id, &fault))?;
+        let len = ours.bytes().len();
+        if len > most {
+            let why =
+                format!("it differs, and the {len} bytes that say how are over the peer's max_message_bytes, {most}");
+            self.agreement = Agreement::Differs(Terms::untold(ours, &theirs, &why));
+            return Ok(None);
+        }
+        self.agreement = Agreement::Differs(Terms::between(ours, &theirs));
+        Ok(Some(Arc::clone(ours)))
     }
 
     /// Whether calls have to wait until the peer's contract is here.
@@ -157,12 +168,12 @@ impl Calling {
         self.agreement == Agreement::Awaited
     }
 
-    /// Why this method cannot be called on the connection; `None` where it can.
+    /// On which terms this method is called; `None` where both ends know it alike.
     #[inline]
-    pub(crate) fn disagreement(&self, method: MethodId) -> Option<&Arc<str>> {
+    pub(crate) fn terms(&self, method: MethodId) -> Option<&Arc<MethodTerms>> {
         match &self.agreement {
             Agreement::Equal | Agreement::Awaited => None,
-            Agreement::Differs(methods) => methods.get(&method),
+            Agreement::Differs(terms) => terms.method(method),
         }
     }
 

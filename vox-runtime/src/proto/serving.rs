@@ -1,8 +1,11 @@
 //! A connection that the peer opened: the requests this end serves.
 
+mod agreeing;
+mod channels;
 mod keeping;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -17,7 +20,8 @@ use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::wire::{self, CallHead, ChannelDirection, ChannelOpen, Failure, Frame, LongHead, Payload, Reset, WHOLE};
+use crate::terms::Terms;
+use crate::wire::{self, CallHead, ChannelOpen, Failure, Frame, LongHead, Payload, Reset, WHOLE};
 
 /// A request to be served.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) metadata: Metadata,
     pub(crate) channels: Box<[ChannelOpen]>,
     pub(crate) payload: Bytes,
+    /// The peer knows the service otherwise: its connection has the terms.
+    pub(crate) has_terms: bool,
 }
 
 /// Requests are moved from hand to hand; what is longer the compiler copies by a call.
@@ -86,6 +92,9 @@ pub(crate) struct Serving {
     id: ConnectionId,
     service: ServiceIndex,
     descriptor: &'static ServiceDescriptor,
+    /// The peer, which knows the service otherwise, is to say how.
+    awaits_contract: bool,
+    terms: Option<Arc<Terms>>,
     running: IdTable<Running>,
     requests: IdWatch,
     channel_ids: IdWatch,
@@ -105,11 +114,14 @@ impl Serving {
         peer: Role,
         service: ServiceIndex,
         descriptor: &'static ServiceDescriptor,
+        awaits_contract: bool,
     ) -> Self {
         Self {
             id,
             service,
             descriptor,
+            awaits_contract,
+            terms: None,
             running: IdTable::default(),
             requests: IdWatch::new(peer),
             channel_ids: IdWatch::new(peer),
@@ -291,44 +303,8 @@ impl Serving {
             metadata: head.metadata,
             channels: head.channels,
             payload,
+            has_terms: self.terms.is_some(),
         });
-    }
-
-    #[inline]
-    fn open_channels(
-        &mut self,
-        request: RequestId,
-        opens: &[ChannelOpen],
-        max_channels: usize,
-        windows: &Windows,
-    ) -> Result<bool, ProtocolViolation> {
-        let is_over = self.channels.open_count() + opens.len() > max_channels
-            || self.channels.keeps_too_much(max_channels, windows);
-        if !opens.is_empty() && is_over {
-            return self.pass_over_channels(opens, max_channels);
-        }
-        for open in opens {
-            self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
-            let sends = open.direction == ChannelDirection::HandlerSends;
-            self.channels.open_unbound(open.id, sends, windows);
-        }
-        if let (Some(first), Some(last)) = (opens.first(), opens.last()) {
-            self.channels.note_call(request, first.id, last.id);
-        }
-        Ok(true)
-    }
-
-    /// There is no room for these channels: by the caller's fault, or because it cannot know (`Ok(false)`).
-    #[cold]
-    fn pass_over_channels(&mut self, opens: &[ChannelOpen], max_channels: usize) -> Result<bool, ProtocolViolation> {
-        for (index, open) in opens.iter().enumerate() {
-            self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
-            if self.channels.open_count() + index >= max_channels {
-                let why = format!("channel {} is over the limit of {max_channels}", open.id);
-                return Err(ProtocolViolation::new(Rule::TooManyChannels, why));
-            }
-        }
-        Ok(false)
     }
 
     /// The caller wants no answer any more.

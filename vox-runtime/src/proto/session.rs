@@ -22,6 +22,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub(crate) use self::obstacle::Obstacle;
+pub(super) use self::opening::{malformed, unawaited};
 pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
 use super::arrivals::Arrivals;

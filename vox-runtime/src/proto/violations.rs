@@ -187,7 +187,7 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
             "a contract of a connection that was never opened",
             vec![In(contract(ConnectionId(4)))],
         ),
-        (Rule::WrongDirection, "a contract from the opener", vec![In(contract(THEIRS))]),
+        (Rule::UnknownConnection, "a contract from an opener that was told none", vec![In(contract(THEIRS))]),
         (
             Rule::MalformedFrame,
             "an acceptance that differs from a contract that was not told",

@@ -10,22 +10,33 @@
 //! | policy | u8 | 1: `idem`, 2: `persist` |
 //! | arguments | varint | how many |
 //! | per argument: name | text | |
+//! | may be missing | u8 | 1: the handler does without it |
+//! | type | type | |
+//! | response | type | that of `Result<T, E>` |
+//!
+//! where a type is
+//!
+//! | field | type | |
+//! |---|---|---|
 //! | schema | bytes | varint length, then the [schema](super::Schema) |
-//! | response | bytes | varint length, then the schema of `Result<T, E>` |
+//! | optional fields | varint | how many fields this end, when it reads the type, does without |
+//! | per field | varint | its number among all fields of the schema, less that of the one before |
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::SchemaHash;
 use super::cursor::{Cursor, SchemaFault};
-use super::difference::{Pairs, difference};
+use super::judge::{self, Known, Writer};
+use super::types::{MAX_PARTS, Optional, Types};
 use crate::ids::MethodId;
 use crate::shown::Shown;
 
 /// What the bytes of a contract start with.
 const VERSION: u8 = 1;
+/// How many arguments a method of a peer may have.
+const MAX_ARGUMENTS: usize = 256;
 
 /// The methods of a service, as one end knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +52,27 @@ pub(crate) struct Method {
     pub(crate) name: String,
     /// 1: `idem`, 2: `persist`.
     pub(crate) policy: u8,
-    /// Names and schemas.
-    pub(crate) arguments: Vec<(String, Bytes)>,
-    pub(crate) response: Bytes,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) response: Described,
 }
 
-/// The methods that the two ends of a connection do not agree on, and where they differ.
-pub(crate) type Disagreements = BTreeMap<MethodId, Arc<str>>;
+/// An argument, as its method's contract has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Argument {
+    pub(crate) name: String,
+    /// The handler does without it.
+    pub(crate) may_miss: bool,
+    pub(crate) ty: Described,
+}
+
+/// A type, as one end knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Described {
+    /// The bytes of its schema.
+    pub(crate) schema: Bytes,
+    /// What the end does without when it reads the type.
+    pub(crate) optional: Optional,
+}
 
 impl Contract {
     /// The most bytes that a contract may have.
@@ -62,17 +87,19 @@ impl Contract {
             put_bytes(&mut bytes, method.name.as_bytes());
             bytes.push(method.policy);
             put_number(&mut bytes, method.arguments.len());
-            for (name, schema) in &method.arguments {
-                put_bytes(&mut bytes, name.as_bytes());
-                put_bytes(&mut bytes, schema);
+            for argument in &method.arguments {
+                put_bytes(&mut bytes, argument.name.as_bytes());
+                bytes.push(argument.may_miss.into());
+                argument.ty.put(&mut bytes);
             }
-            put_bytes(&mut bytes, &method.response);
+            method.response.put(&mut bytes);
         }
         Self { hash: hash(&bytes), bytes: bytes.into(), methods }
     }
 
-    /// Reads a contract that a peer sent, and checks that it is the one of this hash.
-    pub(crate) fn read(bytes: Bytes, expected: SchemaHash) -> Result<Self, SchemaFault> {
+    /// Reads a contract that a peer sent, and checks that it is the one of this hash. Keeps what it says of the methods that
+    /// `ours` has too.
+    pub(crate) fn read(bytes: &Bytes, expected: SchemaHash, ours: &Self) -> Result<Self, SchemaFault> {
         if bytes.len() > Self::MAX_BYTES {
             return Err(SchemaFault(format!(
                 "a contract of {} bytes, over the limit of {}",
@@ -80,29 +107,26 @@ impl Contract {
                 Self::MAX_BYTES
             )));
         }
-        if hash(&bytes) != expected {
+        if hash(bytes) != expected {
             return Err(SchemaFault("a contract that is not the one of its hash".to_owned()));
         }
-        let mut cursor = Cursor::new(&bytes);
+        let mut cursor = Cursor::new(bytes);
         if cursor.byte()? != VERSION {
             return Err(cursor.fault("a contract of another version"));
         }
-        // An id, two lengths, a policy and a count.
-        let count = cursor.count(12)?;
+        // An id, two lengths, a policy and two counts.
+        let count = cursor.count(13)?;
         let mut methods = BTreeMap::new();
+        let mut last = None;
         for _ in 0..count {
             let id = cursor.take(8)?.try_into().map_err(|_| cursor.fault("no id"))?;
-            let name = cursor.text()?.to_owned();
-            let policy = cursor.byte()?;
-            let mut arguments = Vec::new();
-            for _ in 0..cursor.count(2)? {
-                let name = cursor.text()?.to_owned();
-                arguments.push((name, bytes.slice_ref(cursor.bytes()?)));
+            let id = MethodId(u64::from_le_bytes(id));
+            if last.replace(id).is_some_and(|last| last >= id) {
+                return Err(cursor.fault("a method out of order"));
             }
-            let response = bytes.slice_ref(cursor.bytes()?);
-            let method = Method { name, policy, arguments, response };
-            if methods.insert(MethodId(u64::from_le_bytes(id)), method).is_some() {
-                return Err(cursor.fault("a method that was there before"));
+            let method = Method::read(&mut cursor, bytes)?;
+            if ours.methods.contains_key(&id) {
+                methods.insert(id, method);
             }
         }
         cursor.end()?;
@@ -118,44 +142,115 @@ impl Contract {
         &self.bytes
     }
 
-    /// The methods of this end's service that the peer, whose contract is `theirs`, knows otherwise. One that the peer does not
-    /// know is not among them: it answers for that itself.
-    pub(crate) fn disagreements(&self, theirs: &Self) -> Disagreements {
-        let (mut found, mut pairs) = (Disagreements::new(), Pairs::of_a_contract());
-        for (id, ours) in &self.methods {
-            let Some(method) = theirs.methods.get(id) else { continue };
-            match ours.difference(method, &mut pairs) {
-                Ok(None) => {}
-                Ok(Some(words)) => {
-                    found.insert(*id, words.into());
-                }
-                Err(SchemaFault(fault)) => {
-                    found.insert(*id, format!("the peer's description of it cannot be read: {fault}").into());
-                }
-            }
-        }
-        found
+    /// Its methods.
+    pub(crate) fn methods(&self) -> &BTreeMap<MethodId, Method> {
+        &self.methods
     }
 }
 
 impl Method {
-    fn difference(&self, theirs: &Self, pairs: &mut Pairs) -> Result<Option<String>, SchemaFault> {
-        for at in 0..self.arguments.len().max(theirs.arguments.len()) {
-            match (self.arguments.get(at), theirs.arguments.get(at)) {
-                (Some((name, ours)), Some((other, theirs))) if name == other => {
-                    if let Some(words) = difference(&format!("argument `{name}`"), ours, theirs, pairs)? {
-                        return Ok(Some(words));
-                    }
+    fn read(cursor: &mut Cursor<'_>, bytes: &Bytes) -> Result<Self, SchemaFault> {
+        let name = cursor.text()?.to_owned();
+        let policy = cursor.byte()?;
+        let mut arguments = Vec::new();
+        let count = cursor.count(4)?;
+        if count > MAX_ARGUMENTS {
+            return Err(cursor.fault(&format!("more than {MAX_ARGUMENTS} arguments")));
+        }
+        for _ in 0..count {
+            let name = cursor.text()?.to_owned();
+            let may_miss = match cursor.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err(cursor.fault("neither 0 nor 1")),
+            };
+            arguments.push(Argument { name, may_miss, ty: Described::read(cursor, bytes)? });
+        }
+        Ok(Self { name, policy, arguments, response: Described::read(cursor, bytes)? })
+    }
+
+    /// Whether what crosses the wire is the same on both ends.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let same = |a: &Argument, b: &Argument| a.name == b.name && a.ty.schema == b.ty.schema;
+        self.response.schema == other.response.schema
+            && self.arguments.len() == other.arguments.len()
+            && self.arguments.iter().zip(&other.arguments).all(|(a, b)| same(a, b))
+    }
+
+    /// Why the method cannot be called where the peer knows it as `theirs`; `None` where it can.
+    pub(crate) fn refusal(&self, theirs: &Self) -> Option<String> {
+        self.judged(theirs)
+            .unwrap_or_else(|SchemaFault(fault)| Some(format!("the peer's description of it cannot be read: {fault}")))
+    }
+
+    fn judged(&self, theirs: &Self) -> Result<Option<String>, SchemaFault> {
+        for argument in &theirs.arguments {
+            let place = format!("argument `{}`", Shown::name(&argument.name));
+            let Some(ours) = self.argument(&argument.name) else {
+                if argument.may_miss {
+                    continue;
                 }
-                (ours, theirs) => {
-                    let words = |argument: Option<&(String, Bytes)>| {
-                        argument.map_or("missing".to_owned(), |(name, _)| format!("`{}`", Shown::name(name)))
-                    };
-                    return Ok(Some(format!("argument {at} is {} here and {} there", words(ours), words(theirs))));
-                }
+                let there = Types::read(&argument.ty.schema)?.words(0);
+                return Ok(Some(format!(
+                    "{place} is missing here and {there} there; the peer must make it an `Option`, or this end must send it"
+                )));
+            };
+            let words = judge::refusal(&place, ours.ty.known(), argument.ty.known(), Writer::Here)?;
+            if words.is_some() {
+                return Ok(words);
             }
         }
-        difference("the response", &self.response, &theirs.response, pairs)
+        for ours in self.arguments.iter().filter(|ours| theirs.argument(&ours.name).is_none()) {
+            let types = Types::read(&ours.ty.schema)?;
+            if judge::has_channel(&types, 0) {
+                return Ok(Some(format!(
+                    "argument `{}` is {} here and missing there; the peer must keep it, for a channel has two ends",
+                    ours.name,
+                    types.words(0)
+                )));
+            }
+        }
+        judge::refusal("the response", theirs.response.known(), self.response.known(), Writer::There)
+    }
+
+    /// The argument of this name.
+    pub(crate) fn argument(&self, name: &str) -> Option<&Argument> {
+        self.arguments.iter().find(|argument| argument.name == name)
+    }
+}
+
+impl Described {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(out, &self.schema);
+        put_number(out, self.optional.numbers().len());
+        let mut last = 0;
+        for &number in self.optional.numbers() {
+            put_number(out, (number - last) as usize);
+            last = number;
+        }
+    }
+
+    fn read(cursor: &mut Cursor<'_>, bytes: &Bytes) -> Result<Self, SchemaFault> {
+        let schema = bytes.slice_ref(cursor.bytes()?);
+        let mut numbers: Vec<u32> = Vec::new();
+        let count = cursor.count(1)?;
+        if count > MAX_PARTS {
+            return Err(cursor.fault(&format!("more than {MAX_PARTS} optional fields")));
+        }
+        for _ in 0..count {
+            let step = cursor.number()?;
+            let number = match numbers.last() {
+                Some(_) if step == 0 => None,
+                Some(&last) => u32::try_from(step).ok().and_then(|step| last.checked_add(step)),
+                None => u32::try_from(step).ok(),
+            };
+            numbers.push(number.ok_or_else(|| cursor.fault("a field out of order"))?);
+        }
+        Ok(Self { schema, optional: Optional::new(numbers) })
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known { schema: &self.schema, optional: &self.optional }
     }
 }
 
@@ -182,17 +277,23 @@ mod tests {
     use super::*;
 
     const U64: &[u8] = b"\x01\x01\x03u64";
+    const U32: &[u8] = b"\x01\x01\x03u32";
     const I64: &[u8] = b"\x01\x01\x03i64";
+    const OPTION: &[u8] = b"\x01\x04\x01\x03u64";
+    const TX: &[u8] = b"\x01\x0a\x01\x03u64";
+
+    fn described(schema: &'static [u8]) -> Described {
+        Described { schema: Bytes::from_static(schema), optional: Optional::default() }
+    }
 
     fn method(name: &str, arguments: &[(&str, &'static [u8])], response: &'static [u8]) -> (MethodId, Method) {
-        let arguments = arguments.iter().map(|(name, schema)| ((*name).to_owned(), Bytes::from_static(schema)));
-        let method = Method {
-            name: name.to_owned(),
-            policy: 0,
-            arguments: arguments.collect(),
-            response: Bytes::from_static(response),
-        };
-        (id(name), method)
+        let arguments = arguments.iter().map(|(name, schema)| Argument {
+            name: (*name).to_owned(),
+            may_miss: *schema == OPTION,
+            ty: described(schema),
+        });
+        let arguments = arguments.collect();
+        (id(name), Method { name: name.to_owned(), policy: 0, arguments, response: described(response) })
     }
 
     fn id(name: &str) -> MethodId {
@@ -205,16 +306,46 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_and_has_its_hash() {
-        let ours = contract(vec![method("balance", &[("account", U64)], U64), method("total", &[], I64)]);
-        assert_eq!(Contract::read(ours.bytes().clone(), ours.hash()).as_ref(), Ok(&ours));
+        let mut total = method("total", &[("of", OPTION)], I64);
+        total.1.response.optional = Optional::new(vec![0, 1, 200, 70_000]);
+        let ours = contract(vec![method("balance", &[("account", U64)], U64), total]);
+        assert_eq!(Contract::read(ours.bytes(), ours.hash(), &ours).as_ref(), Ok(&ours));
         for cut in 0..ours.bytes().len() {
             let cut = ours.bytes().slice(..cut);
-            let named = hash(&cut);
-            assert!(Contract::read(cut.clone(), named).is_err(), "{cut:?}");
+            assert!(Contract::read(&cut, hash(&cut), &ours).is_err(), "{cut:?}");
         }
         let other = contract(vec![method("total", &[], I64)]);
-        let lie = Contract::read(other.bytes().clone(), ours.hash());
+        let lie = Contract::read(other.bytes(), ours.hash(), &ours);
         assert_eq!(lie, Err(SchemaFault("a contract that is not the one of its hash".to_owned())));
+    }
+
+    #[test]
+    fn methods_that_this_end_does_not_have_are_not_kept() {
+        let ours = contract(vec![method("balance", &[], U64)]);
+        let theirs = contract(vec![method("balance", &[], I64), method("total", &[("a", U64)], U64)]);
+        let read = Contract::read(theirs.bytes(), theirs.hash(), &ours).expect("a contract");
+        assert_eq!(read.methods().keys().copied().collect::<Vec<_>>(), [id("balance")]);
+    }
+
+    #[test]
+    fn a_contract_is_bounded_in_all_it_says() {
+        let ours = contract(vec![method("a", &[], U64)]);
+        let refused = |bytes: &[u8], why: &str| {
+            let bytes = Bytes::copy_from_slice(bytes);
+            let fault = Contract::read(&bytes, hash(&bytes), &ours).expect_err("no contract");
+            assert!(fault.0.contains(why), "{fault:?}, without {why}");
+        };
+        let one = [b"\x01\x01".as_slice(), &[1; 8], b"\x01a\x00"].concat();
+        refused(&vec![1; Contract::MAX_BYTES + 1], "over the limit of 262144");
+        refused(b"\x01\xff\xff\xff\x0f", "a count of more than there are bytes for");
+        let many = [&one, [0x81, 2].as_slice(), &[1; 2000]].concat();
+        refused(&many, "more than 256 arguments");
+        let optional = [&one, b"\x00\x01\x00\x81\x80\x01".as_slice(), &[1; 20_000]].concat();
+        refused(&optional, "more than 16384 optional fields");
+        refused(&[&one, b"\x00\x01\x00\x02\x01\x00".as_slice()].concat(), "a field out of order");
+        refused(&[&one, b"\x01\x01b\x02\x01\x00\x00".as_slice()].concat(), "neither 0 nor 1");
+        let twice = [b"\x01\x02".as_slice(), &one[2..], b"\x00\x01\x00\x00", &one[2..], b"\x00\x01\x00\x00"].concat();
+        refused(&twice, "a method out of order");
     }
 
     #[test]
@@ -223,50 +354,53 @@ mod tests {
         assert_eq!(contract(vec![a.clone(), b.clone()]), contract(vec![b, a]));
     }
 
-    /// Each pair of these types stands beside each other in 16,002 ways.
-    #[test]
-    fn what_is_compared_has_one_bound_for_a_whole_contract() {
-        let ring = |len| Bytes::from([b"\x01".as_slice(), &b"\x02\x01\x01n".repeat(len), b"\x0c\x00"].concat());
-        let of = |ring: Bytes| {
-            let method = |name: &str| {
-                let (id, method) = method(name, &[], U64);
-                (id, Method { response: ring.clone(), ..method })
-            };
-            contract(["a", "b", "c", "d", "e"].map(method).to_vec())
-        };
-        let found = of(ring(127)).disagreements(&of(ring(126)));
-        let words: Vec<&str> = found.values().map(|words| &**words).collect();
-        assert_eq!(words, ["the peer's description of it cannot be read: more than 65536 pairs of types to compare"]);
+    type Given<'a> = (&'a [(&'a str, &'static [u8])], &'static [u8]);
+
+    /// What keeps one that knows a method so from calling it where it is known so.
+    fn refusal(ours: Given<'_>, theirs: Given<'_>) -> Option<String> {
+        method("m", ours.0, ours.1).1.refusal(&method("m", theirs.0, theirs.1).1)
+    }
+
+    #[track_caller]
+    fn refused(ours: Given<'_>, theirs: Given<'_>, words: &str) {
+        assert_eq!(refusal(ours, theirs).as_deref(), Some(words));
     }
 
     #[test]
-    fn methods_are_judged_one_by_one() {
-        let ours = contract(vec![
-            method("same", &[("a", U64)], U64),
-            method("retyped", &[("a", U64)], U64),
-            method("swapped", &[("from", U64), ("to", U64)], U64),
-            method("longer", &[("a", U64)], U64),
-            method("answer", &[], U64),
-            method("ours", &[], U64),
-            method("broken", &[], U64),
-        ]);
-        let theirs = contract(vec![
-            method("same", &[("a", U64)], U64),
-            method("retyped", &[("a", I64)], U64),
-            method("swapped", &[("to", U64), ("from", U64)], U64),
-            method("longer", &[("a", U64), ("b", U64)], U64),
-            method("answer", &[], I64),
-            method("theirs", &[], U64),
-            method("broken", &[], b"\x01\x63"),
-        ]);
-        let found = ours.disagreements(&theirs);
-        let words = |name: &str| found.get(&id(name)).map(|words| &**words);
-        assert_eq!(words("retyped"), Some("argument `a` is u64 here and i64 there"));
-        assert_eq!(words("swapped"), Some("argument 0 is `from` here and `to` there"));
-        assert_eq!(words("longer"), Some("argument 1 is missing here and `b` there"));
-        assert_eq!(words("answer"), Some("the response is u64 here and i64 there"));
+    fn arguments_go_by_their_names() {
+        assert_eq!(refusal((&[("from", U64), ("to", I64)], U64), (&[("to", I64), ("from", U64)], U64)), None);
+        assert_eq!(refusal((&[("a", U64)], U64), (&[("a", U64), ("b", OPTION)], U64)), None);
+        assert_eq!(refusal((&[("a", U64), ("b", U64)], U64), (&[("b", U64)], U64)), None);
+        refused(
+            (&[("a", U64)], U64),
+            (&[("a", U64), ("b", U64)], U64),
+            "argument `b` is missing here and u64 there; the peer must make it an `Option`, or this end must send it",
+        );
+        refused(
+            (&[("a", TX)], U64),
+            (&[], U64),
+            "argument `a` is Tx<u64> here and missing there; the peer must keep it, for a channel has two ends",
+        );
+    }
+
+    #[test]
+    fn arguments_are_read_there_and_responses_here() {
+        assert_eq!(refusal((&[("a", U32)], U64), (&[("a", U64)], U32)), None);
+        refused(
+            (&[("a", U64)], U64),
+            (&[("a", U32)], U64),
+            "argument `a` is u64 here and u32 there; the newer of the two must keep the type of the older",
+        );
+        refused(
+            (&[], U32),
+            (&[], U64),
+            "the response is u32 here and u64 there; the newer of the two must keep the type of the older",
+        );
+    }
+
+    #[test]
+    fn a_description_that_cannot_be_read_refuses_its_method() {
         let broken = "the peer's description of it cannot be read: at byte 2: an unknown kind of type, 99";
-        assert_eq!(words("broken"), Some(broken));
-        assert_eq!(found.len(), 5);
+        refused((&[], U64), (&[], b"\x01\x63"), broken);
     }
 }

@@ -5,12 +5,16 @@
 
 mod contract;
 mod cursor;
-mod difference;
+mod judge;
+mod types;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use contract::{Contract, Disagreements, Method};
+pub(crate) use contract::{Argument, Contract, Described, Method};
+pub(crate) use cursor::SchemaFault;
+pub(crate) use judge::widens;
+pub(crate) use types::{Container, Field, Optional, Type, Types, Variant};
 
 use crate::operation::hex;
 

@@ -17,6 +17,7 @@ use crate::evidence::ArgPlan;
 use crate::ids::ConnectionId;
 use crate::proto::{Request, SHORT};
 use crate::reply::{self, Reply, Room};
+use crate::terms::{Arriving, Misread};
 use crate::wire::{ChannelOpen, Failure, Payload};
 
 /// The arguments of one request. Keeps the frame, so that `&str` and `&[u8]` arguments borrow from it.
@@ -33,6 +34,8 @@ pub struct Args {
     borrows: bool,
     /// What of the budget was spent for arguments that stand in the frame.
     lent: usize,
+    /// The peer knows the method otherwise.
+    arriving: Option<Box<Arriving>>,
 }
 
 /// Where a borrowed argument stands in the frame.
@@ -48,7 +51,7 @@ pub struct InvalidArgs {
     method: &'static str,
     /// `None`: what comes after the last.
     argument: Option<&'static str>,
-    error: DecodeError,
+    error: Misread,
 }
 
 impl Args {
@@ -62,6 +65,7 @@ impl Args {
         let (connection, id, deadline) = (request.connection, request.request, request.deadline);
         let (metadata, channels) = (mem::take(&mut request.metadata), mem::take(&mut request.channels));
         let payload = mem::take(&mut request.payload);
+        let arriving = if request.has_terms { arriving(&shared, connection, method) } else { None };
         Self {
             position: 0,
             // The request is charged for what is short, and for its frame, which is not kept where nothing stands in it.
@@ -73,12 +77,16 @@ impl Args {
             read: 0,
             borrows: false,
             lent: 0,
+            arriving,
         }
     }
 
     /// Reads the next argument.
     pub fn read<T>(&mut self, plan: &'static ArgPlan<T>) -> Result<T, InvalidArgs> {
-        self.with_decoder(|decoder| plan.plan().decode(decoder))
+        self.with_decoder(
+            |decoder| plan.plan().decode(decoder),
+            |arriving, ours, decoder| arriving.read(plan.plan(), ours, decoder),
+        )
     }
 
     /// Reads the last argument. There must be no bytes left after it.
@@ -101,23 +109,29 @@ impl Args {
     #[inline]
     fn read_lent(
         &mut self,
-        read: impl FnOnce(&mut Decoder<'_>) -> Result<Range<usize>, DecodeError>,
+        read: impl Fn(&mut Decoder<'_>) -> Result<Range<usize>, DecodeError>,
     ) -> Result<Span, InvalidArgs> {
         self.borrows = true;
-        let range = self.with_decoder(|decoder| read(decoder).and_then(|range| decoder.charged(range)))?;
+        let read = |decoder: &mut Decoder<'_>| read(decoder).and_then(|range| decoder.charged(range));
+        let range = self.with_decoder(read, |arriving, ours, decoder| arriving.borrow(ours, decoder, read))?;
         self.lent += range.len();
         Ok(range.into())
     }
 
+    /// Reads by `read`, or where the peer knows the method otherwise by `translate`, which is given the argument's number.
     fn with_decoder<R>(
         &mut self,
         read: impl FnOnce(&mut Decoder<'_>) -> Result<R, DecodeError>,
+        translate: impl FnOnce(&mut Arriving, usize, &mut Decoder<'_>) -> Result<R, Misread>,
     ) -> Result<R, InvalidArgs> {
         let method = self.context.method();
         let (shared, request) = (self.context.shared(), self.context.request_id());
         let mut taking = Taking { shared, connection: self.connection, request, method, opens: &mut self.channels };
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
-        let result = read(&mut decoder);
+        let result = match &mut self.arriving {
+            None => read(&mut decoder).map_err(Misread::Decode),
+            Some(arriving) => translate(arriving, self.read, &mut decoder),
+        };
         self.position = decoder.position();
         self.budget = decoder.budget();
         self.borrows |= decoder.shares();
@@ -139,7 +153,9 @@ impl Args {
 
     /// There must be no bytes left. The frame is not kept where no argument borrows from it.
     pub fn finish(&mut self) -> Result<(), InvalidArgs> {
-        Decoder::resume(&self.frame, self.position, self.budget).finish().map_err(|error| InvalidArgs {
+        let mut decoder = Decoder::resume(&self.frame, self.position, self.budget);
+        let come = self.arriving.as_mut().map_or(Ok(()), |arriving| arriving.finish(&mut decoder));
+        come.and_then(|()| decoder.finish().map_err(Misread::Decode)).map_err(|error| InvalidArgs {
             method: self.context.method().name,
             argument: None,
             error,
@@ -162,7 +178,7 @@ impl Args {
         shared.keep_decoded(self.connection, request, bytes).map_err(|kind| InvalidArgs {
             method: self.context.method().name,
             argument: None,
-            error: DecodeError::new(kind, self.position),
+            error: Misread::Decode(DecodeError::new(kind, self.position)),
         })
     }
 
@@ -230,6 +246,15 @@ impl Args {
     }
 }
 
+/// How the arguments are read where the peer knows the method otherwise.
+#[cold]
+fn arriving(shared: &Shared, connection: ConnectionId, method: &MethodDescriptor) -> Option<Box<Arriving>> {
+    shared.change(|state| match state.session.serving_terms(connection, method.id) {
+        Ok(terms) => terms.map(|terms| Box::new(Arriving::new(Ok(Arc::clone(terms))))),
+        Err(gone) => Some(Box::new(Arriving::new(Err(gone.to_string().into())))),
+    })
+}
+
 impl From<Range<usize>> for Span {
     fn from(range: Range<usize>) -> Self {
         Self { start: range.start, end: range.end }
@@ -248,8 +273,8 @@ impl fmt::Debug for Args {
 impl InvalidArgs {
     /// What the caller is answered.
     pub(super) fn into_failure(self) -> Failure {
-        match self.error.kind {
-            DecodeErrorKind::OverMemory { .. } => Failure::Busy,
+        match self.error {
+            Misread::Decode(DecodeError { kind: DecodeErrorKind::OverMemory { .. }, .. }) => Failure::Busy,
             _ => Failure::InvalidPayload(self.to_string()),
         }
     }

@@ -1,17 +1,18 @@
 //! Reads shapes.
 
 use std::any::TypeId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use facet::{
-    Def, EnumRepr, EnumType, Field, KnownPointer, MarkerTraits, PointerDef, Shape, StructKind, StructType, Type,
-    TypeOps, UserType,
+    Def, DefaultSource, EnumRepr, EnumType, Field, KnownPointer, MarkerTraits, PointerDef, Shape, StructKind,
+    StructType, Type, TypeOps, UserType,
 };
 
 use super::layouts;
 use super::refusals;
 use super::{
-    Described, Glue, Kind, Member, OptionOps, ResultOps, Scalar, SharedOps, SliceOps, TagWidth, TypeIndex, Variant,
+    Described, Fill, Glue, Kind, Member, OptionOps, ResultOps, Scalar, SharedOps, SliceOps, TagWidth, TypeIndex,
+    Variant,
 };
 use crate::codec::PlanError;
 use crate::codec::channels;
@@ -123,6 +124,7 @@ impl Describer {
     }
 
     fn members(&mut self, fields: &'static [Field]) -> Result<Vec<Member>, PlanError> {
+        let mut names = HashSet::new();
         fields
             .iter()
             .map(|field| {
@@ -131,10 +133,26 @@ impl Describer {
                     return Err(self.refuse(field.shape(), refusal.reason, refusal.instead));
                 }
                 let ty = self.describe(field.shape())?;
+                let fill = self.fill_of(field, ty);
+                let name = field.effective_name();
+                if !names.insert(name) {
+                    let reason = "two fields of one type have this name on the wire";
+                    return Err(self.refuse(field.shape(), reason, "rename one of them"));
+                }
                 self.path.pop();
-                Ok(Member { name: field.name, offset: field.offset, ty })
+                Ok(Member { name, offset: field.offset, ty, fill })
             })
             .collect()
+    }
+
+    /// How to make a field that its sender does not have, if that can be.
+    fn fill_of(&self, field: &Field, ty: TypeIndex) -> Option<Fill> {
+        match (field.default, &self.types[ty.0].kind) {
+            (Some(DefaultSource::Custom(make)), _) => Some(Fill::Custom(make)),
+            (Some(DefaultSource::FromTrait), _) => Fill::of_default(field.shape()),
+            (None, Kind::Option { ops, .. }) => Some(Fill::Absent(*ops)),
+            (None, _) => None,
+        }
     }
 
     fn enumeration(&mut self, shape: &'static Shape, ty: &EnumType) -> Result<Kind, PlanError> {
@@ -160,14 +178,14 @@ impl Describer {
                 return Err(self.refuse(shape, "its discriminants are unknown", "spell them out"));
             };
             variants.push(Variant {
-                name: variant.name,
+                name: variant.effective_name(),
                 discriminant,
                 tag: discriminant as u64 & tag.mask(),
                 members: self.members(variant.data.fields)?,
             });
             self.path.pop();
         }
-        Ok(Kind::Enum { tag, variants })
+        Ok(Kind::Enum { name: shape.type_identifier, tag, variants })
     }
 
     fn pointer(&mut self, shape: &'static Shape, def: &PointerDef) -> Result<Kind, PlanError> {

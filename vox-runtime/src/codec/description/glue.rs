@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use facet::{OxPtrMut, PtrMut, PtrUninit, Shape};
+use facet::{DefaultInPlaceFn, OxPtrMut, PtrMut, PtrUninit, Shape};
 
 use super::vtables::OptionOps;
 
@@ -60,6 +60,57 @@ impl Glue {
                 }
             }
         }
+    }
+}
+
+/// How to make a value that its sender does not have.
+#[derive(Clone, Copy)]
+pub(in crate::codec) enum Fill {
+    /// As `None`.
+    Absent(OptionOps),
+    /// As its type's default.
+    Default(&'static Shape),
+    /// By a function of the user's.
+    Custom(DefaultInPlaceFn),
+}
+
+impl Fill {
+    /// By the default of the type of `shape`, if it has one.
+    pub(super) fn of_default(shape: &'static Shape) -> Option<Self> {
+        shape.type_ops.is_some_and(|ops| ops.has_default_in_place()).then_some(Self::Default(shape))
+    }
+
+    /// Makes the value at `dst`. Where it cannot be made, or the user's function panics, there is none.
+    ///
+    /// # Safety
+    ///
+    /// `dst` is valid for a write of the type that this came from.
+    pub(in crate::codec) unsafe fn make(self, dst: *mut u8) -> bool {
+        // SAFETY: the caller's promise.
+        let make = || unsafe {
+            match self {
+                Self::Absent(ops) => ops.init_none(dst),
+                Self::Default(shape) => return shape.call_default_in_place(PtrUninit::new_sized(dst)).is_some(),
+                Self::Custom(make) => {
+                    make(PtrUninit::new_sized(dst));
+                }
+            }
+            true
+        };
+        catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
+            std::mem::forget(panic);
+            false
+        })
+    }
+}
+
+impl std::fmt::Debug for Fill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Absent(_) => "Absent",
+            Self::Default(_) => "Default",
+            Self::Custom(_) => "Custom",
+        })
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn fault(types: &[Described], layout: Layout, kind: &Kind) -> Option<
         Kind::String => is(Layout::new::<String>()),
         Kind::Leaf(ops) => is(ops.layout),
         Kind::Struct(members) => return parts(types, layout, 0, members),
-        Kind::Enum { tag, variants } => return enumeration(types, layout, *tag, variants),
+        Kind::Enum { tag, variants, .. } => return enumeration(types, layout, *tag, variants),
         // The content is made in place, and moved from there.
         Kind::Option { some, .. } => holds(of(*some)),
         Kind::Result { ok, err, .. } => holds(of(*ok)) && holds(of(*err)),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn members(parts: &[(usize, usize)]) -> Vec<Member> {
-        parts.iter().map(|(offset, ty)| Member { name: "m", offset: *offset, ty: TypeIndex(*ty) }).collect()
+        parts.iter().map(|(offset, ty)| Member { name: "m", offset: *offset, ty: TypeIndex(*ty), fill: None }).collect()
     }
 
     #[track_caller]
@@ -174,7 +174,7 @@ mod tests {
             members: members(parts),
         });
         let layout = Layout::from_size_align(size, 4).expect("a layout");
-        let kind = Kind::Enum { tag, variants: variants.collect() };
+        let kind = Kind::Enum { name: "E", tag, variants: variants.collect() };
         assert_eq!(super::fault(&types(), layout, &kind), fault);
     }
 

@@ -29,11 +29,12 @@ use super::PlanError;
 use super::channels::ChannelKind;
 use super::leaf::LeafOps;
 
-pub(crate) use schemas::response_schema_of;
+pub(super) use schemas::scalar_name;
 pub use schemas::schema_of;
+pub(crate) use schemas::{response_type_of, type_of};
 
 pub(super) use entries::{MapOps, Pair, SetOps};
-pub(super) use glue::Glue;
+pub(super) use glue::{Fill, Glue};
 pub(super) use vtables::{ListOps, OptionOps, ResultOps, SharedOps, SliceOps};
 
 /// A type and all types it is made of.
@@ -61,6 +62,7 @@ pub(super) enum Kind {
     Leaf(&'static LeafOps),
     Struct(Vec<Member>),
     Enum {
+        name: &'static str,
         tag: TagWidth,
         variants: Vec<Variant>,
     },
@@ -135,6 +137,8 @@ pub(super) struct Member {
     pub(super) name: &'static str,
     pub(super) offset: usize,
     pub(super) ty: TypeIndex,
+    /// How to make it where its sender has none.
+    pub(super) fill: Option<Fill>,
 }
 
 /// A variant of an enum: the tag it has in memory, and its members at offsets from the enum.

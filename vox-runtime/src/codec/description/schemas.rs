@@ -31,7 +31,7 @@ use super::{Description, Kind, Member, Scalar, TypeIndex};
 use crate::codec::channels::ChannelKind;
 use crate::codec::leaf::{BYTES, STRING};
 use crate::codec::{PlanError, varint};
-use crate::schema::Schema;
+use crate::schema::{Optional, Schema};
 
 /// What the bytes of a schema start with.
 const VERSION: u8 = 1;
@@ -55,6 +55,11 @@ const VERSION: u8 = 1;
 /// # Ok::<(), vox::codec::PlanError>(())
 /// ```
 pub fn schema_of(shape: &'static Shape) -> Result<Schema, PlanError> {
+    type_of(shape).map(|(schema, _)| schema)
+}
+
+/// The schema of the type of `shape`, and which of its fields this end does without.
+pub(crate) fn type_of(shape: &'static Shape) -> Result<(Schema, Optional), PlanError> {
     static SCHEMAS: Cache = LazyLock::new(RwLock::default);
     cached(&SCHEMAS, shape, |_| Ok(()), |writer, root| writer.ty(root))
 }
@@ -62,7 +67,7 @@ pub fn schema_of(shape: &'static Shape) -> Result<Schema, PlanError> {
 /// The schema of a method's response, which is that of `Result<T, E>` where `shape` is that of `Result<T, VoxError<E>>`: what
 /// a handler can return. What the runtime says in its place grows from version to version, and an outcome that was
 /// sealed under one must be of the same schema under the next. Refuses channels, which no response can carry.
-pub(crate) fn response_schema_of(shape: &'static Shape) -> Result<Schema, PlanError> {
+pub(crate) fn response_type_of(shape: &'static Shape) -> Result<(Schema, Optional), PlanError> {
     static SCHEMAS: Cache = LazyLock::new(RwLock::default);
     let check = |description: &Description| description.check_response(shape);
     cached(&SCHEMAS, shape, check, |writer, root| {
@@ -79,25 +84,27 @@ pub(crate) fn response_schema_of(shape: &'static Shape) -> Result<Schema, PlanEr
     })
 }
 
-type Cache = LazyLock<RwLock<HashMap<TypeId, Schema>>>;
+type Known = (Schema, Optional);
+type Cache = LazyLock<RwLock<HashMap<TypeId, Known>>>;
 
 fn cached(
     cache: &Cache,
     shape: &'static Shape,
     check: impl FnOnce(&Description) -> Result<(), PlanError>,
     write: impl FnOnce(&mut Writer<'_>, TypeIndex),
-) -> Result<Schema, PlanError> {
+) -> Result<Known, PlanError> {
     let id = shape.id.get();
-    if let Some(schema) = cache.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-        return Ok(schema.clone());
+    if let Some(known) = cache.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        return Ok(known.clone());
     }
     let description = Description::of(shape)?;
     check(&description)?;
-    let mut writer = Writer { description: &description, begun: HashMap::new(), out: vec![VERSION] };
+    let (begun, fields, optional) = (HashMap::new(), 0, Vec::new());
+    let mut writer = Writer { description: &description, begun, out: vec![VERSION], fields, optional };
     write(&mut writer, description.root());
-    let schema = Schema::from_bytes(writer.out);
-    cache.write().unwrap_or_else(PoisonError::into_inner).insert(id, schema.clone());
-    Ok(schema)
+    let known = (Schema::from_bytes(writer.out), Optional::new(writer.optional));
+    cache.write().unwrap_or_else(PoisonError::into_inner).insert(id, known.clone());
+    Ok(known)
 }
 
 struct Writer<'a> {
@@ -105,6 +112,10 @@ struct Writer<'a> {
     /// The numbers of the types that have begun.
     begun: HashMap<TypeIndex, usize>,
     out: Vec<u8>,
+    /// How many fields were written.
+    fields: u32,
+    /// The numbers of those that this end does without.
+    optional: Vec<u32>,
 }
 
 impl Writer<'_> {
@@ -162,6 +173,10 @@ impl Writer<'_> {
         self.number(members.len());
         for member in members {
             self.text(member.name);
+            if member.fill.is_some() {
+                self.optional.push(self.fields);
+            }
+            self.fields += 1;
             self.ty(member.ty);
         }
     }
@@ -187,7 +202,7 @@ impl Writer<'_> {
     }
 }
 
-fn scalar_name(scalar: Scalar) -> &'static str {
+pub(in crate::codec) fn scalar_name(scalar: Scalar) -> &'static str {
     match scalar {
         Scalar::Bool => "bool",
         Scalar::Char => "char",
@@ -341,9 +356,9 @@ mod tests {
 
     #[test]
     fn the_schema_of_a_response_is_what_its_method_can_return() {
-        let response = response_schema_of(<Result<Account, VoxError<bool>>>::SHAPE).expect("it can cross");
+        let response = response_type_of(<Result<Account, VoxError<bool>>>::SHAPE).expect("it can cross");
         let account = &bytes_of::<Account>()[1..];
-        assert_eq!(response.bytes(), [b"\x01\x05", account, b"\x01\x04bool"].concat());
+        assert_eq!(response.0.bytes(), [b"\x01\x05", account, b"\x01\x04bool"].concat());
     }
 
     #[test]

@@ -68,6 +68,18 @@ pub(super) fn leaf_of(id: TypeId) -> Option<&'static LeafOps> {
     LEAVES.get(&id).copied()
 }
 
+/// A leaf whose encoding has this name in schemas, if this end has one.
+pub(super) fn leaf_named(name: &str) -> Option<&'static LeafOps> {
+    static NAMED: LazyLock<HashMap<&str, &'static LeafOps>> = LazyLock::new(|| {
+        let mut table = Table(HashMap::new());
+        owned::register(&mut table);
+        net::register(&mut table);
+        foreign::register(&mut table);
+        table.0.into_values().map(|ops| (ops.name, ops)).collect()
+    });
+    NAMED.get(name).copied()
+}
+
 /// The leaves by type.
 struct Table(HashMap<TypeId, &'static LeafOps>);
 

@@ -10,11 +10,12 @@ use super::super::serving::{Serving, id_violation};
 use super::super::{Output, Token};
 use super::Session;
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ConnectionId, MethodId, ServiceIndex};
 use crate::limits::Fits;
 use crate::metadata::Metadata;
-use crate::schema::{Contract, SchemaHash};
+use crate::schema::{Contract, SchemaFault, SchemaHash};
+use crate::terms::MethodTerms;
 use crate::wire::{Frame, Open, metadata_len};
 
 impl Session {
@@ -41,10 +42,10 @@ impl Session {
     ) -> Result<bool, Refusal> {
         let id = ConnectionId(1);
         let contract = self.other_contract(descriptor, theirs)?;
-        if self.peer_connections.open(id.0).is_ok() {
-            self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
-        }
         let differs = contract.is_some();
+        if self.peer_connections.open(id.0).is_ok() {
+            self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor, differs));
+        }
         self.tell(id, contract);
         Ok(differs)
     }
@@ -105,7 +106,7 @@ impl Session {
         if self.ended.is_some() {
             return;
         }
-        self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor));
+        self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor, contract.is_some()));
         self.answer(&Frame::Accept { connection: id, differs: contract.is_some() });
         self.tell(id, contract);
     }
@@ -161,10 +162,22 @@ impl Session {
         Ok(())
     }
 
-    /// Why this method cannot be called on the connection: the peer knows it otherwise.
+    /// On which terms this method is called on the connection; `None` where both ends know it alike.
     #[inline]
-    pub(crate) fn disagreement(&self, connection: ConnectionId, method: MethodId) -> Option<Arc<str>> {
-        self.calling.get(connection.0)?.disagreement(method).cloned()
+    pub(crate) fn terms(&self, connection: ConnectionId, method: MethodId) -> Option<&Arc<MethodTerms>> {
+        self.calling.get(connection.0)?.terms(method)
+    }
+
+    /// On which terms this method is served on the connection; `None` where both ends know it alike. `Err`: the connection is gone.
+    pub(crate) fn serving_terms(
+        &self,
+        connection: ConnectionId,
+        method: MethodId,
+    ) -> Result<Option<&Arc<MethodTerms>>, EndReason> {
+        match self.serving.get(connection.0) {
+            Some(serving) => Ok(serving.terms(method)),
+            None => Err(self.ended.clone().unwrap_or_else(Calling::shut_by_peer)),
+        }
     }
 
     /// This end's contract of a service, where it is another than the peer's. `Err`: the peer cannot be told of it.
@@ -202,11 +215,29 @@ impl Session {
         hash: SchemaHash,
         contract: Bytes,
     ) -> Result<(), ProtocolViolation> {
+        if let Some(serving) = self.serving.get_mut(connection.0) {
+            return serving.on_contract(hash, &contract);
+        }
+        let most = self.max_payload();
         let Some(calling) = self.calling.get_mut(connection.0) else {
-            return self.stray(connection, "a contract", self.role);
+            return self.stray(connection, "a contract", self.owner(connection));
         };
-        calling.on_contract(hash, contract)?;
+        let ours = calling.on_contract(hash, &contract, most)?;
+        // Before any call that goes by it.
+        self.tell(connection, ours);
         self.fx.emit(Output::Room);
         Ok(())
     }
+}
+
+/// A contract that nobody waits for.
+pub(in crate::proto) fn unawaited(connection: ConnectionId) -> ProtocolViolation {
+    let why = format!("a contract of connection {connection}, which waits for none");
+    ProtocolViolation::new(Rule::UnknownConnection, why)
+}
+
+/// A contract that is none.
+pub(in crate::proto) fn malformed(connection: ConnectionId, fault: &SchemaFault) -> ProtocolViolation {
+    let why = format!("the contract of connection {connection}: {}", fault.0);
+    ProtocolViolation::new(Rule::MalformedFrame, why)
 }

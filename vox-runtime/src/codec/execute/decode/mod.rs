@@ -17,6 +17,7 @@ use super::scratch::{self, Scratch};
 
 mod collections;
 mod scalars;
+mod translated;
 mod unwind;
 
 use unwind::unwind;
@@ -141,6 +142,10 @@ impl<'r> Reader<'r, '_> {
                     OpKind::Set(op) => self.set(op, at, cursor, depth),
                     OpKind::Channel(op) => self.channel(op, at, cursor),
                     OpKind::Reserve(_) => cursor,
+                    OpKind::Widened { from, to } => self.widened(*from, *to, at, cursor),
+                    OpKind::Variants(op) => self.variants(op, at, cursor, depth),
+                    OpKind::Skip(run) => self.skip(*run, cursor),
+                    OpKind::Fill(fill) => self.fill(*fill, at, cursor),
                 }
             };
             if cursor.is_null() {

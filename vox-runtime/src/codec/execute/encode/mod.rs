@@ -242,6 +242,8 @@ impl<'w> Writer<'w, '_> {
                     OpKind::Map(op) => self.map(op, at, cursor, depth),
                     OpKind::Set(op) => self.set(op, at, cursor, depth),
                     OpKind::Channel(op) => self.channel(op, at, cursor),
+                    // Translations are not encoded.
+                    OpKind::Widened { .. } | OpKind::Variants(_) | OpKind::Skip(_) | OpKind::Fill(_) => cursor,
                 }
             };
             if cursor.is_null() {

@@ -1,0 +1,46 @@
+//! The channels that a request brings.
+
+use super::super::channels::Windows;
+use super::{Serving, id_violation};
+use crate::error::{ProtocolViolation, Rule};
+use crate::ids::RequestId;
+use crate::wire::{ChannelDirection, ChannelOpen};
+
+impl Serving {
+    #[inline]
+    pub(super) fn open_channels(
+        &mut self,
+        request: RequestId,
+        opens: &[ChannelOpen],
+        max_channels: usize,
+        windows: &Windows,
+    ) -> Result<bool, ProtocolViolation> {
+        let is_over = self.channels.open_count() + opens.len() > max_channels
+            || self.channels.keeps_too_much(max_channels, windows);
+        if !opens.is_empty() && is_over {
+            return self.pass_over_channels(opens, max_channels);
+        }
+        for open in opens {
+            self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
+            let sends = open.direction == ChannelDirection::HandlerSends;
+            self.channels.open_unbound(open.id, sends, windows);
+        }
+        if let (Some(first), Some(last)) = (opens.first(), opens.last()) {
+            self.channels.note_call(request, first.id, last.id);
+        }
+        Ok(true)
+    }
+
+    /// There is no room for these channels: by the caller's fault, or because it cannot know (`Ok(false)`).
+    #[cold]
+    fn pass_over_channels(&mut self, opens: &[ChannelOpen], max_channels: usize) -> Result<bool, ProtocolViolation> {
+        for (index, open) in opens.iter().enumerate() {
+            self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
+            if self.channels.open_count() + index >= max_channels {
+                let why = format!("channel {} is over the limit of {max_channels}", open.id);
+                return Err(ProtocolViolation::new(Rule::TooManyChannels, why));
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,525 @@
+//! Whether one end can read what the other writes, where their types differ: if not, the first place where it cannot, in
+//! words for a person, and which end has to change.
+//!
+//! What is accepted: fields in another order, fields that the reader does not have, fields that the writer does not have and
+//! the reader can do without; variants in another order, and such as only one of the two has; integers that the reader has
+//! wider. Everything else is refused. One of the two may be a peer's, so the work is bounded by [`MAX_PAIRS`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cursor::SchemaFault;
+use super::types::{Container, Field, Optional, Type, Types, Variant};
+use crate::shown::Shown;
+
+/// How many pairs of types are compared, at most.
+const MAX_PAIRS: usize = 16 << 10;
+/// How many parts of a place are named: the first half of them and the last.
+const MAX_PLACES: usize = 32;
+
+/// A type as one end knows it: its schema, and what that end can do without when it reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) schema: &'a [u8],
+    pub(super) optional: &'a Optional,
+}
+
+/// Which end writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    Here,
+    There,
+}
+
+/// What must be so for the reader to read a pair of types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rule {
+    /// What may change, may.
+    Free,
+    /// It stands in a key: two that differ must not become one.
+    Key,
+    /// They are the same.
+    Same,
+}
+
+/// Why a pair of types cannot be read, and where in it.
+struct Refusal {
+    part: String,
+    written: String,
+    read: String,
+    cure: Cure,
+}
+
+enum Cure {
+    /// It is told by the place.
+    KeepType,
+    /// The reader has to do without.
+    GiveDefault,
+    KeepInKey,
+    KeepChannel,
+}
+
+/// A part of a pair: what it is called, what is written there, what is read there.
+type Part = (String, usize, usize, Rule);
+
+/// What keeps the reader from reading what the writer writes, beginning at `place`; `None`: nothing does. `Err`: what a peer
+/// gave is no schema.
+pub(super) fn refusal(
+    place: &str,
+    written: Known<'_>,
+    read: Known<'_>,
+    writer: Writer,
+) -> Result<Option<String>, SchemaFault> {
+    if written.schema == read.schema {
+        return Ok(None);
+    }
+    let types = (Types::read(written.schema)?, Types::read(read.schema)?);
+    let judge = Judge { written: &types.0, read: &types.1, optional: read.optional };
+    let mut places = vec![(0, place.to_owned())];
+    let mut todo = vec![((0, 0, Rule::Free), 0)];
+    let mut seen = BTreeSet::from([(0, 0, Rule::Free)]);
+    let mut next = 0;
+    // Breadth first: the place that is named is the nearest one.
+    while let Some(&(pair, at)) = todo.get(next) {
+        next += 1;
+        if next > MAX_PAIRS {
+            return Err(SchemaFault(format!("more than {MAX_PAIRS} pairs of types to compare")));
+        }
+        match judge.pair(pair.0, pair.1, pair.2) {
+            Ok(parts) => {
+                for (part, written, read, rule) in parts {
+                    // Each pair waits once, so that no more are kept than are compared.
+                    if seen.insert((written, read, rule)) {
+                        places.push((at, part));
+                        todo.push(((written, read, rule), places.len() - 1));
+                    }
+                }
+            }
+            Err(refusal) => return Ok(Some(refusal.words(&path(&places, at), writer))),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether every integer of the one type is one of the other, which is wider.
+pub(crate) fn widens(from: &str, to: &str) -> bool {
+    let (Some((from_signed, from)), Some((to_signed, to))) = (integer(from), integer(to)) else { return false };
+    from < to && (to_signed || !from_signed)
+}
+
+/// Whether the integer type is signed, and its bits.
+fn integer(name: &str) -> Option<(bool, u32)> {
+    let (sign, bits) = name.split_at_checked(1)?;
+    let bits = ["8", "16", "32", "64", "128"].iter().find(|known| **known == bits)?.parse().ok()?;
+    match sign {
+        "u" => Some((false, bits)),
+        "i" => Some((true, bits)),
+        _ => None,
+    }
+}
+
+/// Whether a channel stands in a type.
+pub(super) fn has_channel(types: &Types<'_>, root: usize) -> bool {
+    let mut todo = vec![root];
+    let mut seen = BTreeSet::new();
+    while let Some(at) = todo.pop() {
+        if !seen.insert(at) {
+            continue;
+        }
+        match types.get(at) {
+            Type::Of(Container::Tx | Container::Rx, _) => return true,
+            Type::Of(_, parts) => todo.extend(parts),
+            Type::Array(_, item) => todo.push(*item),
+            Type::Struct(fields) => todo.extend(fields.iter().map(|field| field.ty)),
+            Type::Enum(variants) => todo.extend(variants.iter().flat_map(|v| &v.fields).map(|field| field.ty)),
+            Type::Named(_) | Type::Begun => {}
+        }
+    }
+    false
+}
+
+struct Judge<'a> {
+    written: &'a Types<'a>,
+    read: &'a Types<'a>,
+    optional: &'a Optional,
+}
+
+impl Judge<'_> {
+    /// Judges two types by themselves. `Ok`: what is in them is to be judged next.
+    fn pair(&self, written: usize, read: usize, rule: Rule) -> Result<Vec<Part>, Refusal> {
+        match (self.written.get(written), self.read.get(read)) {
+            (Type::Named(a), Type::Named(b)) if a == b || (rule != Rule::Same && widens(a, b)) => Ok(Vec::new()),
+            (Type::Struct(a), Type::Struct(b)) => self.fields(a, b, rule),
+            (Type::Enum(a), Type::Enum(b)) => self.variants((written, a), (read, b), rule),
+            (Type::Array(len, a), Type::Array(other, b)) if len == other => Ok(vec![("[]".to_owned(), *a, *b, rule)]),
+            (Type::Of(kind, a), Type::Of(other, b)) if kind == other => Ok(contents(*kind, a, b, rule)),
+            _ => Err(self.differ(written, read)),
+        }
+    }
+
+    fn differ(&self, written: usize, read: usize) -> Refusal {
+        let (written, read) = (self.written.words(written), self.read.words(read));
+        Refusal { part: String::new(), written, read, cure: Cure::KeepType }
+    }
+
+    fn fields(&self, written: &[Field<'_>], read: &[Field<'_>], rule: Rule) -> Result<Vec<Part>, Refusal> {
+        if rule == Rule::Same {
+            return self.same_fields(written, read);
+        }
+        let mut left: BTreeMap<_, _> = written.iter().map(|field| (field.name, field)).collect();
+        let mut parts = Vec::new();
+        for field in read {
+            let part = format!(".{}", Shown::name(field.name));
+            match left.remove(field.name) {
+                Some(other) => parts.push((part, other.ty, field.ty, rule)),
+                None if self.optional.has(field.number) => {}
+                None => {
+                    let (written, read) = ("missing".to_owned(), self.read.words(field.ty));
+                    return Err(Refusal { part, written, read, cure: Cure::GiveDefault });
+                }
+            }
+        }
+        // In the order in which they are written.
+        for field in written.iter().filter(|field| left.contains_key(field.name)) {
+            let cure = if rule == Rule::Key {
+                Cure::KeepInKey
+            } else if has_channel(self.written, field.ty) {
+                Cure::KeepChannel
+            } else {
+                continue;
+            };
+            let part = format!(".{}", Shown::name(field.name));
+            return Err(Refusal { part, written: self.written.words(field.ty), read: "missing".to_owned(), cure });
+        }
+        if parts.is_empty() && !written.is_empty() && !read.is_empty() {
+            let names = |fields: &[Field<'_>]| listed(fields.iter().map(|field| field.name));
+            let (written, read) = (format!("a struct of {}", names(written)), format!("one of {}", names(read)));
+            return Err(Refusal { part: String::new(), written, read, cure: Cure::KeepType });
+        }
+        Ok(parts)
+    }
+
+    fn same_fields(&self, written: &[Field<'_>], read: &[Field<'_>]) -> Result<Vec<Part>, Refusal> {
+        let words = |types: &Types<'_>, field: Option<&Field<'_>>| {
+            field.map_or("missing".to_owned(), |f| format!("`{}: {}`", Shown::name(f.name), types.words(f.ty)))
+        };
+        let mut parts = Vec::new();
+        for at in 0..written.len().max(read.len()) {
+            match (written.get(at), read.get(at)) {
+                (Some(a), Some(b)) if a.name == b.name => {
+                    parts.push((format!(".{}", Shown::name(a.name)), a.ty, b.ty, Rule::Same));
+                }
+                (a, b) => {
+                    let (written, read) = (words(self.written, a), words(self.read, b));
+                    return Err(Refusal { part: format!(", field {at},"), written, read, cure: Cure::KeepType });
+                }
+            }
+        }
+        Ok(parts)
+    }
+
+    fn variants(
+        &self,
+        (a, written): (usize, &[Variant<'_>]),
+        (b, read): (usize, &[Variant<'_>]),
+        rule: Rule,
+    ) -> Result<Vec<Part>, Refusal> {
+        let known: BTreeMap<_, _> = read.iter().map(|variant| (variant.name, variant)).collect();
+        let names = || written.iter().map(|variant| variant.name).eq(read.iter().map(|variant| variant.name));
+        let is_known = || written.iter().any(|variant| known.contains_key(variant.name));
+        if (rule == Rule::Same && !names()) || (!written.is_empty() && !is_known()) {
+            let names = |variants: &[Variant<'_>]| listed(variants.iter().map(|variant| variant.name));
+            return Err(Refusal {
+                written: format!("an enum of {}", names(written)),
+                read: format!("one of {}", names(read)),
+                ..self.differ(a, b)
+            });
+        }
+        let mut parts = Vec::new();
+        for variant in written {
+            // One that the reader does not know is its error when it comes.
+            let Some(other) = known.get(variant.name) else { continue };
+            let place = |part: &str| format!("::{}{part}", Shown::name(variant.name));
+            let inside = self.fields(&variant.fields, &other.fields, rule);
+            let inside = inside.map_err(|refusal| Refusal { part: place(&refusal.part), ..refusal })?;
+            parts.extend(inside.into_iter().map(|(part, a, b, rule)| (place(&part), a, b, rule)));
+        }
+        Ok(parts)
+    }
+}
+
+fn contents(kind: Container, written: &[usize], read: &[usize], rule: Rule) -> Vec<Part> {
+    let rules = match (kind, rule) {
+        (_, Rule::Same) | (Container::Tx | Container::Rx, _) => [Rule::Same; 2],
+        (Container::Set, _) => [Rule::Key; 2],
+        (Container::Map, _) => [Rule::Key, rule],
+        _ => [rule; 2],
+    };
+    let names = kind.parts().iter().map(|&part| part.to_owned());
+    let pairs = names.zip(written).zip(read).zip(rules);
+    pairs.map(|(((part, a), b), rule)| (part, *a, *b, rule)).collect()
+}
+
+/// The first of these names.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const MOST: usize = 4;
+    let mut names: Vec<_> = names.take(MOST + 1).map(|name| format!("`{}`", Shown::name(name))).collect();
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    if names.len() > MOST {
+        names[MOST] = "…".to_owned();
+    }
+    names.join(", ")
+}
+
+impl Refusal {
+    fn words(&self, place: &str, writer: Writer) -> String {
+        let Self { part, written, read, cure } = self;
+        let (here, there) = match writer {
+            Writer::Here => (written, read),
+            Writer::There => (read, written),
+        };
+        let reader = match writer {
+            Writer::Here => "the peer",
+            Writer::There => "this end",
+        };
+        let cure = match cure {
+            Cure::KeepType => "; the newer of the two must keep the type of the older".to_owned(),
+            Cure::GiveDefault => {
+                format!("; {reader} must make it an `Option` or give it a default, `#[facet(default)]`")
+            }
+            Cure::KeepInKey => format!("; {reader} must keep it, for two keys could become one without it"),
+            Cure::KeepChannel => format!("; {reader} must keep it, for a channel has two ends"),
+        };
+        format!("{place}{part} is {here} here and {there} there{cure}")
+    }
+}
+
+/// The place numbered `at`, from its root on. A peer may make it a long way, whose middle is left out.
+fn path(places: &[(usize, String)], mut at: usize) -> String {
+    let mut parts = Vec::new();
+    while at != 0 {
+        parts.push(places[at].1.as_str());
+        at = places[at].0;
+    }
+    parts.push(&places[0].1);
+    parts.reverse();
+    if parts.len() > MAX_PLACES {
+        parts.splice(MAX_PLACES / 2..parts.len() - MAX_PLACES / 2, ["…"]);
+    }
+    parts.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POINT: &[u8] = b"\x01\x02\x02\x01x\x01\x03u64\x01y\x01\x03u64";
+
+    fn judged(written: &[u8], read: &[u8], optional: &[u32], writer: Writer) -> Result<Option<String>, SchemaFault> {
+        let (none, optional) = (Optional::default(), Optional::new(optional.to_vec()));
+        let written = Known { schema: written, optional: &none };
+        refusal("it", written, Known { schema: read, optional: &optional }, writer)
+    }
+
+    /// The end that wrote is the peer.
+    #[track_caller]
+    fn refused(written: &[u8], read: &[u8], words: &str) {
+        assert_eq!(judged(written, read, &[], Writer::There), Ok(Some(words.to_owned())));
+    }
+
+    #[track_caller]
+    fn accepted(written: &[u8], read: &[u8]) {
+        assert_eq!(judged(written, read, &[], Writer::There), Ok(None));
+    }
+
+    #[test]
+    fn fields_go_by_their_names() {
+        accepted(POINT, POINT);
+        accepted(POINT, b"\x01\x02\x02\x01y\x01\x03u64\x01x\x01\x03u64");
+        accepted(POINT, b"\x01\x02\x01\x01y\x01\x03u64");
+        let longer = b"\x01\x02\x03\x01x\x01\x03u64\x01z\x01\x02u8\x01y\x01\x03u64";
+        let words = "it.z is u8 here and missing there; this end must make it an `Option` or give it a default, `#[facet(default)]`";
+        refused(POINT, longer, words);
+        assert_eq!(judged(POINT, longer, &[1], Writer::There), Ok(None));
+        let words = "it.z is missing here and u8 there; the peer must make it an `Option` or give it a default, `#[facet(default)]`";
+        assert_eq!(judged(POINT, longer, &[0, 2], Writer::Here), Ok(Some(words.to_owned())));
+        refused(
+            POINT,
+            b"\x01\x02\x01\x01z\x04\x01\x02u8",
+            "it.z is Option<u8> here and missing there; this end must make it an `Option` or give it a default, `#[facet(default)]`",
+        );
+        let words = "it is one of `z` here and a struct of `x`, `y` there; the newer of the two must keep the type of the older";
+        assert_eq!(judged(POINT, b"\x01\x02\x01\x01z\x04\x01\x02u8", &[0], Writer::There), Ok(Some(words.to_owned())));
+    }
+
+    const KEEP: &str = "; the newer of the two must keep the type of the older";
+
+    #[test]
+    fn kinds_of_types_lengths_and_wire_types_stay() {
+        let (number, text) = (b"\x01\x01\x03u64", b"\x01\x01\x06string");
+        refused(number, text, &format!("it is string here and u64 there{KEEP}"));
+        refused(number, b"\x01\x04\x01\x03u64", &format!("it is Option<u64> here and u64 there{KEEP}"));
+        refused(
+            POINT,
+            b"\x01\x02\x02\x01x\x01\x03u64\x01y\x01\x03u32",
+            &format!("it.y is u32 here and u64 there{KEEP}"),
+        );
+        refused(
+            b"\x01\x07\x04\x01\x02u8",
+            b"\x01\x07\x05\x01\x02u8",
+            &format!("it is [u8; 5] here and [u8; 4] there{KEEP}"),
+        );
+        refused(
+            b"\x01\x06\x01\x03u16",
+            b"\x01\x09\x01\x03u16",
+            &format!("it is a set of u16 here and a list of u16 there{KEEP}"),
+        );
+        refused(b"\x01\x0a\x01\x02u8", b"\x01\x0b\x01\x02u8", &format!("it is Rx<u8> here and Tx<u8> there{KEEP}"));
+        refused(b"\x01\x0a\x01\x02u8", b"\x01\x0a\x01\x03u16", &format!("it's item is u16 here and u8 there{KEEP}"));
+    }
+
+    #[test]
+    fn integers_become_wider_without_loss() {
+        let all = ["u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
+        let wider = all.iter().map(|from| all.iter().filter(|to| widens(from, to)).count());
+        assert_eq!(wider.collect::<Vec<_>>(), [8, 6, 4, 2, 0, 4, 3, 2, 1, 0]);
+        assert!(widens("u8", "i16") && widens("u64", "i128") && widens("i8", "i128"));
+        assert!(!widens("i8", "u16") && !widens("u8", "i8") && !widens("u16", "u8") && !widens("u64", "i64"));
+        assert!(!widens("f32", "f64") && !widens("bool", "u8") && !widens("char", "u32") && !widens("u", "u8"));
+    }
+
+    #[test]
+    fn variants_go_by_their_names() {
+        let (new_paid, more) =
+            (b"\x01\x03\x02\x03New\x00\x04Paid\x00", b"\x01\x03\x03\x04Paid\x00\x07Waiting\x00\x03New\x00");
+        accepted(new_paid, more);
+        accepted(more, new_paid);
+        refused(
+            new_paid,
+            b"\x01\x03\x01\x04Gone\x00",
+            &format!("it is one of `Gone` here and an enum of `New`, `Paid` there{KEEP}"),
+        );
+        let (with, without) = (b"\x01\x03\x01\x01A\x01\x01x\x01\x02u8", b"\x01\x03\x01\x01A\x00");
+        accepted(with, without);
+        refused(
+            without,
+            with,
+            "it::A.x is u8 here and missing there; this end must make it an `Option` or give it a default, `#[facet(default)]`",
+        );
+    }
+
+    #[test]
+    fn keys_lose_nothing() {
+        let set = |point: &[u8]| [b"\x01\x09", &point[1..]].concat();
+        let (point, x) = (set(POINT), set(b"\x01\x02\x01\x01x\x01\x03u64"));
+        refused(
+            &point,
+            &x,
+            "it[].y is missing here and u64 there; this end must keep it, for two keys could become one without it",
+        );
+        let map = |key: &[u8]| [b"\x01\x08", &key[2..], b"\x01\x02u8"].concat();
+        refused(
+            &map(&point),
+            &map(&x),
+            "it[key].y is missing here and u64 there; this end must keep it, for two keys could become one without it",
+        );
+    }
+
+    #[test]
+    fn channels_are_not_left_out_and_their_items_stay() {
+        let with = b"\x01\x02\x02\x01x\x01\x03u64\x01y\x04\x0a\x01\x02u8";
+        refused(
+            with,
+            b"\x01\x02\x01\x01x\x01\x03u64",
+            "it.y is missing here and Option<a channel> there; this end must keep it, for a channel has two ends",
+        );
+    }
+
+    #[test]
+    fn types_inside_themselves_are_judged_once() {
+        let chain = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x04\x0c\x00";
+        let other = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x06\x0c\x00";
+        accepted(chain, chain);
+        refused(
+            chain,
+            other,
+            &format!("it.next is a list of a struct of 2 fields here and Option<a struct of 2 fields> there{KEEP}"),
+        );
+        // One turn of the chain written out: the same type.
+        let unrolled = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x04\x02\x02\x05value\x01\x02u8\x04next\x04\x0c\x02";
+        accepted(chain, unrolled);
+    }
+
+    #[test]
+    fn hostile_bytes_are_refused_and_cost_little() {
+        #[track_caller]
+        fn refused(theirs: &[u8], why: &str) {
+            let fault = judged(theirs, POINT, &[], Writer::There).expect_err("no schema");
+            assert!(fault.0.contains(why), "{fault:?}, without {why}");
+        }
+        refused(b"", "end too early");
+        refused(b"\x02\x01\x02u8", "another version");
+        refused(b"\x01\x0c\x00", "a type that has not begun");
+        refused(b"\x01\x0d", "an unknown kind of type");
+        refused(b"\x01\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "a count of more");
+        refused(b"\x01\x02\xff\xff\xff\xff\x0f", "a count of more");
+        refused(b"\x01\x01\xff\xff\xff\xff\x0fx", "longer than the bytes");
+        refused(b"\x01\x01\x02\xff\xfe", "not UTF-8");
+        refused(&[POINT, b"\x00"].concat(), "bytes past the end");
+        refused(&[b"\x01".as_slice(), &[6; 100_000]].concat(), "types more than 128 deep");
+        let named = |n: usize, rest: &[u8]| -> Vec<u8> {
+            (0..n).flat_map(|n| [b"\x04".as_slice(), format!("{n:04}").as_bytes(), rest].concat()).collect()
+        };
+        refused(&[b"\x01\x02\x90\x4e".as_slice(), &named(10_000, b"\x04\x01\x02u8")].concat(), "more than 4096 types");
+        refused(
+            &[b"\x01\x03\xa0\x9c\x01".as_slice(), &named(20_000, b"\x00")].concat(),
+            "more than 16384 fields and variants",
+        );
+        refused(b"\x01\x02\x02\x01x\x01\x02u8\x01x\x01\x02u8", "two parts of one name");
+        refused(b"\x01\x02\x01\x01x\x0c\x00", "a type that stands in itself without end");
+        // Through a type that was read before: the cycle is not seen from above.
+        let behind = b"\x01\x02\x02\x01a\x04\x02\x01\x01x\x0c\x00\x01b\x0c\x02";
+        refused(behind, "a type that stands in itself without end");
+    }
+
+    /// Types inside each other, so many levels.
+    fn nested(len: usize, last: &[u8]) -> Vec<u8> {
+        [b"\x01".as_slice(), &b"\x06".repeat(len), last].concat()
+    }
+
+    #[test]
+    fn rings_of_types_are_compared_in_each_way_once() {
+        // They stand beside each other in each of 16,002 ways before they are known to be equal.
+        let ring = |len| nested(len, b"\x0c\x00");
+        accepted(&ring(127), &ring(126));
+    }
+
+    #[test]
+    fn a_place_a_long_way_in_is_named_by_its_ends() {
+        let place = format!("it{}…{}", "[]".repeat(15), "[]".repeat(16));
+        refused(
+            &nested(120, b"\x01\x02u8"),
+            &nested(1, b"\x0c\x00"),
+            &format!("{place} is a list of a list here and u8 there{KEEP}"),
+        );
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_byte_is_answered() {
+        let chain = b"\x01\x02\x02\x05value\x01\x02u8\x04next\x04\x0c\x00".as_slice();
+        for schema in [POINT, chain] {
+            for cut in 0..schema.len() {
+                assert!(judged(&schema[..cut], POINT, &[], Writer::There).is_err());
+            }
+            for at in 0..schema.len() {
+                for flip in 1..=255 {
+                    let mut other = schema.to_vec();
+                    other[at] ^= flip;
+                    let _ = judged(&other, schema, &[], Writer::There);
+                    let _ = judged(schema, &other, &[], Writer::Here);
+                }
+            }
+        }
+    }
+}
