@@ -17,6 +17,74 @@ mod newer {
     }
 }
 
+/// A service whose client is newer than its server, and translates.
+mod lamp {
+    #[derive(facet::Facet)]
+    #[repr(u8)]
+    #[allow(dead_code, reason = "the server sends the other one")]
+    pub(super) enum Light {
+        Off,
+        Dim,
+    }
+
+    #[derive(facet::Facet)]
+    pub(super) struct Glow {
+        pub(super) watts: u8,
+    }
+
+    #[vox::service]
+    pub(super) trait Lamp {
+        async fn light(&self) -> Light;
+        async fn glow(&self) -> Glow;
+    }
+
+    pub(super) struct MyLamp;
+
+    impl Lamp for MyLamp {
+        async fn light(&self) -> Light {
+            Light::Dim
+        }
+        async fn glow(&self) -> Glow {
+            Glow { watts: 7 }
+        }
+    }
+
+    pub(super) mod newer {
+        #[derive(Debug, facet::Facet)]
+        #[repr(u8)]
+        #[allow(dead_code, reason = "the server sends the other one")]
+        pub(crate) enum Light {
+            Off,
+        }
+
+        #[derive(Debug, facet::Facet)]
+        #[allow(dead_code, reason = "it is never made")]
+        pub(crate) struct Glow {
+            watts: u8,
+            #[facet(default = colour())]
+            colour: String,
+        }
+
+        fn colour() -> String {
+            panic!("on purpose")
+        }
+
+        #[vox::service]
+        pub(crate) trait Lamp {
+            async fn light(&self) -> Light;
+            async fn glow(&self) -> Glow;
+        }
+    }
+}
+
+async fn translated(found: &mut Found) {
+    let (ours, theirs) = vox::transport::memory_pair();
+    tokio::spawn(vox::serve(theirs, lamp::LampDispatcher::new(lamp::MyLamp)));
+    let lamp: lamp::newer::LampClient = vox::connect(ours).await.expect("a session");
+    found.push(("DecodeErrorKind::UnknownVariant", text(lamp.light().await)));
+    found.push(("DecodeErrorKind::NoDefault", text(lamp.glow().await)));
+}
+
 /// A `persist` method whose channel stands in a struct, where no macro sees it.
 mod broken {
     #[derive(facet::Facet)]
@@ -55,6 +123,7 @@ pub(super) async fn provoke(found: &mut Found) {
     let bank: newer::BankClient = vox::connect(ours).await.expect("a session");
     found.push(("VoxError::NotSent(Incompatible)", text(bank.name(7).await)));
     found.push(("NotSent::Incompatible", text(bank.name(7).await.map_err(not_sent))));
+    translated(found).await;
     services(found).await;
     stores(found).await;
 }

@@ -114,7 +114,7 @@ impl fmt::Display for Words<'_> {
                 fmt::Display::fmt(what, f)
             }
             NotSent::Incompatible(how) => {
-                write!(f, "the two ends have different versions of {how}; build both from one version of the trait")
+                write!(f, "the two ends have different versions of {how}")
             }
         }
     }
