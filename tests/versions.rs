@@ -45,11 +45,13 @@ mod old {
         async fn place(&self) -> Place;
     }
 
+    pub type Gone = BTreeMap<String, Vec<Option<(u8, Level)>>>;
+
     #[derive(Debug, Clone, PartialEq, facet::Facet)]
     pub struct Place {
         pub id: u32,
         pub tags: Vec<String>,
-        pub gone: Option<BTreeMap<String, Vec<Option<(u8, Level)>>>>,
+        pub gone: Option<Gone>,
         pub name: String,
     }
 }

@@ -183,8 +183,8 @@ pub fn contract(bytes: &[u8]) -> Frame {
 
 /// A contract of one method that has one argument, of this schema, and answers with a `u64`.
 pub fn contract_of(method: &str, argument: &str, schema: &[u8]) -> Vec<u8> {
-    let frame = frame(1).var(1).method(method).text(method).u8(0).var(1).text(argument);
-    frame.var(schema.len() as u64).bytes(schema).var(6).bytes(b"\x01\x01\x03u64").0
+    let frame = frame(1).var(1).method(method).text(method).u8(0).var(1).text(argument).u8(0);
+    frame.var(schema.len() as u64).bytes(schema).var(0).var(6).bytes(b"\x01\x01\x03u64").var(0).0
 }
 
 /// A schema of as many bytes, in which each of 120 levels says that it has as many variants, and each of these as many fields, as there are

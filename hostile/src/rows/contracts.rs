@@ -95,7 +95,7 @@ fn long(victim: &Victim, n: u64) -> Local<'_, Seen> {
 
 fn types(victim: &Victim, n: u64) -> Local<'_, Seen> {
     let schema = raw::frame(1).u8(2).var(n - 1);
-    let options = (1..n).fold(schema, |schema, _| schema.text("").u8(4).u8(12).var(0));
+    let options = (1..n).fold(schema, |schema, n| schema.text(&n.to_string()).u8(4).u8(12).var(0));
     tell(victim, options.into_bytes())
 }
 
