@@ -7,6 +7,7 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::Duration;
 
 use support::raw::{self, Raw, frame};
 use support::{Count, settle};
@@ -61,6 +62,8 @@ trait Depot {
     async fn lend_and_sort(&self, bytes: &[u8], tags: Vec<String>);
     async fn make(&self, len: u64) -> Vec<u8>;
     async fn sit_on(&self, numbers: vox::Rx<u64>);
+    async fn linger(&self, bytes: Vec<u8>) -> u64;
+    async fn count_after(&self, bytes: Vec<u8>, numbers: vox::Rx<u64>) -> u64;
 }
 
 #[derive(Clone, Default)]
@@ -99,6 +102,21 @@ impl Depot for Shed {
     async fn make(&self, len: u64) -> Vec<u8> {
         settle().await;
         vec![1; len as usize]
+    }
+
+    /// Takes 200 ms.
+    async fn linger(&self, bytes: Vec<u8>) -> u64 {
+        self.held.add();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        bytes.len() as u64
+    }
+
+    async fn count_after(&self, bytes: Vec<u8>, mut numbers: vox::Rx<u64>) -> u64 {
+        let mut count = bytes.len() as u64;
+        while let Ok(Some(_)) = numbers.recv().await {
+            count += 1;
+        }
+        count
     }
 
     async fn sit_on(&self, numbers: vox::Rx<u64>) {
@@ -277,7 +295,7 @@ async fn replies(reads: bool) {
     }
     let (mut refused, mut kept, mut missing) = (0, 0, 0);
     while reads && (refused + kept < 128 || missing > 0) {
-        let read = tokio::time::timeout(std::time::Duration::from_secs(60), yard.raw.read_frame()).await;
+        let read = tokio::time::timeout(Duration::from_secs(60), yard.raw.read_frame()).await;
         let read = read.expect("an answer").expect("the session goes on");
         let mut fields = read.reader();
         match read.kind {
@@ -297,8 +315,8 @@ async fn replies(reads: bool) {
             _ => {}
         }
     }
-    settle().await;
-    settle().await;
+    // Handlers wait for a second after the last byte that was taken, and then no longer.
+    tokio::time::sleep(Duration::from_secs(4)).await;
     report("replies", yard.grown(), yard.server.memory());
     let budget = Limits::default().session_memory;
     assert!((budget - MIB..budget + MIB).contains(&yard.server.memory()), "{}", yard.server.memory());
@@ -412,4 +430,59 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::task::Poll::Pending => std::task::Poll::Ready(None),
     })
     .await
+}
+
+/// Arguments of 200 MiB in all, of handlers that end within a second: no call is refused, though a quarter of it is kept at most.
+#[tokio::test(start_paused = true)]
+async fn calls_wait_for_memory_where_handlers_give_it_back() {
+    let yard = Yard::new(Limits::default()).await;
+    let before = tokio::time::Instant::now();
+    let calls = (0..100).map(|_| tokio::spawn(yard.honest.linger(vec![7; 2 * MIB]).into_future()));
+    let calls: Vec<_> = calls.collect();
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), Ok(2 * MIB as u64));
+    }
+    assert_eq!(yard.shed.held.get(), 100);
+    // On a paused clock: five times what a handler takes, and not until somebody looks at the time.
+    let took = before.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    yard.leaves_no_trace().await;
+}
+
+/// What handlers wait for comes after the calls that fill the memory, on the same link.
+#[tokio::test(start_paused = true)]
+async fn handlers_that_wait_for_items_get_them_though_their_peer_waits_for_memory() {
+    let yard = Yard::new(Limits::default()).await;
+    let mut calls = Vec::new();
+    let mut senders = Vec::new();
+    for _ in 0..23 {
+        let (tx, rx) = vox::channel();
+        senders.push(tx);
+        calls.push(tokio::spawn(yard.honest.count_after(vec![7; 2 * MIB], rx).into_future()));
+    }
+    settle().await;
+    let before = tokio::time::Instant::now();
+    for tx in senders {
+        for number in 0..10 {
+            tx.send(number).await.expect("it is read");
+        }
+        tx.close();
+    }
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), Ok(2 * MIB as u64 + 10));
+    }
+    let took = before.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    yard.leaves_no_trace().await;
+}
+
+/// Replies of 128 MiB in all, made at once, of which a quarter may wait: none is lost where their caller reads.
+#[tokio::test(start_paused = true)]
+async fn handlers_wait_for_the_replies_of_others_to_be_read() {
+    let yard = Yard::new(Limits::default()).await;
+    let calls: Vec<_> = (0..128).map(|_| tokio::spawn(yard.honest.make(1 << 20).into_future())).collect();
+    for call in calls {
+        assert_eq!(call.await.expect("no panic").map(|bytes| bytes.len()), Ok(1 << 20));
+    }
+    yard.leaves_no_trace().await;
 }

@@ -20,7 +20,7 @@ use tracing::Span;
 use super::lookout::in_user_code;
 use super::operating::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
-use super::shared::{Flush, Shared};
+use super::shared::{Flush, Next, Shared, State};
 use super::writer::now;
 pub(super) use crate::contained::quietly;
 use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
@@ -275,6 +275,9 @@ impl Future for HandlerTask<Arc<Shared>> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        if this.future.is_some() && this.shared.suspends(cx) {
+            return Poll::Pending;
+        }
         in_user_code(this.shared.watched(), || this.poll_handler(cx))
     }
 }
@@ -334,14 +337,31 @@ impl<S: Borrow<Arc<Shared>>> Drop for HandlerTask<S> {
     }
 }
 
+impl State {
+    /// The next request to host. None while the outbox is full: a peer that reads no replies gets no more made.
+    #[inline]
+    pub(super) fn next_request(&mut self) -> Option<Next> {
+        let request = if self.may_host() { self.requests.pop() } else { None };
+        Some(Next { request: request?, last: self.requests.is_empty() })
+    }
+
+    #[inline]
+    pub(super) fn may_host(&self) -> bool {
+        !self.requests.is_empty() && (self.session.may_answer_more() || self.session.end_reason().is_some())
+    }
+}
+
 impl Shared {
     /// A handler has ended. Where it is the only thing going on, its reply is written here and now.
     pub(crate) fn handler_ended(&self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        let alone = |state: &super::State| match state.driver_is_awake() || state.session.handlers_running() > 0 {
+        let alone = |state: &State| match state.driver_is_awake() || state.session.handlers_running() > 0 {
             true => Flush::Driver,
             false => Flush::Here,
         };
-        self.with(alone, |state| state.on_handler_ended(connection, request, end));
+        self.with(alone, |state| {
+            state.on_handler_ended(connection, request, end);
+            self.note_replies(state);
+        });
     }
 }
 

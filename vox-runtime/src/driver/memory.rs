@@ -1,8 +1,44 @@
-//! What is kept because of the peer, where that is found outside of the lock.
+//! What is kept because of the peer, as those see it who are outside of the lock, and who waits until less is.
 
-use super::shared::Shared;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
+
+use super::shared::{Shared, State};
+use super::writer::now;
 use crate::codec::DecodeErrorKind;
 use crate::ids::{ConnectionId, RequestId};
+
+/// Who waits until less is kept because of the peer.
+#[derive(Default)]
+pub(super) struct MemoryWaits {
+    /// What was read is left for later.
+    pub(super) held_off: bool,
+    /// Tasks of handlers that are not polled, so that they make no replies.
+    suspended: Vec<Waker>,
+}
+
+impl MemoryWaits {
+    #[inline]
+    pub(super) fn has_suspended(&self) -> bool {
+        !self.suspended.is_empty()
+    }
+}
+
+impl State {
+    /// Whether what was left for later is to be read now.
+    #[inline]
+    pub(super) fn may_read_on(&self) -> bool {
+        self.waits.held_off && !self.session.stays_held_off()
+    }
+
+    /// Lets handlers go on, if they no longer have to wait.
+    #[inline]
+    pub(super) fn resume_suspended(&mut self) {
+        if self.waits.has_suspended() && !self.session.stays_holding_replies() {
+            self.after.wakes.append(&mut self.waits.suspended);
+        }
+    }
+}
 
 impl Shared {
     /// The arguments of this request take so much more than it was charged when it came.
@@ -15,5 +51,33 @@ impl Shared {
     ) -> Result<(), DecodeErrorKind> {
         let kept = self.lock().session.keep_decoded(connection, request, bytes);
         kept.map_err(|kept| DecodeErrorKind::OverMemory { kept, limit: self.limits.session_memory })
+    }
+
+    /// A reply was put. Handlers that have tasks wait from now on, if there are too many.
+    #[inline]
+    pub(super) fn note_replies(&self, state: &State) {
+        if state.session.is_laden_with_replies() {
+            self.may_suspend.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a handler that has a task is not to be polled now. It is woken when it is.
+    #[inline]
+    pub(super) fn suspends(&self, cx: &Context<'_>) -> bool {
+        self.may_suspend.load(Ordering::Relaxed) && self.suspend(cx)
+    }
+
+    #[cold]
+    fn suspend(&self, cx: &Context<'_>) -> bool {
+        let waker = cx.waker().clone();
+        self.change(|state| {
+            let waits = state.session.holds_replies(now());
+            match waits {
+                true => state.waits.suspended.push(waker),
+                // Until there are again too many.
+                false => self.may_suspend.store(false, Ordering::Relaxed),
+            }
+            waits
+        })
     }
 }

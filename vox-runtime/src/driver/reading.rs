@@ -44,6 +44,8 @@ pub(super) struct Reader {
     _stock: StockUse,
     /// How much the next read asks for.
     appetite: usize,
+    /// What was read is left for later, and nothing more is read meanwhile.
+    held_off: bool,
     /// The link gives nothing more.
     deaf: bool,
     /// The number of the link that this reads.
@@ -67,6 +69,7 @@ impl Reader {
             peeks: false,
             _stock: StockUse::new(),
             appetite: READ_MIN,
+            held_off: false,
             deaf: false,
             link: 0,
         }
@@ -100,7 +103,7 @@ impl Reader {
 
     /// The `turn`th read of a turn.
     pub(super) fn read(&mut self, turn: usize, cx: &mut Context<'_>) -> Read {
-        if self.deaf {
+        if self.deaf || self.held_off {
             return Read::Nothing;
         }
         // By the first read of a turn what came before is mostly dropped, and its memory is had again for nothing; later
@@ -184,7 +187,12 @@ impl Reader {
             self.forget(session);
             return false;
         }
+        (self.held_off, state.waits.held_off) = (false, false);
         for _ in 0..FRAMES_PER_LOCK {
+            if self.brings_something() && session.holds_off(now) {
+                (self.held_off, state.waits.held_off) = (true, true);
+                return false;
+            }
             let handled = match self.next_frame(session, max_len) {
                 Ok(Next::Nothing) => {
                     session.heard(now);
@@ -207,6 +215,16 @@ impl Reader {
             }
         }
         true
+    }
+
+    /// Whether what comes next brings something to keep. Anything else needs no memory, and may give some back.
+    #[inline]
+    fn brings_something(&self) -> bool {
+        const CALL: u8 = Kind::Call as u8;
+        const ITEMS: u8 = Kind::Items as u8;
+        const LONG: u8 = Kind::Long as u8;
+        const PART: u8 = Kind::Part as u8;
+        self.long.is_none() && matches!(self.buffer.get(LENGTH_BYTES), Some(&(CALL | ITEMS | LONG | PART)))
     }
 
     fn forget(&mut self, session: &mut Session) {

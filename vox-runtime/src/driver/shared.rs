@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
@@ -17,6 +17,7 @@ use super::fault::Unwinding;
 use super::hosting::Hosting;
 use super::lead::{Lead, Watch};
 use super::long_part::memory;
+use super::memory::MemoryWaits;
 use super::operating::Operating;
 use super::patience::Patience;
 use super::queue::Queue;
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(super) is_watched: bool,
     /// Where the session's task is.
     pub(super) runtime: Handle,
+    /// Handlers may have to wait: see [`MemoryWaits`].
+    pub(super) may_suspend: AtomicBool,
     /// Operations that are known within this session only.
     pub(super) operations: OnceLock<Arc<Operating>>,
     /// How this end gets the session a new link, if it does.
@@ -120,6 +123,7 @@ pub(crate) struct State {
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
     pub(super) draining: bool,
+    pub(super) waits: MemoryWaits,
     /// The session's task has ended: its last words are said, or never will be.
     pub(crate) over: bool,
     /// Its place among the sessions of a server, until it ends.
@@ -217,6 +221,7 @@ impl Shared {
             left: None,
             holders: 0,
             draining: false,
+            waits: MemoryWaits::default(),
             over: false,
             seat: None,
             observers: BTreeMap::new(),
@@ -243,6 +248,7 @@ impl Shared {
             turns: AtomicU64::new(0),
             is_watched: runtime.runtime_flavor() != RuntimeFlavor::CurrentThread,
             runtime,
+            may_suspend: AtomicBool::new(false),
             operations: OnceLock::new(),
             redial,
         });
@@ -293,7 +299,7 @@ impl State {
     #[inline]
     pub(super) fn settle(&mut self, router: &Router) {
         // Most changes ask for nothing.
-        if self.session.has_outputs() || self.outbox_full || self.outbox_laden {
+        if self.session.has_outputs() || self.outbox_full || self.outbox_laden || self.waits.has_suspended() {
             self.settle_outputs(router);
         }
     }
@@ -309,6 +315,7 @@ impl State {
         if room > 0 && !self.queue.is_empty() {
             self.wake_heads(room);
         }
+        self.resume_suspended();
         // Not only once it is empty: on a busy link that may be never.
         if self.outbox_full && self.session.outbox_has_room()
             || self.outbox_laden && self.session.outbox_has_long_room()
@@ -426,18 +433,6 @@ impl State {
         }
     }
 
-    /// The next request to host. None while the outbox is full: a peer that reads no replies gets no more made.
-    #[inline]
-    pub(super) fn next_request(&mut self) -> Option<Next> {
-        let request = if self.may_host() { self.requests.pop() } else { None };
-        Some(Next { request: request?, last: self.requests.is_empty() })
-    }
-
-    #[inline]
-    pub(super) fn may_host(&self) -> bool {
-        !self.requests.is_empty() && (self.session.may_answer_more() || self.session.end_reason().is_some())
-    }
-
     // ---- the driver ----
 
     /// When the driver has to look at the time next.
@@ -467,7 +462,7 @@ impl State {
         let sooner = !self.is_armed_in_time() && self.next_timeout().is_some_and(is_sooner);
         let relinked = self.link.number != self.known_link;
         let broken = relinked || self.link_error.is_some() || self.session.end_reason().is_some();
-        if sooner || broken || self.unwatched || self.may_write() || self.may_host() {
+        if sooner || broken || self.unwatched || self.may_write() || self.may_host() || self.may_read_on() {
             // Once woken it will look at everything; until then nobody need wake it again.
             self.driver_awake = true;
             self.after.wakes.push(self.driver.clone());

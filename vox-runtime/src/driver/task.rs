@@ -318,6 +318,10 @@ impl Driver {
             self.host(waiting, cx);
             return true;
         }
+        if state.may_read_on() {
+            (self.is_fresh, self.reads_again) = (true, true);
+            return true;
+        }
         if state.may_write() || state.unwatched {
             return true;
         }

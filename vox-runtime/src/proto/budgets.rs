@@ -1,8 +1,10 @@
 //! What is kept because of the peer is charged as long as it is kept, and no longer; and what comes of too much.
 
+use std::time::Duration;
+
 use super::ledger::{ITEM, REQUEST};
 use super::testing::{Bench, OURS, PERSIST, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
-use super::{ChannelEnd, HandlerEnd, Output, Token};
+use super::{Batch, ChannelEnd, HandlerEnd, Output, Token};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -492,4 +494,122 @@ fn replies_past_the_sessions_memory_are_not_kept_and_their_callers_are_told_why(
     assert_eq!((lens[0], lens[1], lens[3], lens[4]), (50_000, 50_000, 100, 50_000));
     assert!((50..512).contains(&refused), "{refused}");
     is_at_rest(&mut bench);
+}
+
+/// A call that runs and takes nearly all memory, and one more that waits.
+fn held_off() -> Bench {
+    let mut bench = Bench::new(Limits { max_message_bytes: 4000, ..limits(20_000) });
+    for request in (1..=9).step_by(2) {
+        assert!(!bench.session.holds_off(bench.now));
+        bench.accept(call_with(request, 2500));
+    }
+    assert!(bench.session.memory() > 16_000);
+    assert!(bench.session.holds_off(bench.now));
+    bench
+}
+
+#[test]
+fn the_peer_is_not_read_where_the_next_message_may_not_fit_until_a_handler_has_ended() {
+    let mut bench = held_off();
+    assert!(bench.session.stays_held_off());
+    bench.returns(THEIRS, 1);
+    assert!(!bench.session.stays_held_off() && !bench.session.holds_off(bench.now));
+    // It was not asked for a sign of life meanwhile, and is not taken for dead now.
+    assert!(bench.session.poll_timeout().is_none_or(|at| at >= bench.now + Limits::default().keepalive));
+}
+
+#[test]
+fn what_was_left_for_later_is_read_after_a_second_in_which_nothing_was_given_back() {
+    let mut bench = held_off();
+    let due = bench.session.poll_timeout().expect("a time");
+    assert_eq!(due, bench.now + Duration::from_secs(1));
+    bench.now = due;
+    bench.change(|session| session.handle_timeout(due));
+    assert!(!bench.session.stays_held_off() && !bench.session.holds_off(due));
+    // The calls that follow are refused as before, and none waits again until there is room.
+    for request in (11..=19).step_by(2) {
+        bench.accept(call_with(request, 2500));
+        assert!(!bench.session.holds_off(due));
+    }
+    assert_eq!(bench.sent(), [11, 13, 15, 17, 19].map(busy));
+}
+
+#[test]
+fn who_cancels_is_waited_for_again() {
+    let mut bench = held_off();
+    let due = bench.now + Duration::from_secs(1);
+    bench.change(|session| session.handle_timeout(due));
+    assert!(!bench.session.holds_off(due));
+    bench.accept(Frame::Cancel { connection: THEIRS, request: RequestId(3) });
+    assert!(bench.session.holds_off(due), "its handler is about to end");
+    bench.change(|session| session.handler_ended(THEIRS, RequestId(3), HandlerEnd::Aborted));
+    assert!(!bench.session.holds_off(due));
+}
+
+#[test]
+fn a_silent_peer_that_is_not_read_is_not_dead() {
+    let mut bench = Bench::new(Limits {
+        max_message_bytes: 4000,
+        keepalive: Duration::from_millis(300),
+        keepalive_timeout: Duration::from_millis(300),
+        ..limits(20_000)
+    });
+    (1..=9).step_by(2).for_each(|request| bench.accept(call_with(request, 2500)));
+    bench.now += Duration::from_millis(300);
+    let now = bench.now;
+    bench.change(|session| session.handle_timeout(now));
+    assert_eq!(bench.sent(), [Frame::Ping { nonce: 0 }]);
+    assert!(bench.session.holds_off(now));
+    for _ in 0..9 {
+        bench.now += Duration::from_millis(100);
+        let now = bench.now;
+        bench.change(|session| session.handle_timeout(now));
+        assert!(bench.session.end_reason().is_none() && bench.session.stays_held_off());
+    }
+    bench.returns(THEIRS, 1);
+    let now = bench.now;
+    assert!(!bench.session.holds_off(now));
+    bench.change(|session| session.handle_timeout(now));
+    assert!(bench.session.end_reason().is_none(), "it is heard before it is judged");
+}
+
+#[test]
+fn what_handlers_do_not_give_back_is_no_reason_to_read_no_further() {
+    let mut bench = Bench::resumable(Limits { outbox_long_bytes: 1 << 30, ..limits(20_000) });
+    bench.accept(call_with(1, 0));
+    let mut payload = vec![0; 30_000].into();
+    bench.change(|session| session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut payload)));
+    bench.accept(call_with(3, 0));
+    assert!(bench.session.memory() > 20_000);
+    assert!(!bench.session.holds_off(bench.now), "an acknowledgement would never come");
+}
+
+#[test]
+fn handlers_wait_while_half_of_all_memory_is_replies_and_go_on_when_half_of_those_are_gone() {
+    let mut bench = Bench::new(Limits { outbox_long_bytes: 1 << 30, ..limits(200_000) });
+    let reply = |bench: &mut Bench, request: u64| {
+        bench.accept(call_with(request, 0));
+        let mut payload = vec![0; 45_000].into();
+        bench.change(|session| {
+            session.handler_ended(THEIRS, RequestId(request), HandlerEnd::Returned(&mut payload));
+        });
+    };
+    (1..=3).step_by(2).for_each(|request| reply(&mut bench, request));
+    assert!(!bench.session.holds_replies(bench.now));
+    reply(&mut bench, 5);
+    assert!(bench.session.is_laden_with_replies() && bench.session.holds_replies(bench.now));
+    // A third is written, and then all.
+    let mut batch = Batch::default();
+    bench.change(|session| session.take(&mut batch));
+    bench.change(|session| session.on_written(50_000));
+    assert!(bench.session.stays_holding_replies());
+    bench.change(|session| session.on_written(50_000));
+    assert!(!bench.session.stays_holding_replies() && !bench.session.holds_replies(bench.now));
+    // Who reads nothing is not waited for.
+    (7..=9).step_by(2).for_each(|request| reply(&mut bench, request));
+    assert!(bench.session.holds_replies(bench.now));
+    let due = bench.session.poll_timeout().expect("a time");
+    assert_eq!(due, bench.now + Duration::from_secs(1));
+    bench.change(|session| session.handle_timeout(due));
+    assert!(!bench.session.stays_holding_replies() && !bench.session.holds_replies(due));
 }

@@ -31,6 +31,7 @@ mod kept;
 mod ledger;
 mod operations;
 mod outbox;
+mod pause;
 mod peer_clock;
 mod policy;
 mod secrets;

@@ -10,6 +10,7 @@ mod observing;
 mod obstacle;
 mod opening;
 mod parts;
+mod pausing;
 mod remains;
 mod resuming;
 
@@ -71,6 +72,7 @@ pub(crate) struct Session {
     /// The link took bytes since the peer was probed.
     moves: bool,
     resuming: Option<Resuming>,
+    pauses: pausing::Pauses,
     ended: Option<EndReason>,
 }
 
@@ -91,6 +93,7 @@ impl Session {
             send: (peer.channel_items, peer.channel_bytes),
             receive: (limits.channel_items, limits.channel_bytes),
         };
+        let pauses = pausing::Pauses::new(&limits);
         let most = usize::try_from(peer.max_message_bytes).unwrap_or(usize::MAX);
         let mut fx = Effects::new(most.clamp(HEAD_ROOM, Limits::MESSAGE_CEILING));
         fx.outbox.peer_puts_together(peer.max_partial_messages, peer.max_partial_bytes);
@@ -117,6 +120,7 @@ impl Session {
             probed: None,
             moves: false,
             resuming: None,
+            pauses,
             ended: None,
         }
     }

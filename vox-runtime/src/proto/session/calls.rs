@@ -77,6 +77,7 @@ impl Session {
             return self.stray(connection, "a cancel", self.role.peer());
         };
         serving.on_cancel(request, &mut self.fx)?;
+        self.expect_room();
         self.acknowledges()
     }
 

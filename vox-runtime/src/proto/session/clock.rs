@@ -13,7 +13,7 @@ impl Session {
             return None;
         }
         let link = if self.is_detached() { self.given_up_at() } else { self.keepalive_due() };
-        earlier(self.deadline, link)
+        earlier(earlier(self.deadline, link), self.pauses.due())
     }
 
     /// A time before which [`handle_timeout`](Self::handle_timeout) is not due, which costs less to know than when it is.
@@ -27,12 +27,14 @@ impl Session {
             Some(at) => at.checked_add(self.limits.keepalive_timeout),
             None => self.last_heard.checked_add(self.limits.keepalive.min(self.limits.idle_keepalive)),
         };
-        earlier(self.deadline, keepalive)
+        earlier(earlier(self.deadline, keepalive), self.pauses.due())
     }
 
     /// When the peer is probed next, or given up. A limit past the end of time is never reached.
     fn keepalive_due(&self) -> Option<Instant> {
         match self.probed {
+            // Who is not read cannot be heard.
+            _ if self.pauses.is_unheard() => None,
             Some(at) => at.checked_add(self.limits.keepalive_timeout),
             None if self.is_live() => self.last_heard.checked_add(self.limits.keepalive),
             // Nothing waits for the peer, but a peer that is gone must not keep its place for ever.
@@ -46,6 +48,7 @@ impl Session {
             return;
         }
         self.expire_due(now);
+        self.look_at_pauses(now);
         if let Some(at) = self.given_up_at() {
             if at <= now {
                 self.give_up();

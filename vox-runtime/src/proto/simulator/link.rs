@@ -76,6 +76,7 @@ impl World {
         end.unreported = 0;
         end.leaving = 0;
         end.incoming.clear();
+        end.held_off = None;
         if let Some((_, lent)) = end.part.take() {
             end.session.take_back(lent);
         }

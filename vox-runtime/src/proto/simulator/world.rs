@@ -25,6 +25,8 @@ pub(super) struct World {
     pub(super) rng: Rng,
     epoch: Instant,
     pub(super) now: Instant,
+    /// How much later it is taken to be by those who wait for memory.
+    hurry: Duration,
     pub(super) ends: [End; 2],
     pub(super) link: Link,
     /// How often the link is cut, in a hundred steps.
@@ -64,6 +66,7 @@ impl World {
             rng,
             epoch: now,
             now,
+            hurry: Duration::ZERO,
             ends,
             link: Link::default(),
             cuts,
@@ -558,11 +561,12 @@ impl World {
     }
 
     fn read(&mut self, e: usize) {
-        if !self.link.attached[e] || self.link.pipes[1 - e].is_empty() {
+        if !self.link.attached[e] || (self.link.pipes[1 - e].is_empty() && self.ends[e].held_off.is_none()) {
             return;
         }
         let pipe = &mut self.link.pipes[1 - e];
-        let count = if self.rng.percent(60) { pipe.len() } else { 1 + self.rng.below(pipe.len()) };
+        let all = pipe.is_empty() || self.rng.percent(60);
+        let count = if all { pipe.len() } else { 1 + self.rng.below(pipe.len()) };
         let mut bytes: Vec<u8> = pipe.drain(..count).collect();
         self.note(e, "read", &[count as u64]);
         self.fill_part(e, &mut bytes);
@@ -582,6 +586,10 @@ impl World {
                 }
                 break;
             };
+            const BRINGS: [u8; 4] = [Kind::Call as u8, Kind::Items as u8, Kind::Long as u8, Kind::Part as u8];
+            if BRINGS.contains(&body[0]) && self.is_held_off(e) {
+                break;
+            }
             self.frame(e, Bytes::copy_from_slice(body));
             rest = after;
             if self.ends[e].ended.is_some() {
@@ -666,6 +674,19 @@ impl World {
         }
         self.drain(e);
         self.check_sums(e);
+    }
+
+    /// Whether what was read is left for later. It ends in time, and there is something to wait for.
+    fn is_held_off(&mut self, e: usize) -> bool {
+        let (now, end) = (self.now + self.hurry, &mut self.ends[e]);
+        if !end.session.holds_off(now) {
+            end.held_off = None;
+            return false;
+        }
+        let since = *end.held_off.get_or_insert(now);
+        assert!(now < since + Duration::from_secs(5), "what was read is left for ever");
+        assert!(end.session.kept_of_peer() > 0, "nothing will be given back");
+        true
     }
 
     // ---- outputs ----
@@ -906,8 +927,11 @@ impl World {
                 }
             }
             if self.at_rest() {
+                self.hurry = Duration::ZERO;
                 return;
             }
+            self.hurry +=
+                Duration::from_millis(if self.ends.iter().any(|end| end.held_off.is_some()) { 500 } else { 0 });
         }
         assert!(!connected || self.ends.iter().any(|end| end.ended.is_some()), "it never comes to rest");
     }
@@ -916,7 +940,11 @@ impl World {
         let pipes = self.link.pipes.iter().all(VecDeque::is_empty);
         pipes
             && self.ends.iter_mut().all(|end| {
-                end.unreported == 0 && end.batch.is_empty() && !end.session.has_output() && end.handlers.is_empty()
+                end.held_off.is_none()
+                    && end.unreported == 0
+                    && end.batch.is_empty()
+                    && !end.session.has_output()
+                    && end.handlers.is_empty()
             })
     }
 
