@@ -38,6 +38,7 @@ mod shared;
 mod slab;
 mod task;
 mod time;
+mod turn;
 mod unused;
 mod waiting;
 mod writer;

@@ -1,0 +1,125 @@
+//! The reading part of a session's turn: reads the link, handles the frames, hosts what they ask for.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use super::hosting::quietly;
+use super::lookout::in_user_code;
+use super::reading::{READS_PER_TURN, Read, Reader};
+use super::shared::{Next, Shared};
+use super::task::{Driver, flush};
+use super::writer::now;
+use crate::proto::HandlerEnd;
+use crate::wire::{Failure, PART};
+
+/// How many bytes are read in one turn before the answers to them are written: a short answer does not wait until a whole turn of long
+/// messages is read.
+const ANSWERED_AFTER: usize = 4 * PART;
+/// How long a turn reads and handles what came, before others on its thread have theirs: a peer that sends much holds up nobody else.
+const TURN: Duration = Duration::from_micros(250);
+
+impl Driver {
+    /// Reads and serves. `true`: there may be more, and the turn is over all the same.
+    #[inline]
+    pub(super) fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut ends = None;
+        if std::mem::take(&mut self.is_fresh) | std::mem::take(&mut self.has_more) {
+            let handled = self.shared.handle_some(&mut self.shared.reader());
+            if self.host_all(handled, &mut ends, cx) {
+                return true;
+            }
+        }
+        let mut unanswered = 0;
+        for turn in 0..READS_PER_TURN {
+            let mut reader = self.shared.reader();
+            match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
+                Read::Some(bytes) => {
+                    let handled = self.shared.handle_some(&mut reader);
+                    let clock = handled.clock;
+                    drop(reader);
+                    if self.host_all(handled, &mut ends, cx) {
+                        return true;
+                    }
+                    if self.is_relieved() {
+                        return false;
+                    }
+                    if ends.is_some_and(|ends| clock >= ends) {
+                        return true;
+                    }
+                    unanswered += bytes;
+                    if unanswered >= ANSWERED_AFTER {
+                        unanswered = 0;
+                        drop(flush(&self.shared));
+                    }
+                }
+                Read::Nothing => return false,
+                Read::Lost(reason) => {
+                    let link = reader.link();
+                    drop(reader);
+                    self.shared.link_ended(link, reason);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Hosts what is asked for, and handles what was read, while there is more. `true`: the turn `ends` before there is no more.
+    #[inline]
+    fn host_all(&mut self, mut handled: Handled, ends: &mut Option<Instant>, cx: &mut Context<'_>) -> bool {
+        let ends = *ends.get_or_insert(handled.clock + TURN);
+        loop {
+            self.host(handled.first, cx);
+            if !handled.more || self.is_relieved() {
+                return false;
+            }
+            if handled.clock >= ends {
+                self.has_more = true;
+                return true;
+            }
+            handled = self.shared.handle_some(&mut self.shared.reader());
+        }
+    }
+
+    /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room. User code runs
+    /// here, and while it does, another task may take over: the rest is that one's.
+    #[inline]
+    pub(super) fn host(&mut self, mut next: Option<Next>, cx: &mut Context<'_>) {
+        while let Some(Next { request, last }) = next {
+            let Self { hosting, shared, .. } = self;
+            let (connection, id) = (request.connection, request.request);
+            let hosted = || in_user_code(shared.watched(), || hosting.host(shared, request, cx));
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(hosted)) {
+                // What was around the handler: what it was polled by is told of it, if anybody still waits.
+                quietly(move || drop(payload));
+                shared.handler_ended(connection, id, HandlerEnd::Failed(Failure::Panicked));
+            }
+            next = if last || self.is_relieved() { None } else { self.shared.lock().next_request() };
+        }
+    }
+}
+
+impl Shared {
+    /// Handles whole frames that were read, for the session's task.
+    fn handle_some(&self, reader: &mut Reader) -> Handled {
+        let clock = now();
+        self.change(|state| {
+            // Whatever this asks for is seen to at the end of the turn.
+            state.driver_awake = true;
+            let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
+            state.settle(&self.router);
+            Handled { clock, more, first: state.next_request() }
+        })
+    }
+}
+
+/// Frames were handled.
+struct Handled {
+    /// When that began.
+    clock: Instant,
+    /// There may be more.
+    more: bool,
+    /// What to host first.
+    first: Option<Next>,
+}
