@@ -8,6 +8,8 @@ use crate::stealing::{Den, confirm, works};
 use crate::support::raw;
 use crate::support::settle;
 
+const BUSY: u8 = 2;
+
 /// Nothing of the strangers' ever came over theirs.
 #[tokio::test(start_paused = true)]
 async fn a_session_that_was_used_outlives_any_number_of_handshakes() {
@@ -75,6 +77,41 @@ async fn handshakes_under_way_do_not_keep_a_session_from_its_link() {
     confirm(&mut raw).await;
     works(&mut raw, 1).await;
     assert!(started.elapsed() < Duration::from_secs(1), "it waits for nobody");
+}
+
+/// Whoever they turn out to be: in their handshake links count for where they come from.
+#[tokio::test(start_paused = true)]
+async fn one_address_has_no_more_handshakes_than_its_share() {
+    let den = Den::new(Limits { max_peer_handshakes: 2, ..Limits::default() });
+    let mallory = || den.link_of(Some("2001:db8:1:2::1"));
+    let (raw, ticket) = den.client_over(den.link_of(Some("2001:db8:1:2::7")), None).await;
+    drop(raw);
+    settle().await;
+    let silent = (mallory(), mallory());
+    settle().await;
+    // One that says hello is told at once, and one that says nothing in a moment.
+    let (mut hello, mut nothing) = (mallory(), mallory());
+    hello.send(&raw::hello(Some("Lab"), raw::LIMITS)).await;
+    let came = tokio::time::Instant::now();
+    for raw in [&mut hello, &mut nothing] {
+        let refused = raw.read().await.expect("an answer");
+        assert_eq!((refused.kind, refused.body[4]), (raw::REJECTED, BUSY));
+        let text = String::from_utf8_lossy(&refused.body).into_owned();
+        assert!(
+            text.contains("2001:db8:1:2::/64 has 2 of 2 links in their handshake (`max_peer_handshakes`)"),
+            "{text}"
+        );
+    }
+    assert!(came.elapsed() < Duration::from_secs(1));
+    // A session that there is gets its link all the same, and other addresses have their own.
+    let mut resuming = mallory();
+    resuming.send(&ticket.resume()).await;
+    assert_eq!(resuming.read().await.expect("an answer").kind, raw::RESUMED);
+    drop(den.client_over(den.link_of(Some("2001:db8:1:3::1")), None).await);
+    drop(den.client_over(den.link_of(Some("customer 7")), None).await);
+    drop(silent);
+    settle().await;
+    drop(den.client_over(mallory(), None).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    fn resume(&self) -> Frame {
+    pub fn resume(&self) -> Frame {
         let resume = frame(RESUME).bytes(raw::MAGIC).var(1).var(1).bytes(&self.session).bytes(&self.secret);
         let resume = resume.var(self.received).var(raw::TIME);
         match self.metadata {

@@ -78,6 +78,7 @@ async fn stores(found: &mut Found) {
     let schema = schema_of(u64::SHAPE).expect("it crosses");
     let operation = |name: &str| NewOperation {
         key: OperationKey { id: OperationId::derive(name, SystemTime::now()), principal: Principal::anonymous() },
+        peer: None,
         service: "Bank",
         method: MethodId(7),
         policy: vox::RetryPolicy::PERSIST,

@@ -14,6 +14,7 @@ mod lab;
 mod principals;
 mod refusals;
 mod scripted;
+mod shares;
 mod stores;
 mod unnamed;
 mod volatile;

@@ -8,7 +8,7 @@ use vox::transport::Link;
 
 use crate::lab::{Lab, id};
 use crate::scripted::Scripted;
-use crate::support::raw::{CALL, REPLY, Raw, call, frame};
+use crate::support::raw::{self, CALL, REPLY, Raw, call, frame};
 use crate::support::settle;
 
 async fn peer(lab: &Lab) -> Raw {
@@ -85,4 +85,50 @@ async fn a_store_is_told_to_forget_a_call_without_a_name() {
     peer.read_kind(REPLY).await;
     settle().await;
     assert_eq!(store.log(), ["admit", "seal", "acknowledge"], "which is how a store forgets that knows no other way");
+}
+
+/// The session keeps the reply, though the store keeps nothing: over its next link the caller is told, and nothing runs again.
+#[tokio::test(start_paused = true)]
+async fn a_call_without_a_name_whose_link_is_lost_gets_its_reply_over_the_next_one() {
+    let store = store(4);
+    let lab = Lab::on(Arc::clone(&store) as _).await;
+    for (round, ends_without_a_link) in [false, true].into_iter().enumerate() {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let greeting = async {
+            let mut peer = Raw::new(ours);
+            peer.send(&raw::resumable_hello("Ledger", raw::LIMITS)).await;
+            let welcome = peer.read_kind(raw::WELCOME).await.body;
+            (peer, welcome)
+        };
+        let (accepted, (mut peer, welcome)) = tokio::join!(lab.server.accept(Link::new(theirs, "raw")), greeting);
+        accepted.expect("a session");
+        let ticket = &welcome[welcome.len() - 48..];
+        peer.send(&call(1, 1, "Ledger.transfer", &[2])).await;
+        settle().await;
+        if ends_without_a_link {
+            drop(peer);
+            settle().await;
+            lab.bench.gate.add_permits(1);
+        } else {
+            // It is written, and nobody reads it.
+            lab.bench.gate.add_permits(1);
+            settle().await;
+            drop(peer);
+        }
+        settle().await;
+        assert_eq!(format!("{store:?}"), NOTHING);
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let mut peer = Raw::new(ours);
+        let resume = frame(raw::RESUME).bytes(raw::MAGIC).var(1).var(1).bytes(ticket).var(0).var(raw::TIME).var(0);
+        let resuming = async {
+            peer.send(&resume).await;
+            peer.read_kind(raw::RESUMED).await;
+            peer.send(&frame(raw::CONFIRM).bytes(raw::MAGIC)).await;
+        };
+        let (accepted, ()) = tokio::join!(lab.server.accept(Link::new(theirs, "raw")), resuming);
+        accepted.expect("its session");
+        let run = round as u8 + 1;
+        assert_eq!(peer.read_kind(REPLY).await.body, [1, 1, 0, run], "its kept reply");
+        assert_eq!(lab.bench.started.get(), usize::from(run));
+    }
 }

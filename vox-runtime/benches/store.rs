@@ -114,6 +114,7 @@ async fn operation(store: &impl OperationStore) {
     let method = MethodId(7);
     let operation = NewOperation {
         key: OperationKey { id: OperationId::new(), principal: Principal::anonymous() },
+        peer: None,
         service: "Bank",
         method,
         policy: RetryPolicy::PERSIST,

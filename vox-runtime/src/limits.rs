@@ -19,6 +19,7 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `handshake_timeout` | 10 s | 1ms to 3600s | no | the link is closed |
 /// | `max_handshake_bytes` | 16 KiB | 256 to 1,048,576 | no | the link is closed |
 /// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | further links wait, in the listener's backlog or in `Server::accept`. An eighth as many more are listened to: those that resume a session go on, as many as this want a new one and wait, others are refused as `Busy`; the one that is silent for longest, and for 100 ms, is closed for another |
+/// | `max_peer_handshakes` | 512 | 1 to 16,777,216 | no | further links of that address are refused, unless they resume a session, or have said nothing for 100 ms: who a peer is, is not known yet |
 /// | `max_sessions` | 10,000 | 1 to 16,777,216 | no | further sessions are refused; one counts from before its welcome |
 /// | `max_peer_sessions` | 5,000 | 1 to 16,777,216 | no | further sessions of that peer are refused |
 /// | `max_connections` | 16 | 1 to 1,024 | yes | a violation; `open` refuses before it is sent |
@@ -68,6 +69,8 @@ pub struct Limits {
     pub max_handshake_bytes: usize,
     /// How many links may be in their handshake at once, per server.
     pub max_pending_handshakes: usize,
+    /// How many of them may be of one address.
+    pub max_peer_handshakes: usize,
     /// How many sessions one server holds.
     pub max_sessions: usize,
     /// How many of them one peer may have: one principal or, where nobody is asked who he is, one address.
@@ -139,6 +142,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             max_handshake_bytes: 16 << 10,
             max_pending_handshakes: 1024,
+            max_peer_handshakes: 512,
             max_sessions: 10_000,
             max_peer_sessions: 5_000,
             max_connections: 16,

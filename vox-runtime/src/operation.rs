@@ -1,6 +1,8 @@
 //! Operations: the intention that attempts share. What names one, what binds it to a method and its arguments, and what
 //! a store is told and answers.
 
+mod holder;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+pub use self::holder::{Holder, PeerKey};
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::ids::MethodId;
 use crate::schema::{Schema, SchemaHash};
@@ -373,6 +376,8 @@ pub struct Fence(pub u64);
 pub struct NewOperation {
     /// Which operation, and whose.
     pub key: OperationKey,
+    /// Whose share its record counts for, where the principal is anonymous. `None` where that is not known.
+    pub peer: Option<PeerKey>,
     /// The name of the method's service, for people who read the records.
     pub service: &'static str,
     /// Which method it calls.

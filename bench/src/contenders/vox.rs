@@ -126,7 +126,9 @@ impl Contender for Vox {
 /// The defaults, but for messages that are longer than they allow.
 fn limits(setting: Setting) -> Limits {
     // All clients of a benchmark come from one address.
-    let mut limits = Limits { max_peer_sessions: Limits::default().max_sessions, ..Limits::default() };
+    let all = Limits::default();
+    let (max_peer_sessions, max_peer_handshakes) = (all.max_sessions, all.max_pending_handshakes);
+    let mut limits = Limits { max_peer_sessions, max_peer_handshakes, ..all };
     if matches!(setting.work, Work::Blob { .. }) && setting.largest_message() > limits.max_message_bytes {
         limits.max_message_bytes = setting.largest_message();
     }

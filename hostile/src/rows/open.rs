@@ -27,9 +27,6 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::frames("bytes of items", "full windows of 256 channels on each of {n} connections", windows)
             .case("", 6, Answer::Fine)
             .open(BYTES),
-        Row::frames("cancels in a time", "{n} calls, each cancelled at once", cancels)
-            .case("", 120, Answer::Violation(15))
-            .open("cancels are bounded by max_calls and not by time"),
     ]
 }
 
@@ -94,9 +91,4 @@ fn unread(victim: &Victim, n: u64) -> Local<'_, Seen> {
         }
         send(&mut raw, [], n as usize).await
     }))
-}
-
-fn cancels(n: u64) -> Attack {
-    let cancelled = |n: u64| [call(1, 2 * n + 1, "Prey.wait", &[]), frame(raw::CANCEL).var(1).var(2 * n + 1)];
-    Attack::of((0..n).flat_map(cancelled)).answered(n as usize)
 }

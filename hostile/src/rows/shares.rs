@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::store::linger;
+use vox::OperationId;
+
+use super::messages::varint;
+use super::store::{attempt, linger};
 use crate::answer::Answer;
 use crate::attack::Seen;
-use crate::peers::{join, join_from, measured, resumable, resumable_from, resume};
-use crate::raw::Raw;
+use crate::peers::{join, join_from, measured, resumable, resumable_from, resume, send};
+use crate::raw::{Frame, Raw};
 use crate::row::{Local, Row};
 use crate::victim::{ELSEWHERE, Victim};
 
@@ -18,6 +21,13 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::scene("max_peer_sessions, by default", "the hello of session {n} of one address", sessions)
             .case("under", 1_000, Answer::Fine)
             .slow("a handshake after the other is served"),
+        Row::scene("max_peer_handshakes (here 8)", "{n} links of one address, the last says hello", handshakes)
+            .with(|setting| setting.limits.max_peer_handshakes = 8)
+            .bound(8, Answer::Rejected(2)),
+        Row::scene("max_peer_handshakes, silent (here 8)", "{n} links of one address that say nothing", silent)
+            .with(|setting| setting.limits.max_peer_handshakes = 8)
+            .case("at", 8, Answer::Waits)
+            .case("over", 9, Answer::Rejected(2)),
         Row::scene("max_peer_detached (here 8)", "{n} persist calls of two sessions, cancelled", detached)
             .with(|setting| setting.limits.max_peer_detached = 8)
             .case("under", 7, Answer::Failed(4))
@@ -28,7 +38,45 @@ pub(crate) fn rows() -> Vec<Row> {
             .case("under", 7, Answer::Fine)
             .case("at", 8, Answer::Fine)
             .case("over", 100, Answer::Fine),
+        Row::scene("store: max_peer_records (here 8)", "{n} operations of one address, then one of another", records)
+            .with(|setting| setting.store.max_peer_records = 8)
+            .bound(8, Answer::Failed(11)),
+        Row::scene("store: max_peer_bytes (here 1 MiB)", "{n} outcomes of 64 KiB of one address", outcomes)
+            .with(|setting| setting.store.max_peer_bytes = 1 << 20)
+            .case("under", 15, Answer::Fine)
+            .case("over", 17, Answer::Failed(11))
+            .memory(4 << 20),
+        Row::scene("store: max_peer_records, by default", "{n} small operations of one address", records)
+            .bound(10_000, Answer::Failed(11))
+            .memory(8 << 20)
+            .slow("10,000 calls are served before it"),
     ]
+}
+
+/// Whatever one address has, there is room for another's.
+async fn keep(victim: &Victim, n: u64, attempts: impl Fn(u64) -> Frame) -> Answer {
+    let (Ok(mut raw), Ok(mut honest)) = (join_from(victim, ELSEWHERE).await, join(victim).await) else {
+        return Answer::Closed;
+    };
+    let mut answer = Answer::Fine;
+    for begun in (0..n).step_by(64) {
+        let end = n.min(begun + 64);
+        answer = send(&mut raw, (begun..end).map(&attempts), (end - begun) as usize).await;
+    }
+    match send(&mut honest, [attempt(1, "Prey.keep", OperationId::new(), &[1])], 1).await {
+        Answer::Fine => answer,
+        _ => Answer::Wrong,
+    }
+}
+
+fn records(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    let attempts = |n: u64| attempt(2 * n + 1, "Prey.keep", OperationId::new(), &[1]);
+    Box::pin(measured(victim, n, keep(victim, n, attempts)))
+}
+
+fn outcomes(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    let attempts = |n: u64| attempt(2 * n + 1, "Prey.keep_big", OperationId::new(), &varint(64 << 10));
+    Box::pin(measured(victim, n, keep(victim, n, attempts)))
 }
 
 fn sessions(victim: &Victim, n: u64) -> Local<'_, Seen> {
@@ -42,6 +90,38 @@ fn sessions(victim: &Victim, n: u64) -> Local<'_, Seen> {
             }
         }
         // Whatever they have, there is a place for another.
+        if join(victim).await.is_ok() { answer } else { Answer::Wrong }
+    }))
+}
+
+/// So many links of one address that say nothing.
+async fn mute(victim: &Victim, n: u64) -> Vec<Raw> {
+    let mut links = Vec::new();
+    for _ in 0..n {
+        links.push(Raw::new(victim.stream_from(ELSEWHERE).await));
+    }
+    // They have been taken in: one that comes after them is answered.
+    drop(join(victim).await);
+    links
+}
+
+fn handshakes(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let _held = mute(victim, n - 1).await;
+        let answer = join_from(victim, ELSEWHERE).await.map_or_else(|answer| answer, |_| Answer::Fine);
+        if join(victim).await.is_ok() { answer } else { Answer::Wrong }
+    }))
+}
+
+fn silent(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let mut links = mute(victim, n).await;
+        let Some(last) = links.last_mut() else { return Answer::Silent };
+        let answer = match tokio::time::timeout(Duration::from_millis(500), last.read()).await {
+            Err(_) => Answer::Waits,
+            Ok(None) => Answer::Closed,
+            Ok(Some(read)) => Answer::Rejected(*read.body.get(4).unwrap_or(&0)),
+        };
         if join(victim).await.is_ok() { answer } else { Answer::Wrong }
     }))
 }

@@ -9,7 +9,7 @@ use super::store::attempt;
 use crate::answer::Answer;
 use crate::attack::{Attack, Seen};
 use crate::peers::{join, measured, resumable, resume, send};
-use crate::raw::{self, Raw, call, call_with, frame};
+use crate::raw::{self, Frame, Raw, call, call_with, frame};
 use crate::row::{Local, Row};
 use crate::victim::Victim;
 
@@ -108,6 +108,20 @@ fn floods() -> Vec<Row> {
             Attack::of((0..n).flat_map(cancelled)).answered(n as usize)
         })
         .case("", 100, Answer::Failed(4)),
+        Row::scene("calls in a time", "{n} calls that are answered at once, to compare", |victim, n| {
+            in_batches(victim, n, |n| vec![call(1, 2 * n + 1, "Prey.echo", &[1])])
+        })
+        .case("", 10_000, Answer::Fine)
+        .memory(1 << 20)
+        .slow("as many calls as it serves are served before"),
+        Row::scene("cancels in a time", "{n} calls, each cancelled at once", |victim, n| {
+            in_batches(victim, n, |n| {
+                vec![call(1, 2 * n + 1, "Prey.wait", &[]), frame(raw::CANCEL).var(1).var(2 * n + 1)]
+            })
+        })
+        .case("", 10_000, Answer::Failed(4))
+        .memory(1 << 20)
+        .slow("as many calls as it serves are served before"),
         Row::frames("flood of tiny items", "{n} frames of an item for a channel that is gone", |n| {
             let gone = frame(raw::RESET).var(1).var(1).u8(0).var(0);
             Attack::of((0..n).map(|_| items_of(1, 1, 1))).after([held(), gone])
@@ -165,6 +179,22 @@ fn owners() -> Vec<Row> {
             Answer::Failed(9),
         ),
     ]
+}
+
+/// So many calls, as fast as they are answered: 64 at a time.
+fn in_batches(victim: &Victim, n: u64, frames: fn(u64) -> Vec<Frame>) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let mut raw = match join(victim).await {
+            Ok(raw) => raw,
+            Err(answer) => return answer,
+        };
+        let mut answer = Answer::Silent;
+        for begun in (0..n).step_by(64) {
+            let end = n.min(begun + 64);
+            answer = send(&mut raw, (begun..end).flat_map(frames), (end - begun) as usize).await;
+        }
+        answer
+    }))
 }
 
 fn unfilled(victim: &Victim, _: u64) -> Local<'_, Seen> {

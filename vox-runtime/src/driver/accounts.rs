@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::operation::Principal;
+use crate::operation::{PeerKey, Principal};
 use crate::transport::Party;
 
 /// The accounts of one server. There is one for each peer that has a session, and for as many more as there were others since the
@@ -37,7 +37,11 @@ enum Whose {
 pub(crate) struct Account {
     /// Tells it from the others.
     pub(crate) number: u64,
+    /// What its records in a store count for. `None` of a principal, which has a share of its own there.
+    pub(super) key: Option<PeerKey>,
     sessions: AtomicUsize,
+    /// Links that are in their handshake.
+    handshakes: AtomicUsize,
     /// Handlers that run on without their callers.
     detached: AtomicUsize,
 }
@@ -63,9 +67,15 @@ impl Accounts {
             table.of.retain(|_, account| account.strong_count() > 0);
             table.tidy_at = 2 * table.of.len() + FEW;
         }
+        let key = match &whose {
+            Whose::Principal(_) => None,
+            Whose::Party(party) => Some(PeerKey::new(party.to_string())),
+        };
         let account = Arc::new(Account {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            key,
             sessions: AtomicUsize::new(0),
+            handshakes: AtomicUsize::new(0),
             detached: AtomicUsize::new(0),
         });
         table.of.insert(whose, Arc::downgrade(&account));
@@ -79,6 +89,12 @@ impl Account {
         // Counted first: of two that come at once, one is too many.
         let of = SessionOf(Arc::clone(self));
         (self.sessions.fetch_add(1, Ordering::Relaxed) < most).then_some(of)
+    }
+
+    /// A place for a link in its handshake, if the peer has fewer than `most`.
+    pub(super) fn take_handshake(self: &Arc<Self>, most: usize) -> Option<HandshakeOf> {
+        let of = HandshakeOf(Arc::clone(self));
+        (self.handshakes.fetch_add(1, Ordering::Relaxed) < most).then_some(of)
     }
 
     /// How many handlers run on without their callers.
@@ -105,6 +121,15 @@ pub(super) struct SessionOf(Arc<Account>);
 impl Drop for SessionOf {
     fn drop(&mut self) {
         self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A link in its handshake, as it counts for its peer.
+pub(super) struct HandshakeOf(Arc<Account>);
+
+impl Drop for HandshakeOf {
+    fn drop(&mut self) {
+        self.0.handshakes.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::{Accounts, Seat};
-use super::doorway::Entrance;
+use super::accounts::{Accounts, HandshakeOf, Seat};
+use super::doorway::{A_WORD, Entrance};
 use super::reading::Reader;
 use super::redial::Redial;
 use super::registry::{Claim, Registry, new_ticket};
@@ -166,9 +166,11 @@ pub(crate) fn unconnected(limits: Arc<Limits>, address: String) -> Arc<Shared> {
 pub(crate) async fn accept(mut link: Link, door: &Door, entrance: Entrance) -> Result<Visitor, ConnectError> {
     let address = link.address().to_owned();
     let welcoming = Box::pin(async {
+        let share = door.share_of(&link);
         let heard = tokio::select! {
             biased;
             () = door.closing.cancelled() => None,
+            refusal = silent_beyond(&share) => return reject(link, refusal).await,
             () = entrance.sent_away() => {
                 let why = "the peer had said nothing while others waited (`max_pending_handshakes`)";
                 return Err(ConnectError::handshake(why));
@@ -178,6 +180,10 @@ pub(crate) async fn accept(mut link: Link, door: &Door, entrance: Entrance) -> R
         let Some(greeting) = heard else { return reject(link, shutting_down()).await };
         match greeting {
             Greeting::Hello(hello) => {
+                let _share = match share {
+                    Ok(share) => share,
+                    Err(refusal) => return reject(link, refusal).await,
+                };
                 let place = tokio::select! {
                     biased;
                     () = door.closing.cancelled() => Err(shutting_down()),
@@ -200,7 +206,32 @@ pub(crate) async fn accept(mut link: Link, door: &Door, entrance: Entrance) -> R
     within(&door.limits, welcoming).await.map_err(|error| error.at(&address))
 }
 
+/// A place among the handshakes of a link's peer, if anything is known of that. `Err`: it has its share.
+type Share = Result<Option<HandshakeOf>, Refusal>;
+
+/// Waits until a link that is beyond its peer's share has had time for a word. Then it is not listened to any longer.
+async fn silent_beyond(share: &Share) -> Refusal {
+    match share {
+        Ok(_) => std::future::pending().await,
+        Err(refusal) => {
+            tokio::time::sleep(A_WORD).await;
+            refusal.clone()
+        }
+    }
+}
+
 impl Door {
+    /// Who the peer is, is not known yet: what counts is where its link comes from.
+    fn share_of(&self, link: &Link) -> Share {
+        let Some(account) = self.accounts.of(&Principal::anonymous(), link.party.as_ref()) else { return Ok(None) };
+        let most = self.limits.max_peer_handshakes;
+        account.take_handshake(most).map(Some).ok_or_else(|| {
+            let whose = account.key.as_ref().map(ToString::to_string).unwrap_or_default();
+            let why = format!("{whose} has {most} of {most} links in their handshake (`max_peer_handshakes`)");
+            Refusal::new(RefusalCode::Busy, why)
+        })
+    }
+
     pub(crate) fn new(limits: Limits, router: Router, registry: Option<Arc<Registry>>) -> Self {
         let seats = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
         Self {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Refusal, RefusalCode};
 
 /// How long one that has come may be silent, when others wait for its place: its first word comes with it, or right behind.
-const A_WORD: Duration = Duration::from_millis(100);
+pub(super) const A_WORD: Duration = Duration::from_millis(100);
 
 /// The room and the step of one server.
 pub(crate) struct Doorway {

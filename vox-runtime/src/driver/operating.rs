@@ -150,13 +150,16 @@ impl Operating {
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
         let place = Place { shared: Arc::clone(shared), key: key.clone(), runs_on: None };
         let crowded = self.is_crowded(method, shared);
+        // What is known within one session only takes no store's room.
+        let account = shared.peer.account().filter(|_| method.policy.persist);
+        let peer = account.and_then(|account| account.key.clone());
         let MethodDescriptor { service, id, policy, .. } = *method;
         let memory = self.store.in_memory().map(|memory| (memory, memory.now()));
         let mut desk = self.lock();
         let is_live = desk.operations.is_live(&key);
         desk.attempts.insert(attempt, place);
         let schema = desk.schemas.entry(id).or_insert_with(|| method.schema()).clone();
-        let operation = NewOperation { key, service, method: id, policy, digest, schema };
+        let operation = NewOperation { key, peer, service, method: id, policy, digest, schema };
         // Asked under the lock, where a store can be: nothing of a user's runs in it, and it takes no time. Where no more may
         // start, what runs may be joined and what is over is replayed all the same.
         let admission =

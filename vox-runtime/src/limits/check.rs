@@ -81,6 +81,7 @@ impl Limits {
             handshake_timeout,
             max_handshake_bytes,
             max_pending_handshakes,
+            max_peer_handshakes,
             max_sessions,
             max_peer_sessions,
             max_connections,
@@ -112,6 +113,7 @@ impl Limits {
         duration("handshake_timeout", handshake_timeout, SHORTEST..=LONGEST_HANDSHAKE)?;
         number("max_handshake_bytes", max_handshake_bytes, LEAST_HANDSHAKE..=MOST_HANDSHAKE)?;
         number("max_pending_handshakes", max_pending_handshakes, 1..=MANY)?;
+        number("max_peer_handshakes", max_peer_handshakes, 1..=MANY)?;
         number("max_sessions", max_sessions, 1..=MANY)?;
         number("max_peer_sessions", max_peer_sessions, 1..=MANY)?;
         number("max_connections", max_connections, 1..=CONNECTIONS)?;
@@ -244,6 +246,7 @@ mod tests {
         field!(seen, handshake_timeout: "1ms to 3600s", [HOUR], [Duration::ZERO, TICK, HOUR + TICK, CENTURY, NEVER]);
         field!(seen, max_handshake_bytes: "256 to 1,048,576", [256, 1 << 20], [0, 255, (1 << 20) + 1, max]);
         field!(seen, max_pending_handshakes: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
+        field!(seen, max_peer_handshakes: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_sessions: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_peer_sessions: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_connections: "1 to 1,024", [1, 1024], [0, 1025, max]);

@@ -4,19 +4,26 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::limits::check::{BYTES, SHORTEST, duration, number};
 use crate::limits::{LimitError, Limits};
-use crate::operation::OperationId;
+use crate::operation::{Holder, OperationId, PeerKey, Principal};
+use crate::store::StoreError;
 
 /// What a store keeps, how much and for how long.
 ///
 /// | limit | default | may be | past it |
 /// |---|---|---|---|
 /// | `max_records` / `max_principal_records` | 100,000 / 50,000 | 1 to 4,294,967,296 | a new operation is refused with [`StoreError::Full`](super::StoreError::Full) |
+/// | `max_peer_records` | 10,000 | 1 to 4,294,967,296 | as above |
 /// | `max_bytes` / `max_principal_bytes` | 64 MiB / 32 MiB | 1 to 1,099,511,627,776 | as above. What runs already is sealed though it overdraws |
+/// | `max_peer_bytes` | 8 MiB | 1 to 1,099,511,627,776 | as above |
 /// | `max_tombstones` | 500,000 | 0 to 4,294,967,296 | the oldest go, and older ids of their principals are `Expired` |
 /// | `max_floors` | 10,000 | 0 to 4,294,967,296 | ids older than half of the floors are `Expired` for all |
 /// | `max_outcome_bytes` | 1 MiB | 1 to 67,108,864 | the outcome is refused, and a shorter one can be sealed |
 /// | `retention` | 86400 s | 1ms or longer | an older id is `Expired`, and its record goes |
 /// | `clock_slack` | 300 s | any | an id further in the future is `Expired` |
+///
+/// A *peer* is all that comes from one address, as [`Limits`] says, where the server does not ask who its peers
+/// are: they are one principal together, and of its share each has a part. The operations of a principal that is known count for it alone, wherever
+/// they come from.
 ///
 /// A record is charged what it takes beside its outcome, and the outcome's bytes. A principal's *floor* is the newest of its
 /// tombstones that had to go: whether an older id of which nothing is known was acknowledged can no longer be said.
@@ -27,10 +34,14 @@ pub struct StoreLimits {
     pub max_records: usize,
     /// How many of them may be of one principal.
     pub max_principal_records: usize,
+    /// How many of the anonymous principal's may be of one peer.
+    pub max_peer_records: usize,
     /// How many bytes the records and their outcomes take.
     pub max_bytes: usize,
     /// How many of them may be of one principal.
     pub max_principal_bytes: usize,
+    /// How many of the anonymous principal's may be of one peer.
+    pub max_peer_bytes: usize,
     /// How many acknowledged operations are remembered.
     pub max_tombstones: usize,
     /// Of how many principals a floor is remembered.
@@ -48,8 +59,10 @@ impl Default for StoreLimits {
         Self {
             max_records: 100_000,
             max_principal_records: 50_000,
+            max_peer_records: 10_000,
             max_bytes: 64 << 20,
             max_principal_bytes: 32 << 20,
+            max_peer_bytes: 8 << 20,
             max_tombstones: 500_000,
             max_floors: 10_000,
             max_outcome_bytes: 1 << 20,
@@ -57,6 +70,13 @@ impl Default for StoreLimits {
             clock_slack: Duration::from_secs(300),
         }
     }
+}
+
+/// What somebody takes of a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) records: u64,
+    pub(super) bytes: u64,
 }
 
 /// More records than any disk has.
@@ -82,8 +102,10 @@ impl StoreLimits {
         let &Self {
             max_records,
             max_principal_records,
+            max_peer_records,
             max_bytes,
             max_principal_bytes,
+            max_peer_bytes,
             max_tombstones,
             max_floors,
             max_outcome_bytes,
@@ -92,8 +114,10 @@ impl StoreLimits {
         } = self;
         number("max_records", max_records, 1..=RECORDS)?;
         number("max_principal_records", max_principal_records, 1..=RECORDS)?;
+        number("max_peer_records", max_peer_records, 1..=RECORDS)?;
         number("max_bytes", max_bytes, 1..=BYTES)?;
         number("max_principal_bytes", max_principal_bytes, 1..=BYTES)?;
+        number("max_peer_bytes", max_peer_bytes, 1..=BYTES)?;
         // None: whatever is acknowledged leaves a floor at once.
         number("max_tombstones", max_tombstones, 0..=RECORDS)?;
         // None: the floor of one is the floor of all.
@@ -109,11 +133,38 @@ impl StoreLimits {
         Self {
             max_records: 10_000_000,
             max_principal_records: 5_000_000,
+            max_peer_records: 1_000_000,
             max_bytes: 2 << 30,
             max_principal_bytes: 1 << 30,
+            max_peer_bytes: 256 << 20,
             max_tombstones: 50_000_000,
             ..Self::default()
         }
+    }
+
+    /// Why there is no room for another record of so many bytes, by what is taken: the narrowest bound is told.
+    pub(super) fn refusal(
+        &self,
+        record: u64,
+        all: Taken,
+        (principal, of_principal): (&Principal, Taken),
+        peer: Option<(&PeerKey, Taken)>,
+    ) -> Option<StoreError> {
+        let full = |limit, holder: &dyn Fn() -> Holder, has: u64, more: u64, most: usize| {
+            let most = most as u64;
+            (has.saturating_add(more) > most).then(|| StoreError::Full { limit, holder: holder(), has, most })
+        };
+        let of_peer = peer.and_then(|(key, taken)| {
+            let holder = || Holder::Peer(key.clone());
+            let records = full("max_peer_records", &holder, taken.records, 1, self.max_peer_records);
+            records.or_else(|| full("max_peer_bytes", &holder, taken.bytes, record, self.max_peer_bytes))
+        });
+        let (holder, taken) = (|| Holder::Principal(principal.clone()), of_principal);
+        of_peer
+            .or_else(|| full("max_principal_records", &holder, taken.records, 1, self.max_principal_records))
+            .or_else(|| full("max_principal_bytes", &holder, taken.bytes, record, self.max_principal_bytes))
+            .or_else(|| full("max_records", &|| Holder::All, all.records, 1, self.max_records))
+            .or_else(|| full("max_bytes", &|| Holder::All, all.bytes, record, self.max_bytes))
     }
 
     /// The lowest id that is not too old at `now`.
@@ -170,8 +221,10 @@ mod tests {
         let (mut seen, max, none) = (BTreeSet::new(), usize::MAX, Duration::ZERO);
         field!(seen, max_records: "1 to 4,294,967,296", [1, MOST], [0, MOST + 1, max]);
         field!(seen, max_principal_records: "1 to 4,294,967,296", [1, MOST], [0, MOST + 1, max]);
+        field!(seen, max_peer_records: "1 to 4,294,967,296", [1, MOST], [0, MOST + 1, max]);
         field!(seen, max_bytes: "1 to 1,099,511,627,776", [1, TIB], [0, TIB + 1, max]);
         field!(seen, max_principal_bytes: "1 to 1,099,511,627,776", [1, TIB], [0, TIB + 1, max]);
+        field!(seen, max_peer_bytes: "1 to 1,099,511,627,776", [1, TIB], [0, TIB + 1, max]);
         field!(seen, max_tombstones: "0 to 4,294,967,296", [0, MOST], [MOST + 1, max]);
         field!(seen, max_floors: "0 to 4,294,967,296", [0, MOST], [MOST + 1, max]);
         field!(seen, max_outcome_bytes: "1 to 67,108,864", [1, 64 << 20], [0, (64 << 20) + 1, max]);

@@ -26,7 +26,7 @@ pub(crate) use sqlite::read_any_record;
 pub use sqlite::{OpenSqlite, SqliteStore, Transaction, TransactionError};
 
 use crate::limits::LimitError;
-pub use crate::operation::{Admission, Digest, Fence, NewOperation, OperationKey, Outcome};
+pub use crate::operation::{Admission, Digest, Fence, Holder, NewOperation, OperationKey, Outcome, PeerKey};
 use crate::shown::Shown;
 
 /// What a store's methods give.
@@ -49,7 +49,7 @@ pub trait OperationStore: Send + Sync + 'static {
     /// 4. A granted record, whose owner lives: `Running`.
     /// 5. A record that was given up, whose owner is dead, or that cannot be read: `Granted` anew where the method's policy
     ///    says that it may run again (`idem`), else `Indeterminate`.
-    /// 6. No record: `Granted`, and from now on there is one. No room for it: [`StoreError::Full`].
+    /// 6. No record: `Granted`, and from now on there is one. No room for it: [`StoreError::Full`], also where one principal or one peer has its share.
     fn admit<'a>(&'a self, operation: &'a NewOperation) -> StoreFuture<'a, Admission>;
 
     /// Makes an outcome final, and gives back the one that is: sealing is absorbing, so where the record was sealed under this
@@ -114,7 +114,16 @@ pub enum StoreError {
     /// It could not say whether something was written, and therefore does nothing any more; says what happened.
     Poisoned(String),
     /// There is no room for another record.
-    Full,
+    Full {
+        /// Which of the fields of [`StoreLimits`] is reached.
+        limit: &'static str,
+        /// Whose records do that.
+        holder: Holder,
+        /// How much it has: records, or bytes where the limit is one of bytes.
+        has: u64,
+        /// How much it may have.
+        most: u64,
+    },
     /// The fence is not that of the record: the admission has ended.
     Fenced,
     /// The outcome is longer than what may be kept.
@@ -137,11 +146,19 @@ impl fmt::Display for StoreError {
             Self::Poisoned(why) => {
                 write!(f, "the store has stopped, because it could not be sure of a write: {}", Shown::new(why))
             }
-            Self::Full => f.write_str("the store has no room for another operation: `StoreLimits::max_records` and `max_bytes`, or those of one principal, bound it",
-            ),
+            Self::Full { limit, holder, has, most } => {
+                let what = if limit.ends_with("bytes") { "bytes" } else { "records" };
+                write!(
+                    f,
+                    "the store has no room for another operation: {holder} has {has} of {most} {what} (`StoreLimits::{limit}`)"
+                )
+            }
             Self::Fenced => f.write_str("the operation's admission has ended"),
             Self::OutcomeTooLarge { len, limit } => {
-                write!(f, "an outcome of {len} bytes, over the limit of {limit} for what is kept (`StoreLimits::max_outcome_bytes`)")
+                write!(
+                    f,
+                    "an outcome of {len} bytes, over the limit of {limit} for what is kept (`StoreLimits::max_outcome_bytes`)"
+                )
             }
             Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {}", Shown::new(why)),
             Self::Limit(error) => error.fmt(f),

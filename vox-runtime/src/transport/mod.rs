@@ -98,7 +98,8 @@ impl Link {
     }
 
     /// Says whose the link is. A server counts what the links of one peer take together, where it does not ask who its peers are, and
-    /// bounds that: see [`Limits::max_peer_sessions`](crate::Limits::max_peer_sessions). A text that is an IP address counts as that, an IPv6 address by its first 64 bits.
+    /// bounds that: see [`Limits::max_peer_sessions`](crate::Limits::max_peer_sessions), `max_peer_handshakes` (these always), `max_peer_detached`, and
+    /// `max_peer_records` of a store. A text that is an IP address counts as that, an IPv6 address by its first 64 bits.
     ///
     /// A TCP link is of its address and a Unix link of its user without this; other links are nobody's, and nothing bounds what they take
     /// together. Say it of a link that comes through TLS or a proxy, which knows the peer's address, or of one of many

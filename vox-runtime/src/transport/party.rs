@@ -1,6 +1,7 @@
 //! Whose a link is, as far as its transport can say: what shares are counted by where nobody says who he is.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// What links have in common that count as one peer's.
@@ -14,6 +15,21 @@ pub(crate) enum Party {
     User(u32),
     /// The name that was given with the link.
     Named(Arc<str>),
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(ip) => Ipv4Addr::from(*ip).fmt(f),
+            Self::V6(network) => {
+                let mut ip = [0; 16];
+                ip[..8].copy_from_slice(network);
+                write!(f, "{}/64", Ipv6Addr::from(ip))
+            }
+            Self::User(user) => write!(f, "user {user}"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
 }
 
 impl Party {
@@ -47,5 +63,7 @@ mod tests {
         assert_ne!(party("10.0.0.2"), party("10.0.0.1"));
         assert_ne!(party("acme"), party("other"));
         assert_eq!(party("acme"), Party::Named("acme".into()));
+        let shown = ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8:1:2:3::4", "acme"].map(|name| party(name).to_string());
+        assert_eq!(shown, ["10.0.0.1", "10.0.0.1", "2001:db8:1:2::/64", "acme"]);
     }
 }

@@ -53,7 +53,7 @@ impl Operating {
             (Step::Admit(operation), Some(memory)) => {
                 let key = operation.key.clone();
                 let mut admission = memory.admit_at_once(&operation, memory.now());
-                while admission == Err(StoreError::Full) && self.forget_oldest(memory) {
+                while matches!(admission, Err(StoreError::Full { .. })) && self.forget_oldest(memory) {
                     admission = memory.admit_at_once(&operation, memory.now());
                 }
                 let admission = admission.map_err(|error| failed("admit", &key, &error));

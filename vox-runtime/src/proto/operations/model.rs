@@ -192,7 +192,7 @@ impl World {
             request: RequestId(self.requests),
         };
         let (method, schema) = (MethodId(1), schema());
-        let operation = NewOperation { key: key.clone(), service: "Bank", method, policy, digest, schema };
+        let operation = NewOperation { key: key.clone(), peer: None, service: "Bank", method, policy, digest, schema };
         self.note(("attempt", attempt, which, digest.0[0]));
         let is_live = self.operations.is_live(&key);
         self.asked.insert(attempt, Asked { key, digest, gone: false, answer: None });

@@ -19,7 +19,7 @@ fn attempt(request: u64) -> Attempt {
 fn operation(policy: RetryPolicy) -> NewOperation {
     let key = OperationKey { id: OperationId::from_u128(1), principal: Principal::anonymous() };
     let (method, digest, schema) = (MethodId(1), Digest([1; 32]), schema());
-    NewOperation { key, service: "Bank", method, policy, digest, schema }
+    NewOperation { key, peer: None, service: "Bank", method, policy, digest, schema }
 }
 
 fn schema() -> Schema {

@@ -100,6 +100,7 @@ pub(super) fn of(id: OperationId, principal: &str) -> NewOperation {
     let method = MethodId(7);
     NewOperation {
         key: OperationKey { id, principal: Principal::new(principal) },
+        peer: None,
         service: "Bank",
         method,
         policy: RetryPolicy::PERSIST,

@@ -1,6 +1,7 @@
 //! The store in memory: it forgets all when the process ends, and costs next to nothing until then.
 
 mod floors;
+mod peers;
 mod short;
 mod table;
 

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::floors::Floors;
+use super::peers::{Peers, Place};
 use super::short::ShortBytes;
 use crate::ids::MethodId;
 use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
 use crate::schema::SchemaHash;
 use crate::sorted::Sorted;
+use crate::store::limits::Taken;
 use crate::store::rules::{self, Decision, Found};
 use crate::store::{StoreError, StoreLimits};
 
@@ -17,9 +19,11 @@ use crate::store::{StoreError, StoreLimits};
 pub(super) struct Table {
     live: Sorted<OperationKey, Record, 128>,
     tombstones: Sorted<OperationKey, (), 512>,
-    usage: BTreeMap<Principal, Usage>,
+    usage: BTreeMap<Principal, Taken>,
     /// That of the anonymous principal, who is all that call where nobody is asked who they are.
-    anonymous: Usage,
+    anonymous: Taken,
+    /// Those of its peers that are known.
+    peers: Peers,
     bytes: usize,
     floors: Floors,
     fences: u64,
@@ -34,6 +38,8 @@ struct Record {
     fence: Fence,
     /// It was granted before, and may have run.
     again: bool,
+    /// Whose share it counts for.
+    peer: Option<Place>,
     state: State,
 }
 
@@ -49,13 +55,6 @@ enum State {
 struct Sealed {
     bytes: ShortBytes,
     schema: SchemaHash,
-}
-
-/// What one principal takes.
-#[derive(Clone, Copy, Default)]
-struct Usage {
-    records: usize,
-    bytes: usize,
 }
 
 /// What a record takes beside its outcome: itself, its key, and the table's own share.
@@ -103,6 +102,24 @@ impl Table {
         self.tombstones.len()
     }
 
+    /// What a peer has: records and bytes.
+    #[cfg(test)]
+    pub(super) fn taken_by(&mut self, peer: &str) -> (u64, u64) {
+        let place = self.peers.place(&crate::operation::PeerKey::new(peer));
+        let taken = self.peers.taken(place);
+        (taken.records, taken.bytes)
+    }
+
+    #[cfg(test)]
+    pub(super) fn fence(&self, key: &OperationKey) -> Fence {
+        self.live.get(key).expect("it is there").fence
+    }
+
+    #[cfg(test)]
+    pub(super) fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
     #[cfg(test)]
     pub(super) fn principals(&self) -> usize {
         self.usage.len() + usize::from(self.anonymous.records > 0)
@@ -126,13 +143,16 @@ impl Table {
                 Decision::GrantAnew => true,
             },
             None if self.floors.cover(key) => return Ok(Admission::Expired),
-            None if self.is_full(&key.principal, limits) => return Err(StoreError::Full),
-            None => false,
+            None => match self.refusal(operation, limits) {
+                Some(full) => return Err(full),
+                None => false,
+            },
         };
         self.fences += 1;
         let (fence, again) = (Fence(self.fences), found);
         let (method, digest) = (operation.method, operation.digest);
-        let record = Record { method, digest, fence, again, state: State::Granted };
+        let peer = operation.peer.as_ref().map(|peer| self.peers.place(peer));
+        let record = Record { method, digest, fence, again, peer, state: State::Granted };
         self.insert(key.clone(), record);
         Ok(Admission::Granted(fence))
     }
@@ -151,10 +171,10 @@ impl Table {
             State::GivenUp => Err(StoreError::Fenced),
             State::Granted => {
                 let bytes = bytes.into();
-                let len = bytes.len();
+                let (len, peer) = (bytes.len(), record.peer);
                 record.state = State::Sealed(Sealed { bytes, schema });
                 self.bytes += len;
-                self.usage(&key.principal).bytes += len;
+                self.count(&key.principal, peer, |taken| taken.bytes += len as u64);
                 Ok(None)
             }
         }
@@ -213,31 +233,43 @@ impl Table {
         self.live.get_mut(key).filter(|record| record.fence == fence).ok_or(StoreError::Fenced)
     }
 
-    fn is_full(&self, principal: &Principal, limits: &StoreLimits) -> bool {
-        let usage = match principal.is_anonymous() {
+    /// Why there is no room for another record.
+    fn refusal(&mut self, operation: &NewOperation, limits: &StoreLimits) -> Option<StoreError> {
+        let principal = &operation.key.principal;
+        let of_principal = match principal.is_anonymous() {
             true => self.anonymous,
             false => self.usage.get(principal).copied().unwrap_or_default(),
         };
-        self.live.len() >= limits.max_records
-            || self.bytes.saturating_add(RECORD_BYTES) > limits.max_bytes
-            || usage.records >= limits.max_principal_records
-            || usage.bytes.saturating_add(RECORD_BYTES) > limits.max_principal_bytes
+        let peer = operation.peer.as_ref().map(|key| {
+            let place = self.peers.place(key);
+            (key, *self.peers.taken(place))
+        });
+        let all = Taken { records: self.live.len() as u64, bytes: self.bytes as u64 };
+        limits.refusal(RECORD_BYTES as u64, all, (principal, of_principal), peer)
     }
 
-    /// What this principal takes, to be changed.
-    fn usage(&mut self, principal: &Principal) -> &mut Usage {
-        if principal.is_anonymous() {
-            return &mut self.anonymous;
+    /// Changes what a principal takes and, where its peer is known, what that takes.
+    fn count(&mut self, principal: &Principal, peer: Option<Place>, change: impl Fn(&mut Taken)) {
+        if let Some(place) = peer {
+            change(self.peers.taken(place));
         }
-        self.usage.entry(principal.clone()).or_default()
+        if principal.is_anonymous() {
+            return change(&mut self.anonymous);
+        }
+        let taken = self.usage.entry(principal.clone()).or_default();
+        change(taken);
+        if taken.records == 0 {
+            self.usage.remove(principal);
+        }
     }
 
     fn insert(&mut self, key: OperationKey, record: Record) {
         let bytes = record.bytes();
         self.bytes += bytes;
-        let usage = self.usage(&key.principal);
-        usage.records += 1;
-        usage.bytes += bytes;
+        self.count(&key.principal, record.peer, |taken| {
+            taken.records += 1;
+            taken.bytes += bytes as u64;
+        });
         if let Some(before) = self.live.insert(key.clone(), record) {
             self.discharge(&key, &before);
         }
@@ -253,12 +285,10 @@ impl Table {
     fn discharge(&mut self, key: &OperationKey, record: &Record) {
         let bytes = record.bytes();
         self.bytes -= bytes;
-        let usage = self.usage(&key.principal);
-        usage.records -= 1;
-        usage.bytes -= bytes;
-        if usage.records == 0 && !key.principal.is_anonymous() {
-            self.usage.remove(&key.principal);
-        }
+        self.count(&key.principal, record.peer, |taken| {
+            taken.records -= 1;
+            taken.bytes -= bytes as u64;
+        });
     }
 
     /// Forgets a few of those below the horizon. What still runs stays: its end is to be recorded.

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use super::MemoryStore;
 use crate::descriptor::RetryPolicy;
 use crate::ids::MethodId;
-use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
+use crate::operation::{
+    Admission, Digest, Fence, Holder, NewOperation, OperationId, OperationKey, Outcome, PeerKey, Principal,
+};
 use crate::schema::Schema;
 use crate::store::{OperationStore, StoreError, StoreFuture, StoreLimits, conformance};
 
@@ -72,12 +74,28 @@ fn at(seconds: u64, principal: &str) -> NewOperation {
             id: OperationId::at(UNIX_EPOCH + Duration::from_secs(seconds)),
             principal: Principal::new(principal),
         },
+        peer: None,
         service: "Bank",
         method,
         policy: RetryPolicy::PERSIST,
         digest: Digest::of(method, b""),
         schema: Schema::from_bytes(*b"u8"),
     }
+}
+
+/// An operation of nobody who is known, but of this peer.
+fn of_peer(peer: &str) -> NewOperation {
+    let operation = at(START, "");
+    let key = OperationKey { principal: Principal::anonymous(), ..operation.key };
+    NewOperation { key, peer: Some(PeerKey::new(peer)), ..operation }
+}
+
+fn principal(name: &str) -> Holder {
+    Holder::Principal(Principal::new(name))
+}
+
+fn full(limit: &'static str, holder: Holder, has: u64, most: u64) -> Result<Admission, StoreError> {
+    Err(StoreError::Full { limit, holder, has, most })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +110,7 @@ fn a_store_that_is_full_of_what_may_be_asked_for_refuses() {
     bench.run(&operations[0], 1);
     bench.run(&operations[1], 1);
     bench.grant(&operations[2]);
-    assert_eq!(bench.admit(&operations[3]), Err(StoreError::Full));
+    assert_eq!(bench.admit(&operations[3]), full("max_records", Holder::All, 3, 3));
     assert!(matches!(bench.admit(&operations[0]), Ok(Admission::Replay(_))));
     now(bench.store.acknowledge(&operations[0].key)).expect("acknowledged");
     bench.grant(&operations[3]);
@@ -103,9 +121,86 @@ fn one_principal_cannot_take_all_the_room() {
     let bench = Bench::new(StoreLimits { max_principal_records: 2, max_records: 3, ..StoreLimits::default() });
     bench.run(&at(START, "a"), 1);
     bench.run(&at(START, "a"), 1);
-    assert_eq!(bench.admit(&at(START, "a")), Err(StoreError::Full));
+    assert_eq!(bench.admit(&at(START, "a")), full("max_principal_records", principal("a"), 2, 2));
     bench.grant(&at(START, "b"));
-    assert_eq!(bench.admit(&at(START, "b")), Err(StoreError::Full));
+    assert_eq!(bench.admit(&at(START, "b")), full("max_records", Holder::All, 3, 3));
+}
+
+#[test]
+fn one_peer_that_nobody_knows_cannot_take_all_the_room_of_those() {
+    let bench = Bench::new(StoreLimits { max_peer_records: 2, max_principal_records: 3, ..StoreLimits::default() });
+    let first = of_peer("10.0.0.1");
+    bench.run(&first, 1);
+    bench.grant(&of_peer("10.0.0.1"));
+    let refused = bench.admit(&of_peer("10.0.0.1"));
+    assert_eq!(refused, full("max_peer_records", Holder::Peer(PeerKey::new("10.0.0.1")), 2, 2));
+    let text = "the store has no room for another operation: the peer 10.0.0.1 has 2 of 2 records (`StoreLimits::max_peer_records`)";
+    assert_eq!(refused.expect_err("full").to_string(), text);
+    // What it has done already is replayed, and others have their share.
+    assert!(matches!(bench.admit(&first), Ok(Admission::Replay(_))));
+    bench.grant(&of_peer("10.0.0.2"));
+    assert_eq!(
+        bench.admit(&of_peer("10.0.0.3")),
+        full("max_principal_records", Holder::Principal(Principal::anonymous()), 3, 3)
+    );
+    now(bench.store.acknowledge(&first.key)).expect("acknowledged");
+    bench.grant(&of_peer("10.0.0.1"));
+
+    let bench = Bench::new(StoreLimits { max_peer_bytes: 10_000, ..StoreLimits::default() });
+    bench.run(&of_peer("a"), 20_000);
+    assert_eq!(bench.admit(&of_peer("a")), full("max_peer_bytes", Holder::Peer(PeerKey::new("a")), 20_256, 10_000));
+    bench.grant(&of_peer("b"));
+}
+
+/// Whatever becomes of a record, its peer has no more of it than there is.
+#[test]
+fn what_a_peer_takes_returns_to_nothing() {
+    let limits = StoreLimits { max_peer_records: 1, max_peer_bytes: 256, ..StoreLimits::default() };
+    let bench = Bench::new(StoreLimits { retention: Duration::from_secs(60), ..limits });
+    let is_free = |why: &str| {
+        let operation = of_peer("a");
+        let operation =
+            NewOperation { key: OperationKey { id: OperationId::at(bench.store.now()), ..operation.key }, ..operation };
+        assert!(matches!(bench.admit(&operation), Ok(Admission::Granted(_))), "{why}");
+        operation
+    };
+    let fence = |operation: &NewOperation| bench.store.table().expect("whole").fence(&operation.key);
+    let seal = |operation: &NewOperation| {
+        let outcome = Outcome { bytes: Bytes::from(vec![0; 1_000]), schema: operation.schema.hash() };
+        now(bench.store.seal(&operation.key, fence(operation), outcome)).expect("sealed");
+    };
+    let released = is_free("nothing is there");
+    now(bench.store.release(&released.key, fence(&released))).expect("released");
+    let acknowledged = is_free("one was released");
+    seal(&acknowledged);
+    now(bench.store.acknowledge(&acknowledged.key)).expect("acknowledged");
+    let forgotten = is_free("one was acknowledged");
+    seal(&forgotten);
+    now(bench.store.forget(&forgotten.key)).expect("forgotten");
+    let moved = is_free("one was forgotten");
+    now(bench.store.give_up(&moved.key, fence(&moved))).expect("given up");
+    // Granted anew for another peer, it counts for that one.
+    let again = NewOperation { policy: RetryPolicy::IDEM_PERSIST, peer: Some(PeerKey::new("b")), ..moved };
+    bench.grant(&again);
+    let old = is_free("one is another's");
+    seal(&old);
+    bench.set(START + 100);
+    bench.grant(&NewOperation { ..at(START + 100, "x") });
+    is_free("one was too old");
+}
+
+#[test]
+fn peers_without_records_are_not_kept() {
+    let bench = Bench::new(StoreLimits::default());
+    bench.grant(&of_peer("stays"));
+    for n in 0..10_000 {
+        let operation = of_peer(&format!("peer {n}"));
+        bench.run(&operation, 10);
+        now(bench.store.forget(&operation.key)).expect("forgotten");
+    }
+    assert!(bench.store.table().expect("whole").peers() <= 200);
+    let text = bench.store.table().expect("whole").taken_by("stays");
+    assert_eq!(text, (1, 256));
 }
 
 #[test]
@@ -116,7 +211,7 @@ fn outcomes_count_and_what_runs_is_sealed_though_it_overdraws() {
     let outcome = |len| Outcome { bytes: Bytes::from(vec![0; len]), schema: first.schema.hash() };
     now(bench.store.seal(&first.key, one, outcome(20_000))).expect("sealed");
     now(bench.store.seal(&second.key, two, outcome(20_000))).expect("sealed");
-    assert_eq!(bench.admit(&at(START, "c")), Err(StoreError::Full));
+    assert_eq!(bench.admit(&at(START, "c")), full("max_bytes", Holder::All, 40_512, 10_000));
     for operation in [&first, &second] {
         now(bench.store.acknowledge(&operation.key)).expect("acknowledged");
     }
@@ -124,7 +219,7 @@ fn outcomes_count_and_what_runs_is_sealed_though_it_overdraws() {
 
     let bench = Bench::new(StoreLimits { max_principal_bytes: 10_000, ..StoreLimits::default() });
     bench.run(&at(START, "a"), 20_000);
-    assert_eq!(bench.admit(&at(START, "a")), Err(StoreError::Full));
+    assert_eq!(bench.admit(&at(START, "a")), full("max_principal_bytes", principal("a"), 20_256, 10_000));
     bench.grant(&at(START, "b"));
 }
 

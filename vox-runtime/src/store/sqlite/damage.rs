@@ -138,7 +138,7 @@ async fn a_row_whose_key_turned_is_not_anothers_and_cannot_be_acknowledged_away(
 #[tokio::test]
 async fn a_database_that_is_not_there_any_more_admits_nothing() {
     type Change = fn(&Directory);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
         ("a.db was removed or renamed while", |directory| fs::remove_file(directory.path("a.db")).expect("removed")),
         ("a.db was removed or renamed while", |directory| {
             fs::rename(directory.path("a.db"), directory.path("b.db")).expect("renamed");
@@ -154,6 +154,16 @@ async fn a_database_that_is_not_there_any_more_admits_nothing() {
         ("a.db was cut from ", |directory| {
             let file = fs::File::options().write(true).open(directory.path("a.db")).expect("it opens");
             file.set_len(0).expect("cut");
+        }),
+        // As an older copy that is restored under a running store, with no fewer bytes.
+        ("something other than SQLite wrote to ", |directory| {
+            let path = directory.path("a.db");
+            let (older, before) = (fs::read(&path).expect("read"), fs::metadata(&path).expect("there").modified());
+            // The system's times are a few milliseconds long.
+            while fs::metadata(&path).expect("there").modified().ok() == before.as_ref().ok().copied() {
+                let mut file = fs::File::options().write(true).open(&path).expect("it opens");
+                std::io::Write::write_all(&mut file, &older).expect("written over");
+            }
         }),
         ("a.db-wal was removed or renamed while", |directory| {
             fs::remove_file(directory.path("a.db-wal")).expect("removed");
@@ -204,6 +214,19 @@ async fn a_database_that_another_process_tidies_up_goes_on() {
     assert!(fs::metadata(directory.path("a.db")).expect("there").len() < before);
     grant(&store, &operation()).await;
     grant(&store, &operation()).await;
+    // Nor does it matter when the log is taken over, by whom, and whether the store did something in between.
+    for n in 0..20 {
+        let table = format!("CREATE TABLE other{n} AS SELECT zeroblob(100000) AS bytes");
+        other.execute_batch(&table).expect("written");
+        if n % 3 == 0 {
+            grant(&store, &operation()).await;
+        }
+        let mode = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"][n % 4];
+        other.execute_batch(&format!("PRAGMA wal_checkpoint({mode})")).expect("taken over");
+        if n % 2 == 0 {
+            grant(&store, &operation()).await;
+        }
+    }
 }
 
 #[tokio::test]

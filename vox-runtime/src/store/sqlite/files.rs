@@ -1,13 +1,22 @@
 //! The database's files, as they were when the store was opened: one that is another by now is noticed.
 //!
 //! SQLite keeps its files open and finds none of this: it writes on to a file that has no name any more, or whose name is another
-//! file's. The files are looked at by name. None is opened: a process that closes a file of SQLite's loses its locks on it.
+//! file's, and to one whose content is another's. The files are looked at by name. None is opened: a process that closes a file of SQLite's loses
+//! its locks on it.
+//!
+//! While there is a log, SQLite writes to the database itself only when it takes over what is in the log, and says how far it has come in that, and
+//! whether another connection has committed. So where the file has another time than after the last transaction, and SQLite knows of nothing, something
+//! else has written to it. Among stores that share a database this is not looked at: one that dies while it takes over the log looks the same.
 
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
+
+use super::owner::Company;
+use super::statements::Statements;
 
 /// The database, its log and its log's index.
 pub(super) struct Files {
@@ -15,6 +24,21 @@ pub(super) struct Files {
     watched: Vec<(PathBuf, Identity)>,
     /// The longest that the database has been.
     len: u64,
+    company: Company,
+    /// When the database was written to last, where the system says so at once.
+    written: Option<SystemTime>,
+    progress: Option<Progress>,
+}
+
+/// What SQLite knows of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    /// How many pages the log has.
+    log: i64,
+    /// How many of them the database has taken over.
+    taken_over: i64,
+    /// Another number since the last commit of another connection.
+    version: i64,
 }
 
 /// Which file it is, where the system says so.
@@ -26,8 +50,9 @@ struct Identity {
 
 impl Files {
     /// Those of a database that is open. A file system of SQLite's that keeps it elsewhere has none, and nothing is watched.
-    pub(super) fn of(database: &Path) -> io::Result<Self> {
-        let mut files = Self { database: database.to_owned(), watched: Vec::new(), len: 0 };
+    pub(super) fn of(database: &Path, company: Company) -> io::Result<Self> {
+        let (named, watched) = (database.to_owned(), Vec::new());
+        let mut files = Self { database: named, watched, len: 0, company, written: None, progress: None };
         for name in [database.to_owned(), beside(database, "-wal"), beside(database, "-shm")] {
             match fs::metadata(&name) {
                 Ok(metadata) => files.watched.push((name, Identity::of(&metadata))),
@@ -38,9 +63,18 @@ impl Files {
         Ok(files)
     }
 
+    /// A transaction has ended: what the database looks like now is SQLite's doing.
+    pub(super) fn settle(&mut self, statements: &mut Statements<'_>) {
+        if self.company == Company::Shared {
+            return;
+        }
+        self.written = self.watched.first().and_then(|(name, _)| written(&fs::metadata(name).ok()?));
+        self.progress = Progress::of(statements);
+    }
+
     /// Why the database is not the one that was opened any more, if it is not.
-    pub(super) fn fault(&mut self, connection: &Connection) -> Option<String> {
-        let mut len = None;
+    pub(super) fn fault(&mut self, connection: &Connection, statements: &mut Statements<'_>) -> Option<String> {
+        let (mut len, mut now) = (None, None);
         for (name, identity) in &self.watched {
             let metadata = match fs::metadata(name) {
                 Ok(metadata) => metadata,
@@ -52,7 +86,9 @@ impl Files {
             if Identity::of(&metadata) != *identity {
                 return Some(format!("{} was replaced by another file while the store was open", name.display()));
             }
-            len.get_or_insert(metadata.len());
+            if len.is_none() {
+                (len, now) = (Some(metadata.len()), written(&metadata));
+            }
         }
         let len = len?;
         // It shrinks where somebody has it tidied up (`VACUUM`), and then SQLite knows its length.
@@ -61,7 +97,45 @@ impl Files {
             return Some(format!("{name} was cut from {before} to {len} bytes while the store was open"));
         }
         self.len = len;
+        if now != self.written && self.company == Company::Alone {
+            // Of an empty log it cannot be said what has become of what was in it.
+            if self.progress.is_some_and(|before| before.log > 0 && before.stands(statements)) {
+                let name = self.database.display();
+                return Some(format!("something other than SQLite wrote to {name} while the store was open"));
+            }
+        }
         None
+    }
+}
+
+/// When a file was written to. Other systems may say so later than it is.
+fn written(metadata: &Metadata) -> Option<SystemTime> {
+    if cfg!(unix) { metadata.modified().ok() } else { None }
+}
+
+/// How long another connection, which is no store's, may take to say that it has taken over the log.
+const TAKING_OVER: Duration = Duration::from_secs(1);
+
+impl Progress {
+    /// Whether SQLite knows of nothing that was done since, and goes on knowing of nothing.
+    fn stands(self, statements: &mut Statements<'_>) -> bool {
+        const LOOK: Duration = Duration::from_millis(10);
+        let mut left = TAKING_OVER;
+        while Self::of(statements) == Some(self) {
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(LOOK);
+            left = left.saturating_sub(LOOK);
+        }
+        false
+    }
+
+    /// Asks SQLite, and has it do nothing. `None` where it does not say.
+    fn of(statements: &mut Statements<'_>) -> Option<Self> {
+        let (log, taken_over) = statements.log.query_row((), |row| Ok((row.get(1)?, row.get(2)?))).ok()?;
+        let version = statements.version.query_row((), |row| row.get(0)).ok()?;
+        Some(Self { log, taken_over, version })
     }
 }
 

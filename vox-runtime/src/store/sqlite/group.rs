@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::statements::Statements;
-use crate::operation::{OperationId, OperationKey, Principal};
-use crate::store::StoreLimits;
+use crate::operation::{NewOperation, OperationId, OperationKey, PeerKey, Principal};
+use crate::store::limits::Taken;
+use crate::store::{StoreError, StoreLimits};
 
-/// The store's totals, and those of the principals that this transaction is about.
+/// The store's totals, and those of the principals and peers that this transaction is about.
 #[derive(Clone)]
 pub(super) struct Group {
     pub(super) fence: i64,
@@ -15,11 +16,27 @@ pub(super) struct Group {
     pub(super) bytes: i64,
     pub(super) tombstones: i64,
     floors: i64,
-    principals: Vec<(Principal, Usage)>,
+    holders: Vec<(Whose, Usage)>,
     /// Where each of them is.
-    places: HashMap<Principal, usize>,
-    /// Where the one is that was asked for last: it often is the next one too.
-    last: usize,
+    places: HashMap<Whose, usize>,
+    /// Where the one of each kind is that was asked for last: it often is the next one too.
+    last: [usize; 2],
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Whose {
+    Principal(Principal),
+    Peer(PeerKey),
+}
+
+impl Whose {
+    /// As the table has it.
+    fn row(&self) -> (i64, &str) {
+        match self {
+            Self::Principal(principal) => (0, principal.as_str()),
+            Self::Peer(peer) => (1, peer.as_str()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -31,8 +48,8 @@ struct Usage {
 }
 
 impl Usage {
-    fn load(principal: &Principal, statements: &mut Statements<'_>) -> rusqlite::Result<Self> {
-        let mut rows = statements.load_principal.query((principal.as_str(),))?;
+    fn load(whose: &Whose, statements: &mut Statements<'_>) -> rusqlite::Result<Self> {
+        let mut rows = statements.load_holder.query(whose.row())?;
         let Some(row) = rows.next()? else { return Ok(Self::default()) };
         Ok(Self {
             records: row.get(0)?,
@@ -40,6 +57,11 @@ impl Usage {
             floor: row.get::<_, Option<[u8; 16]>>(2)?.map(id_of),
             is_changed: false,
         })
+    }
+
+    fn taken(&self) -> Taken {
+        let count = |of: i64| u64::try_from(of).unwrap_or_default();
+        Taken { records: count(self.records), bytes: count(self.bytes) }
     }
 }
 
@@ -56,21 +78,20 @@ impl Group {
                 bytes: row.get(3)?,
                 tombstones: row.get(4)?,
                 floors: row.get(5)?,
-                principals: Vec::new(),
+                holders: Vec::new(),
                 places: HashMap::new(),
-                last: 0,
+                last: [0, 0],
             })
         })
     }
 
     pub(super) fn save(&mut self, statements: &mut Statements<'_>, limits: &StoreLimits) -> rusqlite::Result<()> {
-        for (principal, usage) in self.principals.iter().filter(|(_, usage)| usage.is_changed) {
+        for (whose, usage) in self.holders.iter().filter(|(_, usage)| usage.is_changed) {
+            let (kind, name) = whose.row();
             match usage {
-                Usage { records: ..=0, floor: None, .. } => {
-                    statements.forget_principal.execute((principal.as_str(),))?
-                }
+                Usage { records: ..=0, floor: None, .. } => statements.forget_holder.execute((kind, name))?,
                 Usage { records, bytes, floor, .. } => {
-                    statements.save_principal.execute((principal.as_str(), records, bytes, floor.map(blob_of)))?
+                    statements.save_holder.execute((kind, name, records, bytes, floor.map(blob_of)))?
                 }
             };
         }
@@ -86,7 +107,7 @@ impl Group {
     fn merge_floors(&mut self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
         let middle = statements.middle_floor.query_row((self.floors / 2,), |row| row.get(0))?;
         let merged = statements.merge_floors.execute((middle,))?;
-        statements.forget_principals.execute(())?;
+        statements.forget_holders.execute(())?;
         self.floor = self.floor.max(id_of(middle));
         self.floors = (self.floors - count(merged)).max(0);
         Ok(())
@@ -94,35 +115,42 @@ impl Group {
 
     /// Whether an operation without a record may have had one.
     pub(super) fn covers(&mut self, key: &OperationKey, statements: &mut Statements<'_>) -> rusqlite::Result<bool> {
-        let floor = self.usage(&key.principal, statements)?.floor;
+        let floor = self.usage(&Whose::Principal(key.principal.clone()), statements)?.floor;
         Ok(key.id <= self.floor || floor.is_some_and(|floor| key.id <= floor))
     }
 
-    pub(super) fn is_full(
+    /// Why there is no room for another record.
+    pub(super) fn refusal(
         &mut self,
-        principal: &Principal,
+        operation: &NewOperation,
         statements: &mut Statements<'_>,
         limits: &StoreLimits,
-    ) -> rusqlite::Result<bool> {
-        let usage = *self.usage(principal, statements)?;
-        Ok(self.records >= count(limits.max_records)
-            || self.bytes.saturating_add(RECORD_BYTES) > count(limits.max_bytes)
-            || usage.records >= count(limits.max_principal_records)
-            || usage.bytes.saturating_add(RECORD_BYTES) > count(limits.max_principal_bytes))
+    ) -> rusqlite::Result<Option<StoreError>> {
+        let principal = &operation.key.principal;
+        let of_principal = self.usage(&Whose::Principal(principal.clone()), statements)?.taken();
+        let peer = match &operation.peer {
+            None => None,
+            Some(peer) => Some((peer, self.usage(&Whose::Peer(peer.clone()), statements)?.taken())),
+        };
+        let all = Usage { records: self.records, bytes: self.bytes, ..Usage::default() }.taken();
+        Ok(limits.refusal(RECORD_BYTES.cast_unsigned(), all, (principal, of_principal), peer))
     }
 
     /// Counts records and their bytes, up or down.
     pub(super) fn charge(
         &mut self,
         principal: &Principal,
-        records: i64,
-        bytes: i64,
+        peer: Option<&PeerKey>,
+        (records, bytes): (i64, i64),
         statements: &mut Statements<'_>,
     ) -> rusqlite::Result<()> {
-        let usage = self.usage(principal, statements)?;
-        usage.is_changed = true;
-        usage.records = (usage.records + records).max(0);
-        usage.bytes = (usage.bytes + bytes).max(0);
+        let peer = peer.map(|peer| Whose::Peer(peer.clone()));
+        for whose in std::iter::once(Whose::Principal(principal.clone())).chain(peer) {
+            let usage = self.usage(&whose, statements)?;
+            usage.is_changed = true;
+            usage.records = (usage.records + records).max(0);
+            usage.bytes = (usage.bytes + bytes).max(0);
+        }
         self.records = (self.records + records).max(0);
         self.bytes = (self.bytes + bytes).max(0);
         Ok(())
@@ -135,7 +163,7 @@ impl Group {
         id: OperationId,
         statements: &mut Statements<'_>,
     ) -> rusqlite::Result<()> {
-        let usage = self.usage(principal, statements)?;
+        let usage = self.usage(&Whose::Principal(principal.clone()), statements)?;
         usage.is_changed = true;
         let is_new = usage.floor.is_none();
         usage.floor = usage.floor.max(Some(id));
@@ -143,20 +171,21 @@ impl Group {
         Ok(())
     }
 
-    fn usage(&mut self, principal: &Principal, statements: &mut Statements<'_>) -> rusqlite::Result<&mut Usage> {
-        if self.principals.get(self.last).is_none_or(|(last, _)| last != principal) {
-            self.last = match self.places.get(principal) {
+    fn usage(&mut self, whose: &Whose, statements: &mut Statements<'_>) -> rusqlite::Result<&mut Usage> {
+        let kind = usize::from(matches!(whose, Whose::Peer(_)));
+        if self.holders.get(self.last[kind]).is_none_or(|(last, _)| last != whose) {
+            self.last[kind] = match self.places.get(whose) {
                 Some(&place) => place,
                 None => {
-                    let usage = Usage::load(principal, statements)?;
-                    let place = self.principals.len();
-                    self.principals.push((principal.clone(), usage));
-                    self.places.insert(principal.clone(), place);
+                    let usage = Usage::load(whose, statements)?;
+                    let place = self.holders.len();
+                    self.holders.push((whose.clone(), usage));
+                    self.places.insert(whose.clone(), place);
                     place
                 }
             };
         }
-        Ok(&mut self.principals[self.last].1)
+        Ok(&mut self.holders[self.last[kind]].1)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::store::StoreError;
 const OLDEST: i32 = 3_051_003;
 
 /// How the tables look. Another number is another version's.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 const TOTALS: &str = "
 CREATE TABLE IF NOT EXISTS vox_store (
@@ -31,20 +31,25 @@ CREATE TABLE IF NOT EXISTS vox_store (
 ) STRICT";
 
 const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS vox_principals (
-    name TEXT PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS vox_holders (
+    -- 0: a principal, of whom '' is the anonymous one. 1: one peer of that one's.
+    kind INTEGER NOT NULL,
+    name TEXT NOT NULL,
     records INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     -- The newest id of this principal's that was forgotten for want of room.
-    floor BLOB
+    floor BLOB,
+    PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS vox_floors ON vox_principals (floor) WHERE floor IS NOT NULL;
+CREATE INDEX IF NOT EXISTS vox_floors ON vox_holders (floor) WHERE floor IS NOT NULL;
 CREATE TABLE IF NOT EXISTS vox_operations (
     -- The fence of its admission: what ends it is found at once, and rows are added at the end.
     fence INTEGER PRIMARY KEY,
     -- 16 bytes, most significant first: so in the order of time.
     id BLOB NOT NULL,
     principal TEXT NOT NULL,
+    -- Whose share of the anonymous principal's room it takes, if that is known.
+    peer TEXT,
     service TEXT NOT NULL,
     method INTEGER NOT NULL,
     -- Empty in what was acknowledged.
@@ -114,7 +119,7 @@ pub(super) fn open(opening: &Opening<'_>) -> Result<Open, StoreError> {
     }
     let owner = prepare(&mut connection, &path, opening)?;
     let unwatchable = |error: io::Error| refuse(&path, error.to_string());
-    let files = Files::of(&path).map_err(unwatchable)?;
+    let files = Files::of(&path, opening.company).map_err(unwatchable)?;
     Ok(Open { connection, owner, files, path })
 }
 
@@ -231,7 +236,7 @@ fn check(connection: &mut Connection, path: &Path, time: Duration) -> Result<(),
 const STEPS: i32 = 1_000;
 
 fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    for table in ["vox_store", "vox_operations", "vox_principals"] {
+    for table in ["vox_store", "vox_operations", "vox_holders"] {
         let said: String = connection.query_row(&format!("PRAGMA integrity_check({table})"), (), |row| row.get(0))?;
         if said != "ok" {
             return Ok(Some(said));

@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, ValueRef};
 
 use super::owner::OwnerId;
 use crate::ids::MethodId;
-use crate::operation::{Digest, OperationKey, Outcome};
+use crate::operation::{Digest, OperationKey, Outcome, PeerKey};
 use crate::schema::SchemaHash;
 
 pub(super) const GRANTED: i64 = 0;
@@ -22,6 +22,8 @@ pub(super) struct Record {
     pub(super) content: Content,
     /// The outcome's length; of what is no tombstone.
     pub(super) outcome_bytes: i64,
+    /// Whose share it takes.
+    pub(super) peer: Option<PeerKey>,
 }
 
 pub(super) enum Content {
@@ -49,8 +51,17 @@ impl Record {
             ended: column(row, 8).unwrap_or(true),
             content: content(key, row).unwrap_or(Content::Unreadable),
             outcome_bytes,
+            peer: peer(row, 10)?,
         })
     }
+}
+
+/// Whose share a row takes, as far as it can be read.
+pub(super) fn peer(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<PeerKey>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Text(name) | ValueRef::Blob(name) => Some(PeerKey::new(String::from_utf8_lossy(name))),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => None,
+    })
 }
 
 fn content(key: &OperationKey, row: &Row<'_>) -> Option<Content> {
@@ -113,11 +124,11 @@ pub(crate) fn read_any(mut columns: &[u8]) {
             }
         }
     };
-    let row: [Value; 9] = std::array::from_fn(|_| column());
+    let row: [Value; 11] = std::array::from_fn(|_| column());
     let id = crate::operation::OperationId::from_u128(1);
     let key = OperationKey { id, principal: crate::operation::Principal::anonymous() };
     DATABASE.with(|database| {
-        let mut select = database.prepare("SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9").expect("a statement");
+        let mut select = database.prepare("SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11").expect("a statement");
         let read = select.query_row(rusqlite::params_from_iter(row), |row| Record::read(&key, row));
         if let Ok(Record {
             content: Content::Readable { state: State::Sealed(Some(outcome)), .. },

@@ -9,9 +9,9 @@ use rusqlite::types::ValueRef;
 use super::group::{Group, RECORD_BYTES, blob_of, count, id_of};
 use super::layout::damaged;
 use super::owner::OwnerId;
-use super::record::{ACKNOWLEDGED, Content, GRANTED, Record, State, check};
+use super::record::{ACKNOWLEDGED, Content, GRANTED, Record, State, check, peer};
 use super::statements::Statements;
-use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome, Principal};
+use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome, PeerKey, Principal};
 use crate::schema::SchemaHash;
 use crate::store::rules::{self, Decision, Found};
 use crate::store::{StoreError, StoreLimits};
@@ -54,10 +54,12 @@ impl Context {
 }
 
 /// Where an outcome is, and its length.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Place {
     fence: i64,
     outcome_bytes: i64,
+    /// Whose share it takes.
+    peer: Option<PeerKey>,
 }
 
 /// How many schemas are known to be written.
@@ -93,9 +95,9 @@ impl Records<'_, '_> {
             return Ok(Ok(Admission::Expired));
         }
         let is_covered = self.group.covers(key, self.statements)?;
-        let is_full = self.group.is_full(&key.principal, self.statements, limits)?;
+        let full = self.group.refusal(operation, self.statements, limits)?;
         // It is looked for only where there may be a record.
-        if is_covered || is_full || !self.grant(operation)? {
+        if is_covered || full.is_some() || !self.grant(operation)? {
             let found = match self.find(key)? {
                 Ok(found) => found,
                 Err(error) => return Ok(Err(error)),
@@ -106,8 +108,7 @@ impl Records<'_, '_> {
                     Decision::GrantAnew => self.grant_anew(operation, &record)?,
                 },
                 None if is_covered => return Ok(Ok(Admission::Expired)),
-                None if is_full => return Ok(Err(StoreError::Full)),
-                None => return Ok(Err(unreadable())),
+                None => return Ok(Err(full.unwrap_or_else(unreadable))),
             }
         }
         self.keep_schema(operation)?;
@@ -143,9 +144,9 @@ impl Records<'_, '_> {
                 self.statements.give_up.execute((fence, self.millis()))?;
                 Ok(())
             }
-            Ok(Record { fence, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
+            Ok(Record { fence, peer, content: Content::Readable { state: State::Granted(_), .. }, .. }) => {
                 self.statements.delete.execute((fence,))?;
-                self.group.charge(&key.principal, -1, -RECORD_BYTES, self.statements)?;
+                self.group.charge(&key.principal, peer.as_ref(), (-1, -RECORD_BYTES), self.statements)?;
                 Ok(())
             }
             Ok(_) => Err(StoreError::Fenced),
@@ -170,8 +171,8 @@ impl Records<'_, '_> {
     }
 
     pub(super) fn acknowledge(&mut self, key: &OperationKey) -> rusqlite::Result<()> {
-        let Some(outcome_bytes) = self.bury(key)? else { return Ok(()) };
-        self.group.charge(&key.principal, -1, -RECORD_BYTES - outcome_bytes, self.statements)?;
+        let Some((outcome_bytes, peer)) = self.bury(key)? else { return Ok(()) };
+        self.group.charge(&key.principal, peer.as_ref(), (-1, -RECORD_BYTES - outcome_bytes), self.statements)?;
         self.group.tombstones += 1;
         while self.group.tombstones > count(self.context.limits.max_tombstones) {
             let oldest = self.statements.oldest_tombstone.query_row((), |row| Ok((row.get(0)?, key_of(row)?)));
@@ -191,19 +192,20 @@ impl Records<'_, '_> {
         match record.content {
             Content::Readable { state: State::Sealed(_) | State::GivenUp, .. } => {
                 self.statements.delete.execute((record.fence,))?;
-                self.group.charge(&key.principal, -1, -RECORD_BYTES - record.outcome_bytes, self.statements)
+                let (peer, bytes) = (record.peer.as_ref(), RECORD_BYTES + record.outcome_bytes);
+                self.group.charge(&key.principal, peer, (-1, -bytes), self.statements)
             }
             Content::Readable { state: State::Granted(_), .. } | Content::Acknowledged | Content::Unreadable => Ok(()),
         }
     }
 
-    /// Makes a record a tombstone, if it has ended. Gives the length of the outcome that it had.
-    fn bury(&mut self, key: &OperationKey) -> rusqlite::Result<Option<i64>> {
-        if let Some(Place { fence, outcome_bytes }) = self.sealed.remove(key) {
+    /// Makes a record a tombstone, if it has ended. Gives the length of the outcome that it had, and whose share it took.
+    fn bury(&mut self, key: &OperationKey) -> rusqlite::Result<Option<(i64, Option<PeerKey>)>> {
+        if let Some(Place { fence, outcome_bytes, peer }) = self.sealed.remove(key) {
             // What has become of it since, another process may have done.
             let place = (fence, blob_of(key.id), key.principal.as_str());
             if self.statements.acknowledge_sealed.execute(place)? == 1 {
-                return Ok(Some(outcome_bytes));
+                return Ok(Some((outcome_bytes, peer)));
             }
         }
         // What cannot be found for certain stays as it is.
@@ -211,7 +213,7 @@ impl Records<'_, '_> {
         match record.content {
             Content::Readable { state: State::Sealed(_) | State::GivenUp, .. } => {
                 self.statements.acknowledge.execute((record.fence,))?;
-                Ok(Some(record.outcome_bytes))
+                Ok(Some((record.outcome_bytes, record.peer)))
             }
             Content::Readable { state: State::Granted(_), .. } | Content::Acknowledged | Content::Unreadable => {
                 Ok(None)
@@ -240,7 +242,7 @@ impl Records<'_, '_> {
                 true => self.group.tombstones = (self.group.tombstones - 1).max(0),
                 false => {
                     let bytes = -RECORD_BYTES - old.outcome_bytes;
-                    self.group.charge(&old.key.principal, -1, bytes, self.statements)?;
+                    self.group.charge(&old.key.principal, old.peer.as_ref(), (-1, bytes), self.statements)?;
                 }
             }
         }
@@ -262,17 +264,20 @@ impl Records<'_, '_> {
             self.context.owner.0,
             operation.schema.hash().0,
             self.millis(),
+            operation.peer.as_ref().map(PeerKey::as_str),
         ))?;
         if made == 1 {
             self.group.fence = fence;
-            self.group.charge(&key.principal, 1, RECORD_BYTES, self.statements)?;
+            self.group.charge(&key.principal, operation.peer.as_ref(), (1, RECORD_BYTES), self.statements)?;
         }
         Ok(made == 1)
     }
 
     fn grant_anew(&mut self, operation: &NewOperation, record: &Record) -> rusqlite::Result<()> {
         self.group.fence += 1;
-        self.group.charge(&operation.key.principal, 0, -record.outcome_bytes, self.statements)?;
+        let (principal, bytes) = (&operation.key.principal, RECORD_BYTES + record.outcome_bytes);
+        self.group.charge(principal, record.peer.as_ref(), (-1, -bytes), self.statements)?;
+        self.group.charge(principal, operation.peer.as_ref(), (1, RECORD_BYTES), self.statements)?;
         self.statements.grant_anew.execute((
             record.fence,
             operation.service,
@@ -283,6 +288,7 @@ impl Records<'_, '_> {
             self.context.owner.0,
             operation.schema.hash().0,
             self.millis(),
+            operation.peer.as_ref().map(PeerKey::as_str),
         ))?;
         Ok(())
     }
@@ -290,7 +296,7 @@ impl Records<'_, '_> {
     /// Writes an outcome to a record that is granted and can be read. Whether there was one.
     fn seal_granted(&mut self, key: &OperationKey, fence: Fence, outcome: &Outcome) -> rusqlite::Result<bool> {
         let fence = fence.0.cast_signed();
-        let is_sealed = self.statements.seal.execute((
+        let mut sealed = self.statements.seal.query((
             fence,
             blob_of(key.id),
             key.principal.as_str(),
@@ -298,13 +304,13 @@ impl Records<'_, '_> {
             &outcome.bytes[..],
             check(key, outcome),
             self.millis(),
-        ))? == 1;
-        if is_sealed {
-            let outcome_bytes = count(outcome.bytes.len());
-            self.group.charge(&key.principal, 0, outcome_bytes, self.statements)?;
-            self.news.sealed.push((key.clone(), Place { fence, outcome_bytes }));
-        }
-        Ok(is_sealed)
+        ))?;
+        let Some(row) = sealed.next()? else { return Ok(false) };
+        let (outcome_bytes, peer) = (count(outcome.bytes.len()), peer(row, 0)?);
+        drop(sealed);
+        self.group.charge(&key.principal, peer.as_ref(), (0, outcome_bytes), self.statements)?;
+        self.news.sealed.push((key.clone(), Place { fence, outcome_bytes, peer }));
+        Ok(true)
     }
 
     fn keep_schema(&mut self, operation: &NewOperation) -> rusqlite::Result<()> {
@@ -374,6 +380,7 @@ struct Old {
     /// Whose handler may run.
     owner: Option<OwnerId>,
     outcome_bytes: i64,
+    peer: Option<PeerKey>,
 }
 
 impl Old {
@@ -387,6 +394,7 @@ impl Old {
             is_tombstone: state == ACKNOWLEDGED,
             owner: owner.filter(|_| state == GRANTED),
             outcome_bytes: row.get(5)?,
+            peer: peer(row, 6)?,
         })
     }
 }

@@ -14,9 +14,9 @@ use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::error::VoxError;
 use crate::evidence;
 use crate::operation::{
-    Admission, Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome, Principal,
+    Admission, Digest, Fence, Holder, NewOperation, Operation, OperationId, OperationKey, Outcome, PeerKey, Principal,
 };
-use crate::store::OperationStore;
+use crate::store::{OperationStore, StoreError};
 
 /// A directory of a test's own, which goes with it.
 pub(super) struct Directory(PathBuf);
@@ -94,6 +94,7 @@ pub(super) fn at(seconds: u64, principal: &str) -> NewOperation {
 pub(super) fn of(id: OperationId, principal: &str) -> NewOperation {
     NewOperation {
         key: OperationKey { id, principal: Principal::new(principal) },
+        peer: None,
         service: "Bank",
         method: TRANSFER.id,
         policy: TRANSFER.policy,
@@ -142,10 +143,11 @@ pub(super) async fn totals(store: &SqliteStore) -> (i64, i64, i64) {
     }
     let totals = store.transaction(|tx| {
         let kept = tx.query_row("SELECT records, bytes, tombstones FROM vox_store", (), read)?;
-        let of_principals: (i64, i64) =
-            tx.query_row("SELECT ifnull(sum(records), 0), ifnull(sum(bytes), 0) FROM vox_principals", (), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let of_principals: (i64, i64) = tx.query_row(
+            "SELECT ifnull(sum(records), 0), ifnull(sum(bytes), 0) FROM vox_holders WHERE kind = 0",
+            (),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         let counted = tx.query_row(
             "SELECT count(*) FILTER (WHERE state != 3),
                 ifnull(sum(256 + ifnull(length(outcome), 0)) FILTER (WHERE state != 3), 0),
@@ -163,4 +165,19 @@ pub(super) async fn totals(store: &SqliteStore) -> (i64, i64, i64) {
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, i64, i64)> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+pub(super) fn principal(name: &str) -> Holder {
+    Holder::Principal(Principal::new(name))
+}
+
+pub(super) fn full(limit: &'static str, holder: Holder, has: u64, most: u64) -> Result<Admission, StoreError> {
+    Err(StoreError::Full { limit, holder, has, most })
+}
+
+/// An operation of nobody who is known, but of this peer.
+pub(super) fn of_peer(peer: &str) -> NewOperation {
+    let operation = operation();
+    let key = OperationKey { principal: Principal::anonymous(), ..operation.key };
+    NewOperation { key, peer: Some(PeerKey::new(peer)), ..operation }
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::testing::{
-    Clock, Directory, at, grant, handle, idem, of, operation, outcome, run, run_and_acknowledge, totals,
+    Clock, Directory, at, full, grant, handle, idem, of, operation, outcome, principal, run, run_and_acknowledge,
+    totals,
 };
 use super::{SqliteStore, Transaction, TransactionError};
-use crate::operation::{Admission, Digest, NewOperation, OperationId};
+use crate::operation::{Admission, Digest, Holder, NewOperation, OperationId};
 use crate::store::{OperationStore, StoreError, StoreLimits, conformance};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -564,9 +565,9 @@ async fn records_and_bytes_are_bounded_for_all_and_for_each() {
     let first = at(START, "a");
     run(&store, &first).await;
     run(&store, &at(START, "a")).await;
-    assert_eq!(store.admit(&at(START, "a")).await, Err(StoreError::Full));
+    assert_eq!(store.admit(&at(START, "a")).await, full("max_principal_records", principal("a"), 2, 2));
     grant(&store, &at(START, "b")).await;
-    assert_eq!(store.admit(&at(START, "c")).await, Err(StoreError::Full));
+    assert_eq!(store.admit(&at(START, "c")).await, full("max_records", Holder::All, 3, 3));
     store.acknowledge(&first.key).await.expect("acknowledged");
     grant(&store, &at(START, "c")).await;
     assert_eq!(totals(&store).await, (3, 3 * 256 + 6, 1));
@@ -575,7 +576,7 @@ async fn records_and_bytes_are_bounded_for_all_and_for_each() {
     let limits = StoreLimits { max_bytes: 5 * 256, max_principal_bytes: 5 * 256, ..StoreLimits::default() };
     let store = open_at(&directory, &clock, limits).await;
     grant(&store, &at(START, "d")).await;
-    assert_eq!(store.admit(&at(START, "d")).await, Err(StoreError::Full));
+    assert_eq!(store.admit(&at(START, "d")).await, full("max_bytes", Holder::All, 4 * 256 + 6, 5 * 256));
 }
 
 #[tokio::test]
@@ -617,7 +618,7 @@ async fn floors_are_bounded() {
         assert_eq!(store.admit(operation).await, Ok(Admission::Expired));
     }
     let floors = store.transaction(|tx| {
-        tx.query_row("SELECT floors, (SELECT count(*) FROM vox_principals) FROM vox_store", (), |row| {
+        tx.query_row("SELECT floors, (SELECT count(*) FROM vox_holders) FROM vox_store", (), |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         })
     });

@@ -66,7 +66,7 @@ impl Writer {
         mut jobs: mpsc::Receiver<Job>,
         opened: oneshot::Sender<Result<(), StoreError>>,
     ) {
-        let Open { connection, owner, path, files } = match layout::open(opening) {
+        let Open { connection, owner, path, mut files } = match layout::open(opening) {
             Ok(open) => open,
             Err(error) => return drop(opened.send(Err(error))),
         };
@@ -75,7 +75,8 @@ impl Writer {
         let mut closing = None;
         match Statements::new(&connection) {
             Err(error) => drop(opened.send(Err(StoreError::Unavailable(error.to_string())))),
-            Ok(statements) => {
+            Ok(mut statements) => {
+                files.settle(&mut statements);
                 if opened.send(Ok(())).is_ok() {
                     let thread = Thread {
                         writer: self,
@@ -155,6 +156,7 @@ impl<'c> Thread<'c> {
         }
         let mut done = Vec::with_capacity(group.len());
         let committed = self.transact(&mut group, &mut done);
+        self.files.settle(&mut self.statements);
         self.deferred.extend(done.into_iter().filter_map(|done| done(&committed)));
         if let Err(error) = &committed {
             // Those that the transaction did not come to.
@@ -177,7 +179,7 @@ impl<'c> Thread<'c> {
     }
 
     fn transact(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<(), StoreError> {
-        if let Some(fault) = self.files.fault(self.connection) {
+        if let Some(fault) = self.files.fault(self.connection, &mut self.statements) {
             return Err(self.poison(fault));
         }
         self.statements.begin.execute(()).map_err(|error| self.unavailable(&error))?;

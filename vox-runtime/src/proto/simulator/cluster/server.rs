@@ -145,6 +145,7 @@ impl World {
         let id = request.operation.expect("whoever calls an operation names it");
         let operation = NewOperation {
             key: OperationKey { id, principal },
+            peer: None,
             service: method.service,
             method: method.id,
             policy: method.policy,
