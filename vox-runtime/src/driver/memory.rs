@@ -8,34 +8,22 @@ use super::writer::now;
 use crate::codec::DecodeErrorKind;
 use crate::ids::{ConnectionId, RequestId};
 
-/// Who waits until less is kept because of the peer.
-#[derive(Default)]
-pub(super) struct MemoryWaits {
-    /// What was read is left for later.
-    pub(super) held_off: bool,
-    /// Tasks of handlers that are not polled, so that they make no replies.
-    suspended: Vec<Waker>,
-}
-
-impl MemoryWaits {
-    #[inline]
-    pub(super) fn has_suspended(&self) -> bool {
-        !self.suspended.is_empty()
-    }
-}
+/// Tasks of handlers that are not polled, so that they make no replies. Most sessions never have any.
+#[allow(clippy::box_collection, reason = "idle sessions are many")]
+pub(super) type Suspended = Option<Box<Vec<Waker>>>;
 
 impl State {
     /// Whether what was left for later is to be read now.
     #[inline]
     pub(super) fn may_read_on(&self) -> bool {
-        self.waits.held_off && !self.session.stays_held_off()
+        self.held_off && !self.session.stays_held_off()
     }
 
     /// Lets handlers go on, if they no longer have to wait.
     #[inline]
     pub(super) fn resume_suspended(&mut self) {
-        if self.waits.has_suspended() && !self.session.stays_holding_replies() {
-            self.after.wakes.append(&mut self.waits.suspended);
+        if self.suspended.is_some() && !self.session.stays_holding_replies() {
+            self.after.wakes.extend(self.suspended.take().into_iter().flat_map(|suspended| *suspended));
         }
     }
 }
@@ -73,7 +61,7 @@ impl Shared {
         self.change(|state| {
             let waits = state.session.holds_replies(now());
             match waits {
-                true => state.waits.suspended.push(waker),
+                true => state.suspended.get_or_insert_default().push(waker),
                 // Until there are again too many.
                 false => self.may_suspend.store(false, Ordering::Relaxed),
             }

@@ -187,10 +187,10 @@ impl Reader {
             self.forget(session);
             return false;
         }
-        (self.held_off, state.waits.held_off) = (false, false);
+        (self.held_off, state.held_off) = (false, false);
         for _ in 0..FRAMES_PER_LOCK {
             if self.brings_something() && session.holds_off(now) {
-                (self.held_off, state.waits.held_off) = (true, true);
+                (self.held_off, state.held_off) = (true, true);
                 return false;
             }
             let handled = match self.next_frame(session, max_len) {

@@ -17,7 +17,7 @@ use super::fault::Unwinding;
 use super::hosting::Hosting;
 use super::lead::{Lead, Watch};
 use super::long_part::memory;
-use super::memory::MemoryWaits;
+use super::memory::Suspended;
 use super::operating::Operating;
 use super::patience::Patience;
 use super::queue::Queue;
@@ -66,7 +66,7 @@ pub(crate) struct Shared {
     pub(super) is_watched: bool,
     /// Where the session's task is.
     pub(super) runtime: Handle,
-    /// Handlers may have to wait: see [`MemoryWaits`].
+    /// Handlers may have to wait: see [`Suspended`].
     pub(super) may_suspend: AtomicBool,
     /// Operations that are known within this session only.
     pub(super) operations: OnceLock<Arc<Operating>>,
@@ -123,7 +123,9 @@ pub(crate) struct State {
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
     pub(super) draining: bool,
-    pub(super) waits: MemoryWaits,
+    pub(super) suspended: Suspended,
+    /// What was read is left for later.
+    pub(super) held_off: bool,
     /// The session's task has ended: its last words are said, or never will be.
     pub(crate) over: bool,
     /// Its place among the sessions of a server, until it ends.
@@ -221,7 +223,8 @@ impl Shared {
             left: None,
             holders: 0,
             draining: false,
-            waits: MemoryWaits::default(),
+            suspended: None,
+            held_off: false,
             over: false,
             seat: None,
             observers: BTreeMap::new(),
@@ -299,7 +302,7 @@ impl State {
     #[inline]
     pub(super) fn settle(&mut self, router: &Router) {
         // Most changes ask for nothing.
-        if self.session.has_outputs() || self.outbox_full || self.outbox_laden || self.waits.has_suspended() {
+        if self.session.has_outputs() || self.outbox_full || self.outbox_laden || self.suspended.is_some() {
             self.settle_outputs(router);
         }
     }

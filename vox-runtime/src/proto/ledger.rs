@@ -23,8 +23,9 @@ pub(super) fn items_cost(items: u32, bytes: u64) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     sum: usize,
-    /// Of channels that have ended, what their holders have not consumed yet.
-    tails: BTreeMap<Token, Charge>,
+    /// Of channels that have ended, what their holders have not consumed yet. Most sessions have none.
+    #[allow(clippy::box_collection, reason = "idle sessions are many")]
+    tails: Option<Box<BTreeMap<Token, Charge>>>,
 }
 
 /// So many bytes in a [`Ledger`], which are given back by [`Ledger::release`] alone. One that is dropped stays charged, which a walk finds.
@@ -71,7 +72,7 @@ impl Ledger {
     /// A channel has ended, and its holder has yet to consume what came on it.
     pub(super) fn leave(&mut self, token: Token, charge: Charge) {
         if charge.0 > 0
-            && let Some(before) = self.tails.insert(token, charge)
+            && let Some(before) = self.tails.get_or_insert_default().insert(token, charge)
         {
             self.release(before);
         }
@@ -79,7 +80,7 @@ impl Ledger {
 
     /// The holder of a channel that has ended consumed so much.
     pub(super) fn consume(&mut self, token: Token, bytes: usize) {
-        let Some(mut charge) = self.tails.remove(&token) else { return };
+        let Some(mut charge) = self.tail(token) else { return };
         self.lower(&mut charge, bytes);
         self.leave(token, charge);
     }
@@ -87,15 +88,20 @@ impl Ledger {
     /// The holder of a channel lets go of it.
     #[inline]
     pub(super) fn let_go(&mut self, token: Token) {
-        if let Some(charge) = self.tails.remove(&token) {
+        if let Some(charge) = self.tail(token) {
             self.release(charge);
         }
+    }
+
+    #[inline]
+    fn tail(&mut self, token: Token) -> Option<Charge> {
+        self.tails.as_mut()?.remove(&token)
     }
 
     /// What a walk over the tails finds.
     #[cfg(test)]
     pub(super) fn tails(&self) -> usize {
-        self.tails.values().map(Charge::bytes).sum()
+        self.tails.iter().flat_map(|tails| tails.values()).map(Charge::bytes).sum()
     }
 }
 

@@ -10,11 +10,19 @@ const QUIET: Duration = Duration::from_secs(1);
 pub(super) enum Pause {
     #[default]
     Off,
-    /// It waits. At its begin, or when the time was last looked at, so much was kept; it waits on until `due`, then again if less is kept by
-    /// then, and no longer than until `end`.
-    On { kept: usize, due: Instant, end: Instant },
+    /// It waits. Most sessions never do.
+    On(Box<Waiting>),
     /// It has waited long enough. It does not wait again before there is room.
     Over,
+}
+
+/// At the begin of the wait, or when the time was last looked at, so much was kept. It goes on until `due`, then again if less is kept by
+/// then, and no longer than until `end`.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    kept: usize,
+    due: Instant,
+    end: Instant,
 }
 
 impl Pause {
@@ -22,9 +30,9 @@ impl Pause {
     pub(super) fn look(&mut self, is_over: bool, kept: usize, most: Duration, now: Instant) -> bool {
         *self = match std::mem::take(self) {
             _ if !is_over => Self::Off,
-            Self::Off => Self::On { kept, due: now + QUIET, end: now + most },
-            Self::On { due, end, kept: before } if now >= due => match kept < before && now < end {
-                true => Self::On { kept, due: end.min(now + QUIET), end },
+            Self::Off => Self::On(Box::new(Waiting { kept, due: now + QUIET, end: now + most })),
+            Self::On(waiting) if now >= waiting.due => match kept < waiting.kept && now < waiting.end {
+                true => Self::On(Box::new(Waiting { kept, due: waiting.end.min(now + QUIET), end: waiting.end })),
                 false => Self::Over,
             },
             same => same,
@@ -34,14 +42,14 @@ impl Pause {
 
     #[inline]
     pub(super) fn is_on(&self) -> bool {
-        matches!(self, Self::On { .. })
+        matches!(self, Self::On(_))
     }
 
     /// When to look again, if nothing is given back until then.
     #[inline]
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
-            Self::On { due, .. } => Some(*due),
+            Self::On(waiting) => Some(waiting.due),
             Self::Off | Self::Over => None,
         }
     }

@@ -93,7 +93,6 @@ impl Session {
             send: (peer.channel_items, peer.channel_bytes),
             receive: (limits.channel_items, limits.channel_bytes),
         };
-        let pauses = pausing::Pauses::new(&limits);
         let most = usize::try_from(peer.max_message_bytes).unwrap_or(usize::MAX);
         let mut fx = Effects::new(most.clamp(HEAD_ROOM, Limits::MESSAGE_CEILING));
         fx.outbox.peer_puts_together(peer.max_partial_messages, peer.max_partial_bytes);
@@ -120,7 +119,7 @@ impl Session {
             probed: None,
             moves: false,
             resuming: None,
-            pauses,
+            pauses: pausing::Pauses::default(),
             ended: None,
         }
     }

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::super::pause::Pause;
 use super::{Session, earlier};
-use crate::limits::Limits;
 
 /// How long the peer is not read at most. What comes behind the message that waits, such as cancels, waits as well, and the peer must not take
 /// the link for dead.
@@ -12,30 +11,35 @@ const READING: Duration = Duration::from_secs(5);
 /// How long a handler may have to wait for replies before it to be read.
 const REPLIES: Duration = Duration::from_secs(30);
 
-#[derive(Debug)]
-pub(super) struct Pauses {
+/// Most sessions never wait for either.
+#[derive(Debug, Default)]
+pub(super) struct Pauses(Option<Box<Both>>);
+
+#[derive(Debug, Default)]
+struct Both {
     reading: Pause,
     replies: Pause,
-    /// So much must be kept before reading waits.
-    mark: usize,
 }
 
 impl Pauses {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let most = limits.session_memory;
-        let mark = (most / 4 * 3).max(most.saturating_sub(limits.max_message_bytes));
-        Self { reading: Pause::Off, replies: Pause::Off, mark }
-    }
-
     /// The peer is not read, so that it cannot be heard.
     #[inline]
     pub(super) fn is_unheard(&self) -> bool {
-        self.reading.is_on()
+        self.0.as_ref().is_some_and(|both| both.reading.is_on())
+    }
+
+    #[inline]
+    fn are_held(&self) -> bool {
+        self.0.as_ref().is_some_and(|both| both.replies.is_on())
     }
 
     #[inline]
     pub(super) fn due(&self) -> Option<Instant> {
-        earlier(self.reading.due(), self.replies.due())
+        self.0.as_ref().and_then(|both| earlier(both.reading.due(), both.replies.due()))
+    }
+
+    fn both(&mut self) -> &mut Both {
+        self.0.get_or_insert_default()
     }
 }
 
@@ -45,44 +49,51 @@ impl Session {
     #[inline]
     pub(crate) fn holds_off(&mut self, now: Instant) -> bool {
         // Most of the time there is room.
-        (self.memory() > self.pauses.mark || self.pauses.reading.is_on()) && self.look_at_reading(now)
+        (self.memory() > self.mark() || self.pauses.is_unheard()) && self.look_at_reading(now)
     }
 
     /// Whether the peer was left for later, and there is still no room. Time is not looked at.
     #[inline]
     pub(crate) fn stays_held_off(&self) -> bool {
-        self.pauses.reading.is_on() && self.is_over_mark()
+        self.pauses.is_unheard() && self.is_over_mark()
     }
 
     /// Whether handlers wait with what they do next, for replies wait that the peer has not read or not acknowledged.
     pub(crate) fn holds_replies(&mut self, now: Instant) -> bool {
         let (is_over, held) = (self.is_laden_with_replies(), self.fx.outbox.held());
-        self.pauses.replies.look(is_over, held, REPLIES, now)
+        self.pauses.both().replies.look(is_over, held, REPLIES, now)
     }
 
     /// The same, of handlers that wait already. Time is not looked at.
     #[inline]
     pub(crate) fn stays_holding_replies(&self) -> bool {
-        self.pauses.replies.is_on() && self.is_laden_with_replies()
+        self.pauses.are_held() && self.is_laden_with_replies()
     }
 
     /// Whether replies wait that take half of what may be kept. Once there are, it is so until half of them are gone.
     pub(crate) fn is_laden_with_replies(&self) -> bool {
-        let most = self.limits.session_memory / if self.pauses.replies.is_on() { 4 } else { 2 };
+        let most = self.limits.session_memory / if self.pauses.are_held() { 4 } else { 2 };
         self.ended.is_none() && self.fx.outbox.held() > most
+    }
+
+    /// So much must be kept before reading waits: the next message fits surely where it is less, or three quarters.
+    #[inline]
+    fn mark(&self) -> usize {
+        let most = self.limits.session_memory;
+        (most / 4 * 3).max(most.saturating_sub(self.limits.max_message_bytes))
     }
 
     /// Whether so much is kept that the peer waits, of which a good part is what handlers and receivers give back without it.
     fn is_over_mark(&self) -> bool {
         let most = self.limits.session_memory;
-        let mark = self.pauses.mark - if self.pauses.reading.is_on() { most / 16 } else { 0 };
+        let mark = self.mark() - if self.pauses.is_unheard() { most / 16 } else { 0 };
         let has_link = self.ended.is_none() && !self.is_detached();
         has_link && self.memory() > mark && self.fx.ledger.sum() > most / 2
     }
 
     fn look_at_reading(&mut self, now: Instant) -> bool {
-        let (is_over, kept, was_on) = (self.is_over_mark(), self.memory(), self.pauses.reading.is_on());
-        let is_on = self.pauses.reading.look(is_over, kept, READING, now);
+        let (is_over, kept, was_on) = (self.is_over_mark(), self.memory(), self.pauses.is_unheard());
+        let is_on = self.pauses.both().reading.look(is_over, kept, READING, now);
         if was_on && !is_on {
             // It was not asked to say anything meanwhile.
             self.heard(now);
@@ -92,17 +103,19 @@ impl Session {
 
     /// A handler is told to end, so that something will be given back: it is waited for, though the peer has waited long enough before.
     pub(super) fn expect_room(&mut self) {
-        if let Pause::Over = self.pauses.reading {
-            self.pauses.reading = Pause::Off;
+        if let Some(both) = &mut self.pauses.0
+            && let Pause::Over = both.reading
+        {
+            both.reading = Pause::Off;
         }
     }
 
     /// Time has passed.
     pub(super) fn look_at_pauses(&mut self, now: Instant) {
-        if self.pauses.reading.is_on() {
+        if self.pauses.is_unheard() {
             self.look_at_reading(now);
         }
-        if self.pauses.replies.is_on() {
+        if self.pauses.are_held() {
             self.holds_replies(now);
         }
     }
