@@ -921,7 +921,9 @@ impl World {
                 }
                 let receivers = self.ends[e].halves.iter().filter(|(_, half)| !half.sends).map(|(token, _)| *token);
                 for token in receivers.collect::<Vec<_>>() {
-                    let channel = &self.channels[self.ends[e].halves[&token].channel];
+                    // What one of them gives back may let a frame in that ends another.
+                    let Some(half) = self.ends[e].halves.get(&token) else { continue };
+                    let channel = &self.channels[half.channel];
                     let kept = channel.delivered - channel.consumed;
                     self.consume_from(e, token, kept);
                 }
