@@ -43,6 +43,8 @@ mod old {
         async fn sum(&self, values: Vec<u16>, extra: String) -> u64;
         async fn describe(&self, name: &str, data: &[u8], place: Place) -> String;
         async fn place(&self) -> Place;
+        async fn places(&self, places: Tx<Place>, levels: Tx<Level>);
+        async fn submit(&self, places: Tx<u64>, wanted: Rx<Place>) -> u64;
     }
 
     pub type Gone = BTreeMap<String, Vec<Option<(u8, Level)>>>;
@@ -87,6 +89,8 @@ mod new {
         async fn sum(&self, scale: Option<u8>, values: Vec<u32>) -> u64;
         async fn describe(&self, place: Place, data: &[u8], name: &str) -> String;
         async fn place(&self) -> Place;
+        async fn places(&self, levels: Tx<Level>, places: Tx<Place>);
+        async fn submit(&self, wanted: Rx<Place>, places: Tx<u8>) -> u64;
     }
 
     #[derive(Debug, Clone, PartialEq, facet::Facet)]
@@ -135,8 +139,10 @@ impl old::Meter for Old {
         self.0.add();
         0
     }
-    async fn watch(&self, _values: Tx<u32>) {
+    async fn watch(&self, values: Tx<u32>) {
         self.0.add();
+        values.send(u32::MAX).await.expect("it is read");
+        values.close();
     }
     async fn same(&self, text: String) -> Result<String, old::Level> {
         if text.is_empty() { Err(old::Level::High) } else { Ok(text) }
@@ -156,6 +162,15 @@ impl old::Meter for Old {
     async fn place(&self) -> old::Place {
         self.0.add();
         old_place()
+    }
+    async fn places(&self, places: Tx<old::Place>, levels: Tx<old::Level>) {
+        self.0.add();
+        places.send_all([old_place(), old_place()]).await.expect("it is read");
+        let _ = levels.send_all([old::Level::High, old::Level::Middle]).await;
+    }
+    async fn submit(&self, _places: Tx<u64>, _wanted: Rx<old::Place>) -> u64 {
+        self.0.add();
+        0
     }
 }
 
@@ -198,6 +213,17 @@ impl new::Meter for New {
     async fn place(&self) -> new::Place {
         new_place(Some(new::Level::High))
     }
+    async fn places(&self, _levels: Tx<new::Level>, _places: Tx<new::Place>) {}
+    async fn submit(&self, mut wanted: Rx<new::Place>, places: Tx<u8>) -> u64 {
+        let mut count = 0;
+        while let Some(place) = wanted.recv().await.expect("it is sent") {
+            assert_eq!(place, new_place(None));
+            count += 1;
+            places.send(count).await.expect("it is read");
+        }
+        places.close();
+        count.into()
+    }
 }
 
 /// The call was refused here, nothing ran, and the error says where the two ends differ.
@@ -229,8 +255,11 @@ async fn a_new_client_calls_an_old_server(meter: new::MeterClient, ran: &Count) 
     refused(meter.shift(7).await, "`Meter.shift`: argument `by` is i64 here and u64 there");
     let (_tx, rx) = vox::channel();
     refused(meter.feed(rx).await, "`Meter.feed`: argument `values`'s item is i32 here and u32 there");
-    let (tx, _rx) = vox::channel();
-    refused(meter.watch(tx).await, "`Meter.watch`: argument `values`'s item is u64 here and u32 there");
+    let ((_tx, rx), (tx, _rx)) = (vox::channel(), vox::channel());
+    refused(
+        meter.submit(rx, tx).await,
+        "`Meter.submit`: argument `places`'s item is u8 here and u64 there; the newer of the two must keep the type",
+    );
     refused(
         meter.sum(Some(2), vec![1]).await,
         "`Meter.sum`: argument `values`[] is u32 here and u16 there; the newer of the two must keep the type of the older",
@@ -255,7 +284,21 @@ async fn a_new_client_calls_an_old_server(meter: new::MeterClient, ran: &Count) 
     assert_eq!(meter.same(String::new()).await, Err(VoxError::User(old::Level::High)));
     let added = meter.added().await.expect_err("the server has no such method");
     assert_eq!(added.ran(), Ran::No);
-    assert_eq!(ran.get(), 7);
+    let (tx, mut rx) = vox::channel();
+    let watching = tokio::spawn(meter.watch(tx));
+    assert_eq!(rx.recv().await, Ok(Some(u64::from(u32::MAX))));
+    assert_eq!(rx.recv().await, Ok(None));
+    assert_eq!(watching.await.expect("no panic"), Ok(()));
+    let ((levels, mut read_levels), (places, mut read_places)) = (vox::channel(), vox::channel());
+    let calling = tokio::spawn(meter.places(levels, places));
+    assert_eq!(read_places.recv().await, Ok(Some(new_place(None))));
+    assert_eq!(read_places.recv().await, Ok(Some(new_place(None))));
+    assert_eq!(read_places.recv().await, Ok(None));
+    assert_eq!(read_levels.recv().await, Ok(Some(new::Level::High)));
+    let unknown = read_levels.recv().await.expect_err("a level that the new build does not have");
+    assert!(unknown.to_string().contains("the variant `Middle`, which `Level` does not have here"), "{unknown}");
+    assert_eq!(calling.await.expect("no panic"), Ok(()));
+    assert_eq!(ran.get(), 9);
 }
 
 async fn an_old_client_calls_a_new_server(meter: old::MeterClient) {
@@ -273,6 +316,17 @@ async fn an_old_client_calls_a_new_server(meter: old::MeterClient) {
         "`Meter.place`: the response.Ok.id is u32 here and u64 there; the newer of the two must keep the type",
     );
     assert_eq!(meter.gone().await.expect_err("the server has no such method").ran(), Ran::No);
+    let (tx, _rx) = vox::channel();
+    refused(meter.watch(tx).await, "`Meter.watch`: argument `values`'s item is u32 here and u64 there");
+    let ((places, mut read_places), (wanted, read_wanted)) = (vox::channel(), vox::channel());
+    let submitting = tokio::spawn(meter.submit(places, read_wanted));
+    for count in 1..=3 {
+        wanted.send(old_place()).await.expect("it is read");
+        assert_eq!(read_places.recv().await, Ok(Some(count)));
+    }
+    wanted.close();
+    assert_eq!(read_places.recv().await, Ok(None));
+    assert_eq!(submitting.await.expect("no panic"), Ok(3));
 }
 
 async fn over(address: &str) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan, Translation};
+use crate::descriptor::ArgDescriptor;
 use crate::error::VoxError;
 use crate::evidence::Wire;
 use crate::limits::{Fits, Limits};
@@ -95,8 +96,8 @@ impl<T, E> Reply<T, E> {
 
     /// Why a response cannot be had where the peer knows the method otherwise; `None`: it can.
     #[cold]
-    pub(crate) fn refusal(&self, terms: &MethodTerms) -> Option<Arc<str>> {
-        terms.refusal(&self.ok, &self.err)
+    pub(crate) fn refusal(&self, terms: &MethodTerms, args: &[ArgDescriptor]) -> Option<Arc<str>> {
+        terms.refusal(&self.ok, &self.err, args.iter().map(|argument| argument.shape))
     }
 
     /// Reads a response. `terms`: where the peer knows the method otherwise.

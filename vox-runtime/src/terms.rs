@@ -10,8 +10,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use bytes::Bytes;
+use facet::Shape;
 
-use crate::codec::{DecodeError, Decoder, Passing, Plan, Translation};
+use crate::codec::{ChannelKind, DecodeError, Decoder, Passing, Plan, Translation, items_beside, translation_of};
 use crate::ids::MethodId;
 use crate::schema::{Container, Contract, Method, SchemaFault, SchemaHash, Type, Types};
 use crate::shown::Shown;
@@ -36,6 +37,15 @@ pub(crate) struct MethodTerms {
     passing: Vec<OnceLock<Result<Passing, Arc<str>>>>,
     ok: OnceLock<Slot>,
     err: OnceLock<Slot>,
+    /// How this end reads the items that the handler sends.
+    items: OnceLock<Result<Vec<Item>, Arc<str>>>,
+}
+
+/// How the items of one type are read, of the channels in one argument.
+struct Item {
+    argument: usize,
+    shape: &'static Shape,
+    by: Arc<Translation>,
 }
 
 /// How to read a value; `Err`: why that cannot be.
@@ -99,16 +109,55 @@ impl MethodTerms {
             passing: theirs.arguments.iter().map(|_| OnceLock::new()).collect(),
             ok: OnceLock::new(),
             err: OnceLock::new(),
+            items: OnceLock::new(),
             ours: ours.clone(),
             theirs: theirs.clone(),
         }
     }
 
-    /// Why this end cannot call the method, whose response it reads by these plans; `None` where it can.
-    pub(crate) fn refusal<T, E>(&self, ok: &Plan<T>, err: &Plan<E>) -> Option<Arc<str>> {
+    /// Why this end cannot call the method, whose response it reads by these plans, and whose arguments are of these shapes;
+    /// `None` where it can.
+    pub(crate) fn refusal<T, E>(
+        &self,
+        ok: &Plan<T>,
+        err: &Plan<E>,
+        arguments: impl Iterator<Item = &'static Shape>,
+    ) -> Option<Arc<str>> {
         let refusal = self.refusal.get_or_init(|| self.ours.refusal(&self.theirs).map(Arc::from));
         let unread = || self.ok(ok).err().or_else(|| self.err(err).err());
-        refusal.clone().or_else(|| unread().map(|why| format!("the response cannot be read here: {why}").into()))
+        let unread = || unread().map(|why| Arc::from(format!("the response cannot be read here: {why}")));
+        let items = || self.items.get_or_init(|| self.items_of(arguments)).as_ref().err().cloned();
+        refusal.clone().or_else(unread).or_else(items)
+    }
+
+    fn items_of(&self, arguments: impl Iterator<Item = &'static Shape>) -> Result<Vec<Item>, Arc<str>> {
+        let mut items: Vec<Item> = Vec::new();
+        for (argument, (ours, of)) in self.ours.arguments.iter().zip(arguments).enumerate() {
+            let Some(theirs) = self.theirs.argument(&ours.name) else { continue };
+            let schema = &theirs.ty.schema;
+            let types = Types::read(schema).map_err(unreadable)?;
+            let mut found = items_beside(of, &types, ChannelKind::Tx);
+            found.sort_unstable_by_key(|(shape, at)| (shape.id, *at));
+            found.dedup();
+            for pair in found.windows(2).filter(|pair| pair[0].0.id == pair[1].0.id) {
+                let (name, shape) = (Shown::name(&ours.name), pair[0].0);
+                let why = format!("argument `{name}` has channels of `{shape}`, which are of two types there");
+                return Err(why.into());
+            }
+            for (shape, at) in found {
+                let by = translation_of(shape, schema, &types, at);
+                let by = by.map_err(|why| format!("items of argument `{}` cannot be read here: {why}", ours.name))?;
+                items.push(Item { argument, shape, by: by.into() });
+            }
+        }
+        Ok(items)
+    }
+
+    /// How this end reads the items of this shape that the handler sends on a channel in the argument of this number.
+    pub(crate) fn item(&self, argument: usize, shape: &'static Shape) -> Option<Arc<Translation>> {
+        let items = self.items.get()?.as_ref().ok()?;
+        let item = items.iter().find(|item| item.argument == argument && item.shape.id == shape.id)?;
+        Some(Arc::clone(&item.by))
     }
 
     /// How this end reads what the method returns.
@@ -122,9 +171,10 @@ impl MethodTerms {
     }
 
     fn translation_of_response<T>(&self, plan: &Plan<T>, part: usize) -> Slot {
-        let types = Types::read(&self.theirs.response.schema).map_err(unreadable)?;
+        let schema = &self.theirs.response.schema;
+        let types = Types::read(schema).map_err(unreadable)?;
         match types.get(0) {
-            Type::Of(Container::Result, parts) => Ok(plan.translation(&types, parts[part])?),
+            Type::Of(Container::Result, parts) => Ok(plan.translation(schema, &types, parts[part])?),
             _ => Err("it is no `Result` there".into()),
         }
     }
@@ -132,8 +182,9 @@ impl MethodTerms {
     /// How this end reads an argument of this number, by its own count, which the peer's has at another place.
     fn argument<T>(&self, plan: &Plan<T>, ours: usize, theirs: usize) -> Result<&Translation, Arc<str>> {
         known(self.arguments[ours].get_or_init(|| {
-            let types = Types::read(&self.theirs.arguments[theirs].ty.schema).map_err(unreadable)?;
-            Ok(plan.translation(&types, 0)?)
+            let schema = &self.theirs.arguments[theirs].ty.schema;
+            let types = Types::read(schema).map_err(unreadable)?;
+            Ok(plan.translation(schema, &types, 0)?)
         }))
     }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::client::CallerHandle;
-use crate::codec::Program;
+use crate::codec::{Program, Translation};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Endpoint, HalfEnd, Shared, State};
 use crate::error::Place;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::Token;
+use crate::terms::MethodTerms;
 use crate::wire::ChannelDirection;
 
 /// Where a half's items go or come from.
@@ -20,12 +21,30 @@ pub(crate) struct Bound {
     pub(crate) connection: ConnectionId,
     pub(crate) channel: ChannelId,
     pub(crate) token: Token,
-    pub(crate) item: Arc<Program>,
+    pub(crate) items: ItemPlan,
     pub(crate) direction: ChannelDirection,
     /// Whose call it came with.
     pub(crate) method: &'static MethodDescriptor,
     /// Where they go since its call was made again. Set under the lock of `shared`, and from then on the token means nothing.
     pub(crate) next: OnceLock<Arc<Bound>>,
+}
+
+/// How the items of a channel are written and read.
+#[derive(Clone)]
+pub(crate) struct ItemPlan {
+    pub(crate) program: Arc<Program>,
+    /// How they are read, where another version of their type wrote them.
+    pub(crate) by: Option<Arc<Translation>>,
+    /// The number of the argument that brought the channel, where it was given to a call.
+    pub(crate) argument: usize,
+}
+
+impl ItemPlan {
+    /// The same where the channel is given to a call on these terms.
+    pub(super) fn under(&self, terms: Option<&MethodTerms>) -> Self {
+        let by = terms.and_then(|terms| terms.item(self.argument, self.program.shape()));
+        Self { by, ..self.clone() }
+    }
 }
 
 impl Bound {
@@ -34,13 +53,13 @@ impl Bound {
         caller: &Arc<CallerHandle>,
         channel: ChannelId,
         token: Token,
-        item: Arc<Program>,
+        items: ItemPlan,
         direction: ChannelDirection,
         method: &'static MethodDescriptor,
     ) -> Self {
         let (shared, connection) = (Arc::clone(caller.shared()), caller.connection());
         let hold = Some(Arc::clone(caller));
-        Self { shared, _hold: hold, connection, channel, token, item, direction, method, next: OnceLock::new() }
+        Self { shared, _hold: hold, connection, channel, token, items, direction, method, next: OnceLock::new() }
     }
 
     /// The call that it came with, for errors.
@@ -80,8 +99,15 @@ impl Bound {
     }
 
     /// Its call was made again, there: sends the half after it.
-    pub(crate) fn follow(&self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Self> {
-        let next = Arc::new(Self::of_call(caller, channel, token, Arc::clone(&self.item), self.direction, self.method));
+    pub(crate) fn follow(
+        &self,
+        caller: &Arc<CallerHandle>,
+        channel: ChannelId,
+        token: Token,
+        terms: Option<&MethodTerms>,
+    ) -> Arc<Self> {
+        let items = self.items.under(terms);
+        let next = Arc::new(Self::of_call(caller, channel, token, items, self.direction, self.method));
         let let_go = self.change(|state| {
             let _ = self.next.set(Arc::clone(&next));
             state.move_half(self.token)

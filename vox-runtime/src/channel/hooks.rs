@@ -4,23 +4,26 @@ use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-use super::bound::{self, Bound};
+use super::bound::{self, Bound, ItemPlan};
 use super::cell::{CallWaits, Cell, Half};
 use super::rx::{Reader, Rx};
 use super::tx::Tx;
 use crate::client::CallerHandle;
-use crate::codec::{ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program};
+use crate::codec::{
+    ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program, Translation,
+};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Endpoint, Shared};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::proto::Token;
+use crate::terms::MethodTerms;
 use crate::wire::{ChannelDirection, ChannelOpen, Reset};
 
 /// A half that a call took.
 pub(crate) struct Given {
     cell: Arc<Cell>,
     pub(crate) direction: ChannelDirection,
-    item: Arc<Program>,
+    items: ItemPlan,
     method: &'static MethodDescriptor,
     sent: bool,
 }
@@ -29,6 +32,8 @@ pub(crate) struct Given {
 pub(crate) struct Giving<'a> {
     pub(crate) given: &'a mut Vec<Given>,
     pub(crate) method: &'static MethodDescriptor,
+    /// The number of the argument.
+    pub(crate) argument: usize,
 }
 
 /// The layout of the halves of a kind, which is the same for every item type: an item stands in no field.
@@ -56,7 +61,8 @@ unsafe impl ChannelEncoder for Giving<'_> {
             ChannelKind::Rx => ChannelDirection::CallerSends,
         };
         let index = self.given.len() as u32;
-        self.given.push(Given { cell, direction, item: Arc::clone(item), method: self.method, sent: false });
+        let items = ItemPlan { program: Arc::clone(item), by: None, argument: self.argument };
+        self.given.push(Given { cell, direction, items, method: self.method, sent: false });
         Ok(index)
     }
 }
@@ -72,11 +78,17 @@ impl Given {
         self.cell.call_waits(what);
     }
 
-    /// The call was sent: binds the kept half.
-    pub(crate) fn bind(mut self, caller: &Arc<CallerHandle>, channel: ChannelId, token: Token) -> Arc<Bound> {
+    /// The call was sent, on these terms: binds the kept half.
+    pub(crate) fn bind(
+        mut self,
+        caller: &Arc<CallerHandle>,
+        channel: ChannelId,
+        token: Token,
+        terms: Option<&MethodTerms>,
+    ) -> Arc<Bound> {
         self.sent = true;
-        let bound =
-            Arc::new(Bound::of_call(caller, channel, token, Arc::clone(&self.item), self.direction, self.method));
+        let items = self.items.under(terms);
+        let bound = Arc::new(Bound::of_call(caller, channel, token, items, self.direction, self.method));
         self.cell.bind(Arc::clone(&bound));
         bound
     }
@@ -111,6 +123,7 @@ unsafe impl ChannelDecoder for Taking<'_> {
         index: u32,
         kind: ChannelKind,
         item: &Arc<Program>,
+        by: Option<&Arc<Translation>>,
         dst: *mut u8,
     ) -> Result<(), DecodeError> {
         let bad = |why: &str| DecodeError::new(DecodeErrorKind::Channel(format!("channel {index}: {why}").into()), 0);
@@ -141,7 +154,7 @@ unsafe impl ChannelDecoder for Taking<'_> {
             connection,
             channel,
             token,
-            item: Arc::clone(item),
+            items: ItemPlan { program: Arc::clone(item), by: by.cloned(), argument: 0 },
             direction,
             method: self.method,
             next: OnceLock::new(),

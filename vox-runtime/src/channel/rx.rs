@@ -157,7 +157,10 @@ impl<T: Facet<'static> + 'static> Rx<T> {
 fn decode<T: Facet<'static>>(bound: &Bound, item: &Bytes) -> Result<T, DecodeError> {
     let budget = crate::reply::budget(&bound.shared.limits);
     let mut decoder = Decoder::new(item, budget);
-    let value = bound.item.decode(&mut decoder)?;
+    let value = match &bound.items.by {
+        None => bound.items.program.decode(&mut decoder)?,
+        Some(by) => by.decode(&mut decoder)?,
+    };
     decoder.finish()?;
     Ok(value)
 }

@@ -129,7 +129,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
 
     fn encode(&self, item: &T) -> Result<Vec<u8>, SendError> {
         let Some(bound) = self.half.get() else { return Err(self.let_go()) };
-        let encoded = encode(item, &bound.item, limits(bound));
+        let encoded = encode(item, &bound.items.program, limits(bound));
         encoded.map_err(|error| SendError::InvalidItem(Reason::new(too_large_for_peer(&error), bound.place())))
     }
 
@@ -138,7 +138,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
         let keep = || {
             let item = item.take().expect("it is taken once");
             Item::new(item, |item, bound| match item.downcast_ref::<T>() {
-                Some(item) => encode(item, &bound.item, limits(bound)),
+                Some(item) => encode(item, &bound.items.program, limits(bound)),
                 None => Err(EncodeError::Channel("it is of another type".into())),
             })
         };

@@ -118,19 +118,20 @@ impl<T, E> Call<T, E> {
 
     /// It went out, with its channels under these names: tells the halves that stay here.
     pub(super) fn bind(&mut self, opened: Vec<(ChannelId, Token)>) {
-        let line = Arc::clone(self.line());
+        let (line, terms) = (Arc::clone(self.line()), self.terms.clone());
         let rest = self.again.rest();
         let before = std::mem::take(&mut rest.carried);
         if before.is_empty() {
             let given = self.channels.drain(..).zip(opened);
-            let bound = given.map(|(given, (channel, token))| given.bind(&line, channel, token));
+            let bound = given.map(|(given, (channel, token))| given.bind(&line, channel, token, terms.as_deref()));
             match self.station.remote() {
                 Some(_) => rest.carried.extend(bound),
                 None => bound.for_each(drop),
             }
         } else {
             let halves = before.iter().zip(opened);
-            rest.carried.extend(halves.map(|(half, (channel, token))| half.follow(&line, channel, token)));
+            rest.carried
+                .extend(halves.map(|(half, (channel, token))| half.follow(&line, channel, token, terms.as_deref())));
         }
     }
 

@@ -63,7 +63,7 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) state: CallState,
     pub(super) again: Again,
     /// The peer knows the method otherwise.
-    terms: Option<Arc<MethodTerms>>,
+    pub(super) terms: Option<Arc<MethodTerms>>,
     /// It may read the link itself.
     leads: bool,
     /// For its deadline, where it is polled outside of its session's runtime, which keeps that otherwise.
@@ -338,7 +338,7 @@ impl<T, E> Call<T, E> {
                 self.leave_queue();
                 Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into()))))
             }
-            Send::Differs(terms) => match self.reply.refusal(&terms) {
+            Send::Differs(terms) => match self.reply.refusal(&terms, self.method.args) {
                 None => {
                     self.terms = Some(terms);
                     self.poll_send(cx, now, ticket)

@@ -74,7 +74,7 @@ impl<'a> CallWriter<'a> {
         }
         let line = self.line.as_ref().unwrap_or(self.caller.station().first());
         let max_len = line.shared().max_payload;
-        let mut giving = Giving { given: &mut self.channels, method: self.method };
+        let mut giving = Giving { given: &mut self.channels, method: self.method, argument: self.written };
         let mut encoder = Encoder::new(&mut self.payload.encoded, max_len).with_channels(&mut giving);
         let written = write(&mut encoder).map(|last| self.payload.last = last);
         if let Err(error) = written {

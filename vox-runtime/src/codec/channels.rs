@@ -17,7 +17,7 @@ use facet::{
     Def, Facet, MarkerTraits, Shape, ShapeBuilder, Type, TypeOpsDirect, TypeParam, UserType, VTableDirect, VTableErased,
 };
 
-use super::{DecodeError, DecodeErrorKind, EncodeError, Program};
+use super::{DecodeError, DecodeErrorKind, EncodeError, Program, Translation};
 
 /// Which half of a channel stands in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ pub(crate) unsafe trait ChannelDecoder {
     fn layout(&self, kind: ChannelKind) -> Layout;
 
     /// Makes the half that the number `index` stands for and writes it to `dst`. `item` is the
-    /// program of the channel's item type.
+    /// program of the channel's item type, and `by` how its items are read, where another version of the type wrote them.
     ///
     /// # Safety
     ///
@@ -71,6 +71,7 @@ pub(crate) unsafe trait ChannelDecoder {
         index: u32,
         kind: ChannelKind,
         item: &Arc<Program>,
+        by: Option<&Arc<Translation>>,
         dst: *mut u8,
     ) -> Result<(), DecodeError>;
 

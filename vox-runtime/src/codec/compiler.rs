@@ -52,6 +52,10 @@ impl<'d> Compiler<'d> {
         self.ops > MAX_OPS
     }
 
+    pub(super) fn note_channel(&mut self) {
+        self.has_channels = true;
+    }
+
     pub(super) fn has_channels(&self) -> bool {
         self.has_channels
     }

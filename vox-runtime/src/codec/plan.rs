@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use facet::{Facet, Shape};
 
 use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, Translation, execute};
@@ -76,8 +77,8 @@ impl<T> Plan<T> {
     }
 
     /// How to read what was written as the type numbered `at` of a peer's schema. `Err`: why that cannot be.
-    pub(crate) fn translation(&self, types: &Types<'_>, at: usize) -> Result<Translation, String> {
-        Translation::of(self.shape, types, at)
+    pub(crate) fn translation(&self, schema: &Bytes, types: &Types<'_>, at: usize) -> Result<Translation, String> {
+        Translation::of(self.shape, schema, types, at)
     }
 
     /// Reads a value that was written by another version of the type.
@@ -123,6 +124,17 @@ impl Program {
         }
         // SAFETY: the program was compiled for `T`.
         unsafe { decode(self, from) }
+    }
+}
+
+impl Translation {
+    /// Reads a value, as [`Plan::decode_by`] does, if it was compiled for its type.
+    pub(crate) fn decode<T: Facet<'static>>(&self, from: &mut Decoder<'_>) -> Result<T, DecodeError> {
+        if self.program().shape().id != T::SHAPE.id {
+            return Err(from.error(DecodeErrorKind::Channel("its items are of another type".into())));
+        }
+        // SAFETY: the program was compiled for `T`.
+        unsafe { decode(self.program(), from) }
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
+use bytes::Bytes;
 use facet::Shape;
 
 use super::PlanError;
@@ -25,7 +26,8 @@ use super::description::{
 use super::leaf::LeafOps;
 use super::measure::rate_of;
 use super::skips::{Run, Skips};
-use super::translation::VariantsOp;
+use super::translation::{Translation, VariantsOp};
+use crate::schema::{SchemaFault, Types};
 
 /// The compiled form of one type: how to encode and decode it.
 pub struct Program {
@@ -277,11 +279,35 @@ pub(super) struct ChannelOp {
     pub(super) layout: Layout,
     item_shape: &'static Shape,
     item: OnceLock<Result<Arc<Program>, PlanError>>,
+    /// How items are read that another version of their type wrote.
+    foreign: Option<Foreign>,
+}
+
+/// Items as a peer's schema has them.
+struct Foreign {
+    schema: Bytes,
+    at: usize,
+    made: OnceLock<Result<Arc<Translation>, Arc<str>>>,
 }
 
 impl ChannelOp {
     pub(super) fn new(kind: ChannelKind, layout: Layout, item_shape: &'static Shape) -> Self {
-        Self { kind, layout, item_shape, item: OnceLock::new() }
+        Self { kind, layout, item_shape, item: OnceLock::new(), foreign: None }
+    }
+
+    /// The same, whose items are written as the type numbered `at` of a peer's schema.
+    pub(super) fn written_as(self, schema: Bytes, at: usize) -> Self {
+        Self { foreign: Some(Foreign { schema, at, made: OnceLock::new() }), ..self }
+    }
+
+    /// How items are read that another version of their type wrote, compiled when it is first needed; `None`: by themselves.
+    pub(super) fn foreign(&self) -> Result<Option<&Arc<Translation>>, Arc<str>> {
+        let Some(Foreign { schema, at, made }) = &self.foreign else { return Ok(None) };
+        let made = made.get_or_init(|| {
+            let types = Types::read(schema).map_err(|SchemaFault(fault)| fault)?;
+            Ok(Arc::new(Translation::of(self.item_shape, schema, &types, *at)?))
+        });
+        made.as_ref().map(Some).map_err(Arc::clone)
     }
 
     /// The program of the channel's items, compiled when it is first needed: an item may hold a

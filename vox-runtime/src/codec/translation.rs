@@ -10,14 +10,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use facet::Shape;
 
 use super::compiler::{Compiler, Draft};
 use super::description::{Description, Glue, Kind, Member, Scalar, TypeIndex, scalar_name};
 use super::leaf::{BYTES, STRING};
-use super::program::{BlockIndex, EnumOp, ItemKind, Items, ListOp, MapOp, Op, OpKind, SetOp, SliceOp, Unwind};
+use super::program::{
+    BlockIndex, ChannelOp, EnumOp, ItemKind, Items, ListOp, MapOp, Op, OpKind, SetOp, SliceOp, Unwind,
+};
 use super::skips::{Lens, Run, Runs, Skips};
-use super::{PlanError, Program};
+use super::{ChannelKind, PlanError, Program};
 use crate::schema::{Container, Field, Type, Types, Variant, widens};
 
 /// How to read values of one type that were written by another version of it.
@@ -47,8 +50,9 @@ const MAX_WORK: usize = 1 << 16;
 const MAX_DEPTH: usize = 256;
 
 impl Translation {
-    /// How to read a value of `shape` that was written as the type numbered `at` of `types`. `Err`: why that cannot be.
-    pub(super) fn of(shape: &'static Shape, types: &Types<'_>, at: usize) -> Result<Self, String> {
+    /// How to read a value of `shape` that was written as the type numbered `at` of `types`, which are those of the schema. `Err`: why
+    /// that cannot be.
+    pub(super) fn of(shape: &'static Shape, schema: &Bytes, types: &Types<'_>, at: usize) -> Result<Self, String> {
         let words = |error: PlanError| error.to_string();
         let most = Program::of(shape).map_err(words)?.ops() * MOST_PER_OP + MOST_MORE;
         let description = Description::of(shape).map_err(words)?;
@@ -56,6 +60,7 @@ impl Translation {
         let (skips, runs) = Skips::of(types, &lens);
         let mut translator = Translator {
             compiler: Compiler::new(&description),
+            schema,
             types,
             lens,
             skips,
@@ -76,8 +81,19 @@ impl Translation {
     }
 }
 
+/// As [`Translation::of`].
+pub(crate) fn translation_of(
+    shape: &'static Shape,
+    schema: &Bytes,
+    types: &Types<'_>,
+    at: usize,
+) -> Result<Translation, String> {
+    Translation::of(shape, schema, types, at)
+}
+
 struct Translator<'a> {
     compiler: Compiler<'a>,
+    schema: &'a Bytes,
     types: &'a Types<'a>,
     lens: Lens,
     skips: Skips,
@@ -279,13 +295,11 @@ impl<'a> Translator<'a> {
             (Kind::Set { ops, item }, Type::Of(Container::Set, of)) => {
                 OpKind::Set(Arc::new(SetOp { ops: *ops, items: self.items(*item, of[0])?, glue: glue() }))
             }
-            (Kind::Channel { kind, .. }, Type::Of(Container::Tx | Container::Rx, _)) => {
-                let is_same =
-                    (*kind == super::ChannelKind::Tx) == matches!(self.types.get(at), Type::Of(Container::Tx, _));
-                match is_same {
-                    true => self.compiler.op_of(ty, false),
-                    false => return Err(self.differ(at)),
-                }
+            (Kind::Channel { kind: ChannelKind::Tx, .. }, Type::Of(Container::Tx, _)) => self.compiler.op_of(ty, false),
+            (Kind::Channel { kind: ChannelKind::Rx, item_shape, .. }, Type::Of(Container::Rx, of)) => {
+                self.compiler.note_channel();
+                let op = ChannelOp::new(ChannelKind::Rx, description.get(ty).layout(), item_shape);
+                OpKind::Channel(Arc::new(op.written_as(self.schema.clone(), of[0])))
             }
             _ => return Err(self.differ(at)),
         })

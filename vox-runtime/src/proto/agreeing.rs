@@ -95,7 +95,7 @@ fn an_acceptor_that_can_take_no_contract_is_called_by_the_methods_that_are_the_s
     assert!(!bench.sent().iter().any(|frame| matches!(frame, Frame::Contract { .. })));
     assert!(bench.session.terms(OPENED, VOLATILE).is_none());
     let terms = bench.session.terms(OPENED, PERSIST).expect("it differs");
-    let why = terms.refusal(&Plan::<u8>::new(), &Plan::<u8>::new());
+    let why = terms.refusal(&Plan::<u8>::new(), &Plan::<u8>::new(), std::iter::empty());
     let most = len - 1;
     assert_eq!(
         why.as_deref(),

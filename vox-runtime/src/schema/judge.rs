@@ -37,8 +37,16 @@ enum Rule {
     Free,
     /// It stands in a key: two that differ must not become one.
     Key,
-    /// They are the same.
-    Same,
+}
+
+/// Two types: what is written, what is read, and by which rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Pair {
+    written: usize,
+    read: usize,
+    rule: Rule,
+    /// The reader of what it stands in writes it, and the writer reads it: items that a handler sends.
+    back: bool,
 }
 
 /// Why a pair of types cannot be read, and where in it.
@@ -50,16 +58,14 @@ struct Refusal {
 }
 
 enum Cure {
-    /// It is told by the place.
     KeepType,
-    /// The reader has to do without.
     GiveDefault,
     KeepInKey,
     KeepChannel,
 }
 
-/// A part of a pair: what it is called, what is written there, what is read there.
-type Part = (String, usize, usize, Rule);
+/// A part of a pair: what it is called, and the pair that stands there.
+type Part = (String, Pair);
 
 /// What keeps the reader from reading what the writer writes, beginning at `place`; `None`: nothing does. `Err`: what a peer
 /// gave is no schema.
@@ -73,10 +79,12 @@ pub(super) fn refusal(
         return Ok(None);
     }
     let types = (Types::read(written.schema)?, Types::read(read.schema)?);
-    let judge = Judge { written: &types.0, read: &types.1, optional: read.optional };
+    let forth = Judge { written: &types.0, read: &types.1, optional: read.optional };
+    let back = Judge { written: &types.1, read: &types.0, optional: written.optional };
+    let root = Pair { written: 0, read: 0, rule: Rule::Free, back: false };
     let mut places = vec![(0, place.to_owned())];
-    let mut todo = vec![((0, 0, Rule::Free), 0)];
-    let mut seen = BTreeSet::from([(0, 0, Rule::Free)]);
+    let mut todo = vec![(root, 0)];
+    let mut seen = BTreeSet::from([root]);
     let mut next = 0;
     // Breadth first: the place that is named is the nearest one.
     while let Some(&(pair, at)) = todo.get(next) {
@@ -84,17 +92,21 @@ pub(super) fn refusal(
         if next > MAX_PAIRS {
             return Err(SchemaFault(format!("more than {MAX_PAIRS} pairs of types to compare")));
         }
-        match judge.pair(pair.0, pair.1, pair.2) {
+        let judge = if pair.back { &back } else { &forth };
+        match judge.pair(pair) {
             Ok(parts) => {
-                for (part, written, read, rule) in parts {
+                for (part, pair) in parts {
                     // Each pair waits once, so that no more are kept than are compared.
-                    if seen.insert((written, read, rule)) {
+                    if seen.insert(pair) {
                         places.push((at, part));
-                        todo.push(((written, read, rule), places.len() - 1));
+                        todo.push((pair, places.len() - 1));
                     }
                 }
             }
-            Err(refusal) => return Ok(Some(refusal.words(&path(&places, at), writer))),
+            Err(refusal) => {
+                let writer = if pair.back { writer.other() } else { writer };
+                return Ok(Some(refusal.words(&path(&places, at), writer)));
+            }
         }
     }
     Ok(None)
@@ -145,13 +157,16 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     /// Judges two types by themselves. `Ok`: what is in them is to be judged next.
-    fn pair(&self, written: usize, read: usize, rule: Rule) -> Result<Vec<Part>, Refusal> {
+    fn pair(&self, pair: Pair) -> Result<Vec<Part>, Refusal> {
+        let Pair { written, read, .. } = pair;
         match (self.written.get(written), self.read.get(read)) {
-            (Type::Named(a), Type::Named(b)) if a == b || (rule != Rule::Same && widens(a, b)) => Ok(Vec::new()),
-            (Type::Struct(a), Type::Struct(b)) => self.fields(a, b, rule),
-            (Type::Enum(a), Type::Enum(b)) => self.variants((written, a), (read, b), rule),
-            (Type::Array(len, a), Type::Array(other, b)) if len == other => Ok(vec![("[]".to_owned(), *a, *b, rule)]),
-            (Type::Of(kind, a), Type::Of(other, b)) if kind == other => Ok(contents(*kind, a, b, rule)),
+            (Type::Named(a), Type::Named(b)) if a == b || widens(a, b) => Ok(Vec::new()),
+            (Type::Struct(a), Type::Struct(b)) => self.fields(a, b, pair),
+            (Type::Enum(a), Type::Enum(b)) => self.variants(a, b, pair),
+            (Type::Array(len, a), Type::Array(other, b)) if len == other => {
+                Ok(vec![("[]".to_owned(), Pair { written: *a, read: *b, ..pair })])
+            }
+            (Type::Of(kind, a), Type::Of(other, b)) if kind == other => Ok(contents(*kind, a, b, pair)),
             _ => Err(self.differ(written, read)),
         }
     }
@@ -161,16 +176,13 @@ impl Judge<'_> {
         Refusal { part: String::new(), written, read, cure: Cure::KeepType }
     }
 
-    fn fields(&self, written: &[Field<'_>], read: &[Field<'_>], rule: Rule) -> Result<Vec<Part>, Refusal> {
-        if rule == Rule::Same {
-            return self.same_fields(written, read);
-        }
+    fn fields(&self, written: &[Field<'_>], read: &[Field<'_>], pair: Pair) -> Result<Vec<Part>, Refusal> {
         let mut left: BTreeMap<_, _> = written.iter().map(|field| (field.name, field)).collect();
         let mut parts = Vec::new();
         for field in read {
             let part = format!(".{}", Shown::name(field.name));
             match left.remove(field.name) {
-                Some(other) => parts.push((part, other.ty, field.ty, rule)),
+                Some(other) => parts.push((part, Pair { written: other.ty, read: field.ty, ..pair })),
                 None if self.optional.has(field.number) => {}
                 None => {
                     let (written, read) = ("missing".to_owned(), self.read.words(field.ty));
@@ -180,7 +192,7 @@ impl Judge<'_> {
         }
         // In the order in which they are written.
         for field in written.iter().filter(|field| left.contains_key(field.name)) {
-            let cure = if rule == Rule::Key {
+            let cure = if pair.rule == Rule::Key {
                 Cure::KeepInKey
             } else if has_channel(self.written, field.ty) {
                 Cure::KeepChannel
@@ -198,65 +210,39 @@ impl Judge<'_> {
         Ok(parts)
     }
 
-    fn same_fields(&self, written: &[Field<'_>], read: &[Field<'_>]) -> Result<Vec<Part>, Refusal> {
-        let words = |types: &Types<'_>, field: Option<&Field<'_>>| {
-            field.map_or("missing".to_owned(), |f| format!("`{}: {}`", Shown::name(f.name), types.words(f.ty)))
-        };
-        let mut parts = Vec::new();
-        for at in 0..written.len().max(read.len()) {
-            match (written.get(at), read.get(at)) {
-                (Some(a), Some(b)) if a.name == b.name => {
-                    parts.push((format!(".{}", Shown::name(a.name)), a.ty, b.ty, Rule::Same));
-                }
-                (a, b) => {
-                    let (written, read) = (words(self.written, a), words(self.read, b));
-                    return Err(Refusal { part: format!(", field {at},"), written, read, cure: Cure::KeepType });
-                }
-            }
-        }
-        Ok(parts)
-    }
-
-    fn variants(
-        &self,
-        (a, written): (usize, &[Variant<'_>]),
-        (b, read): (usize, &[Variant<'_>]),
-        rule: Rule,
-    ) -> Result<Vec<Part>, Refusal> {
+    fn variants(&self, written: &[Variant<'_>], read: &[Variant<'_>], pair: Pair) -> Result<Vec<Part>, Refusal> {
         let known: BTreeMap<_, _> = read.iter().map(|variant| (variant.name, variant)).collect();
-        let names = || written.iter().map(|variant| variant.name).eq(read.iter().map(|variant| variant.name));
-        let is_known = || written.iter().any(|variant| known.contains_key(variant.name));
-        if (rule == Rule::Same && !names()) || (!written.is_empty() && !is_known()) {
+        if !written.is_empty() && !written.iter().any(|variant| known.contains_key(variant.name)) {
             let names = |variants: &[Variant<'_>]| listed(variants.iter().map(|variant| variant.name));
-            return Err(Refusal {
-                written: format!("an enum of {}", names(written)),
-                read: format!("one of {}", names(read)),
-                ..self.differ(a, b)
-            });
+            let (written, read) = (format!("an enum of {}", names(written)), format!("one of {}", names(read)));
+            return Err(Refusal { part: String::new(), written, read, cure: Cure::KeepType });
         }
         let mut parts = Vec::new();
         for variant in written {
             // One that the reader does not know is its error when it comes.
             let Some(other) = known.get(variant.name) else { continue };
             let place = |part: &str| format!("::{}{part}", Shown::name(variant.name));
-            let inside = self.fields(&variant.fields, &other.fields, rule);
+            let inside = self.fields(&variant.fields, &other.fields, pair);
             let inside = inside.map_err(|refusal| Refusal { part: place(&refusal.part), ..refusal })?;
-            parts.extend(inside.into_iter().map(|(part, a, b, rule)| (place(&part), a, b, rule)));
+            parts.extend(inside.into_iter().map(|(part, pair)| (place(&part), pair)));
         }
         Ok(parts)
     }
 }
 
-fn contents(kind: Container, written: &[usize], read: &[usize], rule: Rule) -> Vec<Part> {
-    let rules = match (kind, rule) {
-        (_, Rule::Same) | (Container::Tx | Container::Rx, _) => [Rule::Same; 2],
-        (Container::Set, _) => [Rule::Key; 2],
-        (Container::Map, _) => [Rule::Key, rule],
-        _ => [rule; 2],
+fn contents(kind: Container, written: &[usize], read: &[usize], pair: Pair) -> Vec<Part> {
+    let rules = match kind {
+        Container::Set => [Rule::Key; 2],
+        Container::Map => [Rule::Key, pair.rule],
+        Container::Option | Container::Result | Container::List | Container::Tx | Container::Rx => [pair.rule; 2],
     };
     let names = kind.parts().iter().map(|&part| part.to_owned());
     let pairs = names.zip(written).zip(read).zip(rules);
-    pairs.map(|(((part, a), b), rule)| (part, *a, *b, rule)).collect()
+    let pairs = pairs.map(|(((part, &written), &read), rule)| match kind {
+        Container::Tx => (part, Pair { written: read, read: written, rule, back: !pair.back }),
+        _ => (part, Pair { written, read, rule, back: pair.back }),
+    });
+    pairs.collect()
 }
 
 /// The first of these names.
@@ -270,6 +256,15 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
         names[MOST] = "…".to_owned();
     }
     names.join(", ")
+}
+
+impl Writer {
+    fn other(self) -> Self {
+        match self {
+            Self::Here => Self::There,
+            Self::There => Self::Here,
+        }
+    }
 }
 
 impl Refusal {
@@ -427,7 +422,24 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_not_left_out_and_their_items_stay() {
+    fn items_are_read_by_the_end_that_does_not_send_them() {
+        let (tx, rx) = (|item: &[u8]| [b"\x01\x0a", item].concat(), |item: &[u8]| [b"\x01\x0b", item].concat());
+        let (narrow, wide) = (b"\x01\x02u8", b"\x01\x03u16");
+        accepted(&rx(narrow), &rx(wide));
+        refused(&rx(wide), &rx(narrow), &format!("it's item is u8 here and u16 there{KEEP}"));
+        accepted(&tx(wide), &tx(narrow));
+        refused(&tx(narrow), &tx(wide), &format!("it's item is u16 here and u8 there{KEEP}"));
+        let (without, with) = (b"\x02\x00", b"\x02\x01\x01x\x01\x02u8");
+        accepted(&tx(without), &tx(with));
+        refused(
+            &tx(with),
+            &tx(without),
+            "it's item.x is missing here and u8 there; the peer must make it an `Option` or give it a default, `#[facet(default)]`",
+        );
+    }
+
+    #[test]
+    fn channels_are_not_left_out() {
         let with = b"\x01\x02\x02\x01x\x01\x03u64\x01y\x04\x0a\x01\x02u8";
         refused(
             with,

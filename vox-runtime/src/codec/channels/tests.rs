@@ -112,6 +112,7 @@ unsafe impl ChannelDecoder for Hook {
         index: u32,
         kind: ChannelKind,
         item: &Arc<Program>,
+        _: Option<&Arc<Translation>>,
         dst: *mut u8,
     ) -> Result<(), DecodeError> {
         if index == 99 {

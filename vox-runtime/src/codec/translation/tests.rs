@@ -26,8 +26,8 @@ fn encoded<A: Facet<'static>>(value: &A) -> Bytes {
 /// How to read a `B` that was written as an `A`.
 fn translation<A: Facet<'static>, B: Facet<'static>>() -> Result<Translation, String> {
     let schema = schema_of(A::SHAPE).expect("it can cross");
-    let types = Types::read(schema.bytes()).expect("a schema");
-    Plan::<B>::new().translation(&types, 0)
+    let schema = Bytes::copy_from_slice(schema.bytes());
+    Plan::<B>::new().translation(&schema, &Types::read(&schema).expect("a schema"), 0)
 }
 
 fn read<B: Facet<'static>>(translation: &Translation, frame: &Bytes) -> Result<B, DecodeError> {
@@ -493,8 +493,8 @@ fn a_schema_makes_no_plan_larger_than_its_reader_allows() {
         (0..n).flat_map(|n| [b"\x04".as_slice(), format!("{n:04}").as_bytes(), rest].concat()).collect()
     };
     let of = |schema: &[u8]| {
-        let types = Types::read(schema).expect("a schema");
-        Plan::<b::Tree>::new().translation(&types, 0)
+        let schema = Bytes::copy_from_slice(schema);
+        Plan::<b::Tree>::new().translation(&schema, &Types::read(&schema).expect("a schema"), 0)
     };
     // 2,000 trees, each of which has the one before as its child.
     let mut fields = Vec::new();
@@ -508,10 +508,10 @@ fn a_schema_makes_no_plan_larger_than_its_reader_allows() {
         fields.push([b"\x02\x02\x04name".as_slice(), name, b"\x08children\x06", &child].concat());
     }
     let ty = struct_of(&fields.iter().map(|field| field.as_slice()).collect::<Vec<_>>());
-    let inner = [&[1], ty.as_slice()].concat();
+    let inner = Bytes::from([&[1], ty.as_slice()].concat());
     let types = Types::read(&inner).expect("a schema");
     let last = (0..types.len()).rev().find(|at| matches!(types.get(*at), Type::Struct(_))).expect("a tree");
-    let refusal = Plan::<b::Tree>::new().translation(&types, last).expect_err("too much");
+    let refusal = Plan::<b::Tree>::new().translation(&inner, &types, last).expect_err("too much");
     assert!(refusal.starts_with("it takes more than"), "{refusal}");
     // A tree with 8,000 fields that this end does not have is one to pass over.
     let mut wide = b"\x01\x02\xc2\x3e\x04name\x01\x06string\x08children\x06\x0c\x00".to_vec();

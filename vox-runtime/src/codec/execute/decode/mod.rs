@@ -270,6 +270,10 @@ impl<'r> Reader<'r, '_> {
             Ok(item) => item,
             Err(error) => return self.fail(DecodeErrorKind::Plan(error.clone().into()), cursor),
         };
+        let by = match op.foreign() {
+            Ok(by) => by,
+            Err(why) => return self.fail(DecodeErrorKind::Channel(why.to_string().into()), cursor),
+        };
         let mut index = 0;
         // SAFETY: the caller's promise.
         let next = unsafe { self.varint::<32>(cursor, &mut index) };
@@ -283,7 +287,7 @@ impl<'r> Reader<'r, '_> {
             return self.fail(DecodeErrorKind::Channel(FOREIGN_HALF.into()), cursor);
         }
         // SAFETY: a channel half of this kind, layout and item type belongs at `at`.
-        match unsafe { channels.take(index as u32, op.kind, item, at) } {
+        match unsafe { channels.take(index as u32, op.kind, item, by, at) } {
             Ok(()) => next,
             Err(error) => {
                 self.error = Some(error);
