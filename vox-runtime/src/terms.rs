@@ -139,7 +139,7 @@ impl MethodTerms {
             let mut found = items_beside(of, &types, ChannelKind::Tx);
             found.sort_unstable_by_key(|(shape, at)| (shape.id, *at));
             found.dedup();
-            for pair in found.windows(2).filter(|pair| pair[0].0.id == pair[1].0.id) {
+            if let Some(pair) = found.windows(2).find(|pair| pair[0].0.id == pair[1].0.id) {
                 let (name, shape) = (Shown::name(&ours.name), pair[0].0);
                 let why = format!("argument `{name}` has channels of `{shape}`, which are of two types there");
                 return Err(why.into());

@@ -37,10 +37,10 @@ pub(crate) fn items_beside(
             (Kind::Result { ok, err, .. }, Type::Of(Container::Result, of)) => {
                 todo.extend([(*ok, of[0]), (*err, of[1])]);
             }
-            (Kind::Channel { kind: ours, item_shape, .. }, Type::Of(Container::Tx | Container::Rx, of)) => {
-                if *ours == kind {
-                    found.push((*item_shape, of[0]));
-                }
+            (Kind::Channel { kind: ours, item_shape, .. }, Type::Of(Container::Tx | Container::Rx, of))
+                if *ours == kind =>
+            {
+                found.push((*item_shape, of[0]));
             }
             // Channels stand nowhere else.
             _ => {}

@@ -449,6 +449,7 @@ fn doubling(levels: usize, least: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore)]
 fn a_type_that_is_enormous_and_empty_costs_nothing() {
     let unit = struct_of(&[]);
     let mut fields = vec![unit];
@@ -461,6 +462,7 @@ fn a_type_that_is_enormous_and_empty_costs_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore)]
 fn a_type_that_is_enormous_ends_with_its_frame() {
     let frame = [0; 5000];
     assert_eq!(pass(&doubling(300, b"\x01\x02u8"), &frame), Err(DecodeErrorKind::UnexpectedEnd));
@@ -471,6 +473,7 @@ fn a_type_that_is_enormous_ends_with_its_frame() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore)]
 fn a_type_that_nests_without_end_is_passed_over_up_to_a_limit() {
     // A list of itself beside a number: each level is open.
     let lists = b"\x02\x02\x01a\x06\x0c\x00\x01b\x01\x02u8";
@@ -488,6 +491,7 @@ fn a_type_that_nests_without_end_is_passed_over_up_to_a_limit() {
 
 /// What a peer's schema makes a plan cost is bounded by the type of this end.
 #[test]
+#[cfg_attr(miri, ignore)]
 fn a_schema_makes_no_plan_larger_than_its_reader_allows() {
     let names = |n: usize, rest: &[u8]| -> Vec<u8> {
         (0..n).flat_map(|n| [b"\x04".as_slice(), format!("{n:04}").as_bytes(), rest].concat()).collect()
