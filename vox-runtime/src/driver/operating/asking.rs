@@ -1,15 +1,14 @@
 //! Asking the store, which may be ready at once, or take its time, or fail.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::super::hosting::quietly;
 use super::{Desk, Operating, Start};
+use crate::contained::{Contained, quietly};
 use crate::operation::{Admission, OperationKey, Outcome};
 use crate::proto::{Operations, Round, Step, StoreFailed};
 use crate::store::{MemoryStore, StoreError};
@@ -178,7 +177,7 @@ impl Operating {
         &self,
         question: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<Result<T, StoreError>, Question<T>> {
-        let mut question: Question<T> = Box::pin(question);
+        let mut question: Question<T> = Contained::new(|| Box::pin(question));
         match poll(&mut question, &mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => Ok(result),
             Poll::Pending => Err(question),
@@ -202,12 +201,10 @@ fn failed(what: &str, key: &OperationKey, error: &StoreError) -> StoreFailed {
     StoreFailed
 }
 
-type Question<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+type Question<T> = Contained<Result<T, StoreError>>;
 
 /// A store that panics is one that fails.
 fn poll<T>(question: &mut Question<T>, cx: &mut Context<'_>) -> Poll<Result<T, StoreError>> {
-    catch_unwind(AssertUnwindSafe(|| question.as_mut().poll(cx))).unwrap_or_else(|payload| {
-        quietly(move || drop(payload));
-        Poll::Ready(Err(StoreError::Unavailable("it panicked".to_owned())))
-    })
+    let panicked = || Err(StoreError::Unavailable("it panicked".to_owned()));
+    Pin::new(question).poll(cx).map(|said| said.unwrap_or_else(panicked))
 }

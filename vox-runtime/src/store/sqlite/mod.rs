@@ -349,6 +349,8 @@ mod damage;
 #[allow(unsafe_code, reason = "a file system of SQLite's that fails")]
 mod failing;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod shares;
 #[cfg(test)]
 mod testing;

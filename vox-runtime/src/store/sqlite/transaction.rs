@@ -9,6 +9,7 @@ use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
 use super::records::{Records, Step};
+use crate::contained::quietly;
 use crate::operation::{Fence, Operation, OperationKey, Outcome};
 use crate::store::StoreError;
 
@@ -137,14 +138,19 @@ where
         let result = match catch_unwind(AssertUnwindSafe(|| work(transaction))) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(TransactionError::Aborted(error)),
-            Err(_) => Err(TransactionError::Panicked),
+            Err(payload) => {
+                // Whatever is thrown may throw again when it is dropped.
+                std::mem::forget(payload);
+                Err(TransactionError::Panicked)
+            }
         };
         Box::new(Returned { result, answer })
     }
 
     fn fail(self: Box<Self>, error: StoreError) {
-        // Whoever asked may be gone.
-        drop(self.answer.send(Err(TransactionError::Store(error))));
+        let Self { work, answer } = *self;
+        quietly(move || drop(work));
+        tell(answer, Err(TransactionError::Store(error)));
     }
 }
 
@@ -159,10 +165,20 @@ impl<R, E> Worked for Returned<R, E> {
             Unkept::ForeignKey => TransactionError::ForeignKey,
         };
         // What it says itself comes first: then nothing of it is there, whatever became of the others.
-        let result = self.result.and_then(|value| kept.map(|()| value).map_err(unkept));
-        // Whoever asked may be gone.
-        drop(self.answer.send(result));
+        let result = match (self.result, kept) {
+            (Ok(value), Err(why)) => {
+                quietly(move || drop(value));
+                Err(unkept(why))
+            }
+            (result, _) => result,
+        };
+        tell(self.answer, result);
     }
+}
+
+/// Tells whoever waits, if they still do. Else what they would have been given is dropped here, on the thread that all share.
+fn tell<T>(answer: oneshot::Sender<T>, result: T) {
+    quietly(move || drop(answer.send(result)));
 }
 
 /// Why a transaction is not on the disk, or may not be.

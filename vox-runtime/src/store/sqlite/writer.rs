@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
@@ -182,8 +184,9 @@ impl<'c> Thread<'c> {
         if let Some(fault) = self.files.fault(self.connection, &mut self.statements) {
             return Err(self.poison(fault));
         }
+        let now = self.now()?;
         self.statements.begin.execute(()).map_err(|error| self.unavailable(&error))?;
-        let news = match self.work(group, done) {
+        let news = match self.work(now, group, done) {
             Ok(news) => news,
             Err(Stop::Ended) => return Err(self.poison("a transaction was ended by its own closure".to_owned())),
             Err(Stop::Failed(error)) => {
@@ -204,13 +207,21 @@ impl<'c> Thread<'c> {
         Ok(())
     }
 
+    /// What time it is. The clock may be a user's.
+    fn now(&self) -> Result<SystemTime, StoreError> {
+        catch_unwind(AssertUnwindSafe(|| (self.writer.clock)())).map_err(|payload| {
+            std::mem::forget(payload);
+            StoreError::Unavailable("the store's clock panicked".to_owned())
+        })
+    }
+
     /// Does the jobs. What each answers waits for the commit.
-    fn work(&mut self, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<News, Stop> {
+    fn work(&mut self, now: SystemTime, group: &mut VecDeque<Job>, done: &mut Vec<Done>) -> Result<News, Stop> {
         let totals = Group::load(&mut self.statements)?;
         let mut records = Records {
             statements: &mut self.statements,
             group: totals,
-            now: (self.writer.clock)(),
+            now,
             context: &self.context,
             sealed: &mut self.sealed,
             news: News::default(),
