@@ -206,6 +206,52 @@ async fn so_does_it_wherever_something_waits() {
     assert!(session.is_connected());
 }
 
+/// A waker each clone of which panics when it is dropped.
+const BRITTLE: RawWakerVTable =
+    RawWakerVTable::new(|data| RawWaker::new(data, &BRITTLE), |_| {}, |_| {}, |_| panic!("on purpose, in a drop"));
+
+/// Polls this once with a waker that panics where a clone of it is dropped.
+fn polled_by_a_brittle_one<F: Future>(future: Pin<&mut F>) {
+    // SAFETY: the functions of its table use no data.
+    let waker = std::mem::ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &BRITTLE)) });
+    assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+/// What waited and was given up leaves its waker behind, which goes with the half, the call or the session.
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_when_it_is_dropped_harms_nobody() {
+    let (lab, _) = lab_with(Limits { channel_items: 1, ..Limits::default() }).await;
+    let session = vox::Client::caller(&lab).session();
+    {
+        let mut hang = Box::pin(lab.hang());
+        polled_by_a_brittle_one(hang.as_mut());
+    }
+    assert_eq!(lab.echo(1).await, Ok(1), "a call is dropped");
+
+    let (tx, mut rx) = vox::channel::<u64>();
+    lab.later(tx).await.expect("at once");
+    polled_by_a_brittle_one(pin!(rx.recv()));
+    drop(rx);
+    assert_eq!(lab.echo(2).await, Ok(2), "a receiver is dropped");
+
+    let (tx, rx) = vox::channel::<u64>();
+    let holding = tokio::spawn(lab.holding(rx));
+    settle().await;
+    tx.send(1).await.expect("there is credit");
+    polled_by_a_brittle_one(pin!(tx.send(2)));
+    polled_by_a_brittle_one(pin!(tx.closed()));
+    drop(tx);
+    assert_eq!(lab.echo(3).await, Ok(3), "a sender is dropped");
+    holding.abort();
+
+    {
+        polled_by_a_brittle_one(pin!(session.closed()));
+        polled_by_a_brittle_one(pin!(vox::Client::closed(&lab)));
+    }
+    assert_eq!(lab.echo(4).await, Ok(4), "nobody watches");
+    assert!(session.is_connected());
+}
+
 /// Panics at all that vox says and spans where it is not the caller's own task that does.
 struct Hostile(Arc<AtomicUsize>);
 

@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 use vox::Never;
 
@@ -336,6 +337,39 @@ fn the_task_of_a_call_that_led_is_not_kept_by_a_session_whose_task_is_gone() {
         (led_by_a_lodger(&porch).await, porch)
     });
     assert!(lodger.upgrade().is_none());
+}
+
+/// Whom a [`BRITTLE`] waker wakes.
+static HOST: Mutex<Option<Waker>> = Mutex::new(None);
+
+fn wake_host() {
+    if let Some(host) = &*HOST.lock().expect("no panic") {
+        host.wake_by_ref();
+    }
+}
+
+/// A waker each clone of which panics when it is dropped.
+const BRITTLE: RawWakerVTable = RawWakerVTable::new(
+    |data| RawWaker::new(data, &BRITTLE),
+    |_| wake_host(),
+    |_| wake_host(),
+    |_| panic!("on purpose, in the drop of a waker"),
+);
+
+#[test]
+fn a_call_that_led_whose_wakers_panic_when_they_are_dropped_ends_no_session() {
+    in_a_thread(async || {
+        let Scene { porch, .. } = scene().await;
+        *HOST.lock().expect("no panic") = poll_fn(|cx| Poll::Ready(Some(cx.waker().clone()))).await;
+        // SAFETY: the functions of its table use no data.
+        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &BRITTLE)) });
+        for n in 0..3 {
+            assert_eq!(by(&waker, porch.echo(n)).await, Ok(n));
+            assert_eq!(porch.echo(4).await, Ok(4));
+        }
+        assert!(vox::Client::caller(&porch).is_connected());
+        HOST.lock().expect("no panic").take();
+    });
 }
 
 /// A call under way whose task is no more than its waker: one that leads, or one that does not.

@@ -424,7 +424,9 @@ impl<T, E> Call<T, E> {
             let channels = halves.clone();
             let call = NewCall { method: method.id, operation, deadline, patience, metadata, channels };
             let Some(made) = state.session.call(now, connection, token, call, payload) else {
-                state.waiters.remove(token);
+                if let Some(Waiter::Waiting(Some(waker))) = state.waiters.remove(token) {
+                    state.after.spend(waker);
+                }
                 halves.iter().for_each(|&(_, half)| drop(state.endpoints.remove(half)));
                 return Send::Closed("the connection is closed".to_owned());
             };

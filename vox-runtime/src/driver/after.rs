@@ -73,6 +73,11 @@ impl After {
         catch_unwind(AssertUnwindSafe(|| waker.clone())).map_err(|payload| self.notes.push(Note::Thrown(payload))).ok()
     }
 
+    /// A waker that is needed no more: it goes once the lock is free.
+    pub(crate) fn spend(&mut self, waker: Waker) {
+        self.spent.push(waker);
+    }
+
     /// Keeps a clone of a waker in a place where another may be.
     pub(crate) fn keep(&mut self, place: &mut Option<Waker>, waker: &Waker) {
         if let Some(kept) = self.kept(waker) {

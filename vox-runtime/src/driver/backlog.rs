@@ -113,7 +113,7 @@ impl State {
     pub(super) fn drop_backlog(&mut self, token: Token) {
         let sender = self.endpoints.get_mut(token).and_then(Endpoint::as_sender);
         if sender.and_then(|sender| sender.backlog.take()).is_some_and(|backlog| backlog.let_go) {
-            self.endpoints.remove(token);
+            self.forget_half(token);
         }
     }
 }

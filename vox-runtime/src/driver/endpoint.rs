@@ -194,7 +194,14 @@ impl State {
     pub(crate) fn let_go(&mut self, token: Token, end: &HalfEnd) {
         self.session.let_go(token);
         if !self.endpoints.get_mut(token).is_some_and(|endpoint| endpoint.let_go(end)) {
-            self.endpoints.remove(token);
+            self.forget_half(token);
+        }
+    }
+
+    /// Nobody holds the half any more. Wakers that were left with it go once the lock is free.
+    pub(super) fn forget_half(&mut self, token: Token) {
+        if let Some(mut endpoint) = self.endpoints.remove(token) {
+            endpoint.wake(&mut self.after.spent);
         }
     }
 
@@ -204,7 +211,7 @@ impl State {
         let Some(pledge) = endpoint.pledge.take() else { return };
         if pledge.half_end.is_some() {
             self.session.let_go(token);
-            self.endpoints.remove(token);
+            self.forget_half(token);
         } else if let Some(reason) = pledge.lost {
             endpoint.end(ChannelEnd::Lost(reason), &mut self.after.wakes);
         }

@@ -151,11 +151,14 @@ impl State {
         // the session's task, which looks in.
         let clone_of = |waker: &Waker| catch_unwind(AssertUnwindSafe(|| waker.clone()));
         let Ok(waker) = clone_of(waker) else { return };
-        if !self.lead.waker.will_wake(&waker) {
-            let Ok(leader) = clone_of(&waker) else { return self.after.spent.push(waker) };
-            self.watch.slot().leader = leader;
-            self.after.spent.push(std::mem::replace(&mut self.lead.waker, waker));
+        if self.lead.waker.will_wake(&waker) {
+            // There is another of it, so no more goes than this.
+            return quietly(move || drop(waker));
         }
+        let Ok(leader) = clone_of(&waker) else { return self.after.spent.push(waker) };
+        // What a waker's drop does is its owner's, so those before go without a lock.
+        let before = std::mem::replace(&mut self.watch.slot().leader, leader);
+        self.after.spent.extend([before, std::mem::replace(&mut self.lead.waker, waker)]);
     }
 
     /// Nobody leads any more, nor ever will.
@@ -264,20 +267,27 @@ impl Shared {
     ) -> bool {
         // A reply needs no time but for when the peer was last heard of; when the call was made is near enough for that.
         let clock = if reader.has_one_reply() { None } else { Some(now()) };
-        self.change(|state| {
+        // It is not woken for its own end. Its waker, then, goes without the lock.
+        let mut own = None;
+        let more = self.change(|state| {
             let clock = clock.or(state.lead.last).unwrap_or_else(now);
-            // It is not woken for its own end.
-            let own = if taken.is_none() { state.waiters.get_mut(token).and_then(Waiter::take_waker) } else { None };
+            own = if taken.is_none() { state.waiters.get_mut(token).and_then(Waiter::take_waker) } else { None };
             let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);
-            if let (Some(Waiter::Waiting(waker)), Some(own)) = (state.waiters.get_mut(token), own) {
-                *waker = Some(own);
+            if own.is_some()
+                && let Some(Waiter::Waiting(waker)) = state.waiters.get_mut(token)
+            {
+                *waker = own.take();
             }
             if taken.is_none() {
                 *taken = take(state);
             }
             more
-        })
+        });
+        if own.is_some() {
+            quietly(move || drop(own));
+        }
+        more
     }
 
     pub(super) fn wake_driver(&self) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Call, CallState, Late};
+use crate::contained::quietly;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Waiter, give_buffer};
 use crate::error::{NotSent, VoxError};
@@ -24,7 +25,7 @@ impl<T, E> Call<T, E> {
             CallState::InFlight(token, request) => {
                 let connection = self.line().connection();
                 // Its waker goes once the lock is free.
-                let _waiter = self.line().shared().change(|state| {
+                let waiter = self.line().shared().change(|state| {
                     state.call_over(token);
                     let waiter = state.waiters.remove(token);
                     if let Some(Waiter::Waiting(_)) = waiter {
@@ -32,6 +33,7 @@ impl<T, E> Call<T, E> {
                     }
                     waiter
                 });
+                quietly(move || drop(waiter));
             }
         }
         self.again.release();
