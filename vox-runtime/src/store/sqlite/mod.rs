@@ -23,6 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
@@ -70,7 +71,8 @@ pub struct SqliteStore {
     path: PathBuf,
 }
 
-/// A store that is to be opened. Await it.
+/// A store that is to be opened: a future, which opens it when it is polled. What it is told after its first poll comes too late, and
+/// changes nothing.
 #[must_use = "nothing is opened until it is awaited"]
 pub struct OpenSqlite {
     path: PathBuf,
@@ -80,7 +82,11 @@ pub struct OpenSqlite {
     vfs: Option<String>,
     company: Company,
     check: Duration,
+    /// Once it is polled.
+    begun: Option<Beginning>,
 }
+
+type Beginning = Pin<Box<dyn Future<Output = Result<SqliteStore, StoreError>> + Send>>;
 
 type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -107,6 +113,7 @@ impl SqliteStore {
             vfs: None,
             company: Company::Alone,
             check: CHECK,
+            begun: None,
         }
     }
 
@@ -255,32 +262,40 @@ impl OpenSqlite {
     }
 }
 
-impl IntoFuture for OpenSqlite {
+impl Future for OpenSqlite {
     type Output = Result<SqliteStore, StoreError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let Self { path, limits, clock, busy, vfs, company, check } = self;
-            limits.check().map_err(StoreError::Limit)?;
-            let (queue, jobs) = mpsc::channel(QUEUE);
-            let failure = Arc::new(OnceLock::new());
-            let (opened, opening) = oneshot::channel();
-            let writer =
-                writer::Writer { limits: limits.clone(), clock: Arc::clone(&clock), failure: Arc::clone(&failure) };
-            // Files that this process makes beside the database are found by the same path when it changes its directory.
-            let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-            let thread = std::thread::Builder::new().name("vox-store".to_owned());
-            // It ends when its queue does, and nobody waits for that but `close`.
-            let spawned = thread.spawn(move || {
-                let opening = Opening { path: &absolute, busy, vfs: vfs.as_deref(), company, check };
-                writer.run(&opening, jobs, opened);
-            });
-            spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?;
-            let ended = || StoreError::Unavailable("its thread has ended".to_owned());
-            opening.await.map_err(|_| ended())??;
-            Ok(SqliteStore { queue, failure, limits, clock, path })
-        })
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if this.begun.is_none() {
+            let whole = std::mem::replace(this, SqliteStore::open(""));
+            this.begun = Some(Box::pin(whole.run()));
+        }
+        this.begun.as_mut().map_or(Poll::Pending, |opening| opening.as_mut().poll(cx))
+    }
+}
+
+impl OpenSqlite {
+    async fn run(self) -> Result<SqliteStore, StoreError> {
+        let Self { path, limits, clock, busy, vfs, company, check, begun: _ } = self;
+        limits.check().map_err(StoreError::Limit)?;
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let failure = Arc::new(OnceLock::new());
+        let (opened, opening) = oneshot::channel();
+        let writer =
+            writer::Writer { limits: limits.clone(), clock: Arc::clone(&clock), failure: Arc::clone(&failure) };
+        // Files that this process makes beside the database are found by the same path when it changes its directory.
+        let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        let thread = std::thread::Builder::new().name("vox-store".to_owned());
+        // It ends when its queue does, and nobody waits for that but `close`.
+        let spawned = thread.spawn(move || {
+            let opening = Opening { path: &absolute, busy, vfs: vfs.as_deref(), company, check };
+            writer.run(&opening, jobs, opened);
+        });
+        spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?;
+        let ended = || StoreError::Unavailable("its thread has ended".to_owned());
+        opening.await.map_err(|_| ended())??;
+        Ok(SqliteStore { queue, failure, limits, clock, path })
     }
 }
 
