@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use vox_runtime::descriptor::{MethodId, Schema};
-use vox_runtime::store::{Admission, Digest, NewOperation, OperationKey, Outcome};
+use vox_runtime::store::{Admission, Digest, NewOperation, OperationKey, Outcome, PeerKey};
 use vox_runtime::store::{MemoryStore, OperationStore, SqliteStore};
 use vox_runtime::{OperationId, Principal, RetryPolicy};
 
@@ -110,11 +110,13 @@ fn in_memory(store: &MemoryStore) -> f64 {
 }
 
 async fn operation(store: &impl OperationStore) {
+    // As of a client that nobody knows, from one address.
+    static PEER: std::sync::LazyLock<PeerKey> = std::sync::LazyLock::new(|| PeerKey::new("203.0.113.7"));
     static SCHEMA: std::sync::LazyLock<Schema> = std::sync::LazyLock::new(|| Schema::from_bytes(*b"a response"));
     let method = MethodId(7);
     let operation = NewOperation {
         key: OperationKey { id: OperationId::new(), principal: Principal::anonymous() },
-        peer: None,
+        peer: Some(PEER.clone()),
         service: "Bank",
         method,
         policy: RetryPolicy::PERSIST,

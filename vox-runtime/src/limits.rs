@@ -45,7 +45,7 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `max_peer_detached` | 4,096 | 1 to 16,777,216 | no | as above, for that peer alone |
 ///
 /// A *peer* is a principal, where the server asks who its peers are. Where it does not, a peer is all that comes from one IP address (of IPv6: from one network of 64 bits),
-/// or from one user of this host by Unix sockets; other links, those in memory for instance, are nobody's and are not counted so. Many clients that come
+/// or from one user of this host by Unix sockets; in a handshake it is that always, because nobody has said yet who he is. Other links, those in memory for instance, are nobody's and are not counted so. Many clients that come
 /// from one address, through a proxy perhaps, count as one: raise the limits of a peer to those of the server, have the server ask who they are
 /// ([`authenticate`](crate::ServerBuilder::authenticate)), or say of each link whose it is ([`Link::of_peer`](crate::transport::Link::of_peer)).
 ///
