@@ -486,3 +486,33 @@ async fn handlers_wait_for_the_replies_of_others_to_be_read() {
     }
     yard.leaves_no_trace().await;
 }
+
+/// 40 clients, each of which would make the server keep 48 MiB, and one that means well: what a server keeps is bounded too.
+#[tokio::test(start_paused = true)]
+async fn a_server_keeps_no_more_than_its_memory_whatever_its_clients_try() {
+    let limits = Limits { server_memory: 32 * MIB, ..Limits::default() };
+    let mut yard = Yard::new(limits).await;
+    let mut crowd = Vec::new();
+    for number in 0..40 {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let (raw, accepted) =
+            tokio::join!(Raw::initiate(ours, Some("Depot")), yard.server.accept(Link::new(theirs, "hostile")));
+        accepted.expect("a session");
+        let before = std::mem::replace(&mut yard.raw, raw);
+        for call in 1..=3 {
+            yard.call(call, "Depot.hold", MIB, 0).await;
+        }
+        crowd.push(std::mem::replace(&mut yard.raw, before));
+        assert!(yard.server.memory_taken() <= 32 * MIB, "{} after {number}", yard.server.memory_taken());
+        assert_eq!(yard.honest.echo(number).await, Ok(number), "it has its free share");
+    }
+    settle().await;
+    report("a crowd", yard.grown(), yard.server.memory());
+    assert!(yard.server.memory() <= 32 * MIB + 42 * (64 << 10), "{}", yard.server.memory());
+    assert!(yard.server.memory() >= 29 * MIB, "{}", yard.server.memory());
+    assert!(yard.grown() <= 48 * MIB, "{}", yard.grown());
+    drop(crowd);
+    settle().await;
+    assert_eq!(yard.server.memory_taken(), 0);
+    yard.leaves_no_trace().await;
+}

@@ -44,8 +44,6 @@ pub(crate) struct Row {
     pub(crate) cost: Option<Duration>,
     /// Why an honest client may have to wait here, where it may: a long decode that is bounded by its size.
     pub(crate) slow: Option<&'static str>,
-    /// What is not bounded yet. Such a row fails nothing.
-    pub(crate) open: Option<&'static str>,
 }
 
 /// What one client may make a server keep.
@@ -69,7 +67,6 @@ impl Row {
             left: BUFFERS,
             cost: None,
             slow: None,
-            open: None,
         }
     }
 
@@ -121,11 +118,6 @@ impl Row {
 
     pub(crate) fn slow(mut self, why: &'static str) -> Self {
         self.slow = Some(why);
-        self
-    }
-
-    pub(crate) fn open(mut self, what: &'static str) -> Self {
-        self.open = Some(what);
         self
     }
 }

@@ -39,6 +39,7 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `link_wait` | 600 s | any | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
 /// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started. The replies of those that run are kept beyond it, up to `session_memory` |
 /// | `session_memory` | 48 MiB | 65,536 to 1,099,511,627,776 | no | first the peer is read no further for a while: see the field. Then new calls get `Busy`, unless they are alone; channels end with `SendError::Full` and `RecvError::Full` when items come on them; long replies become `InvalidResponse` |
+/// | `server_memory` | 1 GiB | 1,048,576 to 1,099,511,627,776 | no | as for `session_memory`, in whatever session would keep more than 64 KiB |
 /// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the peer that has most of them loses one: first one over which nothing ever came, then the one that has waited longest |
 /// | `max_detached` | 1,024 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy` |
 /// | `max_server_detached` | 16,384 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy`, in whatever session, unless their operation runs already or is over |
@@ -123,6 +124,11 @@ pub struct Limits {
     /// and for 5 s at most. So a client whose calls bring more than this in all is not refused where its handlers end in time. Where replies wait that take
     /// half of this, handlers that are under way wait for them to be read, for a second in which none is.
     pub session_memory: usize,
+    /// The bytes that all sessions of a server may keep together because of their peers, without the first 64 KiB of each: so idle sessions and small
+    /// calls always have room. It is the server's alone. [`Server::memory_taken`](crate::Server::memory_taken) says how much is taken.
+    ///
+    /// The default is 21 times `session_memory`. Set it to a quarter of the machine's memory where that is less.
+    pub server_memory: usize,
     /// How many sessions of one server may wait for a new link at once.
     pub max_detached_sessions: usize,
     /// How many `persist` handlers may run on after their callers went away, per session.
@@ -163,6 +169,7 @@ impl Default for Limits {
             link_wait: Duration::from_secs(600),
             replay_bytes: 16 << 20,
             session_memory: 48 << 20,
+            server_memory: 1 << 30,
             max_detached_sessions: 1024,
             max_detached: 1024,
             max_server_detached: 16_384,

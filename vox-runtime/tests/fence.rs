@@ -294,6 +294,7 @@ fn printed(text: &str, name: &str) -> String {
         return format!("{} s", seconds.trim_end_matches(')'));
     }
     let value = match value.split_once(" << ") {
+        Some((mantissa, "30")) => format!("{mantissa} GiB"),
         Some((mantissa, "20")) => format!("{mantissa} MiB"),
         Some((mantissa, "10")) => format!("{mantissa} KiB"),
         Some(_) => panic!("`{name}` is in a unit that the table has no word for"),

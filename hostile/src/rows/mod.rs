@@ -4,8 +4,8 @@ mod channels;
 mod clocks;
 mod contracts;
 mod crowds;
+mod kept;
 mod messages;
-mod open;
 mod sessions;
 mod shares;
 mod store;
@@ -25,6 +25,6 @@ pub(crate) fn tables() -> [(&'static str, Vec<Row>); 4] {
         ("Limits", limits.concat()),
         ("Threats", threats.concat()),
         ("Worst frames", worst),
-        ("Not bounded yet", open::rows()),
+        ("What a peer can make a server keep", kept::rows()),
     ]
 }

@@ -15,6 +15,7 @@ use super::reading::Reader;
 use super::redial::Redial;
 use super::registry::{Claim, Registry, new_ticket};
 use super::router::Router;
+use super::server_memory::ServerMemory;
 use super::shared::Shared;
 use super::task::Driver;
 use super::writer::{Writer, now};
@@ -25,7 +26,7 @@ use crate::ids::{ConnectionId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::Principal;
-use crate::proto::Session;
+use crate::proto::{Purse, Session};
 use crate::server::Peer;
 use crate::transport::{Failure, Greeter, Link, Party, Reach, dial, memory_pair_at};
 use crate::wire::{
@@ -67,6 +68,8 @@ pub(crate) struct Door {
     pub(crate) seats: Arc<Semaphore>,
     /// What each peer has of them.
     accounts: Accounts,
+    /// What all of them may keep of their peers.
+    memory: Arc<Box<dyn Purse>>,
     /// Nobody is welcomed any more.
     pub(crate) closing: CancellationToken,
 }
@@ -234,14 +237,21 @@ impl Door {
 
     pub(crate) fn new(limits: Limits, router: Router, registry: Option<Arc<Registry>>) -> Self {
         let seats = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
+        let memory: Box<dyn Purse> = Box::new(ServerMemory::new(limits.server_memory));
         Self {
             limits: limits.into(),
             router,
             registry,
             seats,
+            memory: memory.into(),
             accounts: Accounts::default(),
             closing: CancellationToken::new(),
         }
+    }
+
+    /// How much all sessions have taken of what they may keep of their peers.
+    pub(crate) fn memory_taken(&self) -> usize {
+        self.memory.sums().0
     }
 
     /// How many sessions there are that have not ended, those included that are being welcomed.
@@ -287,6 +297,7 @@ impl Door {
         let peer = Peer::new(address.to_owned(), hello.metadata.clone());
         let principal = self.authenticate(&peer).await?;
         let mut session = Session::new(Role::Acceptor, Arc::clone(&self.limits), hello.limits, now());
+        session.takes_from(Arc::clone(&self.memory));
         let mut differs = false;
         if let Some(Open { service, contract, .. }) = &hello.service {
             let (index, descriptor) = self.router.find(service).ok_or_else(|| self.router.refusal(service))?;

@@ -34,6 +34,7 @@ mod registry;
 mod relink;
 mod router;
 mod scope;
+mod server_memory;
 mod shared;
 mod slab;
 mod task;

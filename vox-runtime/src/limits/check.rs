@@ -55,6 +55,8 @@ const MOST_HANDSHAKE: u64 = 1 << 20;
 const DEPTH: u64 = 128;
 /// Room for a message of the default part's length.
 const LEAST_MEMORY: u64 = 64 << 10;
+/// Some pieces of what sessions take of it.
+const LEAST_SERVER_MEMORY: u64 = 1 << 20;
 const REPLAY: u64 = Limits::LEAST_REPLAY as u64;
 
 pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
@@ -102,6 +104,7 @@ impl Limits {
             link_wait,
             replay_bytes,
             session_memory,
+            server_memory,
             max_detached_sessions,
             max_detached,
             max_server_detached,
@@ -137,6 +140,7 @@ impl Limits {
         duration("link_wait", link_wait, Duration::ZERO..=Duration::MAX)?;
         number("replay_bytes", replay_bytes, REPLAY..=BYTES)?;
         number("session_memory", session_memory, LEAST_MEMORY..=BYTES)?;
+        number("server_memory", server_memory, LEAST_SERVER_MEMORY..=BYTES)?;
         // None: no session waits while its link is gone.
         number("max_detached_sessions", max_detached_sessions, 0..=MANY)?;
         number("max_detached", max_detached, 1..=MANY)?;
@@ -267,6 +271,7 @@ mod tests {
         field!(seen, link_wait: "any", [Duration::ZERO, CENTURY, NEVER], [Duration::ZERO; 0]);
         field!(seen, replay_bytes: "2,097,152 to 1,099,511,627,776", [2 << 20, TIB], [0, 64 << 10, (2 << 20) - 1, max]);
         field!(seen, session_memory: "65,536 to 1,099,511,627,776", [64 << 10, TIB], [0, (64 << 10) - 1, TIB + 1, max]);
+        field!(seen, server_memory: "1,048,576 to 1,099,511,627,776", [1 << 20, TIB], [0, (1 << 20) - 1, TIB + 1, max]);
         field!(seen, max_detached_sessions: "0 to 16,777,216", [0, 1 << 24], [(1 << 24) + 1, max]);
         field!(seen, max_detached: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);
         field!(seen, max_server_detached: "1 to 16,777,216", [1, 1 << 24], [0, (1 << 24) + 1, max]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ledger::{ITEM, REQUEST};
-use super::testing::{Bench, OURS, PERSIST, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
+use super::testing::{Bench, OURS, PERSIST, Pot, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
 use super::{Batch, ChannelEnd, HandlerEnd, Output, Token};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
@@ -612,4 +612,79 @@ fn handlers_wait_while_half_of_all_memory_is_replies_and_go_on_when_half_of_thos
     assert_eq!(due, bench.now + Duration::from_secs(1));
     bench.change(|session| session.handle_timeout(due));
     assert!(!bench.session.stays_holding_replies() && !bench.session.holds_replies(due));
+}
+
+/// Two sessions with a megabyte in common.
+fn sharing() -> [Bench; 2] {
+    let purse = Pot::purse(7, 1 << 20);
+    [0, 1].map(|_| {
+        let mut bench = Bench::new(limits(48 << 20));
+        bench.session.takes_from(purse.clone());
+        bench
+    })
+}
+
+#[test]
+fn sessions_take_what_they_keep_of_what_they_have_in_common_and_give_it_back() {
+    let [mut one, mut other] = sharing();
+    one.accept(call_with(1, 50_000));
+    assert_eq!(Pot::taken(7), 0, "what is small is free");
+    one.accept(call_with(3, 50_000));
+    other.accept(call_with(1, 300_000));
+    assert_eq!(Pot::taken(7), (64 << 10) + (256 << 10));
+    one.session.check_lease();
+    one.returns(THEIRS, 1);
+    one.returns(THEIRS, 3);
+    other.returns(THEIRS, 1);
+    other.write();
+    assert_eq!(Pot::taken(7), 0);
+    is_at_rest(&mut one);
+    // A session that is gone has taken nothing.
+    other.accept(call_with(3, 300_000));
+    drop(other);
+    assert_eq!(Pot::taken(7), 0);
+}
+
+#[test]
+fn past_what_sessions_have_in_common_calls_are_refused_and_small_ones_are_not() {
+    let [mut one, mut other] = sharing();
+    one.accept(call_with(1, 1_000_000));
+    assert_eq!(Pot::taken(7), 15 << 16);
+    other.accept(call_with(1, 200_000));
+    assert_eq!(other.sent(), [busy(1)]);
+    assert_eq!(Pot::taken(7), 15 << 16);
+    other.accept(call_with(3, 60_000));
+    other.accept(long_call(1, 200_000, 5, &[]));
+    other.accept(part(1, 100_000));
+    other.accept(part(1, 100_000));
+    assert_eq!((dispatched(&other), other.sent()), (1, vec![busy(5)]));
+    // What arguments decode to, items and replies as well, each with both numbers.
+    assert!(other.change(|session| session.keep_decoded(THEIRS, RequestId(3), 200_000)).is_err());
+    other.accept(call(THEIRS, 7, &[(1, CallerSends)]));
+    other.accept(Frame::Items { connection: THEIRS, channel: ChannelId(1), items: vec![0; 100].into() });
+    assert_eq!(other.sent(), []);
+    let mut payload = vec![0; 200_000].into();
+    other.change(|session| session.handler_ended(THEIRS, RequestId(3), HandlerEnd::Returned(&mut payload)));
+    let [Frame::Reply { payload, .. }] = &other.sent()[..] else { panic!("one reply") };
+    let text = String::from_utf8_lossy(payload);
+    assert!(text.contains("1048576 bytes are kept of all peers") && text.contains("than 1048576 may"), "{text}");
+    one.returns(THEIRS, 1);
+    other.accept(call_with(9, 200_000));
+    assert_eq!(other.sent(), [], "there is room again");
+    [7, 9].into_iter().for_each(|request| other.returns(THEIRS, request));
+    other.accept(close(1));
+    [&mut one, &mut other].into_iter().for_each(is_at_rest);
+    assert_eq!(Pot::taken(7), 0);
+}
+
+#[test]
+fn who_has_more_than_its_free_share_waits_where_others_have_nearly_all_and_who_has_not_does_not() {
+    let [mut one, mut other] = sharing();
+    one.accept(call_with(1, 1_060_000));
+    assert!(one.session.holds_off(one.now), "{}", Pot::taken(7));
+    other.accept(call_with(1, 1000));
+    assert!(!other.session.holds_off(other.now));
+    one.returns(THEIRS, 1);
+    assert!(!one.session.stays_held_off());
+    other.returns(THEIRS, 1);
 }

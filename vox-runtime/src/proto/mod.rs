@@ -76,7 +76,7 @@ pub(crate) use peer_clock::PeerClock;
 pub(crate) use policy::{Attempts, Verdict};
 pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};
-pub(crate) use session::{Discontinuity, Gate, Obstacle, Session, earlier};
+pub(crate) use session::{Discontinuity, Gate, Obstacle, Purse, Session, earlier};
 pub(crate) use table::IdTable;
 pub(crate) use waiting_requests::WaitingRequests;
 

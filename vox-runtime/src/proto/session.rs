@@ -5,6 +5,7 @@ mod addressing;
 mod answering;
 mod calls;
 mod clock;
+mod leasing;
 mod memory;
 mod observing;
 mod obstacle;
@@ -22,6 +23,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+pub(crate) use self::leasing::Purse;
 pub(crate) use self::obstacle::Obstacle;
 pub(super) use self::opening::{malformed, unawaited};
 pub(crate) use self::resuming::Discontinuity;
@@ -53,7 +55,10 @@ pub(crate) struct Session {
     calling: IdTable<Calling>,
     serving: IdTable<Serving>,
     /// Connections that were offered and are neither accepted nor refused yet.
-    offered: usize,
+    offered: u32,
+    /// How much is taken of what the session has in common with others, and where from.
+    pieces: u32,
+    purse: Option<Arc<Box<dyn Purse>>>,
     detached: Detached,
     /// Handlers of connections that are gone, told to end and not ended yet: they still take their room.
     aborting: Detached,
@@ -61,7 +66,8 @@ pub(crate) struct Session {
     /// Long messages of the peer that are being put together.
     arrivals: Arrivals,
     /// Acknowledgements of operations that leave with whatever is written next.
-    due: Vec<(ConnectionId, OperationId)>,
+    #[allow(clippy::box_collection, reason = "idle sessions are many")]
+    due: Option<Box<Vec<(ConnectionId, OperationId)>>>,
     unread_answers: answering::Unread,
     /// No later than the earliest deadline; may be of a call that has ended.
     deadline: Option<Instant>,
@@ -107,11 +113,13 @@ impl Session {
             calling: IdTable::default(),
             serving: IdTable::default(),
             offered: 0,
+            pieces: 0,
+            purse: None,
             detached: Detached::new(),
             aborting: Detached::new(),
             fx,
             arrivals: Arrivals::default(),
-            due: Vec::new(),
+            due: None,
             unread_answers: answering::Unread::default(),
             deadline: None,
             last_heard: now,
@@ -159,6 +167,7 @@ impl Session {
         self.fx.outbox.on_written(len);
         // The last that there is may be the probe itself.
         self.moves |= !self.fx.outbox.is_written() || self.fx.outbox.has_long();
+        self.settle_lease();
     }
 
     #[cfg(test)]
@@ -226,6 +235,7 @@ impl Session {
     pub(crate) fn detach(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         let charge = self.end_attempt(connection, request, end);
         self.detached.insert((connection, request), charge);
+        self.settle_lease();
     }
 
     /// The handler that came with this request of an operation is told to end.
@@ -242,6 +252,7 @@ impl Session {
     pub(crate) fn handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         let charge = self.end_attempt(connection, request, end);
         self.fx.ledger.release(charge);
+        self.settle_lease();
     }
 
     /// A request is answered. Gives what was charged for its arguments.
@@ -311,7 +322,18 @@ impl Session {
             self.carried += u64::from(frame.is_work());
             self.on_frame(now, frame)
         });
-        result.inspect(|()| self.acknowledge_if_long(len)).inspect_err(|violation| self.on_violation(violation))
+        self.handled(len, result)
+    }
+
+    /// A frame of so many bytes was handled so.
+    #[inline]
+    fn handled(&mut self, len: usize, result: Result<(), ProtocolViolation>) -> Result<(), ProtocolViolation> {
+        match &result {
+            Ok(()) => self.acknowledge_if_long(len),
+            Err(violation) => self.on_violation(violation),
+        }
+        self.settle_lease();
+        result
     }
 
     /// Bytes have come, if not a whole frame: the link is alive.
@@ -424,6 +446,7 @@ impl Session {
         }
         self.ended = Some(reason.clone());
         self.fx.emit(Output::Ended(reason));
+        self.settle_lease();
     }
 }
 

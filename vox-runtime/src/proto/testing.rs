@@ -264,3 +264,52 @@ pub(crate) fn long_call(number: u64, total: u64, request: u64, channels: &[(u64,
 pub(crate) fn part(number: u64, len: usize) -> Frame {
     Frame::Part { number, bytes: vec![7; len].into() }
 }
+
+thread_local! {
+    /// What is taken of each [`Pot`].
+    static TAKEN: std::cell::RefCell<std::collections::BTreeMap<usize, usize>> = const { std::cell::RefCell::new(std::collections::BTreeMap::new()) };
+}
+
+/// Memory that the sessions of a test have in common, which is on one thread.
+#[derive(Debug)]
+pub(crate) struct Pot {
+    pub(crate) number: usize,
+    pub(crate) limit: usize,
+}
+
+impl Pot {
+    /// How much is taken of the pot of this number.
+    pub(crate) fn taken(number: usize) -> usize {
+        TAKEN.with_borrow(|taken| taken.get(&number).copied().unwrap_or_default())
+    }
+
+    pub(crate) fn purse(number: usize, limit: usize) -> std::sync::Arc<Box<dyn super::Purse>> {
+        TAKEN.with_borrow_mut(|taken| taken.remove(&number));
+        let purse: Box<dyn super::Purse> = Box::new(Self { number, limit });
+        purse.into()
+    }
+}
+
+impl super::Purse for Pot {
+    fn take(&self, bytes: usize, at_any_rate: bool) -> bool {
+        let sum = Self::taken(self.number) + bytes;
+        let may = at_any_rate || sum <= self.limit;
+        if may {
+            TAKEN.with_borrow_mut(|taken| taken.insert(self.number, sum));
+        }
+        may
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let left = Self::taken(self.number).checked_sub(bytes).expect("no more is given back than was taken");
+        TAKEN.with_borrow_mut(|taken| taken.insert(self.number, left));
+    }
+
+    fn is_low(&self) -> bool {
+        Self::taken(self.number) > self.limit - self.limit / 16
+    }
+
+    fn sums(&self) -> (usize, usize) {
+        (Self::taken(self.number), self.limit)
+    }
+}

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::detached::Detached;
-use super::listen::{ServerBuilder, ended, idle};
+use super::listen::{Server, ServerBuilder, ended, idle};
 use crate::client::ConnectError;
 use crate::driver::{Door, Doorway, Entrance, Registry, Shared, Visitor, accept, observe};
 use crate::transport::Link;
@@ -35,6 +35,20 @@ pub(super) struct Table {
 /// How many of these sessions have not ended.
 pub(super) fn not_ended(sessions: &[Arc<Shared>]) -> usize {
     sessions.iter().filter(|shared| shared.lock().session.end_reason().is_none()).count()
+}
+
+impl Server {
+    /// The bytes that are kept because of peers, in all sessions together, those included that wait for a new link or have ended while
+    /// handlers of theirs run on. See [`Session::memory`](crate::Session::memory) for what counts.
+    pub fn memory(&self) -> usize {
+        self.hall.memory()
+    }
+
+    /// The bytes that sessions have taken of [`Limits::server_memory`](crate::Limits::server_memory): what they keep because of their peers, without
+    /// the first 64 KiB of each, in pieces of 64 KiB.
+    pub fn memory_taken(&self) -> usize {
+        self.hall.memory_taken()
+    }
 }
 
 impl Hall {
@@ -107,6 +121,11 @@ impl Hall {
     /// session, asks before.
     pub(super) fn sessions(&self) -> usize {
         self.door.seated()
+    }
+
+    /// What all sessions have taken of the memory that they have in common.
+    pub(super) fn memory_taken(&self) -> usize {
+        self.door.memory_taken()
     }
 
     /// The bytes that are kept because of peers.

@@ -52,7 +52,7 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
 pub struct Server {
     /// Where it listens, if it does.
     address: Option<Address>,
-    hall: Arc<Hall>,
+    pub(super) hall: Arc<Hall>,
     accepting: Option<Arc<Accepting>>,
 }
 
@@ -143,12 +143,6 @@ impl Server {
     /// a client that is connected is counted.
     pub fn sessions(&self) -> usize {
         self.hall.sessions()
-    }
-
-    /// The bytes that are kept because of peers, in all sessions together, those included that wait for a new link or have ended while
-    /// handlers of theirs run on. See [`Session::memory`](crate::Session::memory) for what counts.
-    pub fn memory(&self) -> usize {
-        self.hall.memory()
     }
 
     /// How many sessions wait for a new link.

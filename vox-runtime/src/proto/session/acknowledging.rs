@@ -18,8 +18,9 @@ impl Session {
 
     /// The same, with whatever is written next: nothing is written for it alone.
     pub(crate) fn acknowledge_with_next(&mut self, connection: ConnectionId, operation: OperationId) {
-        self.due.push((connection, operation));
-        if self.due.len() >= MAX_DUE {
+        let due = self.due.get_or_insert_default();
+        due.push((connection, operation));
+        if due.len() >= MAX_DUE {
             self.acknowledge_due();
         }
     }
@@ -27,14 +28,14 @@ impl Session {
     /// Puts what is due after everything that was put before.
     #[inline]
     pub(super) fn acknowledge_due(&mut self) {
-        if self.due.is_empty() {
+        if self.due.as_ref().is_none_or(|due| due.is_empty()) {
             return;
         }
-        let mut due = std::mem::take(&mut self.due);
+        let mut due = std::mem::take(&mut self.due).unwrap_or_default();
         for (connection, operation) in due.drain(..) {
             self.acknowledge_operation(connection, operation);
         }
-        self.due = due;
+        self.due = Some(due);
     }
 }
 

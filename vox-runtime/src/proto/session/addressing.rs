@@ -65,12 +65,14 @@ impl Session {
             (Some(channels), fx) => channels.consumed(connection, (channel, token), (items, bytes), is_short, fx),
             (None, fx) => fx.ledger.consume(token, items_cost(items, bytes)),
         }
+        self.settle_lease();
     }
 
     /// The holder of a half lets go of it: of a channel that has ended, nothing is kept any more.
     #[inline]
     pub(crate) fn let_go(&mut self, token: Token) {
         self.fx.ledger.let_go(token);
+        self.settle_lease();
     }
 
     /// The peer ends a channel at once: what of a long item has not left need not.

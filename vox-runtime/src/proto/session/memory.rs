@@ -16,10 +16,19 @@ impl Session {
         self.fx.ledger.sum() + self.arrivals.kept() + self.fx.outbox.held()
     }
 
-    /// Whether a request that was just charged this, and is to be charged so much more, is one too many. One that is alone always fits.
+    /// Whether a request that was just charged this, and is to be charged so much more, is one too many. One that is alone always fits
+    /// into the session's own memory.
     #[inline]
-    pub(super) fn is_over_memory(&self, charge: usize, more: usize) -> bool {
-        self.memory() + more > self.limits.session_memory && self.fx.ledger.sum() > charge
+    pub(super) fn is_over_memory(&mut self, charge: usize, more: usize) -> bool {
+        let kept = self.memory() + more;
+        (kept > self.limits.session_memory && self.fx.ledger.sum() > charge) || !self.has_share(kept)
+    }
+
+    /// Whether so much more, which cannot be refused before it is there, is too much: what is kept already is, or others have the rest.
+    #[inline]
+    fn is_past_memory(&mut self, more: usize) -> bool {
+        let kept = self.memory();
+        kept > self.limits.session_memory || !self.has_share(kept + more)
     }
 
     /// The arguments of this request take so much more than it was charged. `Err`: what would be kept then, which is too much.
@@ -30,6 +39,7 @@ impl Session {
         bytes: usize,
     ) -> Result<(), usize> {
         let (memory, limit) = (self.memory(), self.limits.session_memory);
+        let has_share = self.has_share(memory + bytes);
         let Self { serving, detached, aborting, fx, .. } = self;
         let key = (connection, request);
         let unattached = detached.get_mut(&key).or_else(|| aborting.get_mut(&key));
@@ -39,7 +49,7 @@ impl Session {
         };
         // Its request may be over, as that of an attempt that was answered.
         let Some(charge) = charge else { return Ok(()) };
-        if memory + bytes > limit && fx.ledger.sum() > charge.bytes() {
+        if (memory + bytes > limit && fx.ledger.sum() > charge.bytes()) || !has_share {
             return Err(memory + bytes);
         }
         fx.ledger.raise(charge, bytes);
@@ -60,7 +70,7 @@ impl Session {
         channel: ChannelId,
         items: Bytes,
     ) -> Result<(), ProtocolViolation> {
-        if self.memory() > self.limits.session_memory {
+        if self.is_past_memory(items.len()) {
             self.end_full(connection, channel);
         }
         match self.channels_for(connection, channel)? {
@@ -70,8 +80,8 @@ impl Session {
     }
 
     /// Whether a long item begins for which there is no memory: then its channel ends.
-    pub(super) fn has_no_memory_for(&mut self, connection: ConnectionId, channel: ChannelId) -> bool {
-        let is_over = self.memory() > self.limits.session_memory;
+    pub(super) fn has_no_memory_for(&mut self, connection: ConnectionId, channel: ChannelId, total: usize) -> bool {
+        let is_over = self.is_past_memory(total);
         if is_over {
             self.end_full(connection, channel);
         }
@@ -88,8 +98,8 @@ impl Session {
 
     /// Whether a reply of so many bytes, to a request that was charged this, is one too many. Short ones, and one that is alone, always fit.
     #[inline]
-    pub(super) fn has_no_memory_to_answer(&self, len: usize) -> bool {
-        len > REQUEST && self.memory() > self.limits.session_memory && self.fx.outbox.held() > len
+    pub(super) fn has_no_memory_to_answer(&mut self, len: usize) -> bool {
+        len > REQUEST && self.is_past_memory(len) && (self.fx.outbox.held() > len || self.shares().is_some())
     }
 
     /// What is answered instead of such a reply. Its handler has run.
@@ -104,6 +114,11 @@ impl Session {
     /// Why something is not taken, in words for the peer.
     #[cold]
     pub(super) fn kept_too_much(&self) -> String {
+        if let Some((kept, limit)) = self.shares() {
+            return format!(
+                "{kept} bytes are kept of all peers, and no more than {limit} may be (`Limits::server_memory`)"
+            );
+        }
         let (kept, limit) = (self.memory(), self.limits.session_memory);
         format!("{kept} bytes are kept of the peer, over the limit of {limit} (`Limits::session_memory`)")
     }

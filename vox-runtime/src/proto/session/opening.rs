@@ -124,7 +124,7 @@ impl Session {
     pub(super) fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
         self.answer_allowed()?;
         self.peer_connections.open(connection.0).map_err(|fault| id_violation("connection", connection.0, fault))?;
-        if self.serving.len() + self.offered >= self.limits.max_connections {
+        if self.serving.len() + self.offered as usize >= self.limits.max_connections {
             let why = format!("connection {connection} is over the limit of {}", self.limits.max_connections);
             return Err(ProtocolViolation::new(Rule::TooManyConnections, why));
         }

@@ -152,11 +152,14 @@ impl Session {
     fn turns_away(&mut self, number: u64) -> bool {
         let (connection, request, total) = match self.arrivals.that_begins(number) {
             Some((LongHead::Call(head), total)) => (head.connection, head.request, total),
-            Some((&LongHead::Items { connection, channel }, _)) => return self.has_no_memory_for(connection, channel),
+            Some((&LongHead::Items { connection, channel }, total)) => {
+                return self.has_no_memory_for(connection, channel, total);
+            }
             Some((LongHead::Reply { .. }, _)) | None => return false,
         };
         let Some(serving) = self.serving.get(connection.0) else { return false };
-        if !self.is_over_memory(serving.charge_of(request), total) {
+        let charge = serving.charge_of(request);
+        if !self.is_over_memory(charge, total) {
             return false;
         }
         if let Some(serving) = self.serving.get_mut(connection.0) {
@@ -210,7 +213,7 @@ impl Session {
             Some(whole) => self.on_whole(now, whole),
             None => Ok(()),
         };
-        handled.inspect(|()| self.acknowledge_if_long(body)).inspect_err(|violation| self.on_violation(violation))
+        self.handled(body, handled)
     }
 
     /// What waits for this message waits anew.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::pause::Pause;
+use super::leasing::FREE;
 use super::{Session, earlier};
 
 /// How long the peer is not read at most. What comes behind the message that waits, such as cancels, waits as well, and the peer must not take
@@ -49,7 +50,7 @@ impl Session {
     #[inline]
     pub(crate) fn holds_off(&mut self, now: Instant) -> bool {
         // Most of the time there is room.
-        (self.memory() > self.mark() || self.pauses.is_unheard()) && self.look_at_reading(now)
+        (self.memory() > self.mark() || self.pauses.is_unheard() || self.shares_are_low()) && self.look_at_reading(now)
     }
 
     /// Whether the peer was left for later, and there is still no room. Time is not looked at.
@@ -88,7 +89,8 @@ impl Session {
         let most = self.limits.session_memory;
         let mark = self.mark() - if self.pauses.is_unheard() { most / 16 } else { 0 };
         let has_link = self.ended.is_none() && !self.is_detached();
-        has_link && self.memory() > mark && self.fx.ledger.sum() > most / 2
+        let is_over = self.memory() > mark && self.fx.ledger.sum() > most / 2;
+        has_link && (is_over || (self.shares_are_low() && self.fx.ledger.sum() > FREE))
     }
 
     fn look_at_reading(&mut self, now: Instant) -> bool {

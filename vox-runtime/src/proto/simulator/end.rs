@@ -33,6 +33,8 @@ pub(super) struct End {
     next_token: u64,
     /// Whether the service asked for exists.
     pub(super) opening: BTreeMap<Token, bool>,
+    /// What its session has in common with others is little.
+    pub(super) tight: bool,
     /// What was read is left for later, and since when.
     pub(super) held_off: Option<Instant>,
     /// Connections of this end that are open, and of the peer that this end serves.
@@ -89,6 +91,7 @@ impl End {
             parts_handled: 0,
             next_token: 0,
             opening: BTreeMap::new(),
+            tight: false,
             held_off: None,
             calling: BTreeSet::new(),
             serving: BTreeSet::new(),

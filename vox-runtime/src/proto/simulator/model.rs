@@ -110,7 +110,7 @@ pub(super) fn failure(failure: &Failure) -> Vec<u8> {
 
 /// Whether this reply says that the other could not be kept.
 fn is_of_memory(payload: &[u8]) -> bool {
-    matches!(Failure::read(&payload[1..]), Ok(Failure::InvalidResponse(why)) if why.contains("`Limits::session_memory`"))
+    matches!(Failure::read(&payload[1..]), Ok(Failure::InvalidResponse(why)) if why.contains("_memory`)"))
 }
 
 /// A channel, both halves of it.

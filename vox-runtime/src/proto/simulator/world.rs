@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::super::calling::Made;
 use super::super::outbox::LongId;
-use super::super::testing::{PERSIST, SERVICE, VOLATILE, epoch};
+use super::super::testing::{PERSIST, Pot, SERVICE, VOLATILE, epoch};
 use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Request, Sent, Token};
 use super::Rng;
 use super::end::{End, Half, Handler, small_limits};
@@ -52,9 +52,13 @@ impl World {
             End::new(Role::Initiator, &limits[0], &limits[1], now),
             End::new(Role::Acceptor, &limits[1], &limits[0], now),
         ];
+        let mut ends = ends;
+        for (number, end) in ends.iter_mut().enumerate() {
+            end.tight = !rng.0.is_multiple_of(3);
+            end.session.takes_from(Pot::purse(number, if end.tight { 256 << 10 } else { 1 << 30 }));
+        }
         let window = Duration::from_millis(*rng.pick(&[1, 20, 100_000]));
         let resumes = rng.percent(75);
-        let mut ends = ends;
         if resumes {
             for end in &mut ends {
                 end.session.resumes(window);
@@ -227,7 +231,7 @@ impl World {
                 given_up: None,
                 left: false,
                 bound: false,
-                full: receiver.session_memory <= 200 << 10,
+                full: receiver.session_memory <= 200 << 10 || self.ends[if sends { 1 - e } else { e }].tight,
                 lost: self.lost.contains(&None) || self.lost.contains(&Some(connection)),
             });
         }
@@ -316,7 +320,8 @@ impl World {
             }
         };
         let call = &mut self.calls[handler.call];
-        call.unkept = self.ends[e].session.memory() > self.ends[e].limits.session_memory && len > 1 << 10;
+        call.unkept =
+            len > 1 << 10 && (self.ends[e].tight || self.ends[e].session.memory() > self.ends[e].limits.session_memory);
         call.handler = expected.map_or(HandlerModel::Aborted, HandlerModel::Ended);
         self.ends[e].session.handler_ended(key.0, key.1, end);
         self.note(e, "handler ended", &[handler.call as u64, how as u64, len as u64]);
@@ -672,6 +677,7 @@ impl World {
         if let Err(violation) = self.ends[e].session.handle(self.now, body) {
             panic!("a violation between honest ends: {violation}");
         }
+        self.ends[e].session.check_lease();
         self.drain(e);
         self.check_sums(e);
     }
@@ -1004,6 +1010,8 @@ impl World {
         assert_eq!(session.arrivals().sums(), (0, 0, 0), "something is still being put together");
         session.check_memory();
         assert_eq!(session.kept_of_peer(), 0, "something of the peer's is still charged");
+        session.settle_lease_now();
+        assert!(Pot::taken(e) <= session.memory().next_multiple_of(64 << 10), "something is taken that is not kept");
     }
 
     /// The link goes, if it has not; handlers end; nothing is left.

@@ -1,4 +1,4 @@
-//! What is not bounded yet. Each of these is measured, and none of them fails the run: a row moves to the tables above it once it holds.
+//! What a peer makes a server keep by many messages, each of which is within its limits: `session_memory` bounds it.
 
 use super::channels::open;
 use super::messages::varint;
@@ -9,24 +9,27 @@ use crate::answer::Answer;
 use crate::attack::{Attack, Seen};
 use crate::peers::{join, measured, send};
 use crate::raw::{self, call, frame};
-use crate::row::{Local, Row};
+use crate::row::{Local, Row, STOCK};
 use crate::victim::Victim;
 
+/// The error `Busy`, by its number in the protocol.
+const BUSY: u8 = 3;
+
 pub(crate) fn rows() -> Vec<Row> {
-    const BYTES: &str = "the bytes kept because of one peer have no bound of their own";
     vec![
         Row::frames("bytes of arguments", "{n} calls of 1 MiB that run", arguments)
-            .case("", 128, Answer::Fine)
-            .open(BYTES),
+            .case("under", 40, Answer::Fine)
+            .case("over", 128, Answer::Failed(BUSY))
+            .leaves(STOCK),
         Row::scene("bytes of replies", "{n} replies of 1 MiB, read and never acknowledged", replies)
-            .case("", 80, Answer::Fine)
-            .open(BYTES),
+            .case("", 80, Answer::Waits)
+            .leaves(STOCK),
         Row::scene("outbox_long_bytes", "{n} calls for 1 MiB each, no reply read", unread)
             .case("", 128, Answer::Fine)
-            .open("handlers that run in tasks answer whatever waits to be written already"),
+            .leaves(STOCK),
         Row::frames("bytes of items", "full windows of 256 channels on each of {n} connections", windows)
             .case("", 6, Answer::Fine)
-            .open(BYTES),
+            .leaves(STOCK),
     ]
 }
 

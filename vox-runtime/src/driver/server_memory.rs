@@ -1,0 +1,38 @@
+//! The memory that all sessions of a server have in common.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::proto::Purse;
+
+/// What is taken of it. Sessions ask rarely, and for much at a time.
+#[derive(Debug)]
+pub(super) struct ServerMemory {
+    limit: usize,
+    taken: AtomicUsize,
+}
+
+impl ServerMemory {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, taken: AtomicUsize::new(0) }
+    }
+}
+
+impl Purse for ServerMemory {
+    fn take(&self, bytes: usize, at_any_rate: bool) -> bool {
+        let more = |taken: usize| taken.checked_add(bytes).filter(|sum| at_any_rate || *sum <= self.limit);
+        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let before = self.taken.fetch_sub(bytes, Ordering::AcqRel);
+        debug_assert!(bytes <= before, "{bytes} bytes are given back, of {before}");
+    }
+
+    fn is_low(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > self.limit - self.limit / 16
+    }
+
+    fn sums(&self) -> (usize, usize) {
+        (self.taken.load(Ordering::Acquire), self.limit)
+    }
+}
