@@ -609,6 +609,8 @@ impl World {
         let Some(head) = PartHead::find(rest, length) else { return false };
         let lent =
             self.ends[e].session.lend(head).unwrap_or_else(|violation| panic!("between honest ends: {violation}"));
+        // Where there is no memory for an item, its channel ends.
+        self.drain(e);
         self.check_sums(e);
         let Some(mut lent) = lent else { return false };
         lent.bytes.extend_from_slice(&rest[head.at..]);
