@@ -502,6 +502,21 @@ fn a_channel_whose_end_waits_for_a_long_item_counts_as_open() {
     assert_eq!(bench.session.gate(OURS, 1), Gate::Open);
 }
 
+/// Where the peer ends the channel first, there is nothing more to wait for, and those who wait for its place hear of it.
+#[test]
+fn a_channel_whose_end_is_forgotten_gives_its_place_to_who_waits() {
+    let mut bench = Bench::new(Limits { max_channels: 1, ..roomy() });
+    let (_, ids) = bench.call(1, &[ChannelDirection::CallerSends]);
+    bench.change(|session| session.send_item(OURS, ids[0], &mut vec![7; 2 * PART]));
+    bench.change(|session| session.close_channel(OURS, ids[0], Metadata::new()));
+    bench.write_parts(PART);
+    assert_eq!(bench.session.gate(OURS, 1), Gate::Wait);
+    bench.outputs.clear();
+    bench.accept(Frame::Reset { connection: OURS, channel: ids[0], why: Reset::Gone });
+    assert!(bench.outputs.iter().any(|output| matches!(output, Output::Room)), "{:?}", bench.outputs);
+    assert_eq!(bench.session.gate(OURS, 1), Gate::Open);
+}
+
 #[test]
 fn a_resume_goes_on_after_the_last_part_that_was_received() {
     let mut bench = Bench::resumable(roomy());

@@ -3,7 +3,7 @@
 use super::super::channels::{Channels, Sent};
 use super::super::ledger::items_cost;
 use super::super::outbox::LongId;
-use super::super::{Effects, Token};
+use super::super::{Effects, Output, Token};
 use super::Session;
 use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, Role};
@@ -83,7 +83,10 @@ impl Session {
         why: Reset,
     ) -> Result<(), ProtocolViolation> {
         let item = LongId::Items(connection, channel);
-        self.fx.outbox.forget(item);
+        if self.fx.outbox.forget(item) {
+            // The end of this channel may have waited for it, and is forgotten as well: the channel has its place no longer.
+            self.fx.emit(Output::Room);
+        }
         match self.channels_for(connection, channel)? {
             (Some(channels), fx) => channels.on_reset(channel, why, fx),
             (None, _) => Ok(()),
