@@ -366,4 +366,6 @@ pub(super) fn scalar_named(name: &str) -> Option<Scalar> {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

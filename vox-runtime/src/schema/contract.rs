@@ -219,6 +219,12 @@ impl Method {
     }
 }
 
+/// Why what is written as one of these types, here, cannot be read as the other, there.
+#[cfg(test)]
+pub(crate) fn judged_alone(written: &Described, read: &Described) -> Option<String> {
+    judge::refusal("it", written.known(), read.known(), Writer::Here).expect("both are schemas")
+}
+
 impl Described {
     fn put(&self, out: &mut Vec<u8>) {
         put_bytes(out, &self.schema);

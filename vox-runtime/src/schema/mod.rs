@@ -11,6 +11,8 @@ mod types;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use contract::judged_alone;
 pub(crate) use contract::{Argument, Contract, Described, Method};
 pub(crate) use cursor::SchemaFault;
 pub(crate) use judge::widens;

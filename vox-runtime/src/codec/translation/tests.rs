@@ -43,11 +43,13 @@ fn check<A: Facet<'static>, B: Facet<'static> + PartialEq + Debug>(written: A, e
     let translation = translation::<A, B>().expect("it can be translated");
     let frame = encoded(&written);
     assert_eq!(read::<B>(&translation, &frame).as_ref(), Ok(&expected));
-    for cut in 0..frame.len() {
+    // Miri takes a sample.
+    let step = if cfg!(miri) { frame.len() / 3 + 1 } else { 1 };
+    for cut in (0..frame.len()).step_by(step) {
         assert!(read::<B>(&translation, &frame.slice(..cut)).is_err(), "cut at {cut}");
     }
-    for at in 0..frame.len() {
-        for flip in if cfg!(miri) { vec![1, 0x80] } else { vec![1, 2, 0x40, 0x7f, 0x80, 0xff] } {
+    for at in (0..frame.len()).step_by(step) {
+        for flip in if cfg!(miri) { vec![0x81] } else { vec![1, 2, 0x40, 0x7f, 0x80, 0xff] } {
             let mut other = frame.to_vec();
             other[at] ^= flip;
             let _ = read::<B>(&translation, &other.into());
