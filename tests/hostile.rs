@@ -935,6 +935,55 @@ async fn replies_that_are_none_are_invalid_responses() {
     assert_eq!(PANICS.get(), 0);
 }
 
+/// What a server is told of its client's types is read when a method of theirs is called, and answered there.
+#[tokio::test(start_paused = true)]
+async fn types_that_no_opener_has_cost_their_server_no_memory() {
+    watch_panics();
+    let fields = |count: u64, ty: &[u8]| {
+        let schema = frame(1).u8(2).var(count);
+        (0..count).fold(schema, |schema, n| schema.text(&n.to_string()).bytes(ty)).into_bytes()
+    };
+    let variants = (0..20_000).fold(frame(1).u8(3).var(20_000), |schema, n| schema.text(&n.to_string()).var(0));
+    let doubling = (1..2000u64).fold(frame(1).u8(2).var(2000).text("0").u8(2).var(0), |schema, n| {
+        schema.text(&n.to_string()).u8(2).var(2).text("a").u8(12).var(n).text("b").u8(12).var(n)
+    });
+    let cases = [
+        ("counts that lie", raw::bomb(200 << 10), "cannot be read"),
+        ("a type inside itself", b"\x01\x02\x01\x01x\x0c\x00".to_vec(), "without end"),
+        ("129 levels", [&[1][..], &[6; 130], b"\x01\x02u8"].concat(), "more than 128 deep"),
+        ("4,097 types", fields(4097, b"\x04\x01\x02u8"), "more than 4096 types"),
+        ("20,000 fields", fields(20_000, b"\x01\x02u8"), "more than 16384 fields and variants"),
+        ("20,000 variants", variants.into_bytes(), "more than 16384 fields and variants"),
+        ("2¹⁹⁹⁹ empty structs", doubling.into_bytes(), "is sent, which is another type"),
+        ("a name of 200 KB", frame(1).u8(1).text(&"x".repeat(200_000)).into_bytes(), "is sent, which is another type"),
+        ("no bytes", Vec::new(), "cannot be read"),
+    ];
+    for (what, schema, why) in cases {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let builder = Server::builder().service(PreyDispatcher::new(Deer::default()));
+        let _server = tokio::spawn(builder.serve_link(Link::new(theirs, "hostile")));
+        let mut peer = Raw::new(ours);
+        peer.send(&raw::hello_of_another("Prey", raw::LIMITS)).await;
+        peer.read_kind(raw::CONTRACT).await;
+        let contract = raw::contract(&raw::contract_of("Prey.list", "numbers", &schema));
+        let begun = mark();
+        peer.send(&contract).await;
+        peer.send(&call(1, 1, "Prey.list", &[1, 7])).await;
+        let (request, payload) = reply(&mut peer).await;
+        let words = String::from_utf8_lossy(&payload);
+        assert_eq!((request, &payload[..2]), (1, &[1, 2][..]), "{what}: InvalidPayload, {words}");
+        assert!(words.contains(why), "{what}: {words}");
+        let held = grown(begun);
+        assert!(held < 6 << 20, "{what}: {held} bytes");
+        peer.send(&call(1, 3, "Prey.echo", &[5])).await;
+        assert_eq!(reply(&mut peer).await, (3, vec![0, 5]), "{what}: what it leaves alone can be called");
+        peer.send(&contract).await;
+        let named = peer.read_kind(raw::VIOLATION).await;
+        assert!(String::from_utf8_lossy(&named.body).contains("which waits for none"), "{what}: it is told once");
+    }
+    assert_eq!(PANICS.get(), 0);
+}
+
 /// Each level of the types that it describes claims all the bytes that follow.
 #[tokio::test(start_paused = true)]
 async fn a_contract_whose_counts_lie_costs_its_client_no_memory() {

@@ -121,6 +121,11 @@ pub fn resumable_hello(service: &str, limits: [u64; 9]) -> Frame {
     hello_of(1, Some(service), limits)
 }
 
+/// As [`hello`], of one that knows the service by another contract, and tells it by [`contract`] once it is asked.
+pub fn hello_of_another(service: &str, limits: [u64; 9]) -> Frame {
+    offer(2, limits).var(0).u8(1).text(service).var(0).u8(1).bytes(&[7; 32])
+}
+
 /// As [`resumable_hello`], of one that says its name.
 pub fn hello_as(name: &str, service: &str) -> Frame {
     offer(1, LIMITS).metadata(&[("name", 0, name)]).u8(1).text(service).var(0).u8(0)
