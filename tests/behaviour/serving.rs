@@ -12,7 +12,7 @@ use vox::transport::Link;
 use vox::{ConnectError, EndReason, Limits, NotSent, OpenError, RefusalCode, Server, VoxError};
 
 use crate::lab::{Bench, LabClient, LabDispatcher, Probe};
-use crate::support::settle;
+use crate::support::{raw, settle};
 
 /// A server at an address of its own inside the process.
 async fn server(name: &str, limits: Limits) -> (Server, Probe) {
@@ -121,6 +121,27 @@ async fn a_shutdown_cuts_what_does_not_end_in_time_and_says_so() {
     for call in calls {
         assert_eq!(call.await.expect("no panic"), Err(VoxError::Indeterminate));
     }
+}
+
+/// Its client may know of it before the server's table does.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_reports_a_session_that_is_being_welcomed() {
+    let server = Arc::new(Server::builder().service(LabDispatcher::new(Bench::default())).start().expect("a server"));
+    // So narrow that a welcome leaves only as it is read.
+    let (ours, theirs) = tokio::io::duplex(16);
+    let accepting = tokio::spawn({
+        let server = Arc::clone(&server);
+        async move { server.accept(Link::new(theirs, "narrow")).await }
+    });
+    let mut peer = raw::Raw::new(ours);
+    peer.send(&raw::hello(Some("Lab"), raw::LIMITS)).await;
+    settle().await;
+    assert_eq!(server.sessions(), 1);
+    let report = server.shutdown(Duration::ZERO).await;
+    assert_eq!((report.sessions, report.cut_calls), (1, 0));
+    assert_eq!(peer.read_kind(raw::WELCOME).await.kind, raw::WELCOME);
+    assert_eq!(peer.read_kind(raw::GOODBYE).await.kind, raw::GOODBYE);
+    accepting.await.expect("no panic").expect("it was welcomed");
 }
 
 /// A program that stops a server often ends its runtime next.

@@ -32,11 +32,6 @@ pub(super) struct Table {
     pub(super) stopped: bool,
 }
 
-/// How many of these sessions have not ended.
-pub(super) fn not_ended(sessions: &[Arc<Shared>]) -> usize {
-    sessions.iter().filter(|shared| shared.lock().session.end_reason().is_none()).count()
-}
-
 impl Server {
     /// The bytes that are kept because of peers, in all sessions together, those included that wait for a new link or have ended while
     /// handlers of theirs run on. See [`Session::memory`](crate::Session::memory) for what counts.

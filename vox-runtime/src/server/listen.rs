@@ -14,7 +14,7 @@ use tokio::sync::Mutex as TurnMutex;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::context::Peer;
-use super::hall::{Hall, not_ended};
+use super::hall::Hall;
 use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::contained::quietly;
@@ -220,7 +220,8 @@ impl Hall {
             let all = |sessions: &BTreeMap<u64, Arc<Shared>>| sessions.values().cloned().collect::<Vec<_>>();
             (all(&table.open), all(&table.leaving))
         };
-        let mut report = ShutdownReport { sessions: not_ended(&open), cut_calls: 0 };
+        // A session that is being welcomed counts: its client may know of it before the table does.
+        let mut report = ShutdownReport { sessions: self.sessions(), cut_calls: 0 };
         for shared in &open {
             shared.change(|state| state.drain());
         }
