@@ -1,4 +1,4 @@
-//! `#[async_trait]` below `#[vox::service]`.
+//! `#[async_trait]` below `#[vox::service]`, and above the `impl`.
 
 #[vox::service]
 #[async_trait::async_trait]
@@ -8,6 +8,7 @@ pub trait Files {
 
 struct Disk;
 
+#[async_trait::async_trait]
 impl Files for Disk {
     async fn open(&self, name: &str) -> u64 {
         name.len() as u64

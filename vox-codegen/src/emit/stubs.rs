@@ -81,10 +81,11 @@ pub(crate) fn bare_trait(declaration: &Declaration) -> TokenStream {
     the_trait(&declaration.item)
 }
 
-/// The trait without its attributes for vox, and without what was reported and would be reported again.
+/// The trait without its attributes for vox, and without what was reported and would be reported again. `#[async_trait]` stays: with it
+/// gone the compiler would refuse each method of an `impl` that has it too.
 fn the_trait(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
-    item.attrs.retain(|attr| !check::is_vox(attr) && !habit::is_async_trait(attr));
+    item.attrs.retain(|attr| !check::is_vox(attr));
     item.unsafety = None;
     item.modifiers.auto_token = None;
     item.items.retain(|item| matches!(item, TraitItem::Fn(_) | TraitItem::Const(_) | TraitItem::Type(_)));
