@@ -45,3 +45,21 @@ fn one(text: &str) -> Result<Bug, String> {
         planted: planted.trim_end().to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A change of a line in which a bug is planted changes the list as well.
+    #[test]
+    fn each_bug_has_one_place() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let bugs = super::parse(include_str!("../bugs.txt")).expect("a list");
+        let found = |file: &str, sound: &str| {
+            let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            text.matches(sound).count()
+        };
+        let lost: Vec<_> = bugs.iter().filter(|bug| found(&bug.file, &bug.sound) != 1).map(|bug| &bug.title).collect();
+        assert!(lost.is_empty(), "not found once in their files: {lost:#?}");
+    }
+}

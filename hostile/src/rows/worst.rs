@@ -34,11 +34,11 @@ pub(crate) fn rows() -> Vec<Row> {
             full((0..n).map(|n| call(1, free(n), "Prey.none", &[1]))).answered(n as usize)
         }),
         row("worst Call, with channels", "{n} calls with as many channels each", 4, Answer::Fine, channels),
-        row("worst Cancel", "{n} calls that run are cancelled", CALLS, Answer::Fine, |n| {
-            full((0..n).map(|n| frame(raw::CANCEL).var(1).var(2 * n + 1)))
+        row("worst Cancel", "{n} calls that run are cancelled", CALLS, Answer::Failed(4), |n| {
+            full((0..n).map(|n| frame(raw::CANCEL).var(1).var(2 * n + 1))).answered(n as usize)
         }),
-        row("worst Cancel, again", "{n} cancels of one call", 1_000, Answer::Fine, |n| {
-            full((0..n).map(|_| frame(raw::CANCEL).var(1).var(1)))
+        row("worst Cancel, again", "{n} cancels of one call", 1_000, Answer::Failed(4), |n| {
+            full((0..n).map(|_| frame(raw::CANCEL).var(1).var(1))).answered(1)
         }),
         row("worst Items", "{n} items that nobody takes", CHANNELS, Answer::Fine, |n| {
             full((0..n).map(|n| items(1, 2 * n + 1)))
