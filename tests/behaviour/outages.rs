@@ -468,6 +468,8 @@ async fn a_lazy_client_connects_when_it_is_used() {
 fn what_cannot_be_lazy_says_so() {
     let error = vox::connect::<LabClient>("mem://lazy").lazy().expect_err("no runtime");
     assert_eq!(error.to_string(), "no session with mem://lazy: there is no tokio runtime here");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let _entered = runtime.enter();
     let (link, _) = vox::transport::memory_pair();
     let error = vox::connect::<LabClient>(link).lazy().expect_err("a link");
     assert_eq!(error.to_string(), "`lazy` gives no client of mem://pair: a `Link` is made already");

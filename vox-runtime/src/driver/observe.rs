@@ -68,7 +68,7 @@ impl State {
     }
 
     pub(super) fn unwatch(&mut self, key: u64) {
-        self.observers.remove(&key);
+        self.after.spent.extend(self.observers.remove(&key));
     }
 }
 
