@@ -26,7 +26,6 @@ pub(crate) struct After {
     pub(super) wakes: Vec<Waker>,
     /// Wakers that are let go of. With the last one a task may go, and whatever it holds of the session.
     pub(super) spent: Vec<Waker>,
-    pub(super) aborts: Vec<AbortHandle>,
     pub(super) notes: Vec<Note>,
     pub(super) operations: Vec<Notice>,
 }
@@ -37,8 +36,10 @@ pub(super) enum Notice {
     Acknowledged(OperationId),
 }
 
-/// What is logged. A subscriber may call anything.
+/// What is done seldom: mostly something is logged, and a subscriber may call anything.
 pub(super) enum Note {
+    /// A handler's task is told to end.
+    Abort(AbortHandle),
     Offered(ConnectionId, String, Metadata),
     LinkDown(EndReason),
     LinkUp,
@@ -62,7 +63,7 @@ impl After {
     #[inline]
     pub(super) fn take(&mut self) -> Option<Self> {
         let quiet = self.notes.is_empty() && self.operations.is_empty();
-        if self.wakes.is_empty() && self.spent.is_empty() && self.aborts.is_empty() && quiet {
+        if self.wakes.is_empty() && self.spent.is_empty() && quiet {
             return None;
         }
         Some(self.take_some())
@@ -91,7 +92,7 @@ impl After {
             true => Vec::new(),
             false => NOTICES.try_with(Cell::take).unwrap_or_default(),
         };
-        let next = Self { wakes, spent: Vec::new(), aborts: Vec::new(), notes: Vec::new(), operations };
+        let next = Self { wakes, spent: Vec::new(), notes: Vec::new(), operations };
         std::mem::replace(self, next)
     }
 
@@ -101,12 +102,10 @@ impl After {
         for waker in self.spent {
             quietly(move || drop(waker));
         }
-        for task in self.aborts {
-            task.abort();
-        }
         let mut thrown = None;
         for note in self.notes {
             match note {
+                Note::Abort(task) => task.abort(),
                 Note::Thrown(payload) => thrown = Some(payload),
                 note => quietly(move || note.log(shared.peer.address(), shared.number)),
             }
@@ -137,7 +136,7 @@ impl Note {
             Self::LinkUp => tracing::debug!("the session has a new link"),
             Self::WaitsLong(what, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
-            Self::Thrown(_) => {}
+            Self::Abort(_) | Self::Thrown(_) => {}
             Self::Fault => tracing::error!(
                 peer,
                 session,

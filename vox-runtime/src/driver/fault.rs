@@ -105,7 +105,7 @@ impl State {
         self.backlogs.clear();
         self.requests.clear();
         self.after.wakes.extend(mem::take(&mut self.queue).take_all());
-        self.after.aborts.extend(mem::take(&mut self.tasks).into_values());
+        self.after.notes.extend(mem::take(&mut self.tasks).into_values().map(Note::Abort));
     }
 }
 

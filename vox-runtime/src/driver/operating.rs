@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 
 use self::asking::Told;
 use super::accounts::DetachedOf;
-use super::after::Notice;
+use super::after::{Note, Notice};
 use super::hosting::run_elsewhere;
 use super::router::Router;
 use super::shared::{Shared, State};
@@ -495,6 +495,6 @@ impl State {
     /// The handler that came with an attempt is told to end.
     fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
         self.session.unwant(connection, request);
-        self.after.aborts.extend(self.tasks.remove(&(connection, request)));
+        self.after.notes.extend(self.tasks.remove(&(connection, request)).map(Note::Abort));
     }
 }

@@ -399,7 +399,7 @@ impl State {
 
     fn abort(&mut self, connection: ConnectionId, request: RequestId, nth: u64) {
         if let Some(task) = self.tasks.remove(&(connection, request)) {
-            self.after.aborts.push(task);
+            self.after.notes.push(Note::Abort(task));
             return;
         }
         // Not started yet: it never will be.
