@@ -79,7 +79,7 @@ async fn handshakes_under_way_do_not_keep_a_session_from_its_link() {
     assert!(started.elapsed() < Duration::from_secs(1), "it waits for nobody");
 }
 
-/// Whoever they turn out to be: in their handshake links count for where they come from.
+/// Who they are is not known yet: in its handshake a link counts for the address that it comes from.
 #[tokio::test(start_paused = true)]
 async fn one_address_has_no_more_handshakes_than_its_share() {
     let den = Den::new(Limits { max_peer_handshakes: 2, ..Limits::default() });

@@ -9,7 +9,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     bytes: usize,
-    /// What may be spent beyond that, where whoever keeps the value says yes.
+    /// What may be spent beyond that, where the keeper of the value allows it.
     rest: usize,
     limit: usize,
     depth: u32,

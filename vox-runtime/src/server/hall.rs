@@ -33,7 +33,7 @@ pub(super) struct Table {
 }
 
 impl Server {
-    /// The bytes that are kept because of peers, in all sessions together, those included that wait for a new link or have ended while
+    /// The bytes that are kept because of peers, in all sessions together. Sessions count that wait for a new link, or have ended while
     /// handlers of theirs run on. See [`Session::memory`](crate::Session::memory) for what counts.
     pub fn memory(&self) -> usize {
         self.hall.memory()

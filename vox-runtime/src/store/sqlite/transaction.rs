@@ -176,7 +176,7 @@ impl<R, E> Worked for Returned<R, E> {
     }
 }
 
-/// Tells whoever waits, if they still do. Else what they would have been given is dropped here, on the thread that all share.
+/// Tells the task that waits, if it still does. Else what it would have been given is dropped here, on the thread that all share.
 fn tell<T>(answer: oneshot::Sender<T>, result: T) {
     quietly(move || drop(answer.send(result)));
 }
