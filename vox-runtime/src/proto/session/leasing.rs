@@ -22,7 +22,7 @@ pub(crate) const FREE: usize = 64 << 10;
 const PIECE: usize = 64 << 10;
 
 impl Session {
-    /// From now on what is kept is taken from here.
+    /// Takes the memory for what is kept from this purse, from now on.
     pub(crate) fn takes_from(&mut self, purse: Arc<Box<dyn Purse>>) {
         self.purse = Some(purse);
     }
