@@ -487,9 +487,8 @@ fn a_close_does_not_leave_where_the_item_before_it_is_forgotten() {
     assert!(!sent.iter().any(|frame| matches!(frame, Frame::Close { .. })), "{sent:?}");
 }
 
-/// For the peer a channel is open until its end has come, and that waits for the item.
-#[test]
-fn a_channel_whose_end_waits_for_a_long_item_counts_as_open() {
+/// The only channel that there may be, whose end waits for a long item, and a call that waits for its place.
+fn ended_behind_an_item() -> (Bench, ChannelId) {
     let mut bench = Bench::new(Limits { max_channels: 1, ..roomy() });
     let (_, ids) = bench.call(1, &[ChannelDirection::CallerSends]);
     bench.change(|session| session.send_item(OURS, ids[0], &mut vec![7; 2 * PART]));
@@ -497,6 +496,13 @@ fn a_channel_whose_end_waits_for_a_long_item_counts_as_open() {
     bench.write_parts(PART);
     assert_eq!(bench.session.gate(OURS, 1), Gate::Wait);
     bench.outputs.clear();
+    (bench, ids[0])
+}
+
+/// For the peer a channel is open until its end has come, and that waits for the item.
+#[test]
+fn a_channel_whose_end_waits_for_a_long_item_counts_as_open() {
+    let (mut bench, _) = ended_behind_an_item();
     bench.write_parts(2 * PART);
     assert!(bench.outputs.iter().any(|output| matches!(output, Output::Room)), "{:?}", bench.outputs);
     assert_eq!(bench.session.gate(OURS, 1), Gate::Open);
@@ -505,14 +511,8 @@ fn a_channel_whose_end_waits_for_a_long_item_counts_as_open() {
 /// Where the peer ends the channel first, there is nothing more to wait for, and those who wait for its place hear of it.
 #[test]
 fn a_channel_whose_end_is_forgotten_gives_its_place_to_who_waits() {
-    let mut bench = Bench::new(Limits { max_channels: 1, ..roomy() });
-    let (_, ids) = bench.call(1, &[ChannelDirection::CallerSends]);
-    bench.change(|session| session.send_item(OURS, ids[0], &mut vec![7; 2 * PART]));
-    bench.change(|session| session.close_channel(OURS, ids[0], Metadata::new()));
-    bench.write_parts(PART);
-    assert_eq!(bench.session.gate(OURS, 1), Gate::Wait);
-    bench.outputs.clear();
-    bench.accept(Frame::Reset { connection: OURS, channel: ids[0], why: Reset::Gone });
+    let (mut bench, channel) = ended_behind_an_item();
+    bench.accept(Frame::Reset { connection: OURS, channel, why: Reset::Gone });
     assert!(bench.outputs.iter().any(|output| matches!(output, Output::Room)), "{:?}", bench.outputs);
     assert_eq!(bench.session.gate(OURS, 1), Gate::Open);
 }
