@@ -382,6 +382,94 @@ async fn one_that_connects_and_serves_is_judged_like_a_server() {
     assert!(found.contains("Incompatible") && found.contains("i64 here and u64 there"), "{found}");
 }
 
+/// A trait whose methods were given more arguments: first as it was, then as it is.
+mod search {
+    pub mod old {
+        #[vox::service]
+        pub trait Search {
+            async fn find(&self, text: &str) -> String;
+            async fn page(&self, number: u32, text: String) -> String;
+            async fn tag(&self, text: String) -> String;
+        }
+    }
+
+    pub mod new {
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        static MADE: AtomicU32 = AtomicU32::new(50);
+
+        fn next_limit() -> u32 {
+            MADE.fetch_add(1, Ordering::Relaxed)
+        }
+
+        #[vox::service]
+        pub trait Search {
+            async fn find(
+                &self,
+                #[vox(default)] prefix: &str,
+                text: &str,
+                #[vox(default = "en")] language: &str,
+                #[vox(default)] key: &[u8],
+                #[vox(default = b"salt")] salt: &[u8],
+                #[vox(default = next_limit())] limit: u32,
+            ) -> String;
+            async fn page(
+                &self,
+                #[vox(default = vec![7, 8])] sizes: Vec<u8>,
+                text: String,
+                #[vox(default)] strict: bool,
+                number: u64,
+                #[vox(default = Some(9))] seed: Option<u64>,
+                plain: Option<u8>,
+            ) -> String;
+            async fn tag(&self, text: String, colour: u8) -> String;
+        }
+    }
+
+    pub struct Engine;
+
+    impl new::Search for Engine {
+        async fn find(&self, prefix: &str, text: &str, language: &str, key: &[u8], salt: &[u8], limit: u32) -> String {
+            format!("{prefix:?} {text} {language} {key:?} {} {limit}", salt.escape_ascii())
+        }
+        async fn page(
+            &self,
+            sizes: Vec<u8>,
+            text: String,
+            strict: bool,
+            number: u64,
+            seed: Option<u64>,
+            plain: Option<u8>,
+        ) -> String {
+            format!("{sizes:?} {text} {strict} {number} {seed:?} {plain:?}")
+        }
+        async fn tag(&self, text: String, _colour: u8) -> String {
+            text
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_argument_that_an_older_caller_does_not_send_is_its_default() {
+    let server = vox::Server::builder().service(search::new::SearchDispatcher::new(search::Engine));
+    let server = server.bind("mem://defaults").await.expect("bound");
+    let old: search::old::SearchClient = vox::connect(server.address()).await.expect("connected");
+    // The expression is evaluated for each call.
+    assert_eq!(old.find("cat").await.as_deref(), Ok(r#""" cat en [] salt 50"#));
+    assert_eq!(old.find("dog").await.as_deref(), Ok(r#""" dog en [] salt 51"#));
+    assert_eq!(old.page(3, "cat".to_owned()).await.as_deref(), Ok("[7, 8] cat false 3 Some(9) None"));
+    let words = "`Search.tag`: argument `colour` is missing here and u8 there; the peer must make it an `Option` or give it a \
+                 default, `#[vox(default)]`, or this end must send it";
+    refused(old.tag("cat".to_owned()).await, words);
+
+    // A caller that knows them sends them all.
+    let new: search::new::SearchClient = vox::connect(server.address()).await.expect("connected");
+    let found = new.find("a", "cat", "de", b"k", b"", 1).await;
+    assert_eq!(found.as_deref(), Ok(r#""a" cat de [107]  1"#));
+    let paged = new.page(vec![], "cat".to_owned(), true, 3, None, Some(1)).await;
+    assert_eq!(paged.as_deref(), Ok("[] cat true 3 None Some(1)"));
+}
+
 /// The next session may be with another build of the server.
 #[tokio::test]
 async fn a_session_that_follows_is_judged_anew() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, Path, Token, Type, TypeParamBound, Visibility};
+use syn::{Attribute, Expr, Ident, Path, Token, Type, TypeParamBound, Visibility};
 
 /// A trait that may be served.
 #[derive(Debug)]
@@ -58,6 +58,17 @@ pub(crate) struct Param {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
     pub(crate) kind: ParamKind,
+    /// What the handler is given where an older caller does not send it.
+    pub(crate) default: Option<ArgDefault>,
+}
+
+/// What `#[vox(default)]` says of an argument.
+#[derive(Debug)]
+pub(crate) enum ArgDefault {
+    /// The default of its type.
+    OfType,
+    /// `default = expression`.
+    Given(Box<Expr>),
 }
 
 /// How a parameter reaches the handler.

@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{AttrStyle, Attribute, ItemTrait, Meta, Path, Token, TraitItem, TraitItemFn, Visibility};
+use syn::{AttrStyle, Attribute, Expr, ItemTrait, Meta, Path, Token, TraitItem, TraitItemFn, Visibility};
 
 /// A trait as written, with the options of its attribute.
 pub(crate) struct Declaration {
@@ -86,7 +86,7 @@ impl Parse for RawOption {
             .map_err(|error| syn::Error::new(error.span(), "expected the name of an option"))?;
         let value = if input.peek(Token![=]) {
             let equals: Token![=] = input.parse()?;
-            let value = until_comma(input)?;
+            let value = value(input)?;
             if value.is_empty() { RawValue::Misplaced(equals.into_token_stream()) } else { RawValue::Given(value) }
         } else if input.is_empty() || input.peek(Token![,]) {
             RawValue::Absent
@@ -95,6 +95,15 @@ impl Parse for RawOption {
         };
         Ok(RawOption { name, value })
     }
+}
+
+/// An expression, which may have commas of its own, as in `Pair::<A, B>::new()`; what is none goes to the next comma.
+fn value(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let ahead = input.fork();
+    if ahead.parse::<Expr>().is_ok() && (ahead.is_empty() || ahead.peek(Token![,])) {
+        return Ok(input.parse::<Expr>()?.into_token_stream());
+    }
+    until_comma(input)
 }
 
 fn until_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {

@@ -116,7 +116,7 @@ impl MethodDescriptor {
         };
         let argument = |argument: &ArgDescriptor| Argument {
             name: argument.name.to_owned(),
-            may_miss: argument.shape_may_miss(),
+            may_miss: argument.may_miss(),
             ty: described(codec::type_of(argument.shape)),
         };
         Method {
@@ -137,12 +137,22 @@ pub struct ArgDescriptor {
     pub shape: &'static Shape,
     /// Compiles its plan, once: whether it carries channels, or why it cannot cross the wire.
     pub plan: fn() -> Result<bool, &'static PlanError>,
+    /// Its handler is given a default where the caller does not have it, `#[vox(default)]`.
+    pub has_default: bool,
 }
 
 impl ArgDescriptor {
-    /// Whether a handler does without it, where its caller does not have it: an `Option`, which is `None` then.
-    fn shape_may_miss(&self) -> bool {
-        matches!(self.shape.def, Def::Option(_))
+    /// The same, with a default.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn defaulted(self) -> Self {
+        Self { has_default: true, ..self }
+    }
+
+    /// Whether a handler does without it, where its caller does not have it: it has a default, or is an `Option`, which is
+    /// `None` then.
+    pub fn may_miss(&self) -> bool {
+        self.has_default || matches!(self.shape.def, Def::Option(_))
     }
 }
 

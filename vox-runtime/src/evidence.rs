@@ -73,7 +73,7 @@ impl<T> Wire<T> {
 
     /// The descriptor of an argument. `channels` is [`ArgPlan::channels`] of its plan.
     pub const fn arg(self, name: &'static str, channels: fn() -> Result<bool, &'static PlanError>) -> ArgDescriptor {
-        ArgDescriptor { name, shape: self.shape(), plan: channels }
+        ArgDescriptor { name, shape: self.shape(), plan: channels, has_default: false }
     }
 
     /// The plan of the argument `name` of `method`, which is spelt `ty`. Stops the compilation without evidence.

@@ -236,10 +236,19 @@ impl Arriving {
         Self { terms, begins: vec![0] }
     }
 
-    /// Reads the argument of this number, by this end's count.
-    pub(crate) fn read<T>(&mut self, plan: &Plan<T>, ours: usize, decoder: &mut Decoder<'_>) -> Result<T, Misread> {
+    /// Reads the argument of this number, by this end's count. One that the peer does not send is its default.
+    pub(crate) fn read<T>(
+        &mut self,
+        plan: &Plan<T>,
+        ours: usize,
+        decoder: &mut Decoder<'_>,
+        default: Option<fn() -> T>,
+    ) -> Result<T, Misread> {
         let terms = self.terms.clone()?;
         let Some(theirs) = self.find(ours, decoder)? else {
+            if let Some(default) = default {
+                return Ok(default());
+            }
             // `None`, as it is written.
             let absent = Bytes::from_static(&[0]);
             return Ok(plan.decode(&mut Decoder::new(&absent, decoder.budget()))?);
@@ -249,21 +258,22 @@ impl Arriving {
         Ok(value)
     }
 
-    /// Reads the argument of this number, which is borrowed: text, or bytes. It is the same on both ends.
+    /// Reads the argument of this number, which is borrowed: text, or bytes. It is the same on both ends. `None`: the peer
+    /// does not send it, and it has a default.
     pub(crate) fn borrow<R>(
         &mut self,
         ours: usize,
         decoder: &mut Decoder<'_>,
         read: impl FnOnce(&mut Decoder<'_>) -> Result<R, DecodeError>,
-    ) -> Result<R, Misread> {
+    ) -> Result<Option<R>, Misread> {
         let terms = self.terms.clone()?;
-        let Some(theirs) = self.find(ours, decoder)? else { return Err(terms.missing(ours)) };
+        let Some(theirs) = self.find(ours, decoder)? else { return Ok(None) };
         if terms.ours.arguments[ours].ty.schema != terms.theirs.arguments[theirs].ty.schema {
             return Err(Misread::Incompatible("the peer sends another type".into()));
         }
         let value = read(decoder)?;
         self.passed(theirs, decoder);
-        Ok(value)
+        Ok(Some(value))
     }
 
     /// Comes to the end of the arguments.

@@ -7,6 +7,8 @@ use syn::{
     TraitItemFn, Type,
 };
 
+use super::attrs::is_vox;
+use super::options;
 use super::types::{self, Place};
 use crate::mistake::Mistakes;
 use crate::model::{Lent, MethodOptions, Param, ParamKind, Returns};
@@ -206,9 +208,10 @@ fn receiver(receiver: &Receiver, sig: &Signature, mistakes: &mut Mistakes) {
 }
 
 fn param(typed: &PatType, sig: &Signature, options: &MethodOptions, mistakes: &mut Mistakes) -> Option<Param> {
-    attributes(&typed.attrs, mistakes);
+    attributes(typed.attrs.iter().filter(|attr| !is_vox(attr)), mistakes);
     let kind = kind(&typed.ty, sig);
     let ident = name(typed, sig, mistakes);
+    let default = options::argument(typed, kind, sig, mistakes);
     if kind == ParamKind::Owned {
         let place = Place::Argument { method: sig, name: ident };
         types::check(&typed.ty, place, mistakes);
@@ -222,14 +225,14 @@ fn param(typed: &PatType, sig: &Signature, options: &MethodOptions, mistakes: &m
             );
         }
     }
-    Some(Param { ident: ident?.clone(), ty: types::peeled(&typed.ty).clone(), kind })
+    Some(Param { ident: ident?.clone(), ty: types::peeled(&typed.ty).clone(), kind, default })
 }
 
-fn attributes(attrs: &[syn::Attribute], mistakes: &mut Mistakes) {
+fn attributes<'a>(attrs: impl IntoIterator<Item = &'a syn::Attribute>, mistakes: &mut Mistakes) {
     for attr in attrs {
         mistakes.add(
             attr,
-            "arguments of a service method cannot have attributes",
+            "arguments of a service method cannot have attributes other than `#[vox(default)]`",
             "put it on the method, or on a field of a struct that you pass",
         );
     }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{LitStr, Path, TraitItemFn};
+use syn::{Expr, LitStr, PatType, Path, Signature, TraitItemFn};
 
 use super::attrs::is_vox;
+use super::types;
 use crate::mistake::Mistakes;
-use crate::model::{Location, MethodOptions};
+use crate::model::{ArgDefault, Location, MethodOptions, ParamKind};
 use crate::names::{self, Casing, Dots};
 use crate::parse::{self, Declaration, RawOption, RawValue};
 
@@ -94,10 +95,88 @@ pub(super) fn method(function: &TraitItemFn, mistakes: &mut Mistakes) -> MethodO
                 format!("`{}` is an option of the trait", option.name),
                 "write it in `#[vox::service(…)]`",
             ),
+            "default" => mistakes.add(
+                &option.name,
+                "`default` is an option of an argument",
+                "write it before the argument: `#[vox(default)] limit: u32`",
+            ),
             _ => unknown(&option.name, &["idem", "persist", "timeout", "name"], ON_METHOD, mistakes),
         }
     }
     known
+}
+
+/// Judges the options of an argument: its default, if it has one.
+pub(super) fn argument(
+    typed: &PatType,
+    kind: ParamKind,
+    method: &Signature,
+    mistakes: &mut Mistakes,
+) -> Option<ArgDefault> {
+    let mut attrs = typed.attrs.iter().filter(|attr| is_vox(attr));
+    let attr = attrs.next()?;
+    for repeated in attrs {
+        mistakes.add(repeated, "a second `#[vox(…)]` on an argument", "remove it");
+    }
+    let options = match parse::attribute_options(attr) {
+        Ok(options) => options,
+        Err(error) => {
+            mistakes.unreadable(&error, &format!("write one of {ON_ARGUMENT}"));
+            return None;
+        }
+    };
+    if options.is_empty() {
+        mistakes.add(attr, "`#[vox()]` without options", format!("remove it, or write one of {ON_ARGUMENT}"));
+    }
+    let (mut default, mut seen) = (None, Vec::new());
+    for option in &options {
+        if is_doubled(option, &mut seen, mistakes) {
+            continue;
+        }
+        match option.name.to_string().as_str() {
+            "default" => default = argument_default(option, typed, kind, method, mistakes),
+            "idem" | "persist" | "timeout" | "name" => mistakes.add(
+                &option.name,
+                format!("`{}` is an option of a method", option.name),
+                "write it above the method: `#[vox(…)] async fn …`",
+            ),
+            _ => unknown(&option.name, &["default"], ON_ARGUMENT, mistakes),
+        }
+    }
+    default
+}
+
+fn argument_default(
+    option: &RawOption,
+    typed: &PatType,
+    kind: ParamKind,
+    method: &Signature,
+    mistakes: &mut Mistakes,
+) -> Option<ArgDefault> {
+    let method = &method.ident;
+    if kind == ParamKind::Context {
+        let what = format!("the context of `{method}` has no default: no caller sends it");
+        mistakes.add(&option.name, what, "remove `#[vox(default)]`");
+        return None;
+    }
+    if let Some(channel) = types::bare_channel(&typed.ty) {
+        let what = format!("an argument of `{method}` is a channel, which has no default: it has two ends");
+        let cure = format!("write `Option<{}<T>>`, which is `None` where a caller does not send it", channel.ident);
+        mistakes.add(&option.name, what, cure);
+        return None;
+    }
+    match &option.value {
+        RawValue::Absent => Some(ArgDefault::OfType),
+        _ => {
+            let cure = "write an expression: `default = 10`";
+            let tokens = value(option, cure, mistakes)?;
+            let parsed = syn::parse2::<Expr>(tokens.clone());
+            if parsed.is_err() {
+                mistakes.add(tokens, "`default` takes an expression", cure);
+            }
+            parsed.ok().map(|value| ArgDefault::Given(Box::new(value)))
+        }
+    }
 }
 
 fn is_doubled<'a>(option: &'a RawOption, seen: &mut Vec<&'a Ident>, mistakes: &mut Mistakes) -> bool {
@@ -216,6 +295,7 @@ fn value<'a>(option: &'a RawOption, cure: &str, mistakes: &mut Mistakes) -> Opti
 }
 
 const ON_TRAIT: &str = "`name = \"…\"`, `rename_all = \"…\"`, `crate = path`";
+const ON_ARGUMENT: &str = "`default`, `default = expression`";
 const ON_METHOD: &str = "`idem`, `persist`, `timeout = \"2s\"`, `name = \"…\"`";
 /// A longer default deadline is a slip of the pen.
 const MAX_TIMEOUT_MILLIS: u64 = 366 * 24 * 3_600_000;

@@ -44,6 +44,14 @@ pub(super) fn first_channel(ty: &Type) -> Option<&PathSegment> {
     finder.0
 }
 
+/// The channel that `ty` is.
+pub(super) fn bare_channel(ty: &Type) -> Option<&PathSegment> {
+    match peeled(ty) {
+        Type::Path(path) => path.path.segments.last().filter(|last| is_channel(last)),
+        _ => None,
+    }
+}
+
 /// `ty` without the parentheses and invisible groups around it.
 pub(super) fn peeled(mut ty: &Type) -> &Type {
     loop {

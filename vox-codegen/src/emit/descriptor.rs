@@ -5,15 +5,15 @@
 
 use std::borrow::Cow;
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::evidence::Subject;
-use super::{Items, Names, on_the_wire, plan};
-use crate::model::{Lent, Method, MethodOptions, Param, ParamKind, Returns, Service};
+use super::{Items, Names, default, on_the_wire, plan};
+use crate::model::{ArgDefault, Lent, Method, MethodOptions, Param, ParamKind, Returns, Service};
 
 /// Evidence, plans and descriptors of every method, then of the service.
 pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
@@ -97,7 +97,8 @@ fn said(index: usize, method: &Method) -> Vec<TokenStream> {
         .map(|(position, param)| {
             let plan = plan(index, position);
             let (name, ty) = (wire_name(param), wire_type(param));
-            quote!(__vox::Wire::<#ty>::CROSSES.arg(#name, || #plan.channels()))
+            let defaulted = param.default.as_ref().map(|_| quote!(.defaulted()));
+            quote!(__vox::Wire::<#ty>::CROSSES.arg(#name, || #plan.channels())#defaulted)
         })
         .collect();
     if !args.is_empty() {
@@ -137,10 +138,30 @@ fn argument(index: usize, position: usize, param: &Param, method: &Method, servi
     let called = format!("{}::{}", service.ident, method.ident);
     let place = format!("argument `{name}`");
     let evidence = Subject { method: &called, place: &place, ty: &ty }.argument(&name);
+    let default = param.default.as_ref().map(|given| default_of(&default(index, position), given, param));
+    let default = default.map(|function| quote!(#(#cfg)* #function));
     quote! {
         #(#cfg)*
         static #plan: __vox::Plan<#ty> = #evidence;
+        #default
     }
+}
+
+/// What makes an argument that its caller does not send.
+fn default_of(function: &Ident, given: &ArgDefault, param: &Param) -> TokenStream {
+    let declared = &param.ty;
+    let ty = match param.kind {
+        ParamKind::Str => quote!(&'static str),
+        ParamKind::Bytes => quote!(&'static [u8]),
+        ParamKind::Owned | ParamKind::Context => quote!(#declared),
+    };
+    let value = match (given, param.kind) {
+        (ArgDefault::Given(value), _) => quote!(#value),
+        (ArgDefault::OfType, ParamKind::Str) => quote!(""),
+        (ArgDefault::OfType, ParamKind::Bytes) => quote!(&[]),
+        (ArgDefault::OfType, _) => quote_spanned!(declared.span()=> <#declared as ::core::default::Default>::default()),
+    };
+    quote!(fn #function() -> #ty { #value })
 }
 
 /// The plans of a response.

@@ -203,6 +203,11 @@ fn plan(method: usize, argument: usize) -> Ident {
     format_ident!("__VOX_PLAN_{method}_{argument}")
 }
 
+/// The function that makes an argument which its caller does not send, by the indices of method and argument.
+fn default(method: usize, argument: usize) -> Ident {
+    format_ident!("__vox_default_{method}_{argument}")
+}
+
 /// Generated code answers for itself. What it repeats of the user's tokens was judged where the user wrote them.
 struct Quiet;
 

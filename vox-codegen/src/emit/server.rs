@@ -8,7 +8,7 @@ use syn::visit_mut::VisitMut;
 use syn::{Lifetime, Path, Type, TypeReference, parse_quote};
 
 use super::descriptor::id_literal;
-use super::{Items, Names, beside, local, on_the_wire, plan};
+use super::{Items, Names, beside, default, local, on_the_wire, plan};
 use crate::model::{Lent, Method, Param, ParamKind, Returns, Service};
 
 /// The trait as written, but with futures that may move between threads.
@@ -156,28 +156,38 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, names: &Names<'_>
     let finish = last.is_none().then(|| quote!(#args.finish()?;));
     let reads = on_the_wire(method).map(|(position, param)| {
         let name = argument(position);
-        match param.kind {
-            ParamKind::Str => quote!(let #name = #args.read_str()?;),
-            ParamKind::Bytes => quote!(let #name = #args.read_bytes()?;),
-            ParamKind::Owned | ParamKind::Context => {
+        match (param.kind, &param.default) {
+            (ParamKind::Str, None) => quote!(let #name = #args.read_str()?;),
+            (ParamKind::Bytes, None) => quote!(let #name = #args.read_bytes()?;),
+            (ParamKind::Str, Some(_)) => quote!(let #name = #args.find_str()?;),
+            (ParamKind::Bytes, Some(_)) => quote!(let #name = #args.find_bytes()?;),
+            (ParamKind::Owned | ParamKind::Context, given) => {
                 let plan = plan(index, position);
-                let read = if last == Some(position) { quote!(last) } else { quote!(read) };
-                quote!(let #name = #args.#read(&#plan)?;)
+                let read = match (last == Some(position), given.is_some()) {
+                    (true, false) => quote!(last),
+                    (false, false) => quote!(read),
+                    (true, true) => quote!(last_or),
+                    (false, true) => quote!(read_or),
+                };
+                let default = given.as_ref().map(|_| default(index, position)).into_iter();
+                quote!(let #name = #args.#read(&#plan #(, #default)*)?;)
             }
         }
     });
     let mut position = 0;
     let passed = method.params.iter().map(|param| {
-        let name = argument(position);
+        let (name, default) = (argument(position), default(index, position));
         position += usize::from(param.kind != ParamKind::Context);
-        match param.kind {
-            ParamKind::Context => {
+        match (param.kind, &param.default) {
+            (ParamKind::Context, _) => {
                 let args = beside(&args, param);
                 quote_spanned!(args.span()=> #args.context())
             }
-            ParamKind::Str => quote!(#args.str(#name)),
-            ParamKind::Bytes => quote!(#args.bytes(#name)),
-            ParamKind::Owned => quote!(#name),
+            (ParamKind::Str, None) => quote!(#args.str(#name)),
+            (ParamKind::Bytes, None) => quote!(#args.bytes(#name)),
+            (ParamKind::Str, Some(_)) => quote!(#args.str_or(#name, #default)),
+            (ParamKind::Bytes, Some(_)) => quote!(#args.bytes_or(#name, #default)),
+            (ParamKind::Owned, _) => quote!(#name),
         }
     });
     let (answer, result) = match (&method.returns, method.lent) {

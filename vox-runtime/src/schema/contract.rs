@@ -192,7 +192,7 @@ impl Method {
                 }
                 let there = Types::read(&argument.ty.schema)?.words(0);
                 return Ok(Some(format!(
-                    "{place} is missing here and {there} there; the peer must make it an `Option`, or this end must send it"
+                    "{place} is missing here and {there} there; the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it"
                 )));
             };
             let words = judge::refusal(&place, ours.ty.known(), argument.ty.known(), Writer::Here)?;
@@ -380,7 +380,7 @@ mod tests {
         refused(
             (&[("a", U64)], U64),
             (&[("a", U64), ("b", U64)], U64),
-            "argument `b` is missing here and u64 there; the peer must make it an `Option`, or this end must send it",
+            "argument `b` is missing here and u64 there; the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it",
         );
         refused(
             (&[("a", TX)], U64),

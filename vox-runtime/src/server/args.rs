@@ -83,9 +83,19 @@ impl Args {
 
     /// Reads the next argument.
     pub fn read<T>(&mut self, plan: &'static ArgPlan<T>) -> Result<T, InvalidArgs> {
+        self.read_by(plan, None)
+    }
+
+    /// Reads the next argument, which is made by `default` where its caller does not have it.
+    pub fn read_or<T>(&mut self, plan: &'static ArgPlan<T>, default: fn() -> T) -> Result<T, InvalidArgs> {
+        self.read_by(plan, Some(default))
+    }
+
+    #[inline]
+    fn read_by<T>(&mut self, plan: &'static ArgPlan<T>, default: Option<fn() -> T>) -> Result<T, InvalidArgs> {
         self.with_decoder(
             |decoder| plan.plan().decode(decoder),
-            |arriving, ours, decoder| arriving.read(plan.plan(), ours, decoder),
+            |arriving, ours, decoder| arriving.read(plan.plan(), ours, decoder, default),
         )
     }
 
@@ -96,26 +106,55 @@ impl Args {
         Ok(value)
     }
 
+    /// As [`Args::read_or`], of the last argument.
+    pub fn last_or<T>(&mut self, plan: &'static ArgPlan<T>, default: fn() -> T) -> Result<T, InvalidArgs> {
+        let value = self.read_or(plan, default)?;
+        self.finish()?;
+        Ok(value)
+    }
+
     /// Reads the next argument, a `&str`: where it stands.
     pub fn read_str(&mut self) -> Result<Span, InvalidArgs> {
-        self.read_lent(|decoder| decoder.str())
+        let found = self.find_str()?;
+        found.ok_or_else(|| self.not_sent())
     }
 
     /// Reads the next argument, a `&[u8]`: where it stands.
     pub fn read_bytes(&mut self) -> Result<Span, InvalidArgs> {
-        self.read_lent(|decoder| decoder.bytes())
+        let found = self.find_bytes()?;
+        found.ok_or_else(|| self.not_sent())
+    }
+
+    /// As [`Args::read_str`]. `None`: the caller does not have it, and it has a default.
+    pub fn find_str(&mut self) -> Result<Option<Span>, InvalidArgs> {
+        self.find_lent(|decoder| decoder.str())
+    }
+
+    /// As [`Args::read_bytes`]. `None`: the caller does not have it, and it has a default.
+    pub fn find_bytes(&mut self) -> Result<Option<Span>, InvalidArgs> {
+        self.find_lent(|decoder| decoder.bytes())
     }
 
     #[inline]
-    fn read_lent(
+    fn find_lent(
         &mut self,
         read: impl Fn(&mut Decoder<'_>) -> Result<Range<usize>, DecodeError>,
-    ) -> Result<Span, InvalidArgs> {
+    ) -> Result<Option<Span>, InvalidArgs> {
         self.borrows = true;
         let read = |decoder: &mut Decoder<'_>| read(decoder).and_then(|range| decoder.charged(range));
-        let range = self.with_decoder(read, |arriving, ours, decoder| arriving.borrow(ours, decoder, read))?;
-        self.lent += range.len();
-        Ok(range.into())
+        let found = self.with_decoder(
+            |decoder| read(decoder).map(Some),
+            |arriving, ours, decoder| arriving.borrow(ours, decoder, read),
+        )?;
+        self.lent += found.as_ref().map_or(0, |range| range.len());
+        Ok(found.map(Span::from))
+    }
+
+    #[cold]
+    fn not_sent(&self) -> InvalidArgs {
+        let argument = self.context.method().args.get(self.read - 1).map(|argument| argument.name);
+        let error = Misread::Incompatible("the peer does not send it".into());
+        InvalidArgs { method: self.context.method().name, argument, error }
     }
 
     /// Reads by `read`, or where the peer knows the method otherwise by `translate`, which is given the argument's number.
@@ -149,6 +188,16 @@ impl Args {
     /// The bytes of a `&[u8]` argument.
     pub fn bytes(&self, span: Span) -> &[u8] {
         &self.frame[span.start..span.end]
+    }
+
+    /// As [`Args::str`], of an argument that is made by `default` where its caller does not have it.
+    pub fn str_or(&self, span: Option<Span>, default: fn() -> &'static str) -> &str {
+        span.map_or_else(default, |span| self.str(span))
+    }
+
+    /// As [`Args::bytes`], of an argument that is made by `default` where its caller does not have it.
+    pub fn bytes_or(&self, span: Option<Span>, default: fn() -> &'static [u8]) -> &[u8] {
+        span.map_or_else(default, |span| self.bytes(span))
     }
 
     /// There must be no bytes left. The frame is not kept where no argument borrows from it.
