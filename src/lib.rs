@@ -250,8 +250,8 @@ pub use vox_runtime::{
 };
 pub use vox_runtime::{
     Cause, Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent, OpenError,
-    Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Rule, SendError, ServeError, ServiceError,
-    TryRecvError, TrySendError, VoxError,
+    Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Refusals, Rule, SendError, ServeError,
+    ServiceError, Shortage, TryRecvError, TrySendError, VoxError,
 };
 pub use vox_runtime::{codec, descriptor, facet, store, transport};
 

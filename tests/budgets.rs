@@ -187,7 +187,12 @@ impl Yard {
             let read = self.raw.read().await.expect("the session goes on");
             match read.kind {
                 raw::REPLY => {
-                    assert_eq!(&read.body[read.body.len() - 2..], [1, 3], "busy");
+                    let mut fields = raw::Fields(&read.body);
+                    fields.var();
+                    fields.var();
+                    assert_eq!([fields.u8(), fields.u8()], [1, 3], "busy");
+                    let (code, needed, limit) = (fields.u8(), fields.var(), fields.var());
+                    assert!(matches!(code, 2 | 3) && needed > limit, "limit {code}: {needed} of {limit}");
                     refused += 1;
                 }
                 raw::PONG => return refused,
@@ -408,6 +413,10 @@ async fn a_client_is_told_that_its_call_did_not_run() {
             Some(end) => {
                 let error = end.expect_err("the handler never ends");
                 assert!(!fits && error == VoxError::Busy && error.ran() == vox::Ran::No, "{error}");
+                let VoxError::Busy { short, .. } = error else { panic!("busy") };
+                let said = (short.limit(), short.needed(), short.most());
+                assert_eq!(said, (Some("session_memory"), Some((1 << 20) + 1), Some(1 << 20)));
+                assert_eq!((server.refusals().calls, server.refusals().channels), (1, 0));
             }
         }
         assert!(server.memory() <= 1 << 20);

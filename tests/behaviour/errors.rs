@@ -176,13 +176,19 @@ async fn an_error_of_a_call_that_was_not_sent_says_which() {
 
 #[test]
 fn errors_made_by_hand_are_compared_by_what_happened() {
-    let there = VoxError::<Never>::Busy { at: Place::new("Office", "find", "tcp://10.0.0.7:9000") };
+    let there = VoxError::<Never>::Busy {
+        at: Place::new("Office", "find", "tcp://10.0.0.7:9000"),
+        short: vox::Shortage::UNKNOWN,
+    };
     assert_eq!(there, VoxError::Busy);
     assert_ne!(there, VoxError::Panicked);
     assert_ne!(VoxError::<Never>::StoreUnavailable(Ran::No), VoxError::StoreUnavailable(Ran::Unknown));
     assert_ne!(VoxError::<Never>::InvalidPayload("one".into()), VoxError::InvalidPayload("two".into()));
     assert!(!VoxError::<Never>::Busy.place().is_known());
-    assert!(there.to_string().starts_with("Office.find at tcp://10.0.0.7:9000: the server is past a limit"), "{there}");
+    assert!(
+        there.to_string().starts_with("Office.find at tcp://10.0.0.7:9000: the server is busy: it is past a limit"),
+        "{there}"
+    );
     assert_eq!(
         [Ran::No, Ran::Yes, Ran::Unknown].map(|ran| ran.to_string()),
         ["it did not run", "it ran to its end", "whether it ran is unknown"]

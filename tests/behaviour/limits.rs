@@ -272,7 +272,10 @@ async fn persist_calls_past_the_limit_of_those_that_run_on_are_answered_busy() {
         settle().await;
     }
     let error = lab.persist(1_000).await.expect_err("two run on already");
-    assert_eq!((error.ran(), error), (Ran::No, VoxError::Busy));
+    assert_eq!((error.ran(), &error), (Ran::No, &VoxError::Busy));
+    let VoxError::Busy { short, .. } = error else { panic!("busy") };
+    assert_eq!((short.limit(), short.needed(), short.most()), (Some("max_detached"), Some(3), Some(2)));
+    assert!(!short.is_shutdown());
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(probe.finished.get(), 2);
     assert_eq!(lab.persist(1).await, Ok(1));

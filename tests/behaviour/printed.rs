@@ -148,7 +148,7 @@ async fn what_a_server_says_of_a_call() {
         let place = frame(0).u8(1).text(&text).text(&text).text(&text);
         for reason in [frame(0).u8(2), frame(0).u8(8), frame(0).u8(3)] {
             let rest = match reason.wire()[5] {
-                3 => reason.bytes(&place.wire()[5..]),
+                3 => reason.bytes(&place.wire()[5..]).u8(0),
                 _ => reason.text(&text).bytes(&place.wire()[5..]),
             };
             let shown = failure(liar(failed(0, &rest)).await.passed_on().await);

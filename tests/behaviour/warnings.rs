@@ -302,3 +302,26 @@ async fn nothing_is_said_of_what_goes_well() {
     assert_eq!(call.await.expect("no panic"), Ok(()));
     assert_eq!(warnings.take(), Vec::<String>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_refuses_is_logged_once_a_minute_with_the_peer_the_limit_and_both_numbers() {
+    let (lab, _probe) = lab_with(Limits { max_detached: 1, ..Limits::default() }).await;
+    let running_on = tokio::spawn(lab.persist(600_000).into_future());
+    settle().await;
+    running_on.abort();
+    settle().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    for seconds in [0, 59, 1, 59, 2] {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let error = lab.persist(1).await.expect_err("one runs on already");
+        assert!(error.to_string().contains("`Limits::max_detached` is 1"), "{error}");
+    }
+    let logged = warnings.take();
+    assert_eq!(logged.len(), 3, "{logged:?}");
+    for text in logged {
+        for part in ["answered `Busy`", "`Limits::max_detached` is 1", "\"max_detached\"", "2 1 ", "pair"] {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+    }
+}

@@ -35,6 +35,7 @@ trait Bank {
     async fn long(&self, len: u64) -> Vec<u8>;
     async fn explode(&self);
     async fn hang(&self);
+    async fn hold(&self, text: String);
     #[vox(persist)]
     async fn transfer(&self, cents: u64) -> u64;
     async fn watch(&self, how: How, events: Tx<u64>);
@@ -78,6 +79,10 @@ impl Bank for MyBank {
     }
     async fn hang(&self) {
         std::future::pending().await
+    }
+    async fn hold(&self, text: String) {
+        std::future::pending::<()>().await;
+        drop(text);
     }
     async fn transfer(&self, cents: u64) -> u64 {
         cents
@@ -150,6 +155,7 @@ async fn provoked() -> Found {
     calls(&mut found).await;
     operations(&mut found).await;
     calls_not_sent(&mut found).await;
+    full(&mut found).await;
     endings(&mut found).await;
     connecting(&mut found).await;
     serving(&mut found).await;
@@ -200,6 +206,18 @@ async fn calls_not_sent(found: &mut Found) {
     found.push(("VoxError::NotSent(TooLarge), metadata", text(heavy)));
 }
 
+/// A server that may keep little, and a call that takes nearly all of it.
+async fn full(found: &mut Found) {
+    let limits = Limits { session_memory: 64 << 10, ..Limits::default() };
+    let server = Server::builder().limits(limits).service(BankDispatcher::new(MyBank)).bind("mem://errors-full");
+    let _server = server.await.expect("it");
+    let bank: BankClient = vox::connect("mem://errors-full").await.expect("a session");
+    let hanging = tokio::spawn(bank.hold("x".repeat(40_000)));
+    tokio::time::sleep(SOON).await;
+    found.push(("VoxError::Busy", text(bank.name("y".repeat(40_000)).await)));
+    hanging.abort();
+}
+
 async fn endings(found: &mut Found) {
     let server = Server::builder().service(BankDispatcher::new(MyBank)).bind("mem://errors-ending").await.expect("it");
     let bank: BankClient = vox::connect("mem://errors-ending").no_reconnect().await.expect("a session");
@@ -207,7 +225,7 @@ async fn endings(found: &mut Found) {
     tokio::time::sleep(SOON).await;
     let stopping = tokio::spawn(async move { server.shutdown(Duration::from_millis(200)).await });
     tokio::time::sleep(SOON).await;
-    found.push(("VoxError::Busy", text(bank.explode().await)));
+    found.push(("VoxError::Busy, ending", text(bank.explode().await)));
     stopping.await.expect("no panic");
     found.push(("VoxError::Indeterminate", text(hanging.await.expect("no panic"))));
     found.push(("VoxError::NotSent(Closed)", text(bank.explode().await)));

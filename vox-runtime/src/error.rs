@@ -8,12 +8,15 @@ mod cause;
 mod clocks;
 mod method;
 mod place;
+mod shortage;
 
 pub use call::VoxError;
 pub use cause::Cause;
 pub use clocks::Clocks;
 pub use method::{MethodError, Never};
 pub use place::{Place, Reason};
+pub use shortage::Shortage;
+pub(crate) use shortage::{Scarce, Short};
 
 use crate::shown::Shown;
 

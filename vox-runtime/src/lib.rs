@@ -44,10 +44,10 @@ pub use descriptor::{RetryPolicy, ServiceError};
 pub use driver::{Backoff, Hosted};
 pub use error::{
     Cause, Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode,
-    Rule, VoxError,
+    Rule, Shortage, VoxError,
 };
 pub use ids::{ConnectionId, RequestId};
-pub use limits::{LimitError, Limits};
+pub use limits::{LimitError, Limits, Refusals};
 pub use metadata::Metadata;
 pub use operation::{InvalidOperationId, Operation, OperationId, Principal};
 pub use server::{

@@ -1,11 +1,14 @@
 //! Every bound of a session, by name, in one place.
 
 pub(crate) mod check;
+mod refusals;
 mod room;
 
 use std::time::Duration;
 
 pub use check::LimitError;
+pub use refusals::Refusals;
+pub(crate) use refusals::Refused;
 pub(crate) use room::{Fits, HEAD_ROOM};
 
 /// What a session allows. Announced limits are told to the peer in the handshake and the peer must obey

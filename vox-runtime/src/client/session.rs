@@ -16,6 +16,7 @@ use crate::descriptor::{ServiceDescriptor, ServiceError};
 use crate::driver::{LAST_WORDS, OpenWaiter, Shared};
 use crate::error::{EndReason, Refusal};
 use crate::ids::ConnectionId;
+use crate::limits::Refusals;
 use crate::metadata::Metadata;
 use crate::proto::Token;
 use crate::server::Peer;
@@ -91,6 +92,11 @@ impl Session {
     /// [`Limits::session_memory`](crate::Limits::session_memory) its calls are refused.
     pub fn memory(&self) -> usize {
         self.station().line().shared().lock().session.memory()
+    }
+
+    /// How often this end turned down or held up what the peer asked for: in the session that there is, not in one that was before it.
+    pub fn refusals(&self) -> Refusals {
+        self.station().line().shared().refusals()
     }
 
     /// How the session stands, or the one that follows.

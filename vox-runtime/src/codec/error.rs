@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::Shortage;
 use crate::shown::Shown;
 
 /// A type that cannot be sent, found when its plan is compiled.
@@ -179,10 +180,8 @@ pub enum DecodeErrorKind {
     },
     /// The end that decodes the value keeps too much because of its peer already.
     OverMemory {
-        /// What it would keep, in bytes.
-        kept: usize,
-        /// What it may keep, in bytes.
-        limit: usize,
+        /// Which limit it is, and the numbers.
+        short: Shortage,
     },
     /// The value nests deeper than the message may.
     TooDeep {
@@ -222,11 +221,7 @@ impl fmt::Display for DecodeErrorKind {
                 "the value takes {needed} bytes of memory or more, over the limit of {limit} bytes; \
                  `Limits::max_decoded_bytes` of the end that decodes it raises it"
             ),
-            Self::OverMemory { kept, limit } => write!(
-                f,
-                "with the value, {kept} bytes would be kept of the peer, over the limit of {limit} bytes; \
-                 `Limits::session_memory` of the end that decodes it raises it"
-            ),
+            Self::OverMemory { short } => write!(f, "the end that decodes the value is busy: {short}"),
             Self::TooDeep { limit } => write!(
                 f,
                 "the value nests {} levels deep or more, over the limit of {limit}; `Limits::max_depth` of the end that \

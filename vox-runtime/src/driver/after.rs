@@ -13,8 +13,9 @@ use super::shared::Shared;
 use super::unused::PATIENCE;
 use crate::contained::{quietly, wake_all};
 use crate::descriptor::MethodDescriptor;
-use crate::error::EndReason;
+use crate::error::{EndReason, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
+use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::shown::Shown;
@@ -48,6 +49,7 @@ pub(super) enum Note {
     Fault,
     WaitsLong(Waiting, Duration),
     Unused(&'static MethodDescriptor, ChannelId),
+    Refused(Refused, Short),
     /// A waker has panicked when it was cloned. That is told to nobody but the task that brought it.
     Thrown(Box<dyn Any + Send>),
 }
@@ -136,6 +138,12 @@ impl Note {
             Self::LinkUp => tracing::debug!("the session has a new link"),
             Self::WaitsLong(what, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
+            Self::Refused(what, short) => {
+                let limit = short.of().and_then(Scarce::field).unwrap_or_default();
+                let (needed, most, what) = (short.needed, short.limit, what.words().unwrap_or_default());
+                let peer = Shown::new(peer);
+                tracing::warn!(%peer, session, limit, needed, most, "{what}, for this end is past a limit: {short}; others are not logged for a minute");
+            }
             Self::Abort(_) | Self::Thrown(_) => {}
             Self::Fault => tracing::error!(
                 peer,

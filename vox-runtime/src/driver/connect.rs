@@ -23,7 +23,7 @@ use crate::client::ConnectError;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
-use crate::limits::Limits;
+use crate::limits::{Limits, Refusals};
 use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::{Purse, Session};
@@ -252,6 +252,11 @@ impl Door {
     /// How much all sessions have taken of what they may keep of their peers.
     pub(crate) fn memory_taken(&self) -> usize {
         self.memory.sums().0
+    }
+
+    /// What all sessions turned down so far.
+    pub(crate) fn refusals(&self) -> Refusals {
+        self.memory.refusals()
     }
 
     /// How many sessions there are that have not ended, those included that are being welcomed.

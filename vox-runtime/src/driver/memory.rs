@@ -38,7 +38,7 @@ impl Shared {
         bytes: usize,
     ) -> Result<(), DecodeErrorKind> {
         let kept = self.lock().session.keep_decoded(connection, request, bytes);
-        kept.map_err(|kept| DecodeErrorKind::OverMemory { kept, limit: self.limits.session_memory })
+        kept.map_err(|short| DecodeErrorKind::OverMemory { short: short.into() })
     }
 
     /// A reply was put. Handlers that have tasks wait from now on, if there are too many.

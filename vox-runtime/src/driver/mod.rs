@@ -30,6 +30,7 @@ mod patience;
 mod queue;
 mod reading;
 mod redial;
+mod refusing;
 mod registry;
 mod relink;
 mod router;

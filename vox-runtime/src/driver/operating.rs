@@ -5,6 +5,7 @@
 //! whatever takes longer gets a task.
 
 mod asking;
+mod crowding;
 mod mending;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +24,7 @@ use super::router::Router;
 use super::shared::{Shared, State};
 use crate::descriptor::MethodDescriptor;
 use crate::ids::{ConnectionId, MethodId, RequestId};
+use crate::limits::Refused;
 use crate::operation::{Admission, Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
 use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
 use crate::schema::{Schema, SchemaHash};
@@ -149,7 +151,7 @@ impl Operating {
         let digest = Digest::of(method.id, &request.payload);
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
         let place = Place { shared: Arc::clone(shared), key: key.clone(), runs_on: None };
-        let crowded = self.is_crowded(method, shared);
+        let crowded = self.is_crowded(method, shared).is_some();
         // What is known within one session only takes no store's room.
         let account = shared.peer.account().filter(|_| method.policy.persist);
         let peer = account.and_then(|account| account.key.clone());
@@ -196,14 +198,6 @@ impl Operating {
         Some(Granting { request, granted })
     }
 
-    /// Whether so many handlers run on without a caller that no other of such a method may start.
-    fn is_crowded(&self, method: &MethodDescriptor, shared: &Shared) -> bool {
-        let of_peer = || shared.peer.account().map_or(0, |account| account.detached());
-        method.policy.persist
-            && (self.detached.load(Ordering::Relaxed) >= shared.limits.max_server_detached
-                || of_peer() >= shared.limits.max_peer_detached)
-    }
-
     /// The caller of an attempt waits no more.
     pub(super) fn withdraw(self: &Arc<Self>, attempt: Attempt, why: Failure) {
         self.leave(attempt, why);
@@ -247,7 +241,7 @@ impl Operating {
                 (Step::Run { operation, fence, attempt, runnable, detached }, _) => {
                     let Start { shared, mut request } = *runnable;
                     let method = method(&shared, &request);
-                    let crowded = method.is_some_and(|method| self.is_crowded(method, &shared));
+                    let crowded = method.and_then(|method| self.is_crowded(method, &shared));
                     if detached {
                         let runs_on = shared.runs_on();
                         let place = Place { shared: Arc::clone(&shared), key: operation.key.clone(), runs_on };
@@ -258,10 +252,13 @@ impl Operating {
                     if let Some(method) = method {
                         let key = operation.key.clone();
                         let granted = self.grant(method, key, fence, &operation.schema, &mut request);
-                        match own == Some(attempt) {
-                            _ if crowded => granted.handler_ended(HandlerEnd::Failed(Failure::Busy)),
-                            true => mine = Some(Granting { request, granted }),
-                            false => run_elsewhere(shared, Granting { request, granted }, self.runtime()),
+                        match crowded {
+                            Some(short) => {
+                                shared.change(|state| state.on_refused(Refused::Call, Some(short)));
+                                granted.handler_ended(HandlerEnd::Failed(Failure::Busy(short)));
+                            }
+                            None if own == Some(attempt) => mine = Some(Granting { request, granted }),
+                            None => run_elsewhere(shared, Granting { request, granted }, self.runtime()),
                         }
                     }
                 }

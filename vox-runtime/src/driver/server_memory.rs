@@ -1,7 +1,8 @@
 //! The memory that all sessions of a server have in common.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::limits::{Refusals, Refused};
 use crate::proto::Purse;
 
 /// What is taken of it. Sessions ask rarely, and for much at a time.
@@ -9,11 +10,13 @@ use crate::proto::Purse;
 pub(super) struct ServerMemory {
     limit: usize,
     taken: AtomicUsize,
+    /// What its sessions turned down.
+    refused: [AtomicU64; Refused::COUNT],
 }
 
 impl ServerMemory {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, taken: AtomicUsize::new(0) }
+        Self { limit, taken: AtomicUsize::new(0), refused: Default::default() }
     }
 }
 
@@ -34,5 +37,13 @@ impl Purse for ServerMemory {
 
     fn sums(&self) -> (usize, usize) {
         (self.taken.load(Ordering::Acquire), self.limit)
+    }
+
+    fn note(&self, what: Refused) {
+        self.refused[what as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn refusals(&self) -> Refusals {
+        std::array::from_fn(|what| self.refused[what].load(Ordering::Relaxed)).into()
     }
 }

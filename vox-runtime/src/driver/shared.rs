@@ -23,13 +23,14 @@ use super::patience::Patience;
 use super::queue::Queue;
 use super::reading::Reader;
 use super::redial::Redial;
+use super::refusing::Refusing;
 use super::relink::LinkState;
 use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
-use crate::error::{Refusal, RefusalCode};
+use crate::error::{EndReason, Refusal, RefusalCode, Short};
 use crate::ids::{ConnectionId, RequestId};
-use crate::limits::Limits;
+use crate::limits::{Limits, Refused};
 use crate::proto::{CallEnd, HandlerEnd, Output, PeerClock, Request, Session, Token, WaitingRequests, earlier};
 use crate::schema::SchemaHash;
 use crate::server::Peer;
@@ -124,6 +125,7 @@ pub(crate) struct State {
     /// New calls and connections are refused: the server is shutting down.
     pub(super) draining: bool,
     pub(super) suspended: Suspended,
+    pub(super) refusing: Refusing,
     /// What was read is left for later.
     pub(super) held_off: bool,
     /// The session's task has ended: its last words are said, or never will be.
@@ -224,6 +226,7 @@ impl Shared {
             holders: 0,
             draining: false,
             suspended: None,
+            refusing: Refusing::default(),
             held_off: false,
             over: false,
             seat: None,
@@ -347,7 +350,7 @@ impl State {
                 }
             }
             Output::Dispatch(request) if self.draining => {
-                let busy = HandlerEnd::Failed(Failure::Busy);
+                let busy = HandlerEnd::Failed(Failure::Busy(Short::SHUTTING_DOWN));
                 self.requests.pass();
                 self.session.handler_ended(request.connection, request.request, busy);
             }
@@ -389,7 +392,11 @@ impl State {
             }
             Output::Room => self.wake_heads(1),
             Output::LinkDown(reason) => self.on_link_down(reason),
+            Output::Refused { what, short } => self.on_refused(what, Some(short)),
             Output::Ended(reason) => {
+                if let EndReason::PeerViolation(_) = reason {
+                    self.on_refused(Refused::Session, None);
+                }
                 self.after.notes.push(Note::Ended(reason));
                 self.after.wakes.extend(std::mem::take(&mut self.queue).take_all());
                 self.wake_observers();

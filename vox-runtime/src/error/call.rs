@@ -5,7 +5,7 @@ use std::fmt;
 
 use facet::Facet;
 
-use super::{Cause, Clocks, MethodError, Never, NotSent, Place, Ran, Reason};
+use super::{Cause, Clocks, MethodError, Never, NotSent, Place, Ran, Reason, Shortage};
 use crate::descriptor::RetryPolicy;
 use crate::shown::show;
 
@@ -36,6 +36,8 @@ pub enum VoxError<E = Never> {
     Busy {
         /// Which call.
         at: Place,
+        /// Which limit it is, and the numbers.
+        short: Shortage,
     },
     /// The call was cancelled after it was sent.
     Cancelled {
@@ -91,7 +93,7 @@ impl<E> VoxError<E> {
     /// The service has no such method.
     pub const UnknownMethod: Self = Self::UnknownMethod { at: Place::UNKNOWN };
     /// The server is past a limit of its own.
-    pub const Busy: Self = Self::Busy { at: Place::UNKNOWN };
+    pub const Busy: Self = Self::Busy { at: Place::UNKNOWN, short: Shortage::UNKNOWN };
     /// The call was cancelled.
     pub const Cancelled: Self = Self::Cancelled { at: Place::UNKNOWN };
     /// The deadline passed after the call was sent.
@@ -131,7 +133,7 @@ impl<E> VoxError<E> {
             Self::InvalidPayload(why) | Self::InvalidResponse(why) => &why.at,
             Self::NotSent(why) => why.place(),
             Self::UnknownMethod { at }
-            | Self::Busy { at }
+            | Self::Busy { at, .. }
             | Self::Cancelled { at }
             | Self::DeadlineExceeded { at }
             | Self::Panicked { at }
@@ -149,7 +151,7 @@ impl<E> VoxError<E> {
             Self::InvalidPayload(why) | Self::InvalidResponse(why) => why.at.or(place),
             Self::NotSent(why) => why.place_mut().or(place),
             Self::UnknownMethod { at }
-            | Self::Busy { at }
+            | Self::Busy { at, .. }
             | Self::Cancelled { at }
             | Self::DeadlineExceeded { at }
             | Self::Panicked { at }
@@ -237,7 +239,7 @@ impl<E> VoxError<E> {
             Self::User(error) => VoxError::User(change(error)),
             Self::UnknownMethod { at } => VoxError::UnknownMethod { at },
             Self::InvalidPayload(why) => VoxError::InvalidPayload(why),
-            Self::Busy { at } => VoxError::Busy { at },
+            Self::Busy { at, short } => VoxError::Busy { at, short },
             Self::Cancelled { at } => VoxError::Cancelled { at },
             Self::DeadlineExceeded { at } => VoxError::DeadlineExceeded { at },
             Self::Panicked { at } => VoxError::Panicked { at },
@@ -265,8 +267,8 @@ impl<E: MethodError> fmt::Display for VoxError<E> {
                 f.write_str("the service has no such method; the two ends are built from different traits")
             }
             Self::InvalidPayload(why) => write!(f, "the peer could not decode the arguments: {why}"),
-            Self::Busy { .. } => {
-                f.write_str("the server is past a limit of its own, or shuts down; the call did not run, so try again")
+            Self::Busy { short, .. } => {
+                write!(f, "the server is busy: {short}; the call did not run, so try again")
             }
             Self::Cancelled { .. } => f.write_str("the call was cancelled; whether it ran is unknown"),
             Self::DeadlineExceeded { .. } => f.write_str("the deadline passed; whether the call ran is unknown"),
@@ -302,6 +304,7 @@ impl<E: fmt::Debug> fmt::Debug for VoxError<E> {
             Self::OperationExpired { at, clocks } => {
                 return f.debug_struct("OperationExpired").field("at", at).field("clocks", clocks).finish();
             }
+            Self::Busy { at, short } => return f.debug_struct("Busy").field("at", at).field("short", short).finish(),
             Self::Indeterminate { at, why } => {
                 return f.debug_struct("Indeterminate").field("at", at).field("why", why).finish();
             }
@@ -309,7 +312,6 @@ impl<E: fmt::Debug> fmt::Debug for VoxError<E> {
                 return f.debug_struct("StoreUnavailable").field("ran", ran).field("at", at).finish();
             }
             Self::UnknownMethod { at } => ("UnknownMethod", at),
-            Self::Busy { at } => ("Busy", at),
             Self::Cancelled { at } => ("Cancelled", at),
             Self::DeadlineExceeded { at } => ("DeadlineExceeded", at),
             Self::Panicked { at } => ("Panicked", at),

@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::ledger::{ITEM, REQUEST};
 use super::testing::{Bench, OURS, PERSIST, Pot, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
 use super::{Batch, ChannelEnd, HandlerEnd, Output, Token};
+use crate::error::{Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
-use crate::limits::Limits;
+use crate::limits::{Limits, Refused};
 use crate::metadata::Metadata;
 use crate::wire::{ChannelDirection, Failure, Frame, LongHead, Reset, WHOLE};
 use ChannelDirection::CallerSends;
+use Scarce::{ServerMemory, SessionMemory};
 
 fn limits(session_memory: usize) -> Limits {
     Limits {
@@ -39,10 +41,17 @@ fn dispatched(bench: &Bench) -> usize {
     bench.outputs.iter().filter(|output| matches!(output, Output::Dispatch(_))).count()
 }
 
-fn busy(request: u64) -> Frame {
+fn busy(request: u64, of: Scarce, needed: usize, limit: usize) -> Frame {
     let mut payload = Vec::new();
-    Failure::Busy.put(&mut payload);
+    Failure::Busy(Short::new(of, needed, limit)).put(&mut payload);
     Frame::Reply { connection: THEIRS, request: RequestId(request), payload: payload.into() }
+}
+
+/// What such an answer takes.
+fn busy_len() -> usize {
+    let mut bytes = Vec::new();
+    busy(11, SessionMemory, 20_001, 20_000).put(&mut bytes);
+    bytes.len()
 }
 
 /// Nothing is charged, nor held.
@@ -73,14 +82,51 @@ fn calls_are_taken_up_to_the_last_byte_of_the_sessions_memory_and_those_beyond_d
         assert_eq!(bench.session.memory(), cost(10_000));
         bench.accept(call_with(3, 10_000));
         assert_eq!(dispatched(&bench), 1 + usize::from(fits), "in {room} bytes");
-        assert_eq!(bench.sent(), if fits { vec![] } else { vec![busy(3)] });
+        assert_eq!(bench.sent(), if fits { vec![] } else { vec![busy(3, SessionMemory, room + 1, room)] });
         bench.session.check_memory();
         bench.returns(THEIRS, 1);
-        bench.accept(call_with(5, 10_000 - 1));
+        bench.write();
+        bench.accept(call_with(5, 10_000));
         assert!(matches!(bench.outputs.last(), Some(Output::Dispatch(_))), "there is room again");
         (1..=5).step_by(2).for_each(|request| bench.returns(THEIRS, request));
         is_at_rest(&mut bench);
     }
+}
+
+#[test]
+fn each_refusal_is_told_once_with_what_is_short() {
+    let mut bench = Bench::new(limits(20_000));
+    let told = |bench: &mut Bench| -> Vec<_> {
+        let told = std::mem::take(&mut bench.outputs).into_iter();
+        told.filter_map(|output| if let Output::Refused { what, short } = output { Some((what, short)) } else { None })
+            .collect()
+    };
+    bench.accept(call(THEIRS, 1, &[(1, CallerSends)]));
+    bench.accept(call_with(3, 15_000));
+    let before = bench.session.memory();
+    assert_eq!(told(&mut bench), []);
+    bench.accept(call_with(5, 10_000));
+    let short = |needed| Short::new(SessionMemory, needed, 20_000);
+    assert_eq!(told(&mut bench), [(Refused::Call, short(before + cost(10_000)))]);
+    bench.write();
+    // Of the call in parts it is told when it is whole.
+    bench.accept(long_call(1, 30_000, 7, &[]));
+    let begun = bench.session.memory();
+    bench.accept(part(1, 29_999));
+    assert_eq!(told(&mut bench), []);
+    bench.accept(part(1, 1));
+    assert_eq!(told(&mut bench), [(Refused::Call, short(begun + 30_000))]);
+    bench.write();
+    bench.accept(run(&[5000]));
+    let kept = bench.session.memory();
+    assert!(kept > 20_000);
+    assert_eq!(told(&mut bench), []);
+    bench.accept(run(&[5000]));
+    bench.accept(run(&[5000]));
+    assert_eq!(told(&mut bench), [(Refused::Channel, short(kept))], "a channel ends once");
+    let mut payload = vec![0; 5000].into();
+    bench.change(|session| session.handler_ended(THEIRS, RequestId(3), HandlerEnd::Returned(&mut payload)));
+    assert_eq!(told(&mut bench).len(), 0, "its own arguments are gone, so it fits");
 }
 
 #[test]
@@ -89,7 +135,7 @@ fn a_call_that_is_alone_always_fits() {
     bench.accept(call_with(1, 10_000));
     assert_eq!(dispatched(&bench), 1);
     bench.accept(call_with(3, 0));
-    assert_eq!(bench.sent(), [busy(3)]);
+    assert_eq!(bench.sent(), [busy(3, SessionMemory, cost(10_000) + cost(0), 1)]);
     bench.returns(THEIRS, 1);
     bench.write();
     bench.accept(long_call(1, 50_000, 5, &[]));
@@ -114,7 +160,7 @@ fn a_long_call_is_charged_from_its_first_part_on() {
     bench.accept(part(2, 49_000));
     assert!(bench.session.arrivals().kept() == 0, "nobody will want it");
     bench.accept(part(2, 1000));
-    assert_eq!((bench.sent(), dispatched(&bench)), (vec![busy(3)], 1));
+    assert_eq!((bench.sent(), dispatched(&bench)), (vec![busy(3, SessionMemory, 2 * (head + 50_000), 60_000)], 1));
     bench.session.check_memory();
     // What is forgotten is kept no longer.
     bench.accept(long_call(3, 50_000, 5, &[]));
@@ -308,7 +354,8 @@ fn what_arguments_decode_to_is_charged_up_to_the_last_byte() {
         bench.accept(call_with(1, 1000));
         bench.accept(call_with(3, 1000));
         let more = bench.change(|session| session.keep_decoded(THEIRS, RequestId(3), 5000));
-        assert_eq!(more, if fits { Ok(()) } else { Err(2 * cost(1000) + 5000) });
+        let short = Short::new(SessionMemory, room + 1, room);
+        assert_eq!(more, if fits { Ok(()) } else { Err(short) });
         assert_eq!(bench.session.kept_of_peer(), 2 * cost(1000) + if fits { 5000 } else { 0 });
         bench.session.check_memory();
         bench.returns(THEIRS, 1);
@@ -531,7 +578,9 @@ fn what_was_left_for_later_is_read_after_a_second_in_which_nothing_was_given_bac
         bench.accept(call_with(request, 2500));
         assert!(!bench.session.holds_off(due));
     }
-    assert_eq!(bench.sent(), [11, 13, 15, 17, 19].map(busy));
+    let kept = 6 * cost(2500);
+    let refused = |n: usize| busy(11 + 2 * n as u64, SessionMemory, kept + n * busy_len(), 20_000);
+    assert_eq!(bench.sent(), [0, 1, 2, 3, 4].map(refused));
 }
 
 #[test]
@@ -651,13 +700,13 @@ fn past_what_sessions_have_in_common_calls_are_refused_and_small_ones_are_not() 
     one.accept(call_with(1, 1_000_000));
     assert_eq!(Pot::taken(7), 15 << 16);
     other.accept(call_with(1, 200_000));
-    assert_eq!(other.sent(), [busy(1)]);
+    assert_eq!(other.sent(), [busy(1, ServerMemory, 18 << 16, 1 << 20)]);
     assert_eq!(Pot::taken(7), 15 << 16);
     other.accept(call_with(3, 60_000));
     other.accept(long_call(1, 200_000, 5, &[]));
     other.accept(part(1, 100_000));
     other.accept(part(1, 100_000));
-    assert_eq!((dispatched(&other), other.sent()), (1, vec![busy(5)]));
+    assert_eq!((dispatched(&other), other.sent()), (1, vec![busy(5, ServerMemory, 18 << 16, 1 << 20)]));
     // What arguments decode to, items and replies as well, each with both numbers.
     assert!(other.change(|session| session.keep_decoded(THEIRS, RequestId(3), 200_000)).is_err());
     other.accept(call(THEIRS, 7, &[(1, CallerSends)]));

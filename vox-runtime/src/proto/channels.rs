@@ -10,7 +10,7 @@ use super::ledger::{Charge, ITEM, items_cost};
 use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, Token, WORDS_HEAD};
-use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::error::{EndReason, ProtocolViolation, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::metadata::Metadata;
 use crate::wire::{Frame, Reader, Reset, WHOLE, metadata_len};
@@ -119,10 +119,15 @@ impl Channels {
         self.table.len()
     }
 
-    /// Whether as much is kept of channels that the peer has ended as of open ones may be.
-    pub(crate) fn keeps_too_much(&self, max_channels: usize, windows: &Windows) -> bool {
-        self.untaken_bytes >= max_channels.saturating_mul(windows.receive.1 as usize)
-            || self.untaken >= MOST_UNTAKEN.max(max_channels.saturating_mul(4))
+    /// What is short for so many `more`, if as much is kept of channels that the peer has ended as of open ones may be.
+    pub(crate) fn keeps_too_much(&self, more: usize, max_channels: usize, windows: &Windows) -> Option<Short> {
+        let window = windows.receive.1 as usize;
+        let (most_bytes, most) =
+            (max_channels.saturating_mul(window), MOST_UNTAKEN.max(max_channels.saturating_mul(4)));
+        if self.untaken_bytes >= most_bytes {
+            return Some(Short::new(Scarce::EndedItems, self.untaken_bytes + window, most_bytes));
+        }
+        (self.untaken >= most).then(|| Short::new(Scarce::EndedChannels, self.untaken + more, most))
     }
 
     /// How many there are as their opener counts, who may not know that those it has ended are still kept.

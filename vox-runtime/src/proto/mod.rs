@@ -84,8 +84,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::error::{EndReason, Refusal};
+use crate::error::{EndReason, Refusal, Short};
 use crate::ids::{ConnectionId, RequestId};
+use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::SchemaHash;
@@ -145,6 +146,8 @@ pub(crate) enum Output {
     ConnectionEnded { connection: ConnectionId },
     /// A call slot, a channel slot or room in the outbox is free again.
     Room,
+    /// Something of the peer's was turned down, or has to wait, for this is short.
+    Refused { what: Refused, short: Short },
     /// The link is gone; the session waits for another. What of a batch is not written is dropped.
     LinkDown(EndReason),
     /// The session is over; nothing follows.
@@ -191,6 +194,12 @@ impl Effects {
     #[inline]
     fn emit(&mut self, output: Output) {
         self.outputs.push_back(output);
+    }
+
+    /// Something of the peer's is turned down, or has to wait.
+    #[cold]
+    fn refused(&mut self, what: Refused, short: Short) {
+        self.emit(Output::Refused { what, short });
     }
 
     /// Asks for a handler.

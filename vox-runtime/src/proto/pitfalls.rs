@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::testing::{Bench, OURS, PERSIST, THEIRS, VOLATILE, call, call_of, items, open, two_of_each};
 use super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Sent, Token};
-use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::error::{EndReason, Refusal, RefusalCode, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -113,7 +113,7 @@ fn pitfall_25_handlers_of_connections_that_are_gone_still_take_their_room() {
     }
     bench.sent();
     bench.accept(call(THEIRS, 1, &[]));
-    assert_eq!(bench.sent(), [answer(1, &Failure::Busy)]);
+    assert_eq!(bench.sent(), [answer(1, &Failure::Busy(Short::new(Scarce::Handlers, 5, 4)))]);
     for n in 0..10 {
         let key = (ConnectionId(2 * n + 3), RequestId(1));
         bench.change(|session| session.handler_ended(key.0, key.1, HandlerEnd::Aborted));
@@ -134,7 +134,7 @@ fn detached_handlers_past_their_limit_are_refused_and_no_other_calls() {
     bench.change(|session| session.detach(connection, request, HandlerEnd::Failed(failure)));
     assert_eq!(bench.sent(), [answer(1, &Failure::Cancelled)], "at once: the handler runs on without its caller");
     bench.accept(call_of(PERSIST, THEIRS, 3, &[]));
-    assert_eq!(bench.sent(), [answer(3, &Failure::Busy)]);
+    assert_eq!(bench.sent(), [answer(3, &Failure::Busy(Short::new(Scarce::Detached, 2, 1)))]);
     bench.accept(call_of(VOLATILE, THEIRS, 5, &[]));
     assert_eq!(bench.session.handlers_running(), 2);
     assert_eq!(bench.sent(), []);

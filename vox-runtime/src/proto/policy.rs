@@ -101,6 +101,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::error::Short;
 
     const VOLATILE: RetryPolicy = RetryPolicy::VOLATILE;
     const IDEM: RetryPolicy = RetryPolicy::IDEM;
@@ -126,7 +127,10 @@ mod tests {
         for policy in [VOLATILE, IDEM, PERSIST, BOTH] {
             assert!(is_again(policy, never_left(), false), "{policy:?}: what never left is sent again");
             assert!(!is_again(policy, CallEnd::DeadlineExceeded, false), "{policy:?}: its time is over");
-            assert!(!is_again(policy, reply(&Failure::Busy), false), "{policy:?}: an answer is one");
+            assert!(
+                !is_again(policy, reply(&Failure::Busy(Short::SHUTTING_DOWN)), false),
+                "{policy:?}: an answer is one"
+            );
         }
         assert!(!is_again(VOLATILE, CallEnd::Indeterminate, false));
         for policy in [IDEM, PERSIST, BOTH] {
@@ -143,7 +147,8 @@ mod tests {
 
     #[test]
     fn nothing_that_a_later_attempt_is_told_makes_an_earlier_one_not_have_run() {
-        let refusals = [Failure::Busy, Failure::OperationConflict, Failure::StoreUnavailable(Ran::No)];
+        let refusals =
+            [Failure::Busy(Short::SHUTTING_DOWN), Failure::OperationConflict, Failure::StoreUnavailable(Ran::No)];
         for end in refusals.iter().map(reply).chain([never_left()]) {
             let mut attempts = Attempts::new(PERSIST);
             assert_eq!(attempts.outcome(end.clone()), end);

@@ -16,8 +16,9 @@ use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, WORDS_HEAD};
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::error::{EndReason, ProtocolViolation, Rule, Short};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
+use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::terms::Terms;
@@ -73,9 +74,9 @@ struct Running {
 
 #[derive(Debug)]
 enum RunningState {
-    /// Its arguments come in parts. `in_vain`: there is no room for its channels.
+    /// Its arguments come in parts. `in_vain`: there is no room for its channels, or for itself.
     Arrives {
-        in_vain: bool,
+        in_vain: Option<Box<Short>>,
     },
     Runs,
     /// Told to end; once it has, the caller gets this.
@@ -176,8 +177,8 @@ impl Serving {
         windows: &Windows,
         fx: &mut Effects,
     ) -> Result<bool, ProtocolViolation> {
-        if !self.admit(head.request, &head.channels, limits, windows, fx)? {
-            self.turn_away(head.request, &head.channels, fx);
+        if let Some(short) = self.admit(head.request, &head.channels, limits, windows, fx)? {
+            self.turn_away(head.request, &head.channels, short, fx);
             return Ok(false);
         }
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
@@ -191,11 +192,12 @@ impl Serving {
     }
 
     /// A request brings channels for which there is no room, though its caller cannot know: too many are kept that were ended and not
-    /// taken up.
+    /// taken up. Or there was no memory for a long one.
     #[cold]
-    fn turn_away(&mut self, request: RequestId, channels: &[ChannelOpen], fx: &mut Effects) {
+    fn turn_away(&mut self, request: RequestId, channels: &[ChannelOpen], short: Short, fx: &mut Effects) {
         self.reset_all(channels, fx);
-        self.answer(request, Failure::Busy, fx);
+        self.answer(request, Failure::Busy(short), fx);
+        fx.refused(Refused::Call, short);
     }
 
     fn reset_all(&self, channels: &[ChannelOpen], fx: &mut Effects) {
@@ -212,10 +214,10 @@ impl Serving {
         windows: &Windows,
         fx: &mut Effects,
     ) -> Result<(), ProtocolViolation> {
-        let fits = self.admit(head.request, &head.channels, limits, windows, fx)?;
+        let short = self.admit(head.request, &head.channels, limits, windows, fx)?;
         self.arriving += 1;
         let as_operation = self.is_operation(head.method, head.operation);
-        let state = RunningState::Arrives { in_vain: !fits };
+        let state = RunningState::Arrives { in_vain: short.map(Box::new) };
         let charge = fx.ledger.charge(REQUEST + fx.frame_len);
         let running = Running { method: head.method, nth: 0, deadline: None, as_operation, state, charge };
         self.running.push(head.request.0, running);
@@ -232,9 +234,10 @@ impl Serving {
     ) -> bool {
         let Some(running) = self.running.get_mut(head.request.0) else { return false };
         self.arriving -= 1;
-        if let RunningState::Arrives { in_vain: true } = running.state {
+        if let RunningState::Arrives { in_vain: Some(short) } = &running.state {
+            let short = **short;
             self.drop_running(head.request, fx);
-            self.turn_away(head.request, &head.channels, fx);
+            self.turn_away(head.request, &head.channels, short, fx);
             return false;
         }
         (running.state, running.deadline, running.nth) = (RunningState::Runs, deadline, fx.dispatched);
@@ -248,7 +251,7 @@ impl Serving {
     pub(crate) fn on_call_forgotten(&mut self, request: RequestId, channels: &[ChannelOpen], fx: &mut Effects) {
         if let Some(state) = self.drop_running(request, fx) {
             self.arriving -= 1;
-            if let RunningState::Arrives { in_vain: true } = state {
+            if let RunningState::Arrives { in_vain: Some(_) } = state {
                 self.reset_all(channels, fx);
             }
         }
@@ -263,7 +266,7 @@ impl Serving {
         (max_calls, max_channels): (usize, usize),
         windows: &Windows,
         fx: &Effects,
-    ) -> Result<bool, ProtocolViolation> {
+    ) -> Result<Option<Short>, ProtocolViolation> {
         self.requests.open(request.0).map_err(|fault| id_violation("request", request.0, fault))?;
         while self.unread_replies.front().is_some_and(|end| *end <= fx.outbox.written()) {
             self.unread_replies.pop_front();

@@ -4,7 +4,7 @@
 use super::testing::{Bench, OURS, THEIRS, call, items, long_call, part, two_of_each};
 use super::visits::visits;
 use super::{HandlerEnd, Output, Token, WaitingRequests};
-use crate::error::Rule;
+use crate::error::{Rule, Scarce, Short};
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -135,9 +135,9 @@ fn four(bench: &mut Bench, request: u64) {
 }
 
 /// What the call of this request, with this one channel, is told where too much is kept.
-fn busy(request: u64, channel: u64) -> [Frame; 2] {
+fn busy(request: u64, channel: u64, short: Short) -> [Frame; 2] {
     let mut payload = Vec::new();
-    Failure::Busy.put(&mut payload);
+    Failure::Busy(short).put(&mut payload);
     let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(channel), why: Reset::Gone };
     [reset, Frame::Reply { connection: THEIRS, request: RequestId(request), payload: payload.into() }]
 }
@@ -157,7 +157,7 @@ fn what_is_kept_of_channels_that_ended_is_bounded_in_bytes() {
     };
     let mut bench = full();
     bench.accept(call(THEIRS, 5, &[(17, CallerSends)]));
-    assert_eq!(bench.sent(), busy(5, 17));
+    assert_eq!(bench.sent(), busy(5, 17, Short::new(Scarce::EndedItems, 80 + 16, 64)));
     // What it had sent already is dropped, as on any channel that is gone.
     bench.accept(items(THEIRS, 17, &[1]));
     bench.accept(Frame::Close { connection: THEIRS, channel: ChannelId(17), metadata: Metadata::new() });
@@ -166,7 +166,7 @@ fn what_is_kept_of_channels_that_ended_is_bounded_in_bytes() {
     bench.accept(long_call(1, 20, 5, &[(17, CallerSends)]));
     assert_eq!(bench.sent(), []);
     bench.accept(part(1, 20));
-    assert_eq!(bench.sent(), busy(5, 17));
+    assert_eq!(bench.sent(), busy(5, 17, Short::new(Scarce::EndedItems, 80 + 16, 64)));
     bench.accept(long_call(2, 20, 7, &[(19, CallerSends)]));
     bench.accept(Frame::Forget { number: 2 });
     let reset = Frame::Reset { connection: THEIRS, channel: ChannelId(19), why: Reset::Gone };
@@ -197,5 +197,5 @@ fn channels_that_ended_without_items_are_bounded_in_number() {
     }
     assert_eq!(bench.sent(), []);
     bench.accept(call(THEIRS, 2049, &[(2049, CallerSends)]));
-    assert_eq!(bench.sent(), busy(2049, 2049));
+    assert_eq!(bench.sent(), busy(2049, 2049, Short::new(Scarce::EndedChannels, 1025, 1024)));
 }

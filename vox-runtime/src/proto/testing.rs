@@ -8,7 +8,7 @@ use super::{Batch, HandlerEnd, NewCall, Output, Session, Token};
 use crate::descriptor::{MethodDescriptor, RetryPolicy, ServiceDescriptor};
 use crate::error::{ProtocolViolation, Refusal, RefusalCode};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId, Role};
-use crate::limits::Limits;
+use crate::limits::{Limits, Refusals, Refused};
 use crate::metadata::Metadata;
 use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LENGTH_BYTES, LongHead, Open, PART};
 
@@ -303,6 +303,12 @@ impl super::Purse for Pot {
     fn give_back(&self, bytes: usize) {
         let left = Self::taken(self.number).checked_sub(bytes).expect("no more is given back than was taken");
         TAKEN.with_borrow_mut(|taken| taken.insert(self.number, left));
+    }
+
+    fn note(&self, _: Refused) {}
+
+    fn refusals(&self) -> Refusals {
+        Refusals::default()
     }
 
     fn is_low(&self) -> bool {

@@ -323,7 +323,9 @@ impl InvalidArgs {
     /// What the caller is answered.
     pub(super) fn into_failure(self) -> Failure {
         match self.error {
-            Misread::Decode(DecodeError { kind: DecodeErrorKind::OverMemory { .. }, .. }) => Failure::Busy,
+            Misread::Decode(DecodeError { kind: DecodeErrorKind::OverMemory { ref short }, .. }) => {
+                Failure::Busy(short.short())
+            }
             _ => Failure::InvalidPayload(self.to_string()),
         }
     }

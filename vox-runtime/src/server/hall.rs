@@ -8,6 +8,7 @@ use super::detached::Detached;
 use super::listen::{Server, ServerBuilder, ended, idle};
 use crate::client::ConnectError;
 use crate::driver::{Door, Doorway, Entrance, Registry, Shared, Visitor, accept, observe};
+use crate::limits::Refusals;
 use crate::transport::Link;
 use crate::wire::SessionId;
 
@@ -43,6 +44,18 @@ impl Server {
     /// the first 64 KiB of each, in pieces of 64 KiB.
     pub fn memory_taken(&self) -> usize {
         self.hall.memory_taken()
+    }
+
+    /// How often the server's sessions, those that have ended included, turned down or held up what their peers asked for.
+    ///
+    /// ```no_run
+    /// # fn show(server: &vox::Server) {
+    /// let refusals = server.refusals();
+    /// println!("{} calls were answered `Busy`, {} sessions broke a rule", refusals.calls, refusals.violations);
+    /// # }
+    /// ```
+    pub fn refusals(&self) -> Refusals {
+        self.hall.refusals()
     }
 }
 
@@ -121,6 +134,11 @@ impl Hall {
     /// What all sessions have taken of the memory that they have in common.
     pub(super) fn memory_taken(&self) -> usize {
         self.door.memory_taken()
+    }
+
+    /// What all sessions turned down.
+    pub(super) fn refusals(&self) -> Refusals {
+        self.door.refusals()
     }
 
     /// The bytes that are kept because of peers.

@@ -3,8 +3,8 @@
 //! The bytes are the same whatever `T` and `E` are: the tag of `Err`, the variant of `VoxError`, and for some
 //! a text. So no reply is ever of another shape than its method's.
 
-use super::{Reader, put_str, words};
-use crate::error::{ProtocolViolation, Ran, VoxError};
+use super::{Reader, put_str, put_varint, words};
+use crate::error::{Place, ProtocolViolation, Ran, Short, VoxError};
 use crate::limits::Fits;
 
 /// The tag of `Ok` in a response.
@@ -24,7 +24,7 @@ pub(crate) fn is_outcome(payload: &[u8]) -> bool {
 pub(crate) enum Failure {
     UnknownMethod,
     InvalidPayload(String),
-    Busy,
+    Busy(Short),
     Cancelled,
     DeadlineExceeded,
     Panicked,
@@ -59,7 +59,11 @@ impl Failure {
                 out.push(2);
                 put_str(out, why);
             }
-            Self::Busy => out.push(3),
+            Self::Busy(Short { code, needed, limit }) => {
+                out.extend_from_slice(&[3, *code]);
+                put_varint(out, *needed);
+                put_varint(out, *limit);
+            }
             Self::Cancelled => out.push(4),
             Self::DeadlineExceeded => out.push(5),
             Self::Panicked => out.push(6),
@@ -80,7 +84,10 @@ impl Failure {
         let failure = match r.byte("outcome")? {
             1 => Self::UnknownMethod,
             2 => Self::InvalidPayload(r.reason("reason")?),
-            3 => Self::Busy,
+            3 => {
+                let code = r.byte("limit")?;
+                Self::Busy(Short { code, needed: r.varint("needed")?, limit: r.varint("limit")? })
+            }
             4 => Self::Cancelled,
             5 => Self::DeadlineExceeded,
             6 => Self::Panicked,
@@ -105,7 +112,7 @@ impl<E> From<Failure> for VoxError<E> {
         match failure {
             Failure::UnknownMethod => Self::UnknownMethod,
             Failure::InvalidPayload(why) => Self::InvalidPayload(why.into()),
-            Failure::Busy => Self::Busy,
+            Failure::Busy(short) => Self::Busy { at: Place::UNKNOWN, short: short.into() },
             Failure::Cancelled => Self::Cancelled,
             Failure::DeadlineExceeded => Self::DeadlineExceeded,
             Failure::Panicked => Self::Panicked,

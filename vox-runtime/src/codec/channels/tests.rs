@@ -8,6 +8,7 @@ use facet::{Facet, Shape};
 
 use super::*;
 use crate::codec::{Budget, DecodeErrorKind, Decoder, Encoder, Plan, PlanError};
+use crate::error::{Scarce, Short};
 
 #[test]
 fn what_marks_a_channel_looks_like_nothing_else() {
@@ -131,9 +132,13 @@ unsafe impl ChannelDecoder for Hook {
                 self.kept = kept;
                 Ok(())
             }
-            None => Err(DecodeErrorKind::OverMemory { kept: self.kept + bytes, limit: MAY_KEEP }),
+            None => Err(over_memory(self.kept + bytes)),
         }
     }
+}
+
+fn over_memory(kept: usize) -> DecodeErrorKind {
+    DecodeErrorKind::OverMemory { short: Short::new(Scarce::SessionMemory, kept, MAY_KEEP).into() }
 }
 
 #[derive(Facet, Debug, PartialEq)]
@@ -321,6 +326,6 @@ fn memory_beyond_what_a_value_was_given_is_asked_for_before_it_is_used() {
     assert_eq!(read(4000, Some(&mut hook)), Ok(4000));
     assert!((95_000..=MAY_KEEP).contains(&hook.kept), "{}", hook.kept);
     let refused = read(4000, Some(&mut hook));
-    assert!(matches!(refused, Err(DecodeErrorKind::OverMemory { limit: MAY_KEEP, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(DecodeErrorKind::OverMemory { .. })), "{refused:?}");
     assert!(matches!(read(4000, None), Err(DecodeErrorKind::OverBudget { .. })), "there is nobody to ask");
 }

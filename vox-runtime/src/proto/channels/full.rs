@@ -14,15 +14,22 @@ impl Channel {
 }
 
 impl Channels {
-    /// Ends a receiver, whose items are too many together with all else. Its holder gets what came before, and both ends are told why.
+    /// Ends a receiver, whose items are too many together with all else. Its holder gets what came before, and both ends are told why. `false`:
+    /// it has ended before.
     #[cold]
-    pub(in super::super) fn end_full(&mut self, connection: ConnectionId, id: ChannelId, why: &str, fx: &mut Effects) {
-        let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return };
-        let Half::Receiver { state, .. } = &mut channel.half else { return };
+    pub(in super::super) fn end_full(
+        &mut self,
+        connection: ConnectionId,
+        id: ChannelId,
+        why: &str,
+        fx: &mut Effects,
+    ) -> bool {
+        let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return false };
+        let Half::Receiver { state, .. } = &mut channel.half else { return false };
         let end = ChannelEnd::Reset(Reset::Full(why.into()));
         match state {
             // The peer has ended it already, and will be told by the rule that it breaks.
-            ReceiverState::Buffering { end: Some(_), .. } => return,
+            ReceiverState::Buffering { end: Some(_), .. } => return false,
             ReceiverState::Buffering { end: place, full, .. } => {
                 (*place, *full) = (Some(end), true);
                 channel.arriving = false;
@@ -40,5 +47,6 @@ impl Channels {
         }
         let why = Reset::Full(fx.words(why).into());
         fx.send(&Frame::Reset { connection, channel: id, why });
+        true
     }
 }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use super::super::simulator::{Rng, variable};
 use super::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 use crate::descriptor::RetryPolicy;
-use crate::error::Ran;
+use crate::error::{Ran, Short};
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
 use crate::schema::Schema;
@@ -238,7 +238,7 @@ impl World {
             0..60 => OperationEnd::Returned(self.outcome()),
             60..75 => {
                 *self.ran.entry(key.clone()).or_default() -= 1;
-                OperationEnd::Refused(Failure::Busy)
+                OperationEnd::Refused(Failure::Busy(Short::SHUTTING_DOWN))
             }
             75..90 => {
                 // It sealed its outcome in a transaction of its own, and panicked then.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Answer, Attempt, OperationEnd, Operations, Step, StoreFailed};
 use crate::descriptor::RetryPolicy;
-use crate::error::Ran;
+use crate::error::{Ran, Short};
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
 use crate::schema::Schema;
@@ -212,9 +212,9 @@ fn the_end_of_an_older_run_ends_nothing() {
     let (mut operations, key) = running(RetryPolicy::IDEM_PERSIST);
     operations.handler_ended(&key, Fence(6), OperationEnd::Broken(Failure::Panicked));
     assert_eq!(steps(&mut operations), [""; 0]);
-    operations.handler_ended(&key, FENCE, OperationEnd::Refused(Failure::Busy));
+    operations.handler_ended(&key, FENCE, OperationEnd::Refused(Failure::Busy(Short::SHUTTING_DOWN)));
     operations.let_go(&key, None);
-    assert_eq!(steps(&mut operations), ["release", "answer 1 Busy"]);
+    assert_eq!(steps(&mut operations), ["release", "answer 1 Busy(Short { code: 1, needed: 0, limit: 0 })"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::channels::Windows;
 use super::{Serving, id_violation};
-use crate::error::{ProtocolViolation, Rule};
+use crate::error::{ProtocolViolation, Rule, Short};
 use crate::ids::RequestId;
 use crate::wire::{ChannelDirection, ChannelOpen};
 
@@ -14,11 +14,14 @@ impl Serving {
         opens: &[ChannelOpen],
         max_channels: usize,
         windows: &Windows,
-    ) -> Result<bool, ProtocolViolation> {
-        let is_over = self.channels.open_count() + opens.len() > max_channels
-            || self.channels.keeps_too_much(max_channels, windows);
-        if !opens.is_empty() && is_over {
-            return self.pass_over_channels(opens, max_channels);
+    ) -> Result<Option<Short>, ProtocolViolation> {
+        if opens.is_empty() {
+            return Ok(None);
+        }
+        let short = self.channels.keeps_too_much(opens.len(), max_channels, windows);
+        if short.is_some() || self.channels.open_count() + opens.len() > max_channels {
+            self.pass_over_channels(opens, max_channels)?;
+            return Ok(short);
         }
         for open in opens {
             self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
@@ -28,12 +31,12 @@ impl Serving {
         if let (Some(first), Some(last)) = (opens.first(), opens.last()) {
             self.channels.note_call(request, first.id, last.id);
         }
-        Ok(true)
+        Ok(None)
     }
 
-    /// There is no room for these channels: by the caller's fault, or because it cannot know (`Ok(false)`).
+    /// There is no room for these channels: by the caller's fault, or because it cannot know (`Ok`).
     #[cold]
-    fn pass_over_channels(&mut self, opens: &[ChannelOpen], max_channels: usize) -> Result<bool, ProtocolViolation> {
+    fn pass_over_channels(&mut self, opens: &[ChannelOpen], max_channels: usize) -> Result<(), ProtocolViolation> {
         for (index, open) in opens.iter().enumerate() {
             self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
             if self.channels.open_count() + index >= max_channels {
@@ -41,6 +44,6 @@ impl Serving {
                 return Err(ProtocolViolation::new(Rule::TooManyChannels, why));
             }
         }
-        Ok(false)
+        Ok(())
     }
 }

@@ -3,13 +3,14 @@
 use super::super::Effects;
 use super::super::ledger::Charge;
 use super::{Running, RunningState, Serving};
+use crate::error::Short;
 use crate::ids::RequestId;
 
 impl Serving {
     /// There is no room for a long request that has begun.
-    pub(in super::super) fn arrives_in_vain(&mut self, request: RequestId) {
+    pub(in super::super) fn arrives_in_vain(&mut self, request: RequestId, short: Short) {
         if let Some(Running { state: RunningState::Arrives { in_vain }, .. }) = self.running.get_mut(request.0) {
-            *in_vain = true;
+            *in_vain = Some(Box::new(short));
         }
     }
 

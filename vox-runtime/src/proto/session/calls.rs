@@ -8,8 +8,9 @@ use super::super::Output;
 use super::super::ledger::REQUEST;
 use super::super::serving::HandlerEnd;
 use super::{Session, earlier};
-use crate::error::ProtocolViolation;
+use crate::error::{ProtocolViolation, Scarce, Short};
 use crate::ids::{ConnectionId, RequestId};
+use crate::limits::Refused;
 use crate::operation::OperationId;
 use crate::wire::{CallHead, Failure};
 
@@ -56,20 +57,30 @@ impl Session {
     /// The call that was just taken is answered where it is one too many for this end.
     #[inline]
     fn keep_house(&mut self, connection: ConnectionId, request: RequestId, detaches: bool, kept: usize) {
-        let is_too_much = self.is_full_house(detaches) || self.is_over_memory(kept, 0);
+        let short = self.is_full_house(detaches).or_else(|| self.is_over_memory(kept, 0));
         // The newest output is this call's dispatch: a full house answers for it instead.
-        if is_too_much && self.fx.take_back_dispatch() {
-            self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy));
+        if let Some(short) = short
+            && self.fx.take_back_dispatch()
+        {
+            self.handler_ended(connection, request, HandlerEnd::Failed(Failure::Busy(short)));
+            self.fx.refused(Refused::Call, short);
         }
     }
 
-    /// Whether the call that was just taken is one too many for this end, though not for what it announced.
+    /// What is short, if the call that was just taken is one too many for this end, though not for what it announced.
     #[inline]
-    fn is_full_house(&self, detaches: bool) -> bool {
-        // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
-        let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);
-        let crowded = !self.aborting.is_empty() && self.attached_running() + self.aborting.len() > most;
-        crowded || (detaches && self.detached.len() >= self.limits.max_detached)
+    fn is_full_house(&self, detaches: bool) -> Option<Short> {
+        // Most of the time no handler runs but those that are waited for.
+        if !self.aborting.is_empty() {
+            // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
+            let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);
+            let running = self.attached_running() + self.aborting.len();
+            if running > most {
+                return Some(Short::new(Scarce::Handlers, running, most));
+            }
+        }
+        let most = self.limits.max_detached;
+        (detaches && self.detached.len() >= most).then(|| Short::new(Scarce::Detached, self.detached.len() + 1, most))
     }
 
     pub(super) fn on_cancel(&mut self, connection: ConnectionId, request: RequestId) -> Result<(), ProtocolViolation> {

@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Session;
+use crate::error::{Scarce, Short};
+use crate::limits::{Refusals, Refused};
 
 /// Memory that sessions have in common.
 pub(crate) trait Purse: Debug + Send + Sync {
@@ -14,6 +16,9 @@ pub(crate) trait Purse: Debug + Send + Sync {
     fn is_low(&self) -> bool;
     /// How much is taken, and how much there is.
     fn sums(&self) -> (usize, usize);
+    /// Something was turned down in a session that takes from it, or has to wait.
+    fn note(&self, what: Refused);
+    fn refusals(&self) -> Refusals;
 }
 
 /// What a session may keep without taking it from anywhere: idle ones and small calls cost nothing, and always have room.
@@ -74,6 +79,21 @@ impl Session {
         if let Some(purse) = &self.purse {
             purse.give_back(spare * PIECE);
             self.pieces = needed as u32;
+        }
+    }
+
+    /// What is short where so much may not be kept, for others have the rest.
+    #[cold]
+    pub(super) fn short_of_shares(&self, kept: usize) -> Short {
+        let (taken, most) = self.purse.as_ref().map_or((0, 0), |purse| purse.sums());
+        let missing = kept.saturating_sub(self.leased()).div_ceil(PIECE);
+        Short::new(Scarce::ServerMemory, taken + missing * PIECE, most)
+    }
+
+    /// Something was turned down, or has to wait: the sessions that have memory in common count it together.
+    pub(crate) fn note_refused(&self, what: Refused) {
+        if let Some(purse) = &self.purse {
+            purse.note(what);
         }
     }
 

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::super::ledger::REQUEST;
 use super::Session;
-use crate::error::ProtocolViolation;
+use crate::error::{ProtocolViolation, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
+use crate::limits::Refused;
 use crate::wire::Failure;
 
 impl Session {
@@ -16,28 +17,41 @@ impl Session {
         self.fx.ledger.sum() + self.arrivals.kept() + self.fx.outbox.held()
     }
 
-    /// Whether a request that was just charged this, and is to be charged so much more, is one too many. One that is alone always fits
+    /// What is short, if a request that was just charged this, and is to be charged so much more, is one too many. One that is alone always fits
     /// into the session's own memory.
     #[inline]
-    pub(super) fn is_over_memory(&mut self, charge: usize, more: usize) -> bool {
+    pub(super) fn is_over_memory(&mut self, charge: usize, more: usize) -> Option<Short> {
         let kept = self.memory() + more;
-        (kept > self.limits.session_memory && self.fx.ledger.sum() > charge) || !self.has_share(kept)
+        let is_over = kept > self.limits.session_memory && self.fx.ledger.sum() > charge;
+        if is_over || !self.has_share(kept) { Some(self.short_of(is_over, kept)) } else { None }
     }
 
-    /// Whether so much more, which cannot be refused before it is there, is too much: what is kept already is, or others have the rest.
+    /// What is short: the session's own memory, or what it has in common with others.
+    #[cold]
+    fn short_of(&self, own: bool, kept: usize) -> Short {
+        if own {
+            Short::new(Scarce::SessionMemory, kept, self.limits.session_memory)
+        } else {
+            self.short_of_shares(kept)
+        }
+    }
+
+    /// What is short, if so much more, which cannot be refused before it is there, is too much: what is kept already is, or others have the rest.
     #[inline]
-    fn is_past_memory(&mut self, more: usize) -> bool {
+    fn is_past_memory(&mut self, more: usize) -> Option<Short> {
         let kept = self.memory();
-        kept > self.limits.session_memory || !self.has_share(kept + more)
+        let is_over = kept > self.limits.session_memory;
+        let needed = if is_over { kept } else { kept + more };
+        if is_over || !self.has_share(needed) { Some(self.short_of(is_over, needed)) } else { None }
     }
 
-    /// The arguments of this request take so much more than it was charged. `Err`: what would be kept then, which is too much.
+    /// The arguments of this request take so much more than it was charged. `Err`: what is short for that.
     pub(crate) fn keep_decoded(
         &mut self,
         connection: ConnectionId,
         request: RequestId,
         bytes: usize,
-    ) -> Result<(), usize> {
+    ) -> Result<(), Short> {
         let (memory, limit) = (self.memory(), self.limits.session_memory);
         let has_share = self.has_share(memory + bytes);
         let Self { serving, detached, aborting, fx, .. } = self;
@@ -49,8 +63,11 @@ impl Session {
         };
         // Its request may be over, as that of an attempt that was answered.
         let Some(charge) = charge else { return Ok(()) };
-        if (memory + bytes > limit && fx.ledger.sum() > charge.bytes()) || !has_share {
-            return Err(memory + bytes);
+        let is_over = memory + bytes > limit && fx.ledger.sum() > charge.bytes();
+        if is_over || !has_share {
+            let short = self.short_of(is_over, memory + bytes);
+            self.fx.refused(Refused::Call, short);
+            return Err(short);
         }
         fx.ledger.raise(charge, bytes);
         Ok(())
@@ -70,8 +87,8 @@ impl Session {
         channel: ChannelId,
         items: Bytes,
     ) -> Result<(), ProtocolViolation> {
-        if self.is_past_memory(items.len()) {
-            self.end_full(connection, channel);
+        if let Some(short) = self.is_past_memory(items.len()) {
+            self.end_full(connection, channel, short);
         }
         match self.channels_for(connection, channel)? {
             (Some(channels), fx) => channels.on_items(channel, items, fx),
@@ -81,31 +98,36 @@ impl Session {
 
     /// Whether a long item begins for which there is no memory: then its channel ends.
     pub(super) fn has_no_memory_for(&mut self, connection: ConnectionId, channel: ChannelId, total: usize) -> bool {
-        let is_over = self.is_past_memory(total);
-        if is_over {
-            self.end_full(connection, channel);
+        let short = self.is_past_memory(total);
+        if let Some(short) = short {
+            self.end_full(connection, channel, short);
         }
-        is_over
+        short.is_some()
     }
 
     #[cold]
-    fn end_full(&mut self, connection: ConnectionId, channel: ChannelId) {
+    fn end_full(&mut self, connection: ConnectionId, channel: ChannelId, short: Short) {
         let why = self.kept_too_much();
-        if let (Some(channels), fx) = self.channels(connection) {
-            channels.end_full(connection, channel, &why, fx);
+        if let (Some(channels), fx) = self.channels(connection)
+            && channels.end_full(connection, channel, &why, fx)
+        {
+            fx.refused(Refused::Channel, short);
         }
     }
 
     /// Whether a reply of so many bytes, to a request that was charged this, is one too many. Short ones, and one that is alone, always fit.
     #[inline]
     pub(super) fn has_no_memory_to_answer(&mut self, len: usize) -> bool {
-        len > REQUEST && self.is_past_memory(len) && (self.fx.outbox.held() > len || self.shares().is_some())
+        len > REQUEST && self.is_past_memory(len).is_some() && (self.fx.outbox.held() > len || self.shares().is_some())
     }
 
     /// What is answered instead of such a reply. Its handler has run.
     #[cold]
-    pub(super) fn cannot_keep_reply(&self, len: usize) -> Failure {
+    pub(super) fn cannot_keep_reply(&mut self, len: usize) -> Failure {
         let kept = self.kept_too_much();
+        if let Some(short) = self.is_past_memory(len) {
+            self.fx.refused(Refused::Reply, short);
+        }
         Failure::InvalidResponse(format!(
             "it takes {len} bytes, and waits for a caller that neither reads nor acknowledges enough: {kept}"
         ))

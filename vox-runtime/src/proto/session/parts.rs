@@ -159,11 +159,9 @@ impl Session {
         };
         let Some(serving) = self.serving.get(connection.0) else { return false };
         let charge = serving.charge_of(request);
-        if !self.is_over_memory(charge, total) {
-            return false;
-        }
+        let Some(short) = self.is_over_memory(charge, total) else { return false };
         if let Some(serving) = self.serving.get_mut(connection.0) {
-            serving.arrives_in_vain(request);
+            serving.arrives_in_vain(request, short);
         }
         true
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use super::super::pause::Pause;
 use super::leasing::FREE;
 use super::{Session, earlier};
+use crate::error::{Scarce, Short};
+use crate::limits::Refused;
 
 /// How long the peer is not read at most. What comes behind the message that waits, such as cancels, waits as well, and the peer must not take
 /// the link for dead.
@@ -61,8 +63,13 @@ impl Session {
 
     /// Whether handlers wait with what they do next, for replies wait that the peer has not read or not acknowledged.
     pub(crate) fn holds_replies(&mut self, now: Instant) -> bool {
-        let (is_over, held) = (self.is_laden_with_replies(), self.fx.outbox.held());
-        self.pauses.both().replies.look(is_over, held, REPLIES, now)
+        let (is_over, held, was_on) = (self.is_laden_with_replies(), self.fx.outbox.held(), self.pauses.are_held());
+        let is_on = self.pauses.both().replies.look(is_over, held, REPLIES, now);
+        if is_on && !was_on {
+            let short = Short::new(Scarce::SessionMemory, held, self.limits.session_memory / 2);
+            self.fx.refused(Refused::Handlers, short);
+        }
+        is_on
     }
 
     /// The same, of handlers that wait already. Time is not looked at.
@@ -99,6 +106,12 @@ impl Session {
         if was_on && !is_on {
             // It was not asked to say anything meanwhile.
             self.heard(now);
+        }
+        if is_on && !was_on {
+            let is_own = kept > self.mark();
+            let short =
+                if is_own { Short::new(Scarce::SessionMemory, kept, self.mark()) } else { self.short_of_shares(kept) };
+            self.fx.refused(Refused::Reading, short);
         }
         is_on
     }

@@ -13,8 +13,9 @@ use super::Rng;
 use super::end::{End, Half, Handler, small_limits};
 use super::link::Link;
 use super::model::{CallModel, ChannelModel, HandlerModel, bytes, failure};
-use crate::error::{EndReason, Refusal, RefusalCode};
+use crate::error::{EndReason, Refusal, RefusalCode, Short};
 use crate::ids::{ConnectionId, Role};
+use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::wire::{
     ChannelDirection, Failure, Frame, Kind, LongHead, MAX_PART, PART, PartHead, Payload, Reader, Reset, SLACK, WHOLE,
@@ -769,10 +770,19 @@ impl World {
                 }
                 self.note(e, "connection ended", &[connection.0]);
             }
+            Output::Refused { what, short } => self.on_refused(e, what, short),
             Output::Room => end.waits = None,
             Output::LinkDown(_) => self.detach(e),
             Output::Ended(reason) => self.on_ended(e, reason),
         }
+    }
+
+    /// It is said which limit is short, and that it is.
+    fn on_refused(&mut self, e: usize, what: Refused, short: Short) {
+        assert!(short.of().is_some(), "{what:?} for no limit");
+        let waits = matches!(what, Refused::Reading | Refused::Handlers);
+        assert!(waits || short.needed > short.limit, "{what:?} though {short}");
+        self.note(e, "refused", &[what as u64, short.needed]);
     }
 
     fn on_dispatch(&mut self, e: usize, request: Request) {

@@ -44,6 +44,7 @@ fn every_outcome_that_travels_is_listed() {
         failure.put(&mut payload);
         let then = match &failure {
             Failure::StoreUnavailable(_) => " u8 ",
+            Failure::Busy(_) => " u8, varint, varint ",
             _ if payload.len() > 2 => " text ",
             _ => " ",
         };

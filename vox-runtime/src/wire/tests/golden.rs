@@ -8,7 +8,7 @@ use super::super::{
     CallHead, ChannelDirection, ChannelOpen, DIFFERS, Failure, Frame, Greeting, Hello, Kind, LongHead, Open, Reset,
     Resume, Resumed, Secret, SessionId, Ticket, Welcome,
 };
-use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule};
+use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::{AnnouncedLimits, Limits};
 use crate::metadata::Metadata;
@@ -110,7 +110,7 @@ pub(super) fn failures() -> Vec<Failure> {
     vec![
         Failure::UnknownMethod,
         Failure::InvalidPayload("bad".into()),
-        Failure::Busy,
+        Failure::Busy(Short::new(Scarce::SessionMemory, 70_000, 65_536)),
         Failure::Cancelled,
         Failure::DeadlineExceeded,
         Failure::Panicked,

@@ -266,7 +266,7 @@ impl Model {
         };
         match failure {
             Failure::InvalidPayload(_) => {}
-            Failure::Busy => self.event("busy"),
+            Failure::Busy(_) => self.event("busy"),
             Failure::Panicked => {
                 let own = self.executions.iter().any(|e| e.intention == model.intention && e.panicked);
                 assert!(own, "no handler of call {call} panicked");

@@ -57,7 +57,7 @@ impl World {
                     self.server_lets_go(link);
                 }
             }
-            Output::ConnectionEnded { .. } | Output::Room => {}
+            Output::ConnectionEnded { .. } | Output::Room | Output::Refused { .. } => {}
             output => panic!("a server that only serves is told {output:?}"),
         }
     }

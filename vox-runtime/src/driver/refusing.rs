@@ -1,0 +1,79 @@
+//! What a session turned down, counted and logged.
+
+use std::time::{Duration, Instant};
+
+use super::after::Note;
+use super::shared::{Shared, State};
+use super::writer::now;
+use crate::error::Short;
+use crate::limits::{Refusals, Refused};
+
+/// How long after a line in the log the next may follow.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// The counts of one session. Most sessions have none.
+#[derive(Debug, Default)]
+pub(super) struct Refusing(Option<Box<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    refusals: Refusals,
+    logged: Option<Instant>,
+}
+
+impl Refusing {
+    fn get(&self) -> Refusals {
+        self.0.as_ref().map(|counts| counts.refusals).unwrap_or_default()
+    }
+
+    /// Counts it. `true`: it is to be logged.
+    fn add(&mut self, what: Refused, now: Instant) -> bool {
+        let counts = self.0.get_or_insert_default();
+        counts.refusals.add(what);
+        let logs = what.words().is_some() && counts.logged.is_none_or(|before| now >= before + QUIET);
+        if logs {
+            counts.logged = Some(now);
+        }
+        logs
+    }
+}
+
+impl State {
+    /// This end turned something of the peer's down, or lets it wait.
+    #[cold]
+    pub(super) fn on_refused(&mut self, what: Refused, short: Option<Short>) {
+        self.session.note_refused(what);
+        if self.refusing.add(what, now())
+            && let Some(short) = short
+        {
+            self.after.notes.push(Note::Refused(what, short));
+        }
+    }
+}
+
+impl Shared {
+    /// What the session turned down so far.
+    pub(crate) fn refusals(&self) -> Refusals {
+        self.lock().refusing.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_counted_and_one_a_minute_is_logged() {
+        let (mut refusing, start) = (Refusing::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(refusing.get(), Refusals::default());
+        assert!(!refusing.add(Refused::Reading, at(0)), "nobody loses anything");
+        assert!(refusing.add(Refused::Call, at(0)));
+        assert!(!refusing.add(Refused::Call, at(59)) && !refusing.add(Refused::Reply, at(59)));
+        assert!(refusing.add(Refused::Channel, at(60)));
+        assert!(!refusing.add(Refused::Call, at(119)) && !refusing.add(Refused::Handlers, at(120)));
+        assert!(refusing.add(Refused::Call, at(121)));
+        refusing.add(Refused::Session, at(121));
+        assert_eq!(refusing.get(), Refusals::from([4, 1, 1, 1, 1, 1]));
+    }
+}
