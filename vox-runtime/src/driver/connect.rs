@@ -28,7 +28,7 @@ use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::{Purse, Session};
 use crate::server::Peer;
-use crate::transport::{Failure, Greeter, Link, Party, Reach, dial, memory_pair_at};
+use crate::transport::{Failure, Greeter, Link, Party, Reach, WriteHalf, dial, memory_pair_at};
 use crate::wire::{
     DIFFERS, Greeting, Hello, LENGTH_BYTES, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
 };
@@ -156,7 +156,7 @@ impl Asking {
 pub(crate) fn unconnected(limits: Arc<Limits>, address: String) -> Arc<Shared> {
     let mut session = Session::new(Role::Initiator, Arc::clone(&limits), limits.announced(), now());
     session.abandoned(EndReason::LinkLost("not connected yet".into()));
-    let (read, write) = (Reader::new(Box::new(tokio::io::empty())), Writer::new(Box::new(tokio::io::sink()), 0));
+    let (read, write) = (Reader::new(Box::new(tokio::io::empty())), Writer::new(WriteHalf::nowhere(), 0));
     // Nor is its time, so this end's stands for it.
     let router = Router::default();
     let peer = (Peer::new(address, Metadata::new()), router.millis());

@@ -26,6 +26,7 @@ mod lookout;
 mod memory;
 mod observe;
 mod operating;
+mod pace;
 mod patience;
 mod queue;
 mod reading;

@@ -4,7 +4,7 @@
 //! reads for a link that is no longer the session's finds another number under the lock, and what it did counts for nothing.
 //! Only the session's task lets a link go or takes one up, so that its halves are changed by nobody while in use.
 
-use tokio::io::{AsyncRead, AsyncWrite, sink};
+use tokio::io::AsyncRead;
 
 use super::after::Note;
 use super::hosting::quietly;
@@ -12,7 +12,7 @@ use super::shared::{Shared, State};
 use super::writer::{Writer, Writing, now};
 use crate::error::EndReason;
 use crate::proto::Discontinuity;
-use crate::transport::Link;
+use crate::transport::{Link, WriteHalf};
 
 /// Which link the session has, or that it has none.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct LinkState {
     /// Grows with every change.
     pub(super) number: u64,
     /// The next link, until the session's task takes it up.
-    pub(super) next: Option<Link>,
+    pub(super) next: Option<Box<Link>>,
 }
 
 impl State {
@@ -68,7 +68,7 @@ impl Shared {
             }
             state.session.resume(now(), peer_received)?;
             state.link.number += 1;
-            state.link.next = Some(link);
+            state.link.next = Some(Box::new(link));
             state.after.notes.push(Note::LinkUp);
             state.wake_observers();
             // Calls that were made meanwhile have waited for this.
@@ -89,7 +89,7 @@ impl Shared {
     }
 
     /// Lets go of the writing half that there is, for this one. `link` is its number.
-    pub(super) fn write_to(&self, io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) {
+    pub(super) fn write_to(&self, io: WriteHalf, link: u64) {
         // A writer of the one before finds, when done, that it is gone.
         let mut state = self.lock();
         if state.link.number == link {
@@ -101,6 +101,6 @@ impl Shared {
 
     /// Lets go of the writing half.
     pub(super) fn write_nowhere(&self, link: u64) {
-        self.write_to(Box::new(sink()), link);
+        self.write_to(WriteHalf::nowhere(), link);
     }
 }

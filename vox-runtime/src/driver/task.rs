@@ -172,11 +172,12 @@ impl Driver {
             state.known_link = self.link;
             state.link.next.take()
         };
-        let Some(Link { read, write, .. }) = next else {
+        let Some(next) = next else {
             self.shared.read_from(None, self.link);
             self.shared.write_nowhere(self.link);
             return;
         };
+        let Link { read, write, .. } = *next;
         self.shared.read_from(Some(read), self.link);
         self.shared.write_to(write, self.link);
         self.shared.change(|state| {

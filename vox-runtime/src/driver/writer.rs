@@ -10,38 +10,32 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
 
 use super::hosting::quietly;
+use super::pace::Pace;
 use super::shared::{Flush, Shared, State};
 use crate::proto::Batch;
+use crate::transport::WriteHalf;
 use crate::wire::PART;
 
 /// What a link that panics when it is used says.
 pub(crate) const LINK_PANICKED: &str = "the link panicked";
 /// The most buffers that one write names.
 const SLICES: usize = 16;
-/// How many bytes of long messages a batch has: at first, and at least and at most, as the link takes them.
-const PARTS: usize = PART;
-const FEWEST_PARTS: usize = PART / 4;
-const MOST_PARTS: usize = 16 * PART;
-/// How long a link should take for a batch of them.
-const PACE: Duration = Duration::from_millis(5);
 /// How many bytes of long messages the driver writes before it reads again.
-const PARTS_PER_TURN: usize = 8 * PART;
+const PARTS_PER_TURN: u32 = 8 * PART as u32;
 
 /// The link's writing half. Wakes go to the driver, also while another writes. The writer has it alone meanwhile.
 pub(super) struct Writer {
-    pub(super) io: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(super) io: WriteHalf,
     waker: Waker,
     /// Which of the session's links this is.
     link: u64,
     /// What was taken and is not written. Empty, it keeps a buffer.
     batch: Batch,
-    /// How many bytes of long messages the next one has. What is short and comes up meanwhile waits for those.
-    parts: usize,
-    /// How many were written since the driver last read.
-    spent: usize,
-    /// How many were written since `parts` was last fitted to the link, and how long it took none meanwhile.
-    paced: usize,
-    waited: Duration,
+    pace: Pace,
+    /// How many long messages had parts for the batch, or could have had.
+    longs: u32,
+    /// How many bytes were written since the driver last read, while there were long messages.
+    spent: u32,
 }
 
 /// Where the writing stands.
@@ -60,16 +54,15 @@ pub(super) enum Writing {
 
 impl Writer {
     /// The writing half of this link.
-    pub(super) fn new(io: Box<dyn AsyncWrite + Send + Unpin>, link: u64) -> Box<Self> {
+    pub(super) fn new(io: WriteHalf, link: u64) -> Box<Self> {
         Box::new(Self {
             io,
             waker: Waker::noop().clone(),
             link,
             batch: Batch::default(),
-            parts: PARTS,
+            pace: Pace::new(),
+            longs: 0,
             spent: 0,
-            paced: 0,
-            waited: Duration::ZERO,
         })
     }
 
@@ -106,8 +99,9 @@ impl State {
     fn take_output(&mut self, writer: &mut Writer) {
         self.unwatched = false;
         self.writing = Writing::Busy;
-        if self.session.has_long() {
-            self.session.take_parts(now(), &mut writer.batch, writer.parts);
+        writer.longs = self.session.longs() as u32;
+        if writer.longs > 0 {
+            self.session.take_parts(now(), &mut writer.batch, writer.pace.batch());
         } else {
             self.session.take(&mut writer.batch);
         }
@@ -129,8 +123,8 @@ impl State {
         self.session.on_written(written);
         if written > 0 || outcome.is_ready() {
             let stalled = self.stalled.take();
-            if self.session.has_long() {
-                writer.pace(written, stalled);
+            if writer.longs > 0 {
+                writer.note(written, stalled);
             }
         }
         self.writing = match outcome {
@@ -213,17 +207,13 @@ impl Shared {
 }
 
 impl Writer {
-    /// So much was written, after the link had taken nothing since `stalled`: fits the batches of parts to the link.
-    fn pace(&mut self, written: usize, stalled: Option<Instant>) {
-        self.spent += written;
-        self.paced += written;
-        self.waited += stalled.map_or(Duration::ZERO, |since| now().saturating_duration_since(since));
-        if self.paced < self.parts && self.waited < PACE {
-            return;
+    /// So much was written, after the link had taken nothing since `stalled`: fits what the next batches have to the link.
+    fn note(&mut self, written: usize, stalled: Option<Instant>) {
+        self.spent = self.spent.saturating_add(u32::try_from(written).unwrap_or(u32::MAX));
+        let waited = stalled.map_or(Duration::ZERO, |since| now().saturating_duration_since(since));
+        if let Some(unsent) = self.pace.note(written, waited, self.longs > 1) {
+            self.io.keep_unsent(unsent);
         }
-        let in_time = self.paced as u128 * PACE.as_micros() / self.waited.as_micros().max(1);
-        self.parts = usize::try_from(in_time).unwrap_or(usize::MAX).clamp(FEWEST_PARTS, MOST_PARTS);
-        (self.paced, self.waited) = (0, Duration::ZERO);
     }
 
     /// The driver has read.
@@ -241,7 +231,7 @@ impl Writer {
         let mut cx = Context::from_waker(waker);
         let mut total = 0;
         while !batch.is_empty() {
-            let written = match poll_write(Pin::new(&mut **io), &mut cx, batch) {
+            let written = match poll_write(Pin::new(&mut *io), &mut cx, batch) {
                 Poll::Ready(Ok(0)) => return (total, Poll::Ready(Err(io::ErrorKind::WriteZero.into()))),
                 Poll::Ready(Ok(written)) => written,
                 Poll::Ready(Err(error)) => return (total, Poll::Ready(Err(error))),
@@ -250,15 +240,11 @@ impl Writer {
             total += written;
             batch.advance(written);
         }
-        (total, Pin::new(&mut **io).poll_flush(&mut cx))
+        (total, Pin::new(io).poll_flush(&mut cx))
     }
 }
 
-fn poll_write(
-    io: Pin<&mut (dyn AsyncWrite + Send + Unpin)>,
-    cx: &mut Context<'_>,
-    batch: &Batch,
-) -> Poll<io::Result<usize>> {
+fn poll_write(io: Pin<&mut WriteHalf>, cx: &mut Context<'_>, batch: &Batch) -> Poll<io::Result<usize>> {
     if let Some(slice) = batch.lone() {
         return io.poll_write(cx, slice);
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
-use super::Link;
+use super::{Link, WriteHalf};
 
 /// How many bytes a memory link holds each way before its writer waits.
 const CAPACITY: usize = 64 << 10;
@@ -30,7 +30,7 @@ pub(crate) fn memory_pair_at(address: &str) -> (Link, Link) {
     let (a, b) = tokio::io::duplex(CAPACITY);
     let link = |end| {
         let (read, write) = tokio::io::split(end);
-        Link::over(read, write, address)
+        Link::over(read, WriteHalf::other(write), address)
     };
     (link(a), link(b))
 }

@@ -10,6 +10,7 @@ mod party;
 mod reach;
 #[cfg(unix)]
 mod unix;
+mod write_half;
 
 pub use address::{Address, AddressError};
 pub use connector::Connector;
@@ -20,6 +21,7 @@ pub use memory::memory_pair;
 pub(crate) use memory::memory_pair_at;
 pub(crate) use party::Party;
 pub(crate) use reach::Reach;
+pub(crate) use write_half::{LEAST_UNSENT, WriteHalf};
 
 use std::fmt;
 use std::io;
@@ -28,10 +30,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use homed::Homed;
-
-/// How much the kernel of a TCP link keeps that it has not sent.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const NOT_SENT: u32 = 32 << 10;
 
 /// A link to one peer: a reliable, ordered stream of bytes each way.
 ///
@@ -46,7 +44,7 @@ const NOT_SENT: u32 = 32 << 10;
 /// ```
 pub struct Link {
     pub(crate) read: Box<dyn AsyncRead + Send + Unpin>,
-    pub(crate) write: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(crate) write: WriteHalf,
     pub(crate) address: String,
     pub(crate) party: Option<Party>,
 }
@@ -65,26 +63,23 @@ impl Link {
         write: impl AsyncWrite + Send + Unpin + 'static,
         address: impl Into<String>,
     ) -> Self {
-        Self::over(Homed::new(read), Homed::new(write), address)
+        Self::over(Homed::new(read), WriteHalf::other(Homed::new(write)), address)
     }
 
     /// As [`from_halves`](Self::from_halves), of halves that need no runtime around them.
-    fn over(
-        read: impl AsyncRead + Send + Unpin + 'static,
-        write: impl AsyncWrite + Send + Unpin + 'static,
-        address: impl Into<String>,
-    ) -> Self {
-        Self { read: Box::new(read), write: Box::new(write), address: address.into(), party: None }
+    fn over(read: impl AsyncRead + Send + Unpin + 'static, write: WriteHalf, address: impl Into<String>) -> Self {
+        Self { read: Box::new(read), write, address: address.into(), party: None }
     }
 
     /// A link over TCP, with Nagle's algorithm off. On Linux and Android, the kernel keeps little more than 32 KiB that it has not
-    /// sent yet: what is short overtakes what is long only before it is in there.
+    /// sent yet: what is short overtakes what is long only before it is in there. While one
+    /// long message is alone and its link is full and fast all the same, the kernel keeps as much as the link sends in 5 ms, up to 1 MiB.
     pub fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket2::SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT)?;
         let peer = stream.peer_addr()?;
         let (read, write) = stream.into_split();
+        let write = WriteHalf::Tcp(write);
+        write.keep_unsent(LEAST_UNSENT);
         let link = Self::over(read, write, format!("tcp://{peer}"));
         Ok(Self { party: Some(Party::of_ip(peer.ip())), ..link })
     }
@@ -94,7 +89,7 @@ impl Link {
     pub fn unix(stream: tokio::net::UnixStream, address: impl Into<String>) -> Self {
         let party = stream.peer_cred().ok().map(|peer| Party::User(peer.uid()));
         let (read, write) = stream.into_split();
-        Self { party, ..Self::over(read, write, address) }
+        Self { party, ..Self::over(read, WriteHalf::other(write), address) }
     }
 
     /// Says whose the link is. A server counts what the links of one peer take together, where it does not ask who its peers are, and

@@ -177,6 +177,12 @@ impl Outbox {
         self.longs.as_ref().is_some_and(|longs| !longs.is_empty())
     }
 
+    /// How many messages have parts that wait for their turn.
+    #[inline]
+    pub(crate) fn longs(&self) -> usize {
+        self.longs.as_ref().map_or(0, |longs| longs.begun.len() + longs.waiting.len())
+    }
+
     /// The bytes of long messages that have not left.
     #[inline]
     pub(crate) fn pending_long(&self) -> usize {
@@ -296,7 +302,7 @@ impl Outbox {
     pub(crate) fn put_parts(&mut self, batch: &Batch, budget: usize) {
         let there = batch.len();
         // Where a batch is long, so are the parts: each costs its reader a look. One message alone gives way to nobody.
-        let others = self.longs.as_ref().is_some_and(|longs| longs.begun.len() + longs.waiting.len() > 1);
+        let others = self.longs() > 1;
         let budget = if others { budget.min(SHARED_BATCH) } else { budget };
         // What is left of the last one is not filled up by crumbs.
         if there > budget / 2 {

@@ -26,6 +26,12 @@ impl Session {
         self.fx.outbox.has_long()
     }
 
+    /// How many messages have parts that wait for their turn.
+    #[inline]
+    pub(crate) fn longs(&self) -> usize {
+        self.fx.outbox.longs()
+    }
+
     /// As [`take`](Self::take), with parts of long messages behind what is short, so that the batch has about `budget` bytes of
     /// them.
     pub(crate) fn take_parts(&mut self, now: Instant, batch: &mut Batch, budget: usize) {
