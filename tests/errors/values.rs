@@ -90,7 +90,7 @@ async fn stores(found: &mut Found) {
     let (first, second) = (operation("one"), operation("two"));
     store.admit(&first).await.expect("there is room for one");
     found.push(("StoreError::Full", text(store.admit(&second).await)));
-    let outcome = |len| Outcome { bytes: vec![0; len].into(), schema: schema.hash() };
+    let outcome = |len| Outcome { bytes: vec![0; len].into(), schema: schema.clone() };
     found.push(("StoreError::Fenced", text(store.seal(&second.key, Fence(1), outcome(1)).await)));
     found.push(("StoreError::OutcomeTooLarge", text(store.seal(&first.key, Fence(1), outcome(101)).await)));
 }

@@ -17,4 +17,5 @@ mod scripted;
 mod shares;
 mod stores;
 mod unnamed;
+mod versions;
 mod volatile;

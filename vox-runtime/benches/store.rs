@@ -124,7 +124,7 @@ async fn operation(store: &impl OperationStore) {
         schema: SCHEMA.clone(),
     };
     let Ok(Admission::Granted(fence)) = store.admit(&operation).await else { panic!("not granted") };
-    let outcome = Outcome { bytes: Bytes::from_static(b"an outcome of a few bytes"), schema: SCHEMA.hash() };
+    let outcome = Outcome { bytes: Bytes::from_static(b"an outcome of a few bytes"), schema: SCHEMA.clone() };
     store.seal(&operation.key, fence, outcome).await.expect("sealed");
     store.acknowledge(&operation.key).await.expect("acknowledged");
 }

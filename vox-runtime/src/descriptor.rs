@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use facet::{Def, Shape};
 
 use crate::codec::{self, PlanError};
@@ -93,6 +94,9 @@ pub struct MethodDescriptor {
     pub policy: RetryPolicy,
     /// The deadline of a call that sets none.
     pub timeout: Option<Duration>,
+    /// Writes a kept outcome that another version of the method sealed, with this schema, as one of this version.
+    #[doc(hidden)]
+    pub carried: fn(&Bytes, &Schema) -> Result<Bytes, String>,
 }
 
 impl MethodDescriptor {

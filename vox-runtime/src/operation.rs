@@ -14,7 +14,7 @@ use bytes::Bytes;
 pub use self::holder::{Holder, PeerKey};
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::ids::MethodId;
-use crate::schema::{Schema, SchemaHash};
+use crate::schema::Schema;
 use crate::shown::Shown;
 
 /// Names an operation: what a caller wants done once, however many attempts that takes.
@@ -397,7 +397,7 @@ pub struct Outcome {
     /// The response's bytes.
     pub bytes: Bytes,
     /// What they are an encoding of.
-    pub schema: SchemaHash,
+    pub schema: Schema,
 }
 
 /// What a store says to an attempt.
@@ -406,7 +406,7 @@ pub struct Outcome {
 pub enum Admission {
     /// Run it, and end the admission under this fence.
     Granted(Fence),
-    /// It has run: this is what came of it.
+    /// It has run: this is what came of it, perhaps of another schema than the method has now.
     Replay(Outcome),
     /// Another attempt was admitted and has not ended.
     Running,

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan, Translation};
-use crate::descriptor::ArgDescriptor;
+use crate::descriptor::{ArgDescriptor, Schema};
 use crate::error::VoxError;
 use crate::evidence::Wire;
 use crate::limits::{Fits, Limits};
 use crate::operation::{Operation, Outcome};
-use crate::terms::{MethodTerms, Misread};
+use crate::terms::{MethodTerms, Misread, translation_of_response};
 use crate::wire::{ERR, Failure, OK, Payload, USER};
 use bytes::Bytes;
 use facet::Facet;
@@ -94,6 +94,18 @@ impl<T, E> Reply<T, E> {
         program.map_or(Ok(()), |program| program.check_cost(&response[head..], limit))
     }
 
+    /// An outcome that another version of the service sealed, with this schema, as this one writes it. `Err`: why that cannot be.
+    #[cold]
+    pub fn carried(&self, response: &Bytes, schema: &Schema) -> Result<Bytes, String> {
+        let schema = Bytes::copy_from_slice(schema.bytes());
+        match response[..] {
+            [OK, ..] => carry(&self.ok, translation_of_response(&self.ok, &schema, 0), response, 1),
+            [ERR, USER, ..] => carry(&self.err, translation_of_response(&self.err, &schema, 1), response, 2),
+            // What the runtime says is the same in every version.
+            _ => Ok(response.clone()),
+        }
+    }
+
     /// Why a response cannot be had where the peer knows the method otherwise; `None`: it can.
     #[cold]
     pub(crate) fn refusal(&self, terms: &MethodTerms, args: &[ArgDescriptor]) -> Option<Arc<str>> {
@@ -138,6 +150,18 @@ impl<T, E> Reply<T, E> {
     }
 }
 
+/// Writes a response whose value, after so many bytes, is of another version of the type, as one of this version.
+fn carry<T>(plan: &Plan<T>, by: Result<Translation, Arc<str>>, response: &Bytes, head: usize) -> Result<Bytes, String> {
+    let by = by.map_err(|why| why.to_string())?;
+    let mut decoder = Decoder::new(response, Budget::default_for(response.len()));
+    decoder.go_to(head);
+    let value = plan.decode_by(&by, &mut decoder).map_err(|error| error.to_string())?;
+    decoder.finish().map_err(|error| error.to_string())?;
+    let mut out = response[..head].to_vec();
+    plan.encode(&value, &mut Encoder::new(&mut out, usize::MAX)).map_err(|error| error.to_string())?;
+    Ok(out.into())
+}
+
 /// Reads what another version of this end's type wrote.
 #[cold]
 fn translate<T>(plan: &Plan<T>, by: Result<&Translation, Arc<str>>, decoder: &mut Decoder<'_>) -> Result<T, Misread> {
@@ -164,7 +188,7 @@ impl Operation {
         let mut bytes = Vec::new();
         let room = Room { bytes: max_len, decoded: usize::MAX };
         reply.encode(result, &mut bytes, room).map_err(|error| too_large_to_keep(&error))?;
-        Ok(Outcome { bytes: bytes.into(), schema: method.schema().hash() })
+        Ok(Outcome { bytes: bytes.into(), schema: method.schema() })
     }
 }
 
@@ -252,7 +276,7 @@ mod tests {
     fn an_operations_outcome_is_its_methods_response() {
         let paid = operation().outcome(&Ok::<_, String>(300u32), 100).expect("it fits");
         assert_eq!(&paid.bytes[..], [OK, 0xac, 2]);
-        assert_eq!(paid.schema, DESCRIPTOR.schema().hash());
+        assert_eq!(paid.schema, DESCRIPTOR.schema());
         let refused = operation().outcome(&Err::<u32, _>("no".to_owned()), 100).expect("it fits");
         assert_eq!(&refused.bytes[..], [ERR, USER, 2, b'n', b'o']);
         assert!(operation().outcome(&Ok::<_, String>(300u32), 2).is_err());

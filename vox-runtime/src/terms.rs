@@ -162,21 +162,12 @@ impl MethodTerms {
 
     /// How this end reads what the method returns.
     pub(crate) fn ok<T>(&self, plan: &Plan<T>) -> Result<&Translation, Arc<str>> {
-        known(self.ok.get_or_init(|| self.translation_of_response(plan, 0)))
+        known(self.ok.get_or_init(|| translation_of_response(plan, &self.theirs.response.schema, 0)))
     }
 
     /// How this end reads the method's own error.
     pub(crate) fn err<E>(&self, plan: &Plan<E>) -> Result<&Translation, Arc<str>> {
-        known(self.err.get_or_init(|| self.translation_of_response(plan, 1)))
-    }
-
-    fn translation_of_response<T>(&self, plan: &Plan<T>, part: usize) -> Slot {
-        let schema = &self.theirs.response.schema;
-        let types = Types::read(schema).map_err(unreadable)?;
-        match types.get(0) {
-            Type::Of(Container::Result, parts) => Ok(plan.translation(schema, &types, parts[part])?),
-            _ => Err("it is no `Result` there".into()),
-        }
+        known(self.err.get_or_init(|| translation_of_response(plan, &self.theirs.response.schema, 1)))
     }
 
     /// How this end reads an argument of this number, by its own count, which the peer's has at another place.
@@ -199,6 +190,15 @@ impl MethodTerms {
             Ok(Passing::of(&types)?)
         });
         Ok(known(passing)?.pass(from)?)
+    }
+}
+
+/// How a response is read whose schema is this, its `Ok` (0) or its `Err` (1), as what the plan is of.
+pub(crate) fn translation_of_response<T>(plan: &Plan<T>, schema: &Bytes, part: usize) -> Result<Translation, Arc<str>> {
+    let types = Types::read(schema).map_err(unreadable)?;
+    match types.get(0) {
+        Type::Of(Container::Result, parts) => Ok(plan.translation(schema, &types, parts[part])?),
+        _ => Err("it is no `Result` there".into()),
     }
 }
 

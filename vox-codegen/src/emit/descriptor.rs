@@ -109,6 +109,10 @@ fn said(index: usize, method: &Method) -> Vec<TokenStream> {
         said.push(quote!(response: __vox::ReplyWire::<#ok, #err>::CROSSES.shape()));
     }
     said.extend(policy(&method.options).map(|policy| quote!(policy: #policy)));
+    if method.options.persist {
+        let reply = Items::of(index).reply;
+        said.push(quote!(carried: |__outcome, __schema| #reply.carried(__outcome, __schema)));
+    }
     said.extend(method.options.timeout.map(|timeout| {
         let millis = Literal::u64_unsuffixed(timeout.as_millis().try_into().unwrap_or(u64::MAX));
         quote!(timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))

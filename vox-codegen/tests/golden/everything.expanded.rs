@@ -101,6 +101,7 @@ const _: () = {
         >::CROSSES
             .shape(),
         policy: __vox::RetryPolicy::PERSIST,
+        carried: |__outcome, __schema| __VOX_REPLY_0.carried(__outcome, __schema),
         timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(50)),
         ..__vox::method(0xa8a6d1c94c02f9b1, "acme.everything", "do")
     };

@@ -27,7 +27,7 @@ use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::limits::Refused;
 use crate::operation::{Admission, Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
 use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
-use crate::schema::{Schema, SchemaHash};
+use crate::schema::Schema;
 use crate::sorted::Sorted;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::{Failure, Payload};
@@ -58,8 +58,8 @@ struct Desk {
     operations: Operations<Box<Start>>,
     /// The attempts without an answer, and those whose handlers run on.
     attempts: Sorted<Attempt, Place, 64>,
-    /// The schemas of responses, which take a while to find.
-    schemas: BTreeMap<MethodId, Schema>,
+    /// The methods that are called, and the schemas of their responses, which take a while to find.
+    methods: BTreeMap<MethodId, (&'static MethodDescriptor, Schema)>,
     /// Those that are over, oldest first, where only so many are remembered.
     over: VecDeque<OperationKey>,
 }
@@ -91,7 +91,7 @@ struct Next {
 /// An operation that was admitted, as its handler has it.
 pub(crate) struct Granted {
     pub(crate) operation: Operation,
-    schema: SchemaHash,
+    schema: Schema,
     operating: Arc<Operating>,
     /// Nobody knows its id.
     unnamed: bool,
@@ -160,7 +160,7 @@ impl Operating {
         let mut desk = self.lock();
         let is_live = desk.operations.is_live(&key);
         desk.attempts.insert(attempt, place);
-        let schema = desk.schemas.entry(id).or_insert_with(|| method.schema()).clone();
+        let schema = desk.methods.entry(id).or_insert_with(|| (method, method.schema())).1.clone();
         let operation = NewOperation { key, peer, service, method: id, policy, digest, schema };
         // Asked under the lock, where a store can be: nothing of a user's runs in it, and it takes no time. Where no more may
         // start, what runs may be joined and what is over is replayed all the same.
@@ -330,7 +330,7 @@ impl Operating {
         request.deadline = request.deadline.filter(|_| !method.policy.persist);
         let unnamed = request.operation.is_none();
         let operation = Operation { key, fence, method };
-        Arc::new(Granted { operation, schema: schema.hash(), operating: Arc::clone(self), unnamed })
+        Arc::new(Granted { operation, schema: schema.clone(), operating: Arc::clone(self), unnamed })
     }
 
     /// A handler has returned. Whether that is all there is to it: one attempt waits, the store can be asked under the lock and
@@ -340,7 +340,7 @@ impl Operating {
         let Operation { key, fence, .. } = &granted.operation;
         let mut desk = self.lock();
         let Desk { operations, attempts, over, .. } = &mut *desk;
-        let seal = || memory.seal_at_once(key, *fence, payload.whole(), granted.schema).ok();
+        let seal = || memory.seal_at_once(key, *fence, payload.whole(), granted.schema.clone()).ok();
         let Some((attempt, earlier)) = operations.returned_alone(key, *fence, seal) else { return false };
         let place = attempts.remove(&attempt);
         let forgotten = self.forget(key, over);
@@ -383,7 +383,7 @@ impl Granted {
             return;
         }
         let Operation { key, fence, method } = &self.operation;
-        let returned = |bytes: Bytes| OperationEnd::Returned(Outcome { bytes, schema: self.schema });
+        let returned = |bytes: Bytes| OperationEnd::Returned(Outcome { bytes, schema: self.schema.clone() });
         let end = match end {
             HandlerEnd::Returned(payload) => returned(Bytes::copy_from_slice(payload.whole())),
             // It ran, and no other attempt would have a better answer.

@@ -254,6 +254,13 @@ impl<R> Operations<R> {
         self.finish(key, &answer);
     }
 
+    /// As [`Self::admitted`]: it is sealed, with an outcome that nobody can read any more, and why.
+    pub(crate) fn unreadable(&mut self, key: &OperationKey, why: String) {
+        if let Some(Live { phase: Phase::Admitting { .. }, .. }) = self.live.get(key) {
+            self.finish(key, &Answer::Failure(Failure::InvalidResponse(why)));
+        }
+    }
+
     fn granted(&mut self, key: &OperationKey, fence: Fence) {
         let Some(live) = self.live.get_mut(key) else { return };
         if live.waiting.is_empty() && !live.runs_on_alone {

@@ -34,6 +34,7 @@ const fn method(name: &'static str, id: MethodId, policy: RetryPolicy) -> Method
         response: <u8 as facet::Facet>::SHAPE,
         policy,
         timeout: None,
+        carried: |outcome, _| Ok(outcome.clone()),
     }
 }
 

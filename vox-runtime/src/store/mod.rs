@@ -45,7 +45,8 @@ pub trait OperationStore: Send + Sync + 'static {
     /// 1. An id older than the retention, or further in the future than clocks may differ, is `Expired`; so is one that was
     ///    acknowledged, and one of which the store has forgotten whether it was.
     /// 2. A record of another method or digest: `Conflict`.
-    /// 3. A sealed record: `Replay`, if its outcome can be read and is of the method's schema as it is now.
+    /// 3. A sealed record whose outcome can be read: `Replay`, with the schema that it was sealed with. But where the method
+    ///    may run again (`idem`) and its schema as it is now does not [read](crate::descriptor::Schema::reads) that one, as in 5.
     /// 4. A granted record, whose owner lives: `Running`.
     /// 5. A record that was given up, whose owner is dead, or that cannot be read: `Granted` anew where the method's policy
     ///    says that it may run again (`idem`), else `Indeterminate`.

@@ -102,7 +102,8 @@ fn cached(
     let (begun, fields, optional) = (HashMap::new(), 0, Vec::new());
     let mut writer = Writer { description: &description, begun, out: vec![VERSION], fields, optional };
     write(&mut writer, description.root());
-    let known = (Schema::from_bytes(writer.out), Optional::new(writer.optional));
+    let optional = Optional::new(writer.optional);
+    let known = (Schema::of_reader(writer.out, optional.clone()), optional);
     cache.write().unwrap_or_else(PoisonError::into_inner).insert(id, known.clone());
     Ok(known)
 }

@@ -7,9 +7,12 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Desk, Operating, Start};
 use crate::contained::{Contained, quietly};
-use crate::operation::{Admission, OperationKey, Outcome};
+use crate::descriptor::MethodDescriptor;
+use crate::operation::{Admission, NewOperation, OperationKey, Outcome};
 use crate::proto::{Operations, Round, Step, StoreFailed};
 use crate::store::{MemoryStore, StoreError};
 
@@ -22,6 +25,8 @@ pub(super) enum Told {
     Admitted(OperationKey, Result<Admission, StoreFailed>),
     Sealed(OperationKey, Result<Outcome, StoreFailed>),
     LetGo(OperationKey, Option<Outcome>),
+    /// It was sealed with an outcome that cannot be read any more, and why.
+    Unreadable(OperationKey, String),
 }
 
 impl Told {
@@ -30,6 +35,10 @@ impl Told {
         match self {
             Self::Admitted(key, admission) => {
                 operations.admitted(&key, admission);
+                None
+            }
+            Self::Unreadable(key, why) => {
+                operations.unreadable(&key, why);
                 None
             }
             Self::Sealed(key, sealed) => {
@@ -56,10 +65,10 @@ impl Operating {
                     admission = memory.admit_at_once(&operation, memory.now());
                 }
                 let admission = admission.map_err(|error| failed("admit", &key, &error));
-                return Some(Told::Admitted(key, admission));
+                return Some(self.admitted(&operation, key, admission));
             }
             (Step::Seal { key, fence, outcome }, Some(memory)) => {
-                let sealed = memory.seal_at_once(&key, fence, outcome.bytes.clone(), outcome.schema);
+                let sealed = memory.seal_at_once(&key, fence, outcome.bytes.clone(), outcome.schema.clone());
                 let sealed = sealed.map(|before| before.unwrap_or(outcome));
                 let sealed = sealed.map_err(|error| failed("seal", &key, &error));
                 return Some(Told::Sealed(key, sealed));
@@ -69,8 +78,9 @@ impl Operating {
         let store = Arc::clone(&self.store);
         match step {
             Step::Admit(operation) => {
-                let key = operation.key.clone();
-                self.ask("admit", key, async move { store.admit(&operation).await }, Told::Admitted)
+                let (key, this, about) = (operation.key.clone(), Arc::clone(self), Arc::clone(&operation));
+                let admit = async move { store.admit(&operation).await };
+                self.ask("admit", key, admit, move |key, admission| this.admitted(&about, key, admission))
             }
             Step::Seal { key, fence, outcome } => {
                 let about = key.clone();
@@ -91,6 +101,23 @@ impl Operating {
                 None
             }
             Step::Run { .. } | Step::Wait { .. } | Step::Abort(_) | Step::Answer { .. } | Step::Over(_) => None,
+        }
+    }
+
+    /// What an admission comes to: an outcome that another version of the method sealed is written as this version would.
+    fn admitted(&self, operation: &NewOperation, key: OperationKey, admission: Result<Admission, StoreFailed>) -> Told {
+        match admission {
+            Ok(Admission::Replay(outcome)) if outcome.schema != operation.schema => {
+                let method = self.lock().methods.get(&operation.method).map(|(method, _)| *method);
+                match method.ok_or_else(|| "its method is not served".to_owned()).and_then(|m| carried(m, &outcome)) {
+                    Ok(bytes) => {
+                        let outcome = Outcome { bytes, schema: operation.schema.clone() };
+                        Told::Admitted(key, Ok(Admission::Replay(outcome)))
+                    }
+                    Err(why) => Told::Unreadable(key, why),
+                }
+            }
+            admission => Told::Admitted(key, admission),
         }
     }
 
@@ -194,6 +221,21 @@ impl Operating {
             this.drain(None, None);
         });
     }
+}
+
+/// An outcome that another version of the method sealed, as this version writes it. Runs defaults of a user's types.
+#[cold]
+fn carried(method: &'static MethodDescriptor, outcome: &Outcome) -> Result<Bytes, String> {
+    let refusal = method.schema().refusal("the response", &outcome.schema).map_or(Ok(()), Err);
+    let mut carried = Err("a default or a drop of its types panicked".to_owned());
+    let found = refusal.and_then(|()| {
+        quietly(|| carried = (method.carried)(&outcome.bytes, &outcome.schema));
+        carried
+    });
+    let MethodDescriptor { service, name, .. } = method;
+    found.map_err(|why| {
+        format!("`{service}.{name}` has run, and another version of the service (`there`) sealed its outcome: {why}")
+    })
 }
 
 fn failed(what: &str, key: &OperationKey, error: &StoreError) -> StoreFailed {

@@ -366,7 +366,7 @@ impl World {
             match &record.state {
                 Kept::Granted { .. } => return Admission::Running,
                 Kept::Sealed(bytes) if !unreadable => {
-                    return Admission::Replay(Outcome { bytes: bytes.clone(), schema: operation.schema.hash() });
+                    return Admission::Replay(Outcome { bytes: bytes.clone(), schema: operation.schema.clone() });
                 }
                 Kept::Sealed(_) | Kept::GivenUp if !operation.policy.idem => return Admission::Indeterminate,
                 Kept::Sealed(_) | Kept::GivenUp => {}
@@ -389,20 +389,20 @@ impl World {
         };
         record.state = Kept::Sealed(bytes.clone());
         self.sealed.insert(key.clone(), bytes.clone());
-        Ok(Outcome { bytes, schema: outcome.schema })
+        Ok(Outcome { bytes, schema: outcome.schema.clone() })
     }
 
     fn give_up(&mut self, key: &OperationKey, fence: Fence) -> Option<Outcome> {
         let record = self.store.get_mut(key).filter(|record| record.fence == fence)?;
         if let Kept::Sealed(bytes) = &record.state {
-            return Some(Outcome { bytes: bytes.clone(), schema: schema().hash() });
+            return Some(Outcome { bytes: bytes.clone(), schema: schema() });
         }
         record.state = Kept::GivenUp;
         None
     }
 
     fn outcome(&mut self) -> Outcome {
-        Outcome { bytes: Bytes::from(self.rng.next().to_le_bytes().to_vec()), schema: schema().hash() }
+        Outcome { bytes: Bytes::from(self.rng.next().to_le_bytes().to_vec()), schema: schema() }
     }
 
     // ---- what comes out ----

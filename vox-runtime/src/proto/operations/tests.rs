@@ -27,7 +27,7 @@ fn schema() -> Schema {
 }
 
 fn outcome(bytes: &'static [u8]) -> Outcome {
-    Outcome { bytes: Bytes::from_static(bytes), schema: schema().hash() }
+    Outcome { bytes: Bytes::from_static(bytes), schema: schema() }
 }
 
 /// The steps, in a word each.

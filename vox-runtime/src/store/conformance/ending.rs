@@ -46,20 +46,29 @@ pub(super) async fn an_outcome_that_is_too_long_is_refused<S: OperationStore>(su
     subject.expect(&operation, Admission::Replay(outcome(b"too long"))).await
 }
 
-pub(super) async fn an_outcome_of_another_schema_is_not_replayed<S: OperationStore>(subject: &Subject<S>) -> Checked {
-    let schema = Schema::from_bytes(*b"a response of another version");
-    let persist = operation();
-    subject.run(&persist, &outcome(b"old")).await?;
-    let changed = NewOperation { schema: schema.clone(), ..persist.clone() };
-    subject.expect(&changed, Admission::Indeterminate).await?;
-    // And is there for whoever can read it.
-    subject.expect(&persist, Admission::Replay(outcome(b"old"))).await?;
+pub(super) async fn an_outcome_of_another_schema_is_replayed_with_it<S: OperationStore>(
+    subject: &Subject<S>,
+) -> Checked {
+    // `Result<u16, bool>`, `Result<u32, bool>`, and what is no schema at all.
+    let old = Schema::from_bytes(*b"\x01\x05\x01\x03u16\x01\x04bool");
+    let wider = Schema::from_bytes(*b"\x01\x05\x01\x03u32\x01\x04bool");
+    let broken = Schema::from_bytes(*b"a response of another version");
+    let sealed = Outcome { schema: old.clone(), ..outcome(b"old") };
 
-    let idem = idem_operation();
-    subject.run(&idem, &outcome(b"old")).await?;
-    let changed = NewOperation { schema: schema.clone(), ..idem };
+    let persist = NewOperation { schema: old.clone(), ..operation() };
+    subject.run(&persist, &sealed).await?;
+    for schema in [&wider, &broken, &old] {
+        let changed = NewOperation { schema: schema.clone(), ..persist.clone() };
+        subject.expect(&changed, Admission::Replay(sealed.clone())).await?;
+    }
+
+    let idem = NewOperation { schema: old, ..idem_operation() };
+    subject.run(&idem, &sealed).await?;
+    let changed = NewOperation { schema: wider, ..idem.clone() };
+    subject.expect(&changed, Admission::Replay(sealed)).await?;
+    let changed = NewOperation { schema: broken.clone(), ..idem };
     let fence = subject.grant(&changed).await?;
-    let new = Outcome { schema: schema.hash(), ..outcome(b"new") };
+    let new = Outcome { schema: broken, ..outcome(b"new") };
     subject.seal(&changed, fence, &new).await?;
     subject.expect(&changed, Admission::Replay(new)).await
 }

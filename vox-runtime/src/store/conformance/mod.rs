@@ -51,7 +51,7 @@ async fn violations<S: OperationStore>(make: impl AsyncFn() -> S) -> Vec<Violati
         ending::a_sealed_outcome_is_replayed;
         ending::sealing_is_absorbing;
         ending::an_outcome_that_is_too_long_is_refused;
-        ending::an_outcome_of_another_schema_is_not_replayed;
+        ending::an_outcome_of_another_schema_is_replayed_with_it;
         ending::a_released_id_is_free;
         ending::what_was_granted_anew_and_released_is_given_up;
         ending::what_was_given_up_is_not_run_again_unless_it_may;

@@ -111,7 +111,7 @@ pub(super) fn of(id: OperationId, principal: &str) -> NewOperation {
 
 /// An outcome of the operations' method.
 pub(super) fn outcome(bytes: &'static [u8]) -> Outcome {
-    Outcome { bytes: Bytes::from_static(bytes), schema: schema().hash() }
+    Outcome { bytes: Bytes::from_static(bytes), schema: schema() }
 }
 
 fn schema() -> Schema {

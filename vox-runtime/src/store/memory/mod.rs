@@ -14,7 +14,7 @@ use self::table::Table;
 use super::{OperationStore, StoreError, StoreFuture, StoreLimits};
 use crate::limits::LimitError;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
-use crate::schema::SchemaHash;
+use crate::schema::Schema;
 
 /// Keeps operations in memory, within [`StoreLimits`].
 ///
@@ -96,7 +96,7 @@ impl MemoryStore {
         key: &OperationKey,
         fence: Fence,
         bytes: impl Into<ShortBytes> + AsRef<[u8]>,
-        schema: SchemaHash,
+        schema: Schema,
     ) -> Result<Option<Outcome>, StoreError> {
         let (len, limit) = (bytes.as_ref().len(), self.limits.max_outcome_bytes);
         match len <= limit {
@@ -150,7 +150,7 @@ impl OperationStore for MemoryStore {
 
     fn seal<'a>(&'a self, key: &'a OperationKey, fence: Fence, outcome: Outcome) -> StoreFuture<'a, Outcome> {
         Box::pin(async move {
-            let before = self.seal_at_once(key, fence, outcome.bytes.clone(), outcome.schema)?;
+            let before = self.seal_at_once(key, fence, outcome.bytes.clone(), outcome.schema.clone())?;
             Ok(before.unwrap_or(outcome))
         })
     }

@@ -8,7 +8,7 @@ use super::peers::{Peers, Place};
 use super::short::ShortBytes;
 use crate::ids::MethodId;
 use crate::operation::{Admission, Digest, Fence, NewOperation, OperationId, OperationKey, Outcome, Principal};
-use crate::schema::SchemaHash;
+use crate::schema::Schema;
 use crate::sorted::Sorted;
 use crate::store::limits::Taken;
 use crate::store::rules::{self, Decision, Found};
@@ -54,7 +54,7 @@ enum State {
 #[derive(Clone)]
 struct Sealed {
     bytes: ShortBytes,
-    schema: SchemaHash,
+    schema: Schema,
 }
 
 /// What a record takes beside its outcome: itself, its key, and the table's own share.
@@ -66,7 +66,7 @@ const SWEEP: usize = 4;
 
 impl Sealed {
     fn outcome(&self) -> Outcome {
-        Outcome { bytes: self.bytes.to_bytes(), schema: self.schema }
+        Outcome { bytes: self.bytes.to_bytes(), schema: self.schema.clone() }
     }
 }
 
@@ -163,7 +163,7 @@ impl Table {
         key: &OperationKey,
         fence: Fence,
         bytes: impl Into<ShortBytes>,
-        schema: SchemaHash,
+        schema: Schema,
     ) -> Result<Option<Outcome>, StoreError> {
         let record = self.of_fence(key, fence)?;
         match &record.state {

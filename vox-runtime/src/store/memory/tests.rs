@@ -49,7 +49,7 @@ impl Bench {
 
     fn run(&self, operation: &NewOperation, len: usize) {
         let fence = self.grant(operation);
-        let outcome = Outcome { bytes: Bytes::from(vec![0; len]), schema: operation.schema.hash() };
+        let outcome = Outcome { bytes: Bytes::from(vec![0; len]), schema: operation.schema.clone() };
         now(self.store.seal(&operation.key, fence, outcome)).expect("sealed");
     }
 
@@ -166,7 +166,7 @@ fn what_a_peer_takes_returns_to_nothing() {
     };
     let fence = |operation: &NewOperation| bench.store.table().expect("whole").fence(&operation.key);
     let seal = |operation: &NewOperation| {
-        let outcome = Outcome { bytes: Bytes::from(vec![0; 1_000]), schema: operation.schema.hash() };
+        let outcome = Outcome { bytes: Bytes::from(vec![0; 1_000]), schema: operation.schema.clone() };
         now(bench.store.seal(&operation.key, fence(operation), outcome)).expect("sealed");
     };
     let released = is_free("nothing is there");
@@ -208,7 +208,7 @@ fn outcomes_count_and_what_runs_is_sealed_though_it_overdraws() {
     let bench = Bench::new(StoreLimits { max_bytes: 10_000, ..StoreLimits::default() });
     let (first, second) = (at(START, "a"), at(START, "b"));
     let (one, two) = (bench.grant(&first), bench.grant(&second));
-    let outcome = |len| Outcome { bytes: Bytes::from(vec![0; len]), schema: first.schema.hash() };
+    let outcome = |len| Outcome { bytes: Bytes::from(vec![0; len]), schema: first.schema.clone() };
     now(bench.store.seal(&first.key, one, outcome(20_000))).expect("sealed");
     now(bench.store.seal(&second.key, two, outcome(20_000))).expect("sealed");
     assert_eq!(bench.admit(&at(START, "c")), full("max_bytes", Holder::All, 40_512, 10_000));
@@ -280,7 +280,7 @@ fn what_runs_past_the_horizon_is_still_sealed() {
     // Those that run do not keep the others.
     assert_eq!(bench.store.table().expect("whole").records(), 20);
     for (operation, fence) in long.iter().zip(fences) {
-        let outcome = Outcome { bytes: Bytes::new(), schema: operation.schema.hash() };
+        let outcome = Outcome { bytes: Bytes::new(), schema: operation.schema.clone() };
         assert_eq!(now(bench.store.seal(&operation.key, fence, outcome.clone())), Ok(outcome));
         assert_eq!(bench.admit(operation), Ok(Admission::Expired));
     }
@@ -362,7 +362,7 @@ fn a_store_whose_table_may_be_half_changed_admits_and_seals_nothing() {
     }));
     assert!(panicked.is_err());
     assert!(matches!(bench.admit(&at(START, "b")), Err(StoreError::Poisoned(_))));
-    let outcome = Outcome { bytes: Bytes::new(), schema: operation.schema.hash() };
+    let outcome = Outcome { bytes: Bytes::new(), schema: operation.schema.clone() };
     assert!(matches!(now(bench.store.seal(&operation.key, fence, outcome)), Err(StoreError::Poisoned(_))));
     now(bench.store.acknowledge(&operation.key)).expect("nothing is said of it");
     assert_eq!(format!("{:?}", bench.store), "MemoryStore(stopped)");

@@ -212,7 +212,7 @@ async fn call(store: &SqliteStore, id: OperationId, together: bool) {
         }
     });
     effect.await.expect("written");
-    let outcome = Outcome { bytes: bytes::Bytes::from_static(&[0, 1]), schema: TRANSFER.schema().hash() };
+    let outcome = Outcome { bytes: bytes::Bytes::from_static(&[0, 1]), schema: TRANSFER.schema() };
     assert_eq!(store.seal(&operation.key, fence, outcome.clone()).await, Ok(outcome));
     println!("answered {id}");
 }

@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, ValueRef};
 
 use super::owner::OwnerId;
 use crate::ids::MethodId;
-use crate::operation::{Digest, OperationKey, Outcome, PeerKey};
+use crate::operation::{Digest, OperationKey, PeerKey};
 use crate::schema::SchemaHash;
 
 pub(super) const GRANTED: i64 = 0;
@@ -35,8 +35,15 @@ pub(super) enum Content {
 pub(super) enum State {
     Granted(OwnerId),
     /// `None` if the outcome is missing or is not what was sealed.
-    Sealed(Option<Outcome>),
+    Sealed(Option<Kept>),
     GivenUp,
+}
+
+/// An outcome as it is in a row: its schema is in another table.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub(super) bytes: Bytes,
+    pub(super) schema: SchemaHash,
 }
 
 impl Record {
@@ -76,11 +83,11 @@ fn content(key: &OperationKey, row: &Row<'_>) -> Option<Content> {
     Some(Content::Readable { method, digest: Digest(column(row, 4)?), state })
 }
 
-fn outcome(key: &OperationKey, row: &Row<'_>) -> Option<Outcome> {
+fn outcome(key: &OperationKey, row: &Row<'_>) -> Option<Kept> {
     let schema = SchemaHash(column(row, 5)?);
     let ValueRef::Blob(bytes) = row.get_ref(6).ok()? else { return None };
-    let outcome = Outcome { bytes: Bytes::copy_from_slice(bytes), schema };
-    (column::<[u8; 16]>(row, 7)? == check(key, &outcome)).then_some(outcome)
+    let kept = Kept { bytes: Bytes::copy_from_slice(bytes), schema };
+    (column::<[u8; 16]>(row, 7)? == check(key, schema, &kept.bytes)).then_some(kept)
 }
 
 fn column<T: FromSql>(row: &Row<'_>, index: usize) -> Option<T> {
@@ -88,14 +95,14 @@ fn column<T: FromSql>(row: &Row<'_>, index: usize) -> Option<T> {
 }
 
 /// What is kept beside an outcome, so that bytes that have changed, or come from another record, are no outcome.
-pub(super) fn check(key: &OperationKey, outcome: &Outcome) -> [u8; 16] {
+pub(super) fn check(key: &OperationKey, schema: SchemaHash, outcome: &[u8]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&key.id.to_u128().to_be_bytes());
     let principal = key.principal.as_str();
     hasher.update(&(principal.len() as u64).to_le_bytes());
     hasher.update(principal.as_bytes());
-    hasher.update(&outcome.schema.0);
-    hasher.update(&outcome.bytes);
+    hasher.update(&schema.0);
+    hasher.update(outcome);
     let mut check = [0; 16];
     check.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     check

@@ -9,10 +9,10 @@ use rusqlite::types::ValueRef;
 use super::group::{Group, RECORD_BYTES, blob_of, count, id_of};
 use super::layout::damaged;
 use super::owner::OwnerId;
-use super::record::{ACKNOWLEDGED, Content, GRANTED, Record, State, check, peer};
+use super::record::{ACKNOWLEDGED, Content, GRANTED, Kept, Record, State, check, peer};
 use super::statements::Statements;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome, PeerKey, Principal};
-use crate::schema::SchemaHash;
+use crate::schema::{Schema, SchemaHash};
 use crate::store::rules::{self, Decision, Found};
 use crate::store::{StoreError, StoreLimits};
 
@@ -103,7 +103,7 @@ impl Records<'_, '_> {
                 Err(error) => return Ok(Err(error)),
             };
             match found {
-                Some(record) => match rules::decide(operation, self.found(&record)) {
+                Some(record) => match rules::decide(operation, self.found(&record, &operation.schema)?) {
                     Decision::Answer(admission) => return Ok(Ok(admission)),
                     Decision::GrantAnew => self.grant_anew(operation, &record)?,
                 },
@@ -111,7 +111,7 @@ impl Records<'_, '_> {
                 None => return Ok(Err(full.unwrap_or_else(unreadable))),
             }
         }
-        self.keep_schema(operation)?;
+        self.keep_schema(&operation.schema)?;
         Ok(Ok(Admission::Granted(Fence(self.group.fence.cast_unsigned()))))
     }
 
@@ -124,7 +124,9 @@ impl Records<'_, '_> {
             Err(error) => return Ok(Err(error)),
         };
         Ok(match record.content {
-            Content::Readable { state: State::Sealed(Some(first)), .. } => Ok(first),
+            Content::Readable { state: State::Sealed(Some(first)), .. } => {
+                self.outcome(first, Some(&outcome.schema))?.ok_or_else(unreadable)
+            }
             Content::Readable { state: State::GivenUp, .. } | Content::Acknowledged => Err(StoreError::Fenced),
             Content::Readable { state: State::Sealed(None) | State::Granted(_), .. } | Content::Unreadable => {
                 Err(unreadable())
@@ -164,7 +166,9 @@ impl Records<'_, '_> {
                 Ok(None)
             }
             Content::Readable { state: State::GivenUp, .. } => Ok(None),
-            Content::Readable { state: State::Sealed(Some(outcome)), .. } => Ok(Some(outcome)),
+            Content::Readable { state: State::Sealed(Some(kept)), .. } => {
+                self.outcome(kept, None)?.map(Some).ok_or_else(unreadable)
+            }
             Content::Acknowledged => Err(StoreError::Fenced),
             Content::Readable { state: State::Sealed(None), .. } | Content::Unreadable => Err(unreadable()),
         })
@@ -300,9 +304,9 @@ impl Records<'_, '_> {
             fence,
             blob_of(key.id),
             key.principal.as_str(),
-            outcome.schema.0,
+            outcome.schema.hash().0,
             &outcome.bytes[..],
-            check(key, outcome),
+            check(key, outcome.schema.hash(), &outcome.bytes),
             self.millis(),
         ))?;
         let Some(row) = sealed.next()? else { return Ok(false) };
@@ -310,13 +314,14 @@ impl Records<'_, '_> {
         drop(sealed);
         self.group.charge(&key.principal, peer.as_ref(), (0, outcome_bytes), self.statements)?;
         self.news.sealed.push((key.clone(), Place { fence, outcome_bytes, peer }));
+        self.keep_schema(&outcome.schema)?;
         Ok(true)
     }
 
-    fn keep_schema(&mut self, operation: &NewOperation) -> rusqlite::Result<()> {
-        let hash = operation.schema.hash();
+    fn keep_schema(&mut self, schema: &Schema) -> rusqlite::Result<()> {
+        let hash = schema.hash();
         if !self.context.schemas.contains(&hash) && !self.news.schemas.contains(&hash) {
-            self.statements.insert_schema.execute((hash.0, operation.schema.bytes()))?;
+            self.statements.insert_schema.execute((hash.0, schema.bytes()))?;
             self.news.schemas.push(hash);
         }
         Ok(())
@@ -346,20 +351,35 @@ impl Records<'_, '_> {
             .and_then(|record| record.filter(|record| record.fence == fence.0.cast_signed()).ok_or(StoreError::Fenced)))
     }
 
-    /// A record as the rules want it.
-    fn found(&self, record: &Record) -> Found {
-        match &record.content {
+    /// An outcome with its schema, which is `known` in most cases. `None`: the schema is not there, or is not the one of its hash.
+    fn outcome(&mut self, kept: Kept, known: Option<&Schema>) -> rusqlite::Result<Option<Outcome>> {
+        let Kept { bytes, schema: hash } = kept;
+        let schema = match known.filter(|known| known.hash() == hash) {
+            Some(known) => Some(known.clone()),
+            None => {
+                let mut rows = self.statements.find_schema.query((hash.0,))?;
+                let found = rows.next()?.and_then(|row| row.get::<_, Vec<u8>>(0).ok()).map(Schema::from_bytes);
+                found.filter(|found| found.hash() == hash)
+            }
+        };
+        Ok(schema.map(|schema| Outcome { bytes, schema }))
+    }
+
+    /// A record as the rules want it, of a method whose response has this schema now.
+    fn found(&mut self, record: &Record, schema: &Schema) -> rusqlite::Result<Found> {
+        Ok(match &record.content {
             Content::Unreadable => Found::Unreadable,
             Content::Acknowledged => Found::Acknowledged,
             Content::Readable { method, digest, state } => {
                 let state = match state {
                     State::Granted(owner) => rules::State::Granted { owner_lives: self.lives(*owner) },
-                    State::Sealed(outcome) => rules::State::Sealed(outcome.clone()),
+                    State::Sealed(None) => rules::State::Sealed(None),
+                    State::Sealed(Some(kept)) => rules::State::Sealed(self.outcome(kept.clone(), Some(schema))?),
                     State::GivenUp => rules::State::GivenUp,
                 };
                 Found::Record { method: *method, digest: *digest, state }
             }
-        }
+        })
     }
 
     fn lives(&self, owner: OwnerId) -> bool {

@@ -63,5 +63,6 @@ statements! {
     oldest = "SELECT fence, id, principal, state, owner, ifnull(length(outcome), 0), peer
         FROM vox_operations WHERE (id, principal) > (?1, ?2) AND id < ?3 ORDER BY id, principal LIMIT ?4";
 
+    find_schema = "SELECT bytes FROM vox_schemas WHERE hash = ?1";
     insert_schema = "INSERT OR IGNORE INTO vox_schemas VALUES (?1, ?2)";
 }

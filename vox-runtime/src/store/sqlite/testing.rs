@@ -113,7 +113,7 @@ pub(super) fn handle(operation: &NewOperation, fence: Fence) -> Operation {
 }
 
 pub(super) fn outcome(bytes: &'static [u8]) -> Outcome {
-    Outcome { bytes: Bytes::from_static(bytes), schema: TRANSFER.schema().hash() }
+    Outcome { bytes: Bytes::from_static(bytes), schema: TRANSFER.schema() }
 }
 
 pub(super) async fn grant(store: &SqliteStore, operation: &NewOperation) -> Fence {

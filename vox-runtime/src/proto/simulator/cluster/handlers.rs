@@ -106,7 +106,7 @@ impl World {
             return self.end_handler(p, at, Ending::Returns(payload));
         };
         handler.writing = Some(payload.clone());
-        let seal = Outcome { bytes: payload.clone(), schema: schema().hash() };
+        let seal = Outcome { bytes: payload.clone(), schema: schema() };
         let seal = (effect == Effect::WithSeal).then_some(seal);
         if seal.is_some() {
             // Once it is committed it is what the call is answered, whatever the handler says then.
@@ -156,7 +156,7 @@ impl World {
             }
             Some((place, key, fence)) => {
                 let end = match ending {
-                    Ending::Returns(bytes) => OperationEnd::Returned(Outcome { bytes, schema: schema().hash() }),
+                    Ending::Returns(bytes) => OperationEnd::Returned(Outcome { bytes, schema: schema() }),
                     Ending::Panics => OperationEnd::Broken(Failure::Panicked),
                     Ending::Refuses => OperationEnd::Refused(invalid()),
                     Ending::Aborted => OperationEnd::Broken(Failure::Cancelled),

@@ -35,6 +35,7 @@ const fn method(id: u64, name: &'static str, policy: RetryPolicy) -> MethodDescr
         response: <u8 as facet::Facet>::SHAPE,
         policy,
         timeout: None,
+        carried: |outcome, _| Ok(outcome.clone()),
     }
 }
 
