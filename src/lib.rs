@@ -253,7 +253,7 @@ pub use vox_runtime::{
     Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Refusals, Rule, SendError, ServeError,
     ServiceError, Shortage, TryRecvError, TrySendError, VoxError,
 };
-pub use vox_runtime::{codec, descriptor, facet, store, transport};
+pub use vox_runtime::{codec, descriptor, facet, store, transport, value};
 
 #[doc(hidden)]
 pub use vox_runtime::__private;

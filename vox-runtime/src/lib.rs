@@ -10,6 +10,7 @@ pub mod codec;
 pub mod descriptor;
 pub mod store;
 pub mod transport;
+pub mod value;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -52,6 +52,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cures", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
     ("codec", &["ids", "limits", "metadata", "message", "error", "shown", "schema"]),
+    // Values that are known by their schemas alone.
+    ("value", &["limits", "shown", "descriptor", "schema", "codec"]),
     // How two contracts go together, with the plans for it.
     ("terms", &["ids", "shown", "schema", "codec"]),
     ("wire", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema"]),
@@ -141,6 +143,7 @@ const ALL: &[&str] = &[
     "channel",
     "reply",
     "evidence",
+    "value",
 ];
 
 /// The longest that a file may be without its tests.

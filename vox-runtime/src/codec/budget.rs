@@ -85,12 +85,12 @@ impl Budget {
     }
 
     /// What the message costs at least, if it is charged `bytes` more.
-    pub(super) fn needed(&self, bytes: usize) -> usize {
+    pub(crate) fn needed(&self, bytes: usize) -> usize {
         self.spent().saturating_add(bytes)
     }
 
     /// Spends `bytes`, or spends nothing and says no.
-    pub(super) fn charge(&mut self, bytes: usize) -> bool {
+    pub(crate) fn charge(&mut self, bytes: usize) -> bool {
         match self.bytes.checked_sub(bytes) {
             Some(left) => {
                 self.bytes = left;

@@ -55,7 +55,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A slice of the frame, which costs nothing but that the frame is kept.
-    pub(super) fn slice(&mut self, range: Range<usize>) -> Bytes {
+    pub(crate) fn slice(&mut self, range: Range<usize>) -> Bytes {
         self.shares = true;
         self.frame.slice(range)
     }
@@ -124,7 +124,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Passes over so many bytes.
-    pub(super) fn pass(&mut self, len: usize) -> Result<(), DecodeError> {
+    pub(crate) fn pass(&mut self, len: usize) -> Result<(), DecodeError> {
         if len > self.remaining() {
             return Err(self.error(DecodeErrorKind::UnexpectedEnd));
         }
@@ -148,19 +148,19 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a string out of the frame.
-    pub(super) fn str_slice(&mut self) -> Result<&'a str, DecodeError> {
+    pub(crate) fn str_slice(&mut self) -> Result<&'a str, DecodeError> {
         let range = self.bytes()?;
         std::str::from_utf8(&self.frame[range]).map_err(|_| self.error(DecodeErrorKind::BadUtf8))
     }
 
     /// Reads a byte string out of the frame.
-    pub(super) fn bytes_slice(&mut self) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn bytes_slice(&mut self) -> Result<&'a [u8], DecodeError> {
         let range = self.bytes()?;
         Ok(&self.frame[range])
     }
 
     /// Reads an unsigned number of `bits` bits.
-    pub(super) fn varint_of(&mut self, bits: u32) -> Result<u128, DecodeError> {
+    pub(crate) fn varint_of(&mut self, bits: u32) -> Result<u128, DecodeError> {
         match varint::read(self.rest(), bits) {
             Ok((value, len)) => {
                 self.position += len;
@@ -172,7 +172,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Spends `bytes` of the budget.
-    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
+    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
         if self.budget.charge(bytes) {
             return Ok(());
         }
@@ -193,7 +193,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn error(&self, kind: DecodeErrorKind) -> DecodeError {
+    pub(crate) fn error(&self, kind: DecodeErrorKind) -> DecodeError {
         DecodeError::new(kind, self.position)
     }
 

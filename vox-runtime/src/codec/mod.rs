@@ -57,5 +57,6 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub(crate) use measure::check_cost_of;
 pub use plan::Plan;
 pub use program::Program;
-pub(crate) use skips::Passing;
+pub(crate) use skips::{Lens, Passing};
 pub(crate) use translation::{Translation, translation_of};
+pub(crate) use varint::{unzigzag128 as unzigzag, zigzag128 as zigzag};

@@ -49,15 +49,15 @@ enum Node {
 const MAX_OPEN: usize = 1024;
 
 /// What is known of the types of a schema before any of them is passed over.
-pub(super) struct Lens {
+pub(crate) struct Lens {
     /// The fewest bytes that an encoding takes, or less.
-    pub(super) min: Vec<usize>,
+    pub(crate) min: Vec<usize>,
     /// Whether an encoding takes no bytes, whatever the value.
     pub(super) is_nothing: Vec<bool>,
 }
 
 impl Lens {
-    pub(super) fn of(types: &Types<'_>) -> Self {
+    pub(crate) fn of(types: &Types<'_>) -> Self {
         let mut lens = Self { min: vec![0; types.len()], is_nothing: vec![false; types.len()] };
         for at in 0..types.len() {
             lens.min[at] = match types.get(at) {

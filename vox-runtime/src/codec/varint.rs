@@ -23,13 +23,13 @@ pub(super) fn unzigzag(value: u64) -> i64 {
 
 /// [`zigzag`] for 128 bits.
 #[inline(always)]
-pub(super) fn zigzag128(value: i128) -> u128 {
+pub(crate) fn zigzag128(value: i128) -> u128 {
     ((value << 1) ^ (value >> 127)) as u128
 }
 
 /// Undoes [`zigzag128`].
 #[inline(always)]
-pub(super) fn unzigzag128(value: u128) -> i128 {
+pub(crate) fn unzigzag128(value: u128) -> i128 {
     ((value >> 1) as i128) ^ -((value & 1) as i128)
 }
 

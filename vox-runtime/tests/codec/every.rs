@@ -39,6 +39,7 @@ fn check<T: Facet<'static> + Debug>(dice: &mut Dice, value: T) {
     schema_of(T::SHAPE).unwrap();
     let bytes = encode(&value);
     drop(value);
+    super::json::comes_back::<T>(&bytes);
     let before = held();
     attempt(&plan, &bytes, true);
     if cfg!(miri) {

@@ -8,6 +8,7 @@ mod every;
 #[cfg(feature = "foreign-oracle")]
 mod foreign;
 mod hostile;
+mod json;
 mod limits;
 mod memory;
 mod refusals;

@@ -63,6 +63,7 @@ where
     let program = program.program().unwrap();
     assert!(program.min_encoded_len() <= bytes.len(), "shortest encoding of {value:?}");
     assert_eq!(decode::<T>(&bytes).as_ref(), Ok(&value), "decoding of {bytes:?}");
+    super::json::comes_back::<T>(&bytes);
 }
 
 /// Both accept the bytes as the same value, or both refuse them. Not for unordered collections: use
@@ -82,7 +83,9 @@ where
     T: Facet<'static> + DeserializeOwned + Debug,
     U: Serialize + Debug,
 {
-    match (decode::<T>(bytes), oracle::<T>(bytes)) {
+    let decoded = decode::<T>(bytes);
+    super::json::is_accepted_alike::<T>(bytes, decoded.is_ok());
+    match (decoded, oracle::<T>(bytes)) {
         (Ok(ours), Some(theirs)) => {
             let (ours, theirs) = (ordered(ours), ordered(theirs));
             // Compared by their encodings, under which a NaN equals itself.
