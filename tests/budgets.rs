@@ -58,6 +58,7 @@ trait Depot {
     async fn echo(&self, number: u64) -> u64;
     async fn hold(&self, bytes: Vec<u8>);
     async fn lend(&self, bytes: &[u8]);
+    async fn lend_a_while(&self, bytes: &[u8]) -> u64;
     async fn sort(&self, tags: Vec<String>);
     async fn lend_and_sort(&self, bytes: &[u8], tags: Vec<String>);
     async fn make(&self, len: u64) -> Vec<u8>;
@@ -86,6 +87,12 @@ impl Depot for Shed {
         self.held.add();
         std::future::pending::<()>().await;
         assert!(!bytes.is_empty());
+    }
+
+    /// Takes 200 ms.
+    async fn lend_a_while(&self, bytes: &[u8]) -> u64 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        bytes.len() as u64
     }
 
     async fn sort(&self, tags: Vec<String>) {
@@ -524,4 +531,64 @@ async fn a_server_keeps_no_more_than_its_memory_whatever_its_clients_try() {
     settle().await;
     assert_eq!(yard.server.memory_taken(), 0);
     yard.leaves_no_trace().await;
+}
+
+/// So many items of 4,100 bytes that nobody takes, each behind so much that is for nobody: each keeps the buffer that it was read into. `rests`: what
+/// comes next waits until all before it is read.
+async fn pinned(items: u64, filler: usize, rests: bool) {
+    let mut yard = Yard::new(Limits { max_calls: 256, ..Limits::default() }).await;
+    let channels = items.div_ceil(15);
+    for n in 0..=channels {
+        let (request, channel) = (2 * n + 1, 2 * n + 1);
+        let call = frame(raw::CALL).var(1).var(request).method("Depot.sit_on").u8(4).var(1).var(channel).u8(0).u8(0);
+        yard.raw.send(&call).await;
+    }
+    // The first goes, and what comes on its channel is dropped.
+    yard.raw.send(&frame(raw::CANCEL).var(1).var(1)).await;
+    settle().await;
+    let filler = frame(raw::ITEMS).var(1).var(1).bytes(&vec![0; filler]);
+    for n in 0..items {
+        yard.raw.send(&filler).await;
+        yard.raw.send(&frame(raw::ITEMS).var(1).var(2 * (n / 15) + 3).var(4100).bytes(&[7; 4100])).await;
+        if rests {
+            settle().await;
+        }
+    }
+    settle().await;
+    report("pinned", yard.grown(), yard.server.memory());
+    let budget = Limits::default().session_memory;
+    assert!((budget - 4 * MIB..budget + MIB).contains(&yard.server.memory()), "{}", yard.server.memory());
+    assert!(yard.server.refusals().channels > 0, "{:?}", yard.server.refusals());
+    assert!(yard.grown() <= ONE_CLIENT, "{}", yard.grown());
+    yard.leaves_no_trace().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn buffers_that_a_small_item_keeps_are_within_the_budget() {
+    pinned(1_500, 65_000, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn buffers_that_sessions_share_are_within_the_budget_of_who_keeps_them() {
+    pinned(3_600, 20_000, true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn buffers_that_handlers_borrow_from_are_given_back_though_nothing_is_read_any_more() {
+    let mut yard = Yard::new(Limits::default()).await;
+    let filler = frame(raw::CANCEL).var(1).var(1).wire().repeat(9_000);
+    for n in 0..20 {
+        yard.raw.send(&raw::call(1, 2 * n + 1, "Depot.lend_a_while", &[2, 7, 7])).await;
+        // Of a call that has ended nothing is left to cancel. The first has not: it is answered as that.
+        yard.raw.write(&filler).await;
+    }
+    settle().await;
+    let kept = yard.server.memory();
+    assert!(kept > MIB, "{kept}");
+    for _ in 0..20 {
+        assert_eq!(yard.raw.read().await.expect("the session goes on").kind, raw::REPLY);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(yard.server.memory(), 0, "nobody uses any of them");
+    assert_eq!(yard.honest.echo(5).await, Ok(5));
 }

@@ -120,7 +120,7 @@ pub struct Limits {
     pub replay_bytes: usize,
     /// The bytes that are kept because of the peer of one session above which its new calls are refused: its messages that are not whole,
     /// its requests until their handlers have ended, its items until they are received, and what was sent to it that it has not read or
-    /// not acknowledged. Past it, channels end on which items come, and long replies are not kept: see the table. From three quarters of it on, who
+    /// not acknowledged; and read buffers that one of these messages keeps, though no more is read into them. Past it, channels end on which items come, and long replies are not kept: see the table. From three quarters of it on, who
     /// sends items is let go on only once all that came before was received. See [`Session::memory`](crate::Session::memory).
     ///
     /// Where the next message might not fit, the peer is read no further until handlers have ended or items were received, for a second without either

@@ -149,9 +149,9 @@ pub(super) async fn open_connection(
     // Made before the lock is taken: the first time takes a while.
     let contract = Some(service.contract());
     let token = shared.change(|state| {
-        let token = state.opens.insert(OpenWaiter::Waiting(None));
+        let token = state.opens.get_or_insert_default().insert(OpenWaiter::Waiting(None));
         state.session.open(service.name, metadata, contract, token).map(|()| token).inspect_err(|_| {
-            state.opens.remove(token);
+            state.take_open(token);
         })
     })?;
     let mut opening = Opening { shared, token: Some(token) };
@@ -170,8 +170,8 @@ impl Opening<'_> {
         poll_fn(|cx| {
             let Self { shared, token } = self;
             let Some(key) = *token else { return Poll::Pending };
-            shared.change(|state| match state.opens.get_mut(key) {
-                Some(OpenWaiter::Done(_)) => match state.opens.remove(key) {
+            shared.change(|state| match state.opens.as_mut().and_then(|opens| opens.get_mut(key)) {
+                Some(OpenWaiter::Done(_)) => match state.take_open(key) {
                     Some(OpenWaiter::Done(result)) => {
                         *token = None;
                         Poll::Ready(result)
@@ -192,9 +192,9 @@ impl Opening<'_> {
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
         let Some(token) = self.token else { return };
-        self.shared.change(|state| match state.opens.get_mut(token) {
+        self.shared.change(|state| match state.opens.as_mut().and_then(|opens| opens.get_mut(token)) {
             Some(OpenWaiter::Done(_)) => {
-                if let Some(OpenWaiter::Done(Ok(connection))) = state.opens.remove(token) {
+                if let Some(OpenWaiter::Done(Ok(connection))) = state.take_open(token) {
                     state.session.shut(connection);
                 }
             }

@@ -11,7 +11,7 @@ const KEEP: usize = 64 << 10;
 
 thread_local! {
     static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-    static READ_BUFFER: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static READ_BUFFER: Cell<Option<(BytesMut, usize)>> = const { Cell::new(None) };
 }
 
 /// An empty buffer, with capacity where this thread has one left.
@@ -35,12 +35,12 @@ pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
     });
 }
 
-/// A buffer to read into, empty; without capacity where this thread has none left.
-pub(super) fn take_read_buffer() -> BytesMut {
+/// A buffer to read into, empty, and its size, of which its capacity may be a part; none where this thread has none left.
+pub(super) fn take_read_buffer() -> (BytesMut, usize) {
     READ_BUFFER.try_with(Cell::take).ok().flatten().unwrap_or_default()
 }
 
 /// Leaves an empty buffer to the next reader on this thread. One that was left before is dropped.
-pub(super) fn give_read_buffer(buffer: BytesMut) {
-    let _ = READ_BUFFER.try_with(|place| place.set(Some(buffer)));
+pub(super) fn give_read_buffer(buffer: BytesMut, size: usize) {
+    let _ = READ_BUFFER.try_with(|place| place.set(Some((buffer, size))));
 }

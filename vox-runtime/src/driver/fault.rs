@@ -93,7 +93,7 @@ impl State {
                 *waiter = Waiter::Done(CallEnd::Indeterminate);
             }
         }
-        for open in self.opens.iter_mut() {
+        for open in self.opens.iter_mut().flat_map(|opens| opens.iter_mut()) {
             if let OpenWaiter::Waiting(waker) = open {
                 self.after.wakes.extend(waker.take());
                 *open = OpenWaiter::Done(Err(Refusal::new(RefusalCode::Other, reason.to_string())));
@@ -105,7 +105,9 @@ impl State {
         self.backlogs.clear();
         self.requests.clear();
         self.after.wakes.extend(mem::take(&mut self.queue).take_all());
-        self.after.notes.extend(mem::take(&mut self.tasks).into_values().map(Note::Abort));
+        self.after
+            .notes
+            .extend(mem::take(&mut self.tasks).into_iter().flat_map(|tasks| tasks.into_values()).map(Note::Abort));
     }
 }
 

@@ -246,7 +246,7 @@ fn spawn(shared: &Arc<Shared>, task: HandlerTask<Arc<Shared>>) {
     let handle = tokio::spawn(task).abort_handle();
     let unwanted = shared.change(|state| {
         if state.session.wants(connection, request) {
-            state.tasks.insert((connection, request), handle);
+            state.tasks.get_or_insert_default().insert((connection, request), handle);
             None
         } else {
             Some(handle)

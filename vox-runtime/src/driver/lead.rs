@@ -172,7 +172,7 @@ impl State {
     fn is_quiet(&self) -> bool {
         self.waiters.len() == 1
             && self.endpoints.is_empty()
-            && self.opens.is_empty()
+            && self.opens.as_ref().is_none_or(|opens| opens.is_empty())
             && self.session.handlers_running() == 0
     }
 

@@ -492,6 +492,7 @@ impl State {
     /// The handler that came with an attempt is told to end.
     fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
         self.session.unwant(connection, request);
-        self.after.notes.extend(self.tasks.remove(&(connection, request)).map(Note::Abort));
+        let task = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request)));
+        self.after.notes.extend(task.map(Note::Abort));
     }
 }

@@ -106,32 +106,36 @@ impl State {
     /// When somebody who waits is to be told, or the log.
     #[inline]
     pub(super) fn waits_due(&self) -> Option<Instant> {
-        earlier(earlier(self.queue_deadline, self.queue.roll_call), self.patience.due())
+        let patience = self.patience.as_ref().and_then(|patience| patience.due());
+        earlier(earlier(self.queue_deadline, self.queue.roll_call), patience)
     }
 
     /// Somebody begins to wait, under a number of its own, or goes on: the first time that it says so counts, and what it waits for
     /// now.
     pub(crate) fn begin_wait(&mut self, number: u64, now: Instant, what: Waiting) {
-        self.patience.begin(number, now.checked_add(PATIENCE), what);
+        self.patience.get_or_insert_default().begin(number, now.checked_add(PATIENCE), what);
     }
 
     /// It waits no more.
     pub(crate) fn end_wait(&mut self, number: u64) {
-        self.patience.end(number);
+        if let Some(patience) = &mut self.patience {
+            patience.end(number);
+        }
     }
 
     /// What it waits for.
     pub(crate) fn waits_for(&self, number: u64) -> Option<&Waiting> {
-        self.patience.waits.get(number).map(|wait| &wait.what)
+        self.patience.as_ref()?.waits.get(number).map(|wait| &wait.what)
     }
 
     /// Logs those who have waited for long, each once.
     pub(super) fn lose_patience(&mut self, now: Instant) {
+        let Some(patience) = &mut self.patience else { return };
         if self.session.is_detached() {
             // They wait for a link, and that there is none has been said.
-            return self.patience.begin_anew(now);
+            return patience.begin_anew(now);
         }
-        for what in self.patience.lost(now) {
+        for what in patience.lost(now) {
             self.after.notes.push(Note::WaitsLong(what, PATIENCE));
         }
     }

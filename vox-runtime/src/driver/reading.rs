@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::buffers::{give_read_buffer, take_read_buffer};
 use super::hosting::quietly;
 use super::long_part::{LongPart, StockUse};
+use super::pins::Pins;
 use super::shared::{Shared, State};
 use super::writer::{LINK_PANICKED, now};
 use crate::error::{EndReason, ProtocolViolation, Rule};
@@ -37,6 +38,12 @@ const PEEK: usize = 64;
 pub(super) struct Reader {
     io: Box<dyn AsyncRead + Send + Unpin>,
     buffer: BytesMut,
+    /// How large the buffer is, of which its capacity is what is left. 0: there is none.
+    size: usize,
+    /// Those before it that are in use.
+    pub(super) pins: Pins,
+    /// Something of the peer's is kept, which may be in the buffer.
+    keeps: bool,
     /// The part under way that is read into its message's memory. Then there is nothing in the buffer.
     long: Option<LongPart>,
     /// The next part of a long message is due.
@@ -65,6 +72,9 @@ impl Reader {
         Self {
             io,
             buffer: BytesMut::new(),
+            size: 0,
+            pins: Pins::default(),
+            keeps: false,
             long: None,
             peeks: false,
             _stock: StockUse::new(),
@@ -81,7 +91,9 @@ impl Reader {
         let deaf = io.is_none();
         let io = io.unwrap_or_else(|| Box::new(tokio::io::empty()));
         let lent = self.clear();
-        let before = mem::replace(self, Self { deaf, link, ..Self::new(io) });
+        self.leave_buffer();
+        let pins = mem::take(&mut self.pins);
+        let before = mem::replace(self, Self { deaf, link, pins, ..Self::new(io) });
         quietly(move || drop(before));
         lent
     }
@@ -149,19 +161,44 @@ impl Reader {
     }
 
     fn make_room(&mut self, least: usize) {
-        if self.buffer.capacity() == 0 {
-            self.buffer = take_read_buffer();
+        if self.size == 0 {
+            (self.buffer, self.size) = take_read_buffer();
         }
-        if self.buffer.capacity() - self.buffer.len() < least {
-            self.buffer.reserve(self.appetite);
+        if self.buffer.capacity() - self.buffer.len() < least && !self.buffer.try_reclaim(self.appetite) {
+            self.replace_buffer();
         }
     }
 
-    /// Until there is more to read, the next reader on this thread may have the buffer: idle sessions hold none.
-    fn rest(&mut self) {
-        if self.buffer.capacity() > 0 && self.buffer.is_empty() && self.appetite <= READ_SHARED {
-            give_read_buffer(mem::take(&mut self.buffer));
+    /// The buffer is too small, or something in it is in use: reads into another.
+    #[cold]
+    fn replace_buffer(&mut self) {
+        let before = self.buffer.split_to(0).freeze();
+        // With as much room as it has already, for what has begun is copied.
+        self.buffer.reserve(self.appetite.max(self.buffer.len()));
+        let size = mem::replace(&mut self.size, self.buffer.capacity());
+        if size > 0 {
+            self.pins.push(before, size);
         }
+    }
+
+    /// Reads no more into the buffer.
+    fn leave_buffer(&mut self) {
+        let (buffer, size) = (mem::take(&mut self.buffer).freeze(), mem::take(&mut self.size));
+        if size > 0 {
+            self.pins.push(buffer, size);
+        }
+    }
+
+    /// Until there is more to read, the next reader on this thread may have the buffer: idle sessions hold none. One in which something is
+    /// kept of the peer stays, for it is this session's to be charged for.
+    fn rest(&mut self) {
+        if self.buffer.capacity() == 0 || !self.buffer.is_empty() || self.appetite > READ_SHARED {
+            return;
+        }
+        if self.keeps && !self.buffer.try_reclaim(self.size) {
+            return;
+        }
+        give_read_buffer(mem::take(&mut self.buffer), mem::take(&mut self.size));
     }
 
     fn lost(&mut self, why: String) -> Read {
@@ -187,7 +224,18 @@ impl Reader {
             self.forget(session);
             return false;
         }
+        if self.pins.is_some() {
+            self.pins.tell(session, session.is_short_of_memory());
+        }
         (self.held_off, state.held_off) = (false, false);
+        let more = self.handle_each(state, now, max_len);
+        self.keeps = state.session.keeps_of_peer();
+        more
+    }
+
+    #[inline]
+    fn handle_each(&mut self, state: &mut State, now: Instant, max_len: usize) -> bool {
+        let session = &mut state.session;
         for _ in 0..FRAMES_PER_LOCK {
             if self.brings_something() && session.holds_off(now) {
                 (self.held_off, state.held_off) = (true, true);

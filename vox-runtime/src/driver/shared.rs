@@ -80,18 +80,19 @@ pub(crate) struct State {
     pub(crate) session: Session,
     pub(crate) waiters: Slab<Waiter>,
     pub(crate) endpoints: Slab<Endpoint>,
-    pub(crate) opens: Slab<OpenWaiter>,
+    /// Those who ask for a connection. Most sessions never have any.
+    pub(crate) opens: Option<Box<Slab<OpenWaiter>>>,
     /// Senders that have something to send once the outbox has room.
     pub(super) backlogs: Vec<Token>,
     /// Calls that wait for their turn.
     pub(super) queue: Queue,
     pub(super) next_ticket: u64,
-    /// Who waits for a limit to make room.
-    pub(super) patience: Patience,
+    /// Who waits for a limit to make room. Most sessions never have any.
+    pub(super) patience: Option<Box<Patience>>,
     /// No later than the earliest deadline of a call in the queue, or than something is to be said of a channel that waits.
     pub(super) queue_deadline: Option<Instant>,
-    /// Handlers that have a task of their own.
-    pub(super) tasks: HashMap<(ConnectionId, RequestId), AbortHandle>,
+    /// Handlers that have a task of their own. Many sessions never have any.
+    pub(super) tasks: Tasks,
     /// Requests for the driver to host.
     pub(super) requests: WaitingRequests,
     pub(super) writing: Writing,
@@ -139,6 +140,10 @@ pub(crate) struct State {
     #[cfg(test)]
     pub(super) trap: Option<super::fault::Trap>,
 }
+
+/// What aborts the tasks of handlers.
+#[allow(clippy::box_collection, reason = "idle sessions are many")]
+pub(super) type Tasks = Option<Box<HashMap<(ConnectionId, RequestId), AbortHandle>>>;
 
 /// A call's waiting end.
 #[derive(Debug)]
@@ -200,13 +205,13 @@ impl Shared {
             session,
             waiters: Slab::default(),
             endpoints: Slab::default(),
-            opens: Slab::default(),
+            opens: None,
             backlogs: Vec::new(),
             queue: Queue::default(),
             next_ticket: 0,
-            patience: Patience::default(),
+            patience: None,
             queue_deadline: None,
-            tasks: HashMap::new(),
+            tasks: None,
             requests: WaitingRequests::default(),
             writing: Writing::default(),
             writer: Some(writer),
@@ -405,30 +410,13 @@ impl State {
     }
 
     fn abort(&mut self, connection: ConnectionId, request: RequestId, nth: u64) {
-        if let Some(task) = self.tasks.remove(&(connection, request)) {
+        if let Some(task) = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request))) {
             self.after.notes.push(Note::Abort(task));
             return;
         }
         // Not started yet: it never will be.
         if self.requests.take(nth).is_some() {
             self.session.handler_ended(connection, request, HandlerEnd::Aborted);
-        }
-    }
-
-    fn on_opened(&mut self, token: Token, result: Result<ConnectionId, Refusal>) {
-        match self.opens.get_mut(token) {
-            Some(OpenWaiter::Abandoned) => {
-                self.opens.remove(token);
-                if let Ok(connection) = result {
-                    self.session.shut(connection);
-                }
-            }
-            Some(waiter) => {
-                if let OpenWaiter::Waiting(Some(waker)) = std::mem::replace(waiter, OpenWaiter::Done(result)) {
-                    self.after.wakes.push(waker);
-                }
-            }
-            None => {}
         }
     }
 
@@ -489,8 +477,10 @@ impl State {
     #[inline]
     pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         // Most handlers are done before they would have a task; the key need not be hashed for them.
-        if !self.tasks.is_empty() {
-            self.tasks.remove(&(connection, request));
+        if let Some(tasks) = &mut self.tasks
+            && !tasks.is_empty()
+        {
+            tasks.remove(&(connection, request));
         }
         self.session.handler_ended(connection, request, end);
         if self.draining {

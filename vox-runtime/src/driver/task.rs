@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::hosting::{Hosting, quietly};
+use super::pins::Pins;
 use super::shared::{Flush, Shared, State};
 use super::writer::{Writing, now};
 use crate::error::EndReason;
@@ -266,6 +267,9 @@ impl Driver {
     fn look_around(&self) {
         let now = now();
         let shared = &self.shared;
+        if shared.lock().session.has_pins_to_look_at(now) {
+            shared.look_at_pins();
+        }
         shared.change(|state| {
             if let Some(error) = state.link_error.take() {
                 state.session.link_lost(now, EndReason::LinkLost(error.to_string().into()));
@@ -377,7 +381,10 @@ impl Drop for Driver {
         while shared.with(|_| Flush::Here, State::may_write) {}
         shared.change(State::finish);
         // Handles may be kept for long after; the link, which the peer watches, is not.
-        let _over = self.shared.reader().change(None, self.link);
+        let mut reader = self.shared.reader();
+        let _over = reader.change(None, self.link);
+        reader.pins = Pins::default();
+        drop(reader);
         let link = self.shared.lock().writer.take();
         quietly(move || drop(link));
     }

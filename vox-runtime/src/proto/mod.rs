@@ -166,7 +166,9 @@ pub(crate) struct Effects {
     /// How many handlers were asked for.
     dispatched: u64,
     /// Where in the stream the answers end that this end made by itself and the peer has not acknowledged.
-    kept_answers: VecDeque<u64>,
+    /// Most sessions never have any.
+    #[allow(clippy::box_collection, reason = "idle sessions are many")]
+    kept_answers: Option<Box<VecDeque<u64>>>,
     /// What is kept of the peer's requests and items.
     ledger: ledger::Ledger,
     /// How long the frame is that is being handled.
@@ -226,19 +228,20 @@ impl Effects {
     /// What was put last answers the peer without anybody's doing.
     fn note_answer(&mut self) {
         self.forget_answers();
-        self.kept_answers.push_back(self.outbox.end());
+        self.kept_answers.get_or_insert_default().push_back(self.outbox.end());
     }
 
     /// Whether the peer reads such answers, asks for more, and acknowledges none.
     fn keeps_too_many_answers(&mut self) -> bool {
         self.forget_answers();
-        self.kept_answers.len() >= MAX_KEPT_ANSWERS
+        self.kept_answers.as_ref().is_some_and(|answers| answers.len() >= MAX_KEPT_ANSWERS)
     }
 
     fn forget_answers(&mut self) {
+        let Some(answers) = &mut self.kept_answers else { return };
         let acknowledged = self.outbox.acknowledged();
-        while self.kept_answers.front().is_some_and(|end| *end <= acknowledged) {
-            self.kept_answers.pop_front();
+        while answers.front().is_some_and(|end| *end <= acknowledged) {
+            answers.pop_front();
         }
     }
 }

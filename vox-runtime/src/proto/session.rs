@@ -12,6 +12,7 @@ mod obstacle;
 mod opening;
 mod parts;
 mod pausing;
+mod pinning;
 mod remains;
 mod resuming;
 
@@ -47,7 +48,6 @@ pub(crate) struct Session {
     role: Role,
     limits: Arc<Limits>,
     peer: AnnouncedLimits,
-    windows: Windows,
     connection_ids: IdAllocator,
     peer_connections: IdWatch,
     highest_connection: u64,
@@ -68,7 +68,8 @@ pub(crate) struct Session {
     /// Acknowledgements of operations that leave with whatever is written next.
     #[allow(clippy::box_collection, reason = "idle sessions are many")]
     due: Option<Box<Vec<(ConnectionId, OperationId)>>>,
-    unread_answers: answering::Unread,
+    /// Most sessions never have any.
+    unread_answers: Option<Box<answering::Unread>>,
     /// No later than the earliest deadline; may be of a call that has ended.
     deadline: Option<Instant>,
     last_heard: Instant,
@@ -79,6 +80,7 @@ pub(crate) struct Session {
     moves: bool,
     resuming: Option<Resuming>,
     pauses: pausing::Pauses,
+    pins: pinning::Pins,
     ended: Option<EndReason>,
 }
 
@@ -95,10 +97,6 @@ pub(crate) enum Gate {
 impl Session {
     pub(crate) fn new(role: Role, limits: impl Into<Arc<Limits>>, peer: AnnouncedLimits, now: Instant) -> Self {
         let limits = limits.into();
-        let windows = Windows {
-            send: (peer.channel_items, peer.channel_bytes),
-            receive: (limits.channel_items, limits.channel_bytes),
-        };
         let most = usize::try_from(peer.max_message_bytes).unwrap_or(usize::MAX);
         let mut fx = Effects::new(most.clamp(HEAD_ROOM, Limits::MESSAGE_CEILING));
         fx.outbox.peer_puts_together(peer.max_partial_messages, peer.max_partial_bytes);
@@ -106,7 +104,6 @@ impl Session {
             role,
             limits,
             peer,
-            windows,
             connection_ids: IdAllocator::new(role),
             peer_connections: IdWatch::new(role.peer()),
             highest_connection: 0,
@@ -120,7 +117,7 @@ impl Session {
             fx,
             arrivals: Arrivals::default(),
             due: None,
-            unread_answers: answering::Unread::default(),
+            unread_answers: None,
             deadline: None,
             last_heard: now,
             carried: 0,
@@ -128,7 +125,17 @@ impl Session {
             moves: false,
             resuming: None,
             pauses: pausing::Pauses::default(),
+            pins: pinning::Pins::default(),
             ended: None,
+        }
+    }
+
+    /// Windows of new channels.
+    #[inline]
+    fn windows(&self) -> Windows {
+        Windows {
+            send: (self.peer.channel_items, self.peer.channel_bytes),
+            receive: (self.limits.channel_items, self.limits.channel_bytes),
         }
     }
 
@@ -219,9 +226,10 @@ impl Session {
         call: NewCall,
         payload: &mut Payload,
     ) -> Option<Made> {
+        let windows = self.windows();
         let calling = self.calling.get_mut(connection.0)?;
         self.deadline = earlier(self.deadline, call.deadline);
-        Some(calling.call(now, token, call, payload, &self.windows, &mut self.fx))
+        Some(calling.call(now, token, call, payload, &windows, &mut self.fx))
     }
 
     /// Nobody waits for this call any more: cancels it.
@@ -438,6 +446,7 @@ impl Session {
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         }
         self.arrivals.clear();
+        self.unpin();
         if said {
             self.fx.outbox.keep_no_more();
         } else {

@@ -36,7 +36,9 @@ impl Unread {
         }
     }
 
-    fn are_too_many(&self) -> bool {
+    /// Whether there are too many once all before this offset is written.
+    fn are_too_many_past(&mut self, written: u64) -> bool {
+        self.forget(written);
         self.answers.len() >= MAX_UNREAD_ANSWERS || self.bytes >= MAX_UNREAD_BYTES
     }
 }
@@ -52,13 +54,15 @@ impl Session {
     pub(super) fn answer(&mut self, frame: &Frame) {
         let before = self.fx.outbox.end();
         self.fx.send(frame);
-        self.unread_answers.put(before, self.fx.outbox.end());
+        self.unread_answers.get_or_insert_default().put(before, self.fx.outbox.end());
         self.fx.note_answer();
     }
 
     pub(super) fn answer_allowed(&mut self) -> Result<(), ProtocolViolation> {
-        self.unread_answers.forget(self.fx.outbox.written());
-        if self.unread_answers.are_too_many() {
+        let written = self.fx.outbox.written();
+        if let Some(unread) = &mut self.unread_answers
+            && unread.are_too_many_past(written)
+        {
             let why = format!(
                 "{MAX_UNREAD_ANSWERS} answers to pings and opens wait unread, or {MAX_UNREAD_BYTES} bytes of them"
             );

@@ -20,12 +20,12 @@ impl Session {
         self.acknowledges()?;
         let (connection, request, method) = (head.connection, head.request, head.method);
         let kept = REQUEST + self.fx.frame_len;
-        let limits = (self.limits.max_calls, self.limits.max_channels);
+        let (limits, windows) = ((self.limits.max_calls, self.limits.max_channels), self.windows());
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a call", self.role.peer());
         };
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
-        if !serving.on_call(now, head, payload, limits, &self.windows, &mut self.fx)? {
+        if !serving.on_call(now, head, payload, limits, &windows, &mut self.fx)? {
             return Ok(());
         }
         self.deadline = earlier(self.deadline, deadline);

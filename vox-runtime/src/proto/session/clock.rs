@@ -13,7 +13,7 @@ impl Session {
             return None;
         }
         let link = if self.is_detached() { self.given_up_at() } else { self.keepalive_due() };
-        earlier(earlier(self.deadline, link), self.pauses.due())
+        earlier(earlier(earlier(self.deadline, link), self.pauses.due()), self.pins.due())
     }
 
     /// A time before which [`handle_timeout`](Self::handle_timeout) is not due, which costs less to know than when it is.
@@ -27,7 +27,7 @@ impl Session {
             Some(at) => at.checked_add(self.limits.keepalive_timeout),
             None => self.last_heard.checked_add(self.limits.keepalive.min(self.limits.idle_keepalive)),
         };
-        earlier(earlier(self.deadline, keepalive), self.pauses.due())
+        earlier(earlier(earlier(self.deadline, keepalive), self.pauses.due()), self.pins.due())
     }
 
     /// When the peer is probed next, or given up. A limit past the end of time is never reached.
@@ -49,6 +49,7 @@ impl Session {
         }
         self.expire_due(now);
         self.look_at_pauses(now);
+        self.pins.put_off(now);
         if let Some(at) = self.given_up_at() {
             if at <= now {
                 self.give_up();

@@ -145,6 +145,12 @@ impl Session {
         format!("{kept} bytes are kept of the peer, over the limit of {limit} (`Limits::session_memory`)")
     }
 
+    /// Whether anything is charged.
+    #[inline]
+    pub(crate) fn keeps_of_peer(&self) -> bool {
+        self.fx.ledger.sum() > 0
+    }
+
     /// What is charged for requests and items.
     #[cfg(test)]
     pub(in super::super) fn kept_of_peer(&self) -> usize {
@@ -159,7 +165,7 @@ impl Session {
         let calling: usize = self.calling.iter().map(|(_, calling)| calling.channels.walk()).sum();
         let unattached = self.detached.values().chain(self.aborting.values());
         let unattached: usize = unattached.map(super::Charge::bytes).sum();
-        let found = serving + calling + unattached + self.fx.ledger.tails();
+        let found = serving + calling + unattached + self.fx.ledger.tails() + self.pins.bytes();
         assert_eq!(self.fx.ledger.sum(), found, "the sum of what is kept has drifted");
     }
 }

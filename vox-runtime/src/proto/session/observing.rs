@@ -87,7 +87,7 @@ impl Session {
 
     /// How many items, and bytes of them, the peer takes on a channel before it has read any.
     pub(crate) fn send_window(&self) -> (u64, u64) {
-        self.windows.send
+        self.windows().send
     }
 
     /// How many calls of this end wait for an answer on the connection.

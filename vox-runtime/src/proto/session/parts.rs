@@ -92,9 +92,9 @@ impl Session {
         match &head {
             LongHead::Call(call) => {
                 self.acknowledges()?;
-                let limits = (self.limits.max_calls, self.limits.max_channels);
+                let (limits, windows) = ((self.limits.max_calls, self.limits.max_channels), self.windows());
                 match self.serving.get_mut(call.connection.0) {
-                    Some(serving) => serving.on_call_begun(call, limits, &self.windows, &mut self.fx)?,
+                    Some(serving) => serving.on_call_begun(call, limits, &windows, &mut self.fx)?,
                     None => self.stray(call.connection, "a call", self.role.peer())?,
                 }
             }

@@ -35,6 +35,8 @@ pub(super) struct End {
     pub(super) opening: BTreeMap<Token, bool>,
     /// What its session has in common with others is little.
     pub(super) tight: bool,
+    /// So much of what was read into is not free.
+    pub(super) pinned: usize,
     /// What was read is left for later, and since when.
     pub(super) held_off: Option<Instant>,
     /// Connections of this end that are open, and of the peer that this end serves.
@@ -92,6 +94,7 @@ impl End {
             next_token: 0,
             opening: BTreeMap::new(),
             tight: false,
+            pinned: 0,
             held_off: None,
             calling: BTreeSet::new(),
             serving: BTreeSet::new(),

@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) link: Link,
     /// How often the link is cut, in a hundred steps.
     cuts: u64,
+    /// What was read into may stay in use.
+    pins: bool,
     /// How often the session was resumed by both ends.
     pub(super) resumed: u64,
     /// Connections that either end closed; `None`: the session, with all of them.
@@ -75,6 +77,7 @@ impl World {
             ends,
             link: Link::default(),
             cuts,
+            pins: true,
             resumed: 0,
             lost: BTreeSet::new(),
             long_replies: BTreeMap::new(),
@@ -98,6 +101,8 @@ impl World {
         for _ in 0..steps {
             self.step();
         }
+        self.pins = false;
+        (0..2).for_each(|e| self.pin(e, 0));
         if self.mend() {
             self.settle();
         }
@@ -638,7 +643,10 @@ impl World {
 
     /// What is being put together is what is in the table.
     fn check_sums(&mut self, e: usize) {
-        self.ends[e].session.check_memory();
+        let end = &self.ends[e];
+        end.session.check_memory();
+        let pinned = if end.ended.is_some() { 0 } else { end.pinned };
+        assert_eq!(end.session.pinned(), pinned, "what is not free is charged wrongly");
     }
 
     /// Sees what a frame means for the model.
@@ -677,12 +685,23 @@ impl World {
             call.expect("a reply to a call").reply_arrives();
         }
         self.note(e, "frame", &[u64::from(body[0]), body.len() as u64]);
+        if self.pins && self.rng.percent(10) {
+            let bytes = if self.rng.percent(50) { 0 } else { self.rng.below(72 << 10) };
+            self.pin(e, bytes);
+        }
         if let Err(violation) = self.ends[e].session.handle(self.now, body) {
             panic!("a violation between honest ends: {violation}");
         }
         self.ends[e].session.check_lease();
         self.drain(e);
         self.check_sums(e);
+    }
+
+    /// So much of what was read into is in use by now.
+    fn pin(&mut self, e: usize, bytes: usize) {
+        let end = &mut self.ends[e];
+        end.session.pin(bytes, self.now);
+        end.pinned = bytes;
     }
 
     /// Whether what was read is left for later. It ends in time, and there is something to wait for.
