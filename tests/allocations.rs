@@ -3,50 +3,15 @@
 //! Everything runs on the test's own thread, and only what this thread asks for is counted. `docs/performance.md`
 //! says where each allocation comes from.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
 
+mod support;
+
+use support::heap;
 use vox::{Rx, Tx};
 
-/// Counts what the current thread asks for.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: heap::Counting = heap::Counting;
 
 #[vox::service]
 trait Meter {
@@ -111,9 +76,9 @@ fn check(over: Over, most: f64, operations: u64, work: impl AsyncFn(&MeterClient
         work(&client, operations).await;
         let mut least = u64::MAX;
         for _ in 0..WINDOWS {
-            let before = COUNT.get();
+            let before = heap::asked();
             work(&client, operations).await;
-            least = least.min(COUNT.get() - before);
+            least = least.min(heap::asked() - before);
         }
         least as f64 / operations as f64
     });

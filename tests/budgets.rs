@@ -5,48 +5,16 @@
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use support::raw::{self, Raw, frame};
-use support::{Count, settle};
+use support::{Count, heap, settle};
 use tokio::sync::{Mutex, MutexGuard};
 use vox::transport::Link;
 use vox::{Limits, Server, VoxError};
 
-/// Counts what this thread holds of the heap, on which everything runs.
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(change: isize) {
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + change);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
-    });
-}
-
-// SAFETY: the system's allocator does the work; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: heap::Counting = heap::Counting;
 
 const MIB: usize = 1 << 20;
 
@@ -163,13 +131,12 @@ impl Yard {
             tokio::join!(Raw::initiate(ours, Some("Depot")), server.accept(Link::new(theirs, "hostile")));
         accepted.expect("a session");
         assert_eq!(honest.echo(1).await, Ok(1));
-        PEAK.set(LIVE.get());
-        Self { _alone: alone, before: LIVE.get(), server, shed, raw, honest }
+        Self { _alone: alone, before: heap::mark(), server, shed, raw, honest }
     }
 
     /// What is held more at most than at the beginning.
     fn grown(&self) -> usize {
-        (PEAK.get() - self.before).max(0) as usize
+        heap::grown(self.before).max(0) as usize
     }
 
     /// A long call of this method, without its last `missing` bytes.

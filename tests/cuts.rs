@@ -8,38 +8,17 @@
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::Count;
 use support::cable::{Cable, Lengths};
+use support::{Count, heap};
 use tokio::task::JoinSet;
 use vox::{Backoff, Client, Limits, Rx, Server, Tx};
 
-/// Counts what is allocated and not freed.
-struct Counting;
-
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-
-// SAFETY: the system's allocator does the work; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: heap::Counting = heap::Counting;
 
 /// Served by both ends.
 #[vox::service]
@@ -227,9 +206,9 @@ fn any_number_of_cuts_loses_nothing_and_leaves_nothing_behind() {
     let runtime = runtime.expect("a runtime");
     // What is made once, the first time, is not what is left behind.
     runtime.block_on(run(20, &rng));
-    let before = LIVE.load(Ordering::Relaxed);
+    let before = heap::live_everywhere();
     runtime.block_on(run(cuts, &rng));
-    let grown = LIVE.load(Ordering::Relaxed) - before;
+    let grown = heap::live_everywhere() - before;
     println!("{grown} bytes more than before");
     assert!(grown < 256 << 10, "{grown} bytes are left behind");
 }

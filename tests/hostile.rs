@@ -6,11 +6,11 @@
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use support::heap::{self, grown, mark};
 use support::raw::{self, Frame, Raw, call, call_with, frame};
 use support::{Count, settle};
 use tokio::net::TcpStream;
@@ -31,49 +31,12 @@ fn watch_panics() {
     });
 }
 
-/// Counts what a thread has allocated, so that a test on a single thread sees its own use.
-struct Counting;
-
 thread_local! {
     static PANICS: Cell<usize> = const { Cell::new(0) };
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(change: isize) {
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + change);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
-    });
-}
-
-// SAFETY: the system's allocator does the work; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(ptr, layout) }
-    }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How much more memory than now was in use at most since [`mark`].
-fn grown(mark: isize) -> isize {
-    PEAK.get() - mark
-}
-
-fn mark() -> isize {
-    PEAK.set(LIVE.get());
-    LIVE.get()
-}
+static ALLOCATOR: heap::Counting = heap::Counting;
 
 // ---- who is attacked ----
 
@@ -742,7 +705,7 @@ async fn pitfall_14_replies_that_the_runtime_makes_leave_no_memory_behind() {
         assert_eq!(reply(&mut peer).await.0, request);
         request += 2;
     }
-    let kept = LIVE.get() - marked;
+    let kept = heap::live() - marked;
     assert!(kept < 8 << 10, "{kept}");
 }
 
@@ -781,7 +744,7 @@ async fn pitfall_29_items_that_wait_do_not_keep_what_came_with_them() {
     }
     drop(noise);
     settle().await;
-    let kept = LIVE.get() - marked;
+    let kept = heap::live() - marked;
     assert!(kept < 600 << 10, "{kept}");
 }
 

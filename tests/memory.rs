@@ -3,51 +3,17 @@
 //! What this thread asked for and has not given back, on which everything runs. `docs/performance.md` says where it is; resident memory, which
 //! is more, is measured by the benchmarks.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
+
+mod support;
+
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Counts what the current thread holds.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<i64> = const { Cell::new(0) };
-}
-
-fn held(more: usize, less: usize) {
-    let _ = HELD.try_with(|held| held.set(held.get() + more as i64 - less as i64));
-}
-
-// SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        held(layout.size(), 0);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        held(layout.size(), 0);
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        held(size, layout.size());
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        held(0, layout.size());
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+use support::heap;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: heap::Counting = heap::Counting;
 
 #[vox::service]
 trait Meter {
@@ -80,9 +46,9 @@ fn check<T>(most: f64, count: usize, more: impl AsyncFn(&str, usize) -> Vec<T>) 
         let server = server.bind("tcp://127.0.0.1:0").await.expect("a server");
         // What is made once is made by the first few.
         let first = more(&server.address(), 10).await;
-        let before = HELD.get();
+        let before = heap::live();
         let then = more(&server.address(), count).await;
-        let each = (HELD.get() - before) as f64 / count as f64;
+        let each = (heap::live() - before) as f64 / count as f64;
         drop((first, then));
         each
     });

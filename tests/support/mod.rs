@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod cable;
+pub mod heap;
 #[path = "../../hostile/src/raw.rs"]
 pub mod raw;
 pub mod undescribed;
