@@ -51,7 +51,7 @@ pub(crate) use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_s
 pub(crate) use counterparts::items_beside;
 pub use decoder::Decoder;
 pub use description::schema_of;
-pub(crate) use description::{response_type_of, type_of};
+pub(crate) use description::{NamedTypes, response_type_of, type_of};
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub(crate) use measure::check_cost_of;

@@ -23,12 +23,13 @@
 //! | per field | varint | its number among all fields of the schema, less that of the one before |
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
 use super::SchemaHash;
 use super::cursor::{Cursor, SchemaFault};
-use super::judge::{self, Known, Writer};
+use super::judge::{self, Finding, Known, Writer};
 use super::types::{MAX_PARTS, Optional, Types};
 use crate::ids::MethodId;
 use crate::shown::Shown;
@@ -184,33 +185,55 @@ impl Method {
     }
 
     fn judged(&self, theirs: &Self) -> Result<Option<String>, SchemaFault> {
+        let mut words = Ok(None);
+        self.survey(theirs, &mut |difference| {
+            words = difference.refusal();
+            if matches!(words, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        words
+    }
+
+    /// Goes through all that differs between the method as this end calls it and as the peer serves it, until `each` breaks it off.
+    pub(crate) fn survey(
+        &self,
+        theirs: &Self,
+        each: &mut dyn FnMut(Difference<'_>) -> ControlFlow<()>,
+    ) -> Result<(), SchemaFault> {
+        let mut goes_on = ControlFlow::Continue(());
+        let (mut last, mut moved) = (0, false);
         for argument in &theirs.arguments {
-            let place = format!("argument `{}`", Shown::name(&argument.name));
-            let Some(ours) = self.argument(&argument.name) else {
-                if argument.may_miss {
-                    continue;
+            let Some(at) = self.arguments.iter().position(|ours| ours.name == argument.name) else {
+                goes_on = each(Difference::MissingArgument(argument));
+                if goes_on.is_break() {
+                    return Ok(());
                 }
-                let there = Types::read(&argument.ty.schema)?.words(0);
-                return Ok(Some(format!(
-                    "{place} is missing here and {there} there; the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it"
-                )));
+                continue;
             };
-            let words = judge::refusal(&place, ours.ty.known(), argument.ty.known(), Writer::Here)?;
-            if words.is_some() {
-                return Ok(words);
+            moved |= at < last;
+            last = at;
+            let place = format!("argument `{}`", Shown::name(&argument.name));
+            let (written, read) = (self.arguments[at].ty.known(), argument.ty.known());
+            judge::survey(&place, written, read, Writer::Here, &mut |finding| {
+                goes_on = each(Difference::Inside(Some(argument), finding));
+                goes_on
+            })?;
+            if goes_on.is_break() {
+                return Ok(());
             }
         }
         for ours in self.arguments.iter().filter(|ours| theirs.argument(&ours.name).is_none()) {
-            let types = Types::read(&ours.ty.schema)?;
-            if judge::has_channel(&types, 0) {
-                return Ok(Some(format!(
-                    "argument `{}` is {} here and missing there; the peer must keep it, for a channel has two ends",
-                    ours.name,
-                    types.words(0)
-                )));
+            let has_channel = judge::has_channel(&Types::read(&ours.ty.schema)?, 0);
+            if each(Difference::ExtraArgument { argument: ours, has_channel }).is_break() {
+                return Ok(());
             }
         }
-        judge::refusal("the response", theirs.response.known(), self.response.known(), Writer::There)
+        if moved && each(Difference::ArgumentsMoved).is_break() {
+            return Ok(());
+        }
+        let (written, read) = (theirs.response.known(), self.response.known());
+        judge::survey("the response", written, read, Writer::There, &mut |finding| {
+            each(Difference::Inside(None, finding))
+        })
     }
 
     /// The argument of this name.
@@ -223,6 +246,42 @@ impl Method {
 #[cfg(test)]
 pub(crate) fn judged_alone(written: &Described, read: &Described) -> Option<String> {
     judge::refusal("it", written.known(), read.known(), Writer::Here).expect("both are schemas")
+}
+
+/// What differs between a method as one end calls it and as the other serves it.
+pub(crate) enum Difference<'t> {
+    /// The caller does not have it.
+    MissingArgument(&'t Argument),
+    /// The handler does not have it.
+    ExtraArgument {
+        argument: &'t Argument,
+        has_channel: bool,
+    },
+    ArgumentsMoved,
+    /// In the type of an argument, or in that of the response.
+    Inside(Option<&'t Argument>, Finding<'t>),
+}
+
+impl Difference<'_> {
+    /// Why the caller cannot call the method; `None`: this does not keep it from that.
+    pub(crate) fn refusal(&self) -> Result<Option<String>, SchemaFault> {
+        Ok(match self {
+            Self::MissingArgument(argument) if !argument.may_miss => {
+                let (name, there) = (Shown::name(&argument.name), Types::read(&argument.ty.schema)?.words(0));
+                Some(format!(
+                    "argument `{name}` is missing here and {there} there; the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it"
+                ))
+            }
+            Self::ExtraArgument { argument, has_channel: true } => {
+                let (name, here) = (Shown::name(&argument.name), Types::read(&argument.ty.schema)?.words(0));
+                Some(format!(
+                    "argument `{name}` is {here} here and missing there; the peer must keep it, for a channel has two ends"
+                ))
+            }
+            Self::MissingArgument(_) | Self::ExtraArgument { .. } | Self::ArgumentsMoved => None,
+            Self::Inside(_, finding) => finding.refusal(),
+        })
+    }
 }
 
 impl Described {

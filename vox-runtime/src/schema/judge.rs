@@ -6,6 +6,7 @@
 //! wider. Everything else is refused. One of the two may be a peer's, so the work is bounded by [`MAX_PAIRS`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use super::cursor::SchemaFault;
 use super::types::{Container, Field, Optional, Type, Types, Variant};
@@ -25,7 +26,7 @@ pub(super) struct Known<'a> {
 
 /// Which end writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writer {
+pub(crate) enum Writer {
     Here,
     There,
 }
@@ -49,19 +50,54 @@ struct Pair {
     back: bool,
 }
 
-/// Why a pair of types cannot be read, and where in it.
-struct Refusal {
-    part: String,
-    written: String,
-    read: String,
-    cure: Cure,
+/// What is found where two types differ.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Event<'t> {
+    /// They are of different kinds.
+    Differ,
+    /// Two structs or two enums of which no parts have one name.
+    Apart,
+    /// The writer's integers are narrower.
+    Widened,
+    /// A field of the reader's that the writer does not have.
+    Missing { field: &'t Field<'t>, has_default: bool },
+    /// A field of the writer's that the reader does not have.
+    Extra { field: &'t Field<'t>, must_stay: Option<Stay> },
+    /// The fields are in another order.
+    Moved,
+    /// A variant of the writer's that the reader does not have: an error where it comes.
+    Unknown { variant: &'t str },
+    /// A variant of the reader's that the writer does not have.
+    Unsent { variant: &'t str },
+    /// The variants are in another order.
+    VariantsMoved,
 }
 
-enum Cure {
-    KeepType,
-    GiveDefault,
-    KeepInKey,
-    KeepChannel,
+/// Why a field must stay that the reader could pass over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stay {
+    InKey,
+    Channel,
+}
+
+/// An event, and whether it is one of a variant of the pair.
+#[derive(Debug, Clone, Copy)]
+struct Note<'t> {
+    variant: Option<&'t str>,
+    event: Event<'t>,
+}
+
+/// An event, and where it is.
+pub(crate) struct Finding<'t> {
+    pub(crate) event: Event<'t>,
+    /// The variant of the pair that it is in.
+    pub(crate) variant: Option<&'t str>,
+    /// Who writes what is found, the types of that end, and which of them.
+    pub(crate) writer: Writer,
+    pub(crate) written: (&'t Types<'t>, usize),
+    pub(crate) read: (&'t Types<'t>, usize),
+    places: &'t [(usize, String)],
+    at: usize,
 }
 
 /// A part of a pair: what it is called, and the pair that stands there.
@@ -75,8 +111,24 @@ pub(super) fn refusal(
     read: Known<'_>,
     writer: Writer,
 ) -> Result<Option<String>, SchemaFault> {
+    let mut words = None;
+    survey(place, written, read, writer, &mut |finding| {
+        words = finding.refusal();
+        if words.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(words)
+}
+
+/// Goes through all that differs in two types, the nearest places first, until `each` breaks it off.
+pub(super) fn survey(
+    place: &str,
+    written: Known<'_>,
+    read: Known<'_>,
+    writer: Writer,
+    each: &mut dyn FnMut(Finding<'_>) -> ControlFlow<()>,
+) -> Result<(), SchemaFault> {
     if written.schema == read.schema {
-        return Ok(None);
+        return Ok(());
     }
     let types = (Types::read(written.schema)?, Types::read(read.schema)?);
     let forth = Judge { written: &types.0, read: &types.1, optional: read.optional };
@@ -85,6 +137,7 @@ pub(super) fn refusal(
     let mut places = vec![(0, place.to_owned())];
     let mut todo = vec![(root, 0)];
     let mut seen = BTreeSet::from([root]);
+    let mut notes = Vec::new();
     let mut next = 0;
     // Breadth first: the place that is named is the nearest one.
     while let Some(&(pair, at)) = todo.get(next) {
@@ -92,24 +145,25 @@ pub(super) fn refusal(
         if next > MAX_PAIRS {
             return Err(SchemaFault(format!("more than {MAX_PAIRS} pairs of types to compare")));
         }
-        let judge = if pair.back { &back } else { &forth };
-        match judge.pair(pair) {
-            Ok(parts) => {
-                for (part, pair) in parts {
-                    // Each pair waits once, so that no more are kept than are compared.
-                    if seen.insert(pair) {
-                        places.push((at, part));
-                        todo.push((pair, places.len() - 1));
-                    }
-                }
+        let (judge, writer) = if pair.back { (&back, writer.other()) } else { (&forth, writer) };
+        notes.clear();
+        let parts = judge.pair(pair, &mut notes);
+        for Note { variant, event } in notes.drain(..) {
+            let (written, read) = ((judge.written, pair.written), (judge.read, pair.read));
+            let finding = Finding { event, variant, writer, written, read, places: &places, at };
+            if each(finding).is_break() {
+                return Ok(());
             }
-            Err(refusal) => {
-                let writer = if pair.back { writer.other() } else { writer };
-                return Ok(Some(refusal.words(&path(&places, at), writer)));
+        }
+        for (part, pair) in parts {
+            // Each pair waits once, so that no more are kept than are compared.
+            if seen.insert(pair) {
+                places.push((at, part));
+                todo.push((pair, places.len() - 1));
             }
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Whether every integer of the one type is one of the other, which is wider.
@@ -149,85 +203,107 @@ pub(super) fn has_channel(types: &Types<'_>, root: usize) -> bool {
     false
 }
 
-struct Judge<'a> {
-    written: &'a Types<'a>,
-    read: &'a Types<'a>,
-    optional: &'a Optional,
+struct Judge<'t> {
+    written: &'t Types<'t>,
+    read: &'t Types<'t>,
+    optional: &'t Optional,
 }
 
-impl Judge<'_> {
-    /// Judges two types by themselves. `Ok`: what is in them is to be judged next.
-    fn pair(&self, pair: Pair) -> Result<Vec<Part>, Refusal> {
+impl<'t> Judge<'t> {
+    /// Judges two types by themselves, and gives what in them is to be judged next.
+    fn pair(&self, pair: Pair, notes: &mut Vec<Note<'t>>) -> Vec<Part> {
         let Pair { written, read, .. } = pair;
         match (self.written.get(written), self.read.get(read)) {
-            (Type::Named(a), Type::Named(b)) if a == b || widens(a, b) => Ok(Vec::new()),
-            (Type::Struct(a), Type::Struct(b)) => self.fields(a, b, pair),
-            (Type::Enum(a), Type::Enum(b)) => self.variants(a, b, pair),
+            (Type::Named(a), Type::Named(b)) if a == b => return Vec::new(),
+            (Type::Named(a), Type::Named(b)) if widens(a, b) => notes.push(Event::Widened.whole()),
+            (Type::Struct(a), Type::Struct(b)) => return self.fields((a, b), pair, None, notes),
+            (Type::Enum(a), Type::Enum(b)) => return self.variants(a, b, pair, notes),
             (Type::Array(len, a), Type::Array(other, b)) if len == other => {
-                Ok(vec![("[]".to_owned(), Pair { written: *a, read: *b, ..pair })])
+                return vec![("[]".to_owned(), Pair { written: *a, read: *b, ..pair })];
             }
-            (Type::Of(kind, a), Type::Of(other, b)) if kind == other => Ok(contents(*kind, a, b, pair)),
-            _ => Err(self.differ(written, read)),
+            (Type::Of(kind, a), Type::Of(other, b)) if kind == other => return contents(*kind, a, b, pair),
+            _ => notes.push(Event::Differ.whole()),
         }
+        Vec::new()
     }
 
-    fn differ(&self, written: usize, read: usize) -> Refusal {
-        let (written, read) = (self.written.words(written), self.read.words(read));
-        Refusal { part: String::new(), written, read, cure: Cure::KeepType }
-    }
-
-    fn fields(&self, written: &[Field<'_>], read: &[Field<'_>], pair: Pair) -> Result<Vec<Part>, Refusal> {
-        let mut left: BTreeMap<_, _> = written.iter().map(|field| (field.name, field)).collect();
+    fn fields(
+        &self,
+        (written, read): (&'t [Field<'t>], &'t [Field<'t>]),
+        pair: Pair,
+        variant: Option<&'t str>,
+        notes: &mut Vec<Note<'t>>,
+    ) -> Vec<Part> {
+        let mut note = |event| notes.push(Note { variant, event });
+        let mut left: BTreeMap<_, _> =
+            written.iter().enumerate().map(|(at, field)| (field.name, (at, field))).collect();
+        let (mut last, mut moved) = (0, false);
         let mut parts = Vec::new();
         for field in read {
-            let part = format!(".{}", Shown::name(field.name));
             match left.remove(field.name) {
-                Some(other) => parts.push((part, Pair { written: other.ty, read: field.ty, ..pair })),
-                None if self.optional.has(field.number) => {}
-                None => {
-                    let (written, read) = ("missing".to_owned(), self.read.words(field.ty));
-                    return Err(Refusal { part, written, read, cure: Cure::GiveDefault });
+                Some((at, other)) => {
+                    moved |= at < last;
+                    last = at;
+                    let part = format!("{}.{}", place_of(variant), Shown::name(field.name));
+                    parts.push((part, Pair { written: other.ty, read: field.ty, ..pair }));
                 }
+                None => note(Event::Missing { field, has_default: self.optional.has(field.number) }),
             }
         }
         // In the order in which they are written.
         for field in written.iter().filter(|field| left.contains_key(field.name)) {
-            let cure = if pair.rule == Rule::Key {
-                Cure::KeepInKey
-            } else if has_channel(self.written, field.ty) {
-                Cure::KeepChannel
+            let must_stay = if pair.rule == Rule::Key {
+                Some(Stay::InKey)
             } else {
-                continue;
+                has_channel(self.written, field.ty).then_some(Stay::Channel)
             };
-            let part = format!(".{}", Shown::name(field.name));
-            return Err(Refusal { part, written: self.written.words(field.ty), read: "missing".to_owned(), cure });
+            note(Event::Extra { field, must_stay });
+        }
+        if moved {
+            note(Event::Moved);
         }
         if parts.is_empty() && !written.is_empty() && !read.is_empty() {
-            let names = |fields: &[Field<'_>]| listed(fields.iter().map(|field| field.name));
-            let (written, read) = (format!("a struct of {}", names(written)), format!("one of {}", names(read)));
-            return Err(Refusal { part: String::new(), written, read, cure: Cure::KeepType });
+            note(Event::Apart);
         }
-        Ok(parts)
+        parts
     }
 
-    fn variants(&self, written: &[Variant<'_>], read: &[Variant<'_>], pair: Pair) -> Result<Vec<Part>, Refusal> {
-        let known: BTreeMap<_, _> = read.iter().map(|variant| (variant.name, variant)).collect();
+    fn variants(
+        &self,
+        written: &'t [Variant<'t>],
+        read: &'t [Variant<'t>],
+        pair: Pair,
+        notes: &mut Vec<Note<'t>>,
+    ) -> Vec<Part> {
+        let mut known: BTreeMap<_, _> =
+            read.iter().enumerate().map(|(at, variant)| (variant.name, (at, variant))).collect();
         if !written.is_empty() && !written.iter().any(|variant| known.contains_key(variant.name)) {
-            let names = |variants: &[Variant<'_>]| listed(variants.iter().map(|variant| variant.name));
-            let (written, read) = (format!("an enum of {}", names(written)), format!("one of {}", names(read)));
-            return Err(Refusal { part: String::new(), written, read, cure: Cure::KeepType });
+            notes.push(Event::Apart.whole());
+            return Vec::new();
         }
+        let (mut last, mut moved) = (0, false);
         let mut parts = Vec::new();
         for variant in written {
-            // One that the reader does not know is its error when it comes.
-            let Some(other) = known.get(variant.name) else { continue };
-            let place = |part: &str| format!("::{}{part}", Shown::name(variant.name));
-            let inside = self.fields(&variant.fields, &other.fields, pair);
-            let inside = inside.map_err(|refusal| Refusal { part: place(&refusal.part), ..refusal })?;
-            parts.extend(inside.into_iter().map(|(part, pair)| (place(&part), pair)));
+            let Some((at, other)) = known.remove(variant.name) else {
+                notes.push(Event::Unknown { variant: variant.name }.whole());
+                continue;
+            };
+            moved |= at < last;
+            last = at;
+            parts.extend(self.fields((&variant.fields, &other.fields), pair, Some(variant.name), notes));
         }
-        Ok(parts)
+        let unsent = read.iter().filter(|variant| known.contains_key(variant.name));
+        notes.extend(unsent.map(|variant| Event::Unsent { variant: variant.name }.whole()));
+        if moved {
+            notes.push(Event::VariantsMoved.whole());
+        }
+        parts
     }
+}
+
+/// What the variant is called in a place that goes through it.
+fn place_of(variant: Option<&str>) -> String {
+    variant.map_or_else(String::new, |name| format!("::{}", Shown::name(name)))
 }
 
 fn contents(kind: Container, written: &[usize], read: &[usize], pair: Pair) -> Vec<Part> {
@@ -267,26 +343,81 @@ impl Writer {
     }
 }
 
-impl Refusal {
-    fn words(&self, place: &str, writer: Writer) -> String {
-        let Self { part, written, read, cure } = self;
-        let (here, there) = match writer {
-            Writer::Here => (written, read),
-            Writer::There => (read, written),
-        };
-        let reader = match writer {
+impl<'t> Event<'t> {
+    /// Of the pair itself.
+    fn whole(self) -> Note<'t> {
+        Note { variant: None, event: self }
+    }
+
+    /// Whether the reader cannot read the type, whatever its values.
+    pub(crate) fn is_refused(&self) -> bool {
+        match self {
+            Self::Differ | Self::Apart => true,
+            Self::Missing { has_default, .. } => !has_default,
+            Self::Extra { must_stay, .. } => must_stay.is_some(),
+            Self::Widened | Self::Moved | Self::Unknown { .. } | Self::Unsent { .. } | Self::VariantsMoved => false,
+        }
+    }
+}
+
+impl Finding<'_> {
+    /// Where the pair is that it is found in.
+    pub(crate) fn place(&self) -> String {
+        format!("{}{}", path(self.places, self.at), place_of(self.variant))
+    }
+
+    /// Why the reader cannot read the type; `None` where it can.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        if !self.event.is_refused() {
+            return None;
+        }
+        let newer = "the newer of the two must keep the type of the older";
+        let reader = match self.writer {
             Writer::Here => "the peer",
             Writer::There => "this end",
         };
-        let cure = match cure {
-            Cure::KeepType => "; the newer of the two must keep the type of the older".to_owned(),
-            Cure::GiveDefault => {
-                format!("; {reader} must make it an `Option` or give it a default, `#[facet(default)]`")
+        let missing = || "missing".to_owned();
+        let (part, written, read, cure) = match self.event {
+            Event::Missing { field, .. } => {
+                let cure = format!("{reader} must make it an `Option` or give it a default, `#[facet(default)]`");
+                (Some(field.name), missing(), self.read.0.words(field.ty), cure)
             }
-            Cure::KeepInKey => format!("; {reader} must keep it, for two keys could become one without it"),
-            Cure::KeepChannel => format!("; {reader} must keep it, for a channel has two ends"),
+            Event::Extra { field, must_stay } => {
+                let why = match must_stay {
+                    Some(Stay::InKey) => "two keys could become one without it",
+                    _ => "a channel has two ends",
+                };
+                let cure = format!("{reader} must keep it, for {why}");
+                (Some(field.name), self.written.0.words(field.ty), missing(), cure)
+            }
+            Event::Apart => {
+                let (kind, written) = self.names(self.written);
+                (None, format!("{kind} of {written}"), format!("one of {}", self.names(self.read).1), newer.to_owned())
+            }
+            _ => (None, self.written.0.words(self.written.1), self.read.0.words(self.read.1), newer.to_owned()),
         };
-        format!("{place}{part} is {here} here and {there} there{cure}")
+        let part = part.map_or_else(String::new, |name| format!(".{}", Shown::name(name)));
+        let (here, there) = match self.writer {
+            Writer::Here => (written, read),
+            Writer::There => (read, written),
+        };
+        Some(format!("{}{part} is {here} here and {there} there; {cure}", self.place()))
+    }
+
+    /// What kind of type it is, and the first names of its parts.
+    fn names(&self, (types, at): (&Types<'_>, usize)) -> (&'static str, String) {
+        let fields = |fields: &[Field<'_>]| ("a struct", listed(fields.iter().map(|field| field.name)));
+        match types.get(at) {
+            Type::Struct(of) => fields(of),
+            Type::Enum(variants) => match self.variant {
+                Some(name) => {
+                    let variant = variants.iter().find(|variant| variant.name == name);
+                    fields(variant.map_or(&[], |variant| &variant.fields))
+                }
+                None => ("an enum", listed(variants.iter().map(|variant| variant.name))),
+            },
+            _ => ("a type", types.words(at)),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod contract;
 mod cursor;
+mod graph;
 mod judge;
 mod types;
 
@@ -13,10 +14,11 @@ use std::sync::Arc;
 
 #[cfg(test)]
 pub(crate) use contract::judged_alone;
-pub(crate) use contract::{Argument, Contract, Described, Method};
+pub(crate) use contract::{Argument, Contract, Described, Difference, Method};
 pub(crate) use cursor::SchemaFault;
-pub(crate) use judge::widens;
-use judge::{Known, Writer};
+pub(crate) use graph::{Graph, NodeField, NodeKind, NodeVariant};
+use judge::Known;
+pub(crate) use judge::{Event, Finding, Stay, Writer, widens};
 pub(crate) use types::{Container, Field, Optional, Type, Types, Variant};
 
 use crate::operation::hex;

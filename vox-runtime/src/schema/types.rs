@@ -65,6 +65,11 @@ pub(crate) struct Field<'a> {
 }
 
 impl Container {
+    /// How many types it is of.
+    pub(crate) fn arity(self) -> usize {
+        self.parts().len()
+    }
+
     /// What the contents are called in a place.
     pub(super) fn parts(self) -> &'static [&'static str] {
         match self {

@@ -53,6 +53,7 @@ impl Describer {
         let index = TypeIndex(self.types.len());
         self.known.insert(id, index);
         self.types.push(Described {
+            shape,
             kind: Kind::Unfinished,
             size: layout.size(),
             align: layout.align(),

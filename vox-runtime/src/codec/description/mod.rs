@@ -31,7 +31,7 @@ use super::leaf::LeafOps;
 
 pub(super) use schemas::scalar_name;
 pub use schemas::schema_of;
-pub(crate) use schemas::{response_type_of, type_of};
+pub(crate) use schemas::{NamedTypes, response_type_of, type_of};
 
 pub(super) use entries::{MapOps, Pair, SetOps};
 pub(super) use glue::{Fill, Glue};
@@ -49,6 +49,7 @@ pub(super) struct TypeIndex(usize);
 
 /// What one type is.
 pub(super) struct Described {
+    pub(super) shape: &'static Shape,
     pub(super) kind: Kind,
     pub(super) size: usize,
     pub(super) align: usize,

@@ -1,40 +1,16 @@
-//! Descriptions as schemas: canonical bytes that say how a type is encoded.
-//!
-//! They start with [`VERSION`]. A type is a tag and what the tag needs; names and counts as the codec writes strings and
-//! numbers:
-//!
-//! | tag | type | what follows |
-//! |---|---|---|
-//! | 1 | one with an encoding of its own | its name: `u8`, `string`, `bytes`, `Duration`, … |
-//! | 2 | struct, tuple | how many fields; each one's name and type |
-//! | 3 | enum | how many variants; each one's name, how many fields, each one's name and type |
-//! | 4 | option | the content's type |
-//! | 5 | result | the types of `Ok` and `Err` |
-//! | 6 | list | the items' type |
-//! | 7 | array | its length; the items' type |
-//! | 8 | map | the types of keys and values |
-//! | 9 | set | the items' type |
-//! | 10, 11 | channel: `Tx`, `Rx` | the items' type |
-//! | 12 | a type that came before | which one: all but those of tag 1 are numbered from 0, in the order in which they begin |
-//!
-//! What does not show in an encoding is left out: the names of types, boxes and shared owners. So a type may be renamed or
-//! boxed and has the same schema. Tag 12 makes the bytes finite for types inside themselves, and short for types that
-//! share much.
+//! Descriptions as schemas: the types of a description as the types of a [`Graph`], which knows their canonical bytes.
 
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use facet::Shape;
+use facet::{Shape, StructKind, Type, UserType};
 
 use super::{Description, Kind, Member, Scalar, TypeIndex};
+use crate::codec::PlanError;
 use crate::codec::channels::ChannelKind;
 use crate::codec::leaf::{BYTES, STRING};
-use crate::codec::{PlanError, varint};
-use crate::schema::{Optional, Schema};
-
-/// What the bytes of a schema start with.
-const VERSION: u8 = 1;
+use crate::schema::{Container, Graph, NodeField, NodeKind, NodeVariant, Optional, Schema};
 
 /// The schema of the type of `shape`: the one made before, if there is one.
 ///
@@ -61,7 +37,7 @@ pub fn schema_of(shape: &'static Shape) -> Result<Schema, PlanError> {
 /// The schema of the type of `shape`, and which of its fields this end does without.
 pub(crate) fn type_of(shape: &'static Shape) -> Result<(Schema, Optional), PlanError> {
     static SCHEMAS: Cache = LazyLock::new(RwLock::default);
-    cached(&SCHEMAS, shape, |_| Ok(()), |writer, root| writer.ty(root))
+    cached(&SCHEMAS, shape, NamedTypes::add)
 }
 
 /// The schema of a method's response, which is that of `Result<T, E>` where `shape` is that of `Result<T, VoxError<E>>`: what
@@ -69,19 +45,7 @@ pub(crate) fn type_of(shape: &'static Shape) -> Result<(Schema, Optional), PlanE
 /// sealed under one must be of the same schema under the next. Refuses channels, which no response can carry.
 pub(crate) fn response_type_of(shape: &'static Shape) -> Result<(Schema, Optional), PlanError> {
     static SCHEMAS: Cache = LazyLock::new(RwLock::default);
-    let check = |description: &Description| description.check_response(shape);
-    cached(&SCHEMAS, shape, check, |writer, root| {
-        let description = writer.description;
-        if let Kind::Result { ok, err, .. } = &description.get(root).kind
-            && let Kind::Enum { variants, .. } = &description.get(*err).kind
-            && let [user, ..] = variants.as_slice()
-            && let [error] = user.members.as_slice()
-        {
-            writer.composite(5, &[*ok, error.ty]);
-        } else {
-            writer.ty(root);
-        }
-    })
+    cached(&SCHEMAS, shape, NamedTypes::add_response)
 }
 
 type Known = (Schema, Optional);
@@ -90,116 +54,121 @@ type Cache = LazyLock<RwLock<HashMap<TypeId, Known>>>;
 fn cached(
     cache: &Cache,
     shape: &'static Shape,
-    check: impl FnOnce(&Description) -> Result<(), PlanError>,
-    write: impl FnOnce(&mut Writer<'_>, TypeIndex),
+    add: impl FnOnce(&mut NamedTypes, &'static Shape) -> Result<usize, PlanError>,
 ) -> Result<Known, PlanError> {
     let id = shape.id.get();
     if let Some(known) = cache.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
         return Ok(known.clone());
     }
-    let description = Description::of(shape)?;
-    check(&description)?;
-    let (begun, fields, optional) = (HashMap::new(), 0, Vec::new());
-    let mut writer = Writer { description: &description, begun, out: vec![VERSION], fields, optional };
-    write(&mut writer, description.root());
-    let optional = Optional::new(writer.optional);
-    let known = (Schema::of_reader(writer.out, optional.clone()), optional);
+    let mut types = NamedTypes::default();
+    let root = add(&mut types, shape)?;
+    let (bytes, optional) = types.graph.schema(root, &types.graph.classes());
+    let known = (Schema::of_reader(bytes, optional.clone()), optional);
     cache.write().unwrap_or_else(PoisonError::into_inner).insert(id, known.clone());
     Ok(known)
 }
 
-struct Writer<'a> {
-    description: &'a Description,
-    /// The numbers of the types that have begun.
-    begun: HashMap<TypeIndex, usize>,
-    out: Vec<u8>,
-    /// How many fields were written.
-    fields: u32,
-    /// The numbers of those that this end does without.
-    optional: Vec<u32>,
+/// The types of several shapes, each once, with their names.
+#[derive(Default)]
+pub(crate) struct NamedTypes {
+    graph: Graph,
+    known: HashMap<TypeId, usize>,
 }
 
-impl Writer<'_> {
-    fn ty(&mut self, index: TypeIndex) {
-        let kind = &self.description.get(index).kind;
-        match kind {
-            Kind::Scalar(scalar) => return self.named(scalar_name(*scalar)),
-            Kind::String => return self.named(STRING),
-            Kind::Leaf(ops) => return self.named(ops.name),
-            Kind::List { item, .. } | Kind::Slice { item, .. } if self.is_byte(*item) => return self.named(BYTES),
-            Kind::Box(content) | Kind::Shared { content, .. } => return self.ty(*content),
-            _ => {}
+impl NamedTypes {
+    /// Adds the type of a shape and what it is made of, and gives its index.
+    pub(crate) fn add(&mut self, shape: &'static Shape) -> Result<usize, PlanError> {
+        let description = Description::of(shape)?;
+        Ok(self.node(&description, description.root()))
+    }
+
+    /// Adds the type of a method's response, as [`response_type_of`] has it.
+    pub(crate) fn add_response(&mut self, shape: &'static Shape) -> Result<usize, PlanError> {
+        let description = Description::of(shape)?;
+        description.check_response(shape)?;
+        if let Kind::Result { ok, err, .. } = &description.get(description.root()).kind
+            && let Kind::Enum { variants, .. } = &description.get(*err).kind
+            && let [user, ..] = variants.as_slice()
+            && let [error] = user.members.as_slice()
+        {
+            let parts = vec![self.node(&description, *ok), self.node(&description, error.ty)];
+            return Ok(self.graph.add(None, NodeKind::Of(Container::Result, parts)));
         }
-        if let Some(&number) = self.begun.get(&index) {
-            self.out.push(12);
-            return self.number(number);
+        Ok(self.node(&description, description.root()))
+    }
+
+    /// The types that were added.
+    pub(crate) fn into_graph(self) -> Graph {
+        self.graph
+    }
+
+    fn node(&mut self, description: &Description, index: TypeIndex) -> usize {
+        let described = description.get(index);
+        let id = described.shape.id.get();
+        if let Some(&known) = self.known.get(&id) {
+            return known;
         }
-        self.begun.insert(index, self.begun.len());
-        match kind {
-            Kind::Struct(members) => {
-                self.out.push(2);
-                self.members(members);
-            }
+        if let Kind::Box(content) | Kind::Shared { content, .. } = &described.kind {
+            return self.node(description, *content);
+        }
+        let at = self.graph.begin(name_of(described.shape));
+        self.known.insert(id, at);
+        let is_byte = |item: TypeIndex| matches!(description.get(item).kind, Kind::Scalar(Scalar::U8));
+        let named = |name: &str| NodeKind::Named(name.to_owned());
+        let kind = match &described.kind {
+            Kind::Scalar(scalar) => named(scalar_name(*scalar)),
+            Kind::String => named(STRING),
+            Kind::Leaf(ops) => named(ops.name),
+            Kind::List { item, .. } | Kind::Slice { item, .. } if is_byte(*item) => named(BYTES),
+            Kind::Struct(members) => NodeKind::Struct(self.fields(description, members)),
             Kind::Enum { variants, .. } => {
-                self.out.push(3);
-                self.number(variants.len());
-                for variant in variants {
-                    self.text(variant.name);
-                    self.members(&variant.members);
-                }
+                let variant = |variant: &super::Variant| NodeVariant {
+                    name: variant.name.to_owned(),
+                    fields: self.fields(description, &variant.members),
+                };
+                NodeKind::Enum(variants.iter().map(variant).collect())
             }
-            Kind::Option { some, .. } => self.composite(4, &[*some]),
-            Kind::Result { ok, err, .. } => self.composite(5, &[*ok, *err]),
-            Kind::List { item, .. } | Kind::Slice { item, .. } => self.composite(6, &[*item]),
-            Kind::Array { item, len } => {
-                self.out.push(7);
-                self.number(*len);
-                self.ty(*item);
-            }
-            Kind::Map { key, value, .. } => self.composite(8, &[*key, *value]),
-            Kind::Set { item, .. } => self.composite(9, &[*item]),
-            Kind::Channel { kind: ChannelKind::Tx, item, .. } => self.composite(10, &[*item]),
-            Kind::Channel { kind: ChannelKind::Rx, item, .. } => self.composite(11, &[*item]),
+            Kind::Option { some, .. } => self.of(Container::Option, description, &[*some]),
+            Kind::Result { ok, err, .. } => self.of(Container::Result, description, &[*ok, *err]),
+            Kind::List { item, .. } | Kind::Slice { item, .. } => self.of(Container::List, description, &[*item]),
+            Kind::Array { item, len } => NodeKind::Array(*len as u64, self.node(description, *item)),
+            Kind::Map { key, value, .. } => self.of(Container::Map, description, &[*key, *value]),
+            Kind::Set { item, .. } => self.of(Container::Set, description, &[*item]),
+            Kind::Channel { kind: ChannelKind::Tx, item, .. } => self.of(Container::Tx, description, &[*item]),
+            Kind::Channel { kind: ChannelKind::Rx, item, .. } => self.of(Container::Rx, description, &[*item]),
             // Handled above, or gone once a description is whole.
-            Kind::Scalar(_) | Kind::String | Kind::Leaf(_) | Kind::Box(_) | Kind::Shared { .. } | Kind::Unfinished => {}
+            Kind::Box(_) | Kind::Shared { .. } | Kind::Unfinished => NodeKind::Begun,
+        };
+        self.graph.fill(at, kind);
+        at
+    }
+
+    fn of(&mut self, container: Container, description: &Description, parts: &[TypeIndex]) -> NodeKind {
+        NodeKind::Of(container, parts.iter().map(|part| self.node(description, *part)).collect())
+    }
+
+    fn fields(&mut self, description: &Description, members: &[Member]) -> Vec<NodeField> {
+        let field = |member: &Member| NodeField {
+            name: member.name.to_owned(),
+            ty: self.node(description, member.ty),
+            optional: member.fill.is_some(),
+        };
+        members.iter().map(field).collect()
+    }
+}
+
+/// What the author of a struct or an enum calls it: its name, and those of what it is generic over. Tuples have none.
+fn name_of(shape: &'static Shape) -> Option<String> {
+    match &shape.ty {
+        Type::User(UserType::Struct(ty)) if ty.kind == StructKind::Tuple => None,
+        Type::User(UserType::Struct(_) | UserType::Enum(_)) => {
+            let params = shape.type_params.iter().map(|param| param.shape);
+            let parts = std::iter::once(shape.type_identifier.to_owned());
+            let parts = parts.chain(params.map(|of| name_of(of).unwrap_or_else(|| of.type_identifier.to_owned())));
+            let name: Vec<_> = parts.collect();
+            Some(name.join("_").chars().filter(|c| c.is_alphanumeric() || *c == '_').collect())
         }
-    }
-
-    fn composite(&mut self, tag: u8, parts: &[TypeIndex]) {
-        self.out.push(tag);
-        parts.iter().for_each(|&part| self.ty(part));
-    }
-
-    fn members(&mut self, members: &[Member]) {
-        self.number(members.len());
-        for member in members {
-            self.text(member.name);
-            if member.fill.is_some() {
-                self.optional.push(self.fields);
-            }
-            self.fields += 1;
-            self.ty(member.ty);
-        }
-    }
-
-    fn named(&mut self, name: &str) {
-        self.out.push(1);
-        self.text(name);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.number(text.len());
-        self.out.extend_from_slice(text.as_bytes());
-    }
-
-    fn number(&mut self, number: usize) {
-        let mut bytes = [0; 19];
-        let len = varint::write(number as u128, &mut bytes);
-        self.out.extend_from_slice(&bytes[..len]);
-    }
-
-    fn is_byte(&self, index: TypeIndex) -> bool {
-        matches!(self.description.get(index).kind, Kind::Scalar(Scalar::U8))
+        _ => None,
     }
 }
 
@@ -298,6 +267,77 @@ mod tests {
         same::<HashMap<u8, u8>, BTreeMap<u8, u8>>();
         same::<HashSet<u8>, BTreeSet<u8>>();
     }
+
+    #[test]
+    fn types_that_are_encoded_alike_are_one() {
+        #[derive(Facet)]
+        struct Other {
+            id: u64,
+            name: String,
+        }
+        same::<(Account, Account), (Account, Other)>();
+        same::<(Vec<u16>, Vec<u16>), (Vec<u16>, Box<[u16]>)>();
+        same::<[Option<Account>; 2], [Option<Other>; 2]>();
+
+        #[derive(Facet)]
+        struct Chain {
+            value: u8,
+            next: Option<Box<Chain>>,
+        }
+        #[derive(Facet)]
+        struct Odd {
+            value: u8,
+            next: Option<Box<Even>>,
+        }
+        #[derive(Facet)]
+        struct Even {
+            value: u8,
+            next: Option<Box<Odd>>,
+        }
+        same::<Chain, Odd>();
+        same::<(Chain, Even), (Odd, Chain)>();
+        differ::<(Chain, Account), (Chain, Chain)>();
+    }
+
+    /// What one end does without the other may not, so they stand apart; the order of the bytes stays.
+    #[test]
+    fn types_whose_reader_does_without_other_fields_are_two() {
+        #[derive(Facet)]
+        struct Lenient {
+            id: u64,
+            #[facet(default)]
+            name: String,
+        }
+        let (both, optional) = type_of(<(Account, Lenient)>::SHAPE).expect("it can cross");
+        let account = b"\x02\x02\x02id\x01\x03u64\x04name\x01\x06string".as_slice();
+        assert_eq!(both.bytes(), [b"\x01\x02\x02\x010", account, b"\x011", account].concat());
+        assert_eq!(optional, Optional::new(vec![5]));
+    }
+
+    /// Hashes that are the same for every build, on every machine, from version to version.
+    #[test]
+    fn hashes_stay() {
+        #[derive(Facet)]
+        struct Tree<T> {
+            value: T,
+            children: Vec<Tree<T>>,
+            parent: Option<Box<Tree<T>>>,
+        }
+        type Everything = (HashMap<String, (f32, char)>, Result<[i128; 3], Shape1>, Option<Bytes>, std::time::Duration);
+        let hash = |shape| format!("{:?}", schema_of(shape).expect("it can cross").hash());
+        let hashes =
+            [u8::SHAPE, Account::SHAPE, Shape1::SHAPE, <Tree<u8>>::SHAPE, <Tree<Account>>::SHAPE, Everything::SHAPE];
+        assert_eq!(hashes.map(hash), HASHES);
+    }
+
+    const HASHES: [&str; 6] = [
+        "886697f25645e442bdbd37e8f8a4dee8662e94af046336905fe9edc9ac966f60",
+        "3aba1c51b898d1e9b8895c6dc30ee90bad9fd2939eb75d0152059415401c46f0",
+        "0cd7d7d21bd65c38e81eb6d5b0fc250c1539145ddfe209b75a5e2e9fcd3f242e",
+        "b8dd39294d60d01c954dfd4a19ca4d112c168848dbfcdbe5df0dd4c894cf952f",
+        "ea5ef348aca239689755e41182a882a39805f6f28a02b45d1c4474519af57c48",
+        "ef3e2fd6afe569660bf83e34120b8a50e7ed7ab22d98a438978a6612cae0ad14",
+    ];
 
     #[test]
     fn what_shows_is_not() {
