@@ -242,6 +242,7 @@ pub use vox_macros::service;
 
 // What users hold. Beside it are the rooms of those who look closer: what remembers operations, what crosses the wire and how, what is
 // known of a service, what carries the bytes.
+pub use vox_runtime::assert_compatible;
 pub use vox_runtime::{
     Backoff, Call, Caller, Client, Closing, Connect, Connected, ConnectionId, Context, ContextBuilder, Credentials,
     Dispatcher, Hosted, Incoming, Limits, Metadata, NoopClient, Operation, OperationId, Peer, Principal, RequestId,
@@ -253,7 +254,7 @@ pub use vox_runtime::{
     Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Refusals, Rule, SendError, ServeError,
     ServiceError, Shortage, TryRecvError, TrySendError, VoxError,
 };
-pub use vox_runtime::{codec, descriptor, facet, store, transport, value};
+pub use vox_runtime::{codec, compat, descriptor, facet, store, transport, value};
 
 #[doc(hidden)]
 pub use vox_runtime::__private;

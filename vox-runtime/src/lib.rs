@@ -7,6 +7,7 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 pub mod codec;
+pub mod compat;
 pub mod descriptor;
 pub mod store;
 pub mod transport;
@@ -57,6 +58,31 @@ pub use server::{
 };
 
 pub use facet;
+
+/// Fails where a service does not go with its releases, or is not what its snapshot says.
+///
+/// The first argument is the service of a client; the second is the path of the snapshot, from the crate's own directory. What was
+/// released is beside it: all snapshots of the service in the directory `released` there, and in those below. As long as there are
+/// none, the snapshot itself is what counts. With `VOX_BLESS=1` in the environment the snapshot is written, if nothing breaks.
+///
+/// ```no_run
+/// # extern crate vox_runtime as vox;
+/// #[vox_macros::service]
+/// trait Bank {
+///     async fn balance(&self, account: u64) -> u64;
+/// }
+///
+/// # fn main() {
+/// // In a test:
+/// vox::assert_compatible!(BankClient::SERVICE, "schemas/bank.vox");
+/// # }
+/// ```
+#[macro_export]
+macro_rules! assert_compatible {
+    ($service:expr, $path:expr $(,)?) => {
+        $crate::compat::assert_compatible($service, ::core::env!("CARGO_MANIFEST_DIR"), $path)
+    };
+}
 
 /// What generated code names. Not for anyone else: it changes with the macro.
 #[doc(hidden)]

@@ -54,6 +54,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("codec", &["ids", "limits", "metadata", "message", "error", "shown", "schema"]),
     // Values that are known by their schemas alone.
     ("value", &["limits", "shown", "descriptor", "schema", "codec"]),
+    // Services held against their releases: data, and the files that a test names.
+    ("compat", &["ids", "shown", "descriptor", "schema", "codec"]),
     // How two contracts go together, with the plans for it.
     ("terms", &["ids", "shown", "schema", "codec"]),
     ("wire", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema"]),
