@@ -24,6 +24,13 @@ pub struct Metadata {
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Entries(Vec<Entry>);
 
+impl Entries {
+    fn memory(&self) -> usize {
+        let texts = self.0.iter().map(|entry| entry.key.capacity() + entry.value.capacity()).sum::<usize>();
+        size_of::<Self>() + self.0.capacity() * size_of::<Entry>() + texts
+    }
+}
+
 #[derive(Clone, PartialEq, Eq)]
 struct Entry {
     key: String,
@@ -77,6 +84,12 @@ impl Metadata {
     /// Adds an entry as a peer sent it, or as it was added elsewhere.
     pub(crate) fn push(&mut self, key: String, value: String, sensitive: bool) {
         self.entries.get_or_insert_default().0.push(Entry { key, value, sensitive });
+    }
+
+    /// What it has allocated, in bytes.
+    #[inline]
+    pub(crate) fn memory(&self) -> usize {
+        self.entries.as_ref().map_or(0, |entries| entries.memory())
     }
 
     /// Takes the last entry away. Gives its key, and how long it was with its value.

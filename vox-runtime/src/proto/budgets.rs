@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::ledger::{ITEM, REQUEST};
+use super::ledger::{CHANNEL, ITEM, REQUEST};
 use super::testing::{Bench, OURS, PERSIST, Pot, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
 use super::{Batch, ChannelEnd, HandlerEnd, Output, Token};
 use crate::error::{Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::{Limits, Refused};
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Failure, Frame, LongHead, Reset, WHOLE};
-use ChannelDirection::CallerSends;
+use crate::wire::{CallHead, ChannelDirection, Failure, Frame, LongHead, Reset, WHOLE};
+use ChannelDirection::{CallerSends, HandlerSends};
 use Scarce::{ServerMemory, SessionMemory};
 
 fn limits(session_memory: usize) -> Limits {
@@ -127,6 +127,85 @@ fn each_refusal_is_told_once_with_what_is_short() {
     let mut payload = vec![0; 5000].into();
     bench.change(|session| session.handler_ended(THEIRS, RequestId(3), HandlerEnd::Returned(&mut payload)));
     assert_eq!(told(&mut bench).len(), 0, "its own arguments are gone, so it fits");
+}
+
+/// Metadata, and what it has allocated.
+fn metadata() -> (Metadata, usize) {
+    let mut metadata = Metadata::new();
+    (0..20).for_each(|n| metadata.insert(format!("key-{n}"), "v".repeat(100)));
+    // As the peer's is read, which allocates no less.
+    let least = 20 * (size_of::<(String, String)>() + 105);
+    (metadata, least)
+}
+
+#[test]
+fn channels_are_charged_while_they_have_an_entry_and_their_ends_until_somebody_is_told() {
+    let mut bench = Bench::new(limits(1 << 20));
+    bench.accept(call(THEIRS, 1, &[(1, CallerSends), (3, HandlerSends), (5, CallerSends)]));
+    let request = bench.session.charge_of(THEIRS, 1);
+    let beside = |bench: &Bench| {
+        bench.session.check_memory();
+        bench.session.kept_of_peer() - bench.session.charge_of(THEIRS, 1)
+    };
+    assert!(request < REQUEST + 100 && beside(&bench) == 3 * CHANNEL);
+    // One that is taken up costs the same; one that has ended has no entry.
+    bench.change(|session| assert!(session.bind(THEIRS, ChannelId(1), Token(1))));
+    assert_eq!(beside(&bench), 3 * CHANNEL);
+    let (metadata, least) = metadata();
+    let close = |id| Frame::Close { connection: THEIRS, channel: ChannelId(id), metadata: metadata.clone() };
+    bench.accept(close(1));
+    let end = beside(&bench) - 2 * CHANNEL;
+    assert!((least..2 * least + 200).contains(&end), "{end} bytes for {least}");
+    // Nobody has taken this one up, so that both are kept.
+    bench.accept(close(5));
+    assert_eq!(beside(&bench), 2 * CHANNEL + 2 * end);
+    bench.change(|session| session.let_go(Token(1)));
+    assert_eq!(beside(&bench), 2 * CHANNEL + end);
+    bench.change(|session| assert!(session.bind(THEIRS, ChannelId(5), Token(5))));
+    assert_eq!(beside(&bench), CHANNEL + end, "it is told, and has an end to keep");
+    bench.change(|session| session.let_go(Token(5)));
+    assert_eq!(beside(&bench), CHANNEL);
+    bench.returns(THEIRS, 1);
+    is_at_rest(&mut bench);
+}
+
+#[test]
+fn the_metadata_of_a_request_is_charged_until_its_handler_has_ended() {
+    let mut bench = Bench::new(limits(1 << 20));
+    let (metadata, least) = metadata();
+    for (request, long) in [(1, false), (3, true)] {
+        let Frame::Call { head, .. } = call(THEIRS, request, &[]) else { panic!("a call") };
+        let head = CallHead { metadata: metadata.clone(), ..head };
+        match long {
+            true => bench.accept(Frame::Long { number: 1, total: 100_000, head: LongHead::Call(head) }),
+            false => bench.accept(Frame::Call { head, payload: vec![7].into() }),
+        }
+        let charged = bench.session.kept_of_peer() - REQUEST;
+        // What is read is in the frame as well.
+        assert!((2 * least - 2000..3 * least).contains(&charged), "{charged} for {least}");
+        bench.session.check_memory();
+        if long {
+            bench.accept(Frame::Forget { number: 1 });
+        }
+        bench.returns(THEIRS, request);
+        is_at_rest(&mut bench);
+    }
+}
+
+#[test]
+fn calls_with_channels_are_refused_for_their_channels_too_and_one_that_is_alone_is_not() {
+    let mut bench = Bench::new(limits(2 * REQUEST + CHANNEL + 300));
+    bench.accept(call(THEIRS, 1, &[1, 3, 5, 7].map(|id| (id, CallerSends))));
+    assert_eq!((dispatched(&bench), bench.sent()), (1, vec![]), "it is alone");
+    let decoded = bench.change(|session| session.keep_decoded(THEIRS, RequestId(1), 1 << 20));
+    assert_eq!(decoded, Ok(()), "and stays so");
+    bench.returns(THEIRS, 1);
+    bench.write();
+    bench.accept(call(THEIRS, 3, &[(9, CallerSends)]));
+    bench.accept(call(THEIRS, 5, &[(11, CallerSends)]));
+    assert_eq!(dispatched(&bench), 2, "with its channel, the second is one too many");
+    [3, 5].into_iter().for_each(|request| bench.returns(THEIRS, request));
+    is_at_rest(&mut bench);
 }
 
 #[test]
@@ -385,7 +464,7 @@ fn what_arguments_decode_to_is_charged_wherever_their_handler_is() {
 
 /// A call with two channels, of which the first has items past all memory.
 fn filled(bind: bool) -> Bench {
-    let mut bench = Bench::new(limits(ITEMS + REQUEST + 100));
+    let mut bench = Bench::new(limits(ITEMS + REQUEST + 2 * CHANNEL + 100));
     bench.accept(call(THEIRS, 1, &[(1, CallerSends), (3, CallerSends)]));
     if bind {
         bench.change(|session| (1..=3).step_by(2).for_each(|n| assert!(session.bind(THEIRS, ChannelId(n), Token(n)))));
@@ -415,9 +494,12 @@ fn items_past_the_sessions_memory_end_their_channel_and_both_ends_are_told() {
         let [Frame::Reset { connection: THEIRS, channel: ChannelId(3), why: Reset::Full(why) }] = &sent[..] else {
             panic!("{sent:?}")
         };
-        let numbers = format!("{} bytes are kept of the peer, over the limit of {}", kept, ITEMS + REQUEST + 100);
+        let numbers =
+            format!("{} bytes are kept of the peer, over the limit of {}", kept, ITEMS + REQUEST + 2 * CHANNEL + 100);
         assert!(why.contains(&numbers), "{why}");
-        assert_eq!(bench.session.kept_of_peer(), kept);
+        // Who has taken it up is told, and it has no entry any more.
+        let of_entry = if bind { CHANNEL } else { 0 };
+        assert_eq!(bench.session.kept_of_peer(), kept - of_entry);
         // What its sender could not know of is ignored, whatever it is.
         bench.accept(on_second(7));
         bench.accept(long(1, 100_000, LongHead::Items { connection: THEIRS, channel: ChannelId(3) }));
@@ -425,7 +507,7 @@ fn items_past_the_sessions_memory_end_their_channel_and_both_ends_are_told() {
         bench.accept(part(1, 99_000));
         bench.accept(close(3));
         bench.accept(close(3));
-        assert_eq!((bench.sent(), bench.session.kept_of_peer()), (vec![], kept));
+        assert_eq!((bench.sent(), bench.session.kept_of_peer()), (vec![], kept - of_entry));
         if !bind {
             bench.change(|session| assert!(session.bind(THEIRS, ChannelId(3), Token(3))));
         }
@@ -480,7 +562,7 @@ fn a_long_item_past_the_sessions_memory_ends_its_channel_as_it_begins() {
         assert!(matches!(bench.sent()[..], [Frame::Reset { channel: ChannelId(1), why: Reset::Full(_), .. }]));
         bench.accept(part(1, 58_999));
         bench.accept(Frame::Forget { number: 2 });
-        assert_eq!(bench.session.memory(), kept - 59_000);
+        assert_eq!(bench.session.memory(), kept - 59_000 - if bind { CHANNEL } else { 0 });
         bench.returns(THEIRS, 1);
         bench.change(|session| session.let_go(Token(1)));
         is_at_rest(&mut bench);

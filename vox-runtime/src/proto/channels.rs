@@ -6,7 +6,7 @@ mod one;
 use bytes::Bytes;
 
 use super::credit::{SendCredit, Window};
-use super::ledger::{Charge, ITEM, items_cost};
+use super::ledger::{CHANNEL, Charge, ITEM, items_cost};
 use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, Token, WORDS_HEAD};
@@ -26,6 +26,17 @@ pub(crate) enum ChannelEnd {
     Lost(EndReason),
 }
 
+impl ChannelEnd {
+    /// What it has allocated, in bytes, until the holder of the other half has been told.
+    fn memory(&self) -> usize {
+        match self {
+            Self::Closed(metadata) => metadata.memory(),
+            Self::Reset(Reset::Aborted(why) | Reset::Full(why)) => why.len(),
+            Self::Reset(Reset::Gone | Reset::Dropped) | Self::Lost(_) => 0,
+        }
+    }
+}
+
 /// What became of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
@@ -41,6 +52,8 @@ struct Channel {
     half: Half,
     /// A long item of the peer's is under way.
     arriving: bool,
+    /// For its entry, where the peer has opened it, and for how it ended, until somebody is told.
+    entry: Charge,
 }
 
 /// This end's half.
@@ -135,6 +148,12 @@ impl Channels {
         self.table.len() - self.untaken
     }
 
+    /// What is charged for the channels of a call, and what came on them.
+    pub(crate) fn charges_of(&self, request: RequestId) -> usize {
+        let of_call = self.calls.get(request.0).map(|call| self.table.range(call.first.0, call.last.0));
+        of_call.into_iter().flatten().map(|(_, channel)| channel.charged()).sum()
+    }
+
     /// The channels of a call are open: this one to that, as ids follow one another.
     pub(crate) fn note_call(&mut self, request: RequestId, first: ChannelId, last: ChannelId) {
         self.calls.push_rare(request.0, Opened { first, last });
@@ -145,7 +164,7 @@ impl Channels {
         let Some(channel) = self.table.remove(id.0) else { return false };
         self.untaken -= usize::from(channel.is_untaken());
         self.untaken_bytes -= channel.kept();
-        fx.ledger.release(channel.into_charge());
+        channel.release(fx);
         true
     }
 
@@ -162,11 +181,11 @@ impl Channels {
                 charge: Charge::default(),
             },
         };
-        self.table.push(id.0, Channel { half, arriving: false });
+        self.table.push(id.0, Channel { half, arriving: false, entry: Charge::default() });
     }
 
     /// A channel that the peer's call opens; the handler binds it when it decodes its arguments.
-    pub(crate) fn open_unbound(&mut self, id: ChannelId, sends: bool, windows: &Windows) {
+    pub(crate) fn open_unbound(&mut self, id: ChannelId, sends: bool, windows: &Windows, fx: &mut Effects) {
         let half = match sends {
             true => Half::Sender {
                 credit: SendCredit::new(windows.send.0, windows.send.1),
@@ -178,7 +197,7 @@ impl Channels {
                 charge: Charge::default(),
             },
         };
-        self.table.push(id.0, Channel { half, arriving: false });
+        self.table.push(id.0, Channel { half, arriving: false, entry: fx.ledger.charge(CHANNEL) });
     }
 
     /// Gives a channel its holder. What was kept is delivered first, in order. `false`: it is gone, or has a
@@ -215,7 +234,7 @@ impl Channels {
         };
         if over {
             if let Some(channel) = self.table.remove(id.0) {
-                fx.ledger.leave(token, channel.into_charge());
+                channel.leave_to(token, fx);
             }
             self.untaken -= 1;
             self.untaken_bytes -= kept;
@@ -315,13 +334,15 @@ impl Channels {
         for (_, channel) in self.table.drain() {
             let end = ChannelEnd::Lost(reason.clone());
             match channel.half {
-                Half::Sender { state: SenderState::Live(token), .. } => fx.emit(Output::SenderEnded { token, end }),
-                Half::Receiver { state: ReceiverState::Live(token), charge, .. } => {
-                    fx.ledger.leave(token, charge);
+                Half::Sender { state: SenderState::Live(token), .. } => {
+                    channel.release(fx);
+                    fx.emit(Output::SenderEnded { token, end });
+                }
+                Half::Receiver { state: ReceiverState::Live(token), .. } => {
+                    channel.leave_to(token, fx);
                     fx.emit(Output::ReceiverEnded { token, end });
                 }
-                Half::Receiver { state: ReceiverState::Buffering { .. }, charge, .. } => fx.ledger.release(charge),
-                Half::Sender { .. } => {}
+                Half::Receiver { .. } | Half::Sender { .. } => channel.release(fx),
             }
         }
     }
@@ -416,6 +437,7 @@ impl Channels {
     fn on_end(&mut self, id: ChannelId, end: ChannelEnd, fx: &mut Effects) -> Result<(), ProtocolViolation> {
         let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return Ok(()) };
         channel.check_order(id)?;
+        let len = end.memory();
         match &mut channel.half {
             Half::Sender { .. } if matches!(end, ChannelEnd::Closed(_)) => return Err(wrong_direction("close", id)),
             Half::Sender { state: SenderState::Unbound { reset }, .. } => {
@@ -426,6 +448,7 @@ impl Channels {
                 if kept.is_some() {
                     return Err(ProtocolViolation::new(Rule::UnknownChannel, format!("channel {id} ended twice")));
                 }
+                fx.ledger.raise(&mut channel.entry, len);
                 *kept = Some(end);
                 self.untaken += 1;
                 self.untaken_bytes += channel.kept();
@@ -436,9 +459,14 @@ impl Channels {
                 fx.emit(Output::ReceiverEnded { token: *token, end });
             }
         }
-        let ended = self.table.remove(id.0);
-        if let Some(Channel { half: Half::Receiver { state: ReceiverState::Live(token), charge, .. }, .. }) = ended {
-            fx.ledger.leave(token, charge);
+        if let Some(mut channel) = self.table.remove(id.0) {
+            match channel.half {
+                Half::Receiver { state: ReceiverState::Live(token), .. } => {
+                    fx.ledger.raise(&mut channel.entry, len);
+                    channel.leave_to(token, fx);
+                }
+                Half::Receiver { .. } | Half::Sender { .. } => channel.release(fx),
+            }
         }
         fx.emit(Output::Room);
         Ok(())

@@ -1,10 +1,12 @@
-//! What is kept because of the peer, in bytes: arguments of requests until their handlers have ended, items until they are consumed.
+//! What is kept because of the peer, in bytes: arguments and metadata of requests until their
+//! handlers have ended, items until they are consumed, and the channels that they come on.
 //!
 //! One sum, which only charges change. The owner of something keeps its [`Charge`] with it, and gives the charge back when it lets go.
 
 use std::collections::BTreeMap;
 
 use super::Token;
+use crate::wire::CallHead;
 
 /// What a request is charged beside its frame: the entries, the handler's task, and what of its arguments is short.
 pub(super) const REQUEST: usize = 1 << 10;
@@ -12,6 +14,15 @@ pub(super) const REQUEST: usize = 1 << 10;
 pub(crate) const SHORT: usize = 512;
 /// What an item is charged beside its bytes.
 pub(super) const ITEM: usize = 64;
+
+/// What a channel that the peer has opened is charged, in whatever state, while it has an entry: that one and what a handler has of it.
+pub(super) const CHANNEL: usize = 512;
+
+/// What is charged for a request that came with a frame of so many bytes: without its channels, and what else comes of it.
+#[inline]
+pub(super) fn request_cost(head: &CallHead, frame: usize) -> usize {
+    REQUEST + frame + head.metadata.memory()
+}
 
 /// What is charged for items.
 #[inline]
@@ -106,6 +117,11 @@ impl Ledger {
 }
 
 impl Charge {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.0
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::channels::{Channels, Windows};
-use super::ledger::{Charge, REQUEST};
+use super::ledger::{Charge, request_cost};
 use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, WORDS_HEAD};
@@ -184,7 +184,7 @@ impl Serving {
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
         let as_operation = self.is_operation(head.method, head.operation);
         let (method, nth) = (head.method, fx.dispatched);
-        let charge = fx.ledger.charge(REQUEST + fx.frame_len);
+        let charge = fx.ledger.charge(request_cost(&head, fx.frame_len));
         let running = Running { method, nth, deadline, as_operation, state: RunningState::Runs, charge };
         self.running.push(head.request.0, running);
         self.dispatch(head, payload, deadline, as_operation, fx);
@@ -218,7 +218,7 @@ impl Serving {
         self.arriving += 1;
         let as_operation = self.is_operation(head.method, head.operation);
         let state = RunningState::Arrives { in_vain: short.map(Box::new) };
-        let charge = fx.ledger.charge(REQUEST + fx.frame_len);
+        let charge = fx.ledger.charge(request_cost(head, fx.frame_len));
         let running = Running { method: head.method, nth: 0, deadline: None, as_operation, state, charge };
         self.running.push(head.request.0, running);
         Ok(())
@@ -265,7 +265,7 @@ impl Serving {
         channels: &[ChannelOpen],
         (max_calls, max_channels): (usize, usize),
         windows: &Windows,
-        fx: &Effects,
+        fx: &mut Effects,
     ) -> Result<Option<Short>, ProtocolViolation> {
         self.requests.open(request.0).map_err(|fault| id_violation("request", request.0, fault))?;
         while self.unread_replies.front().is_some_and(|end| *end <= fx.outbox.written()) {
@@ -282,7 +282,7 @@ impl Serving {
                 format!("request {request} is over the limit of {max_calls}"),
             ));
         }
-        self.open_channels(request, channels, max_channels, windows)
+        self.open_channels(request, channels, max_channels, windows, fx)
     }
 
     #[inline]

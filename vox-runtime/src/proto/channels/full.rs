@@ -31,6 +31,7 @@ impl Channels {
             // The peer has ended it already, and will be told by the rule that it breaks.
             ReceiverState::Buffering { end: Some(_), .. } => return false,
             ReceiverState::Buffering { end: place, full, .. } => {
+                // The words are this end's own, and short: the entry's charge has room for them.
                 (*place, *full) = (Some(end), true);
                 channel.arriving = false;
                 self.untaken += 1;
@@ -40,7 +41,7 @@ impl Channels {
                 let token = *token;
                 fx.emit(Output::ReceiverEnded { token, end });
                 if let Some(channel) = self.table.remove(id.0) {
-                    fx.ledger.leave(token, channel.into_charge());
+                    channel.leave_to(token, fx);
                 }
                 fx.emit(Output::Room);
             }

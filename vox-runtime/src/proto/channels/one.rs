@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::super::ledger::Charge;
 #[cfg(test)]
 use super::super::ledger::ITEM;
+use super::super::ledger::{CHANNEL, Charge};
+use super::super::{Effects, Token};
 use super::{Channel, Half, ReceiverState, SenderState};
 use crate::error::{ProtocolViolation, Rule};
 use crate::ids::ChannelId;
@@ -22,11 +23,33 @@ impl Channel {
         }
     }
 
-    pub(super) fn into_charge(self) -> Charge {
+    fn into_charge(self) -> Charge {
         match self.half {
-            Half::Receiver { charge, .. } => charge,
-            Half::Sender { .. } => Charge::default(),
+            Half::Receiver { charge, .. } => charge.and(self.entry),
+            Half::Sender { .. } => self.entry,
         }
+    }
+
+    /// Nothing is kept of it any more.
+    #[inline]
+    pub(super) fn release(self, fx: &mut Effects) {
+        fx.ledger.release(self.into_charge());
+    }
+
+    /// It has no entry any more. What is kept of it else is its holder's to consume, and to let go of.
+    pub(super) fn leave_to(mut self, token: Token, fx: &mut Effects) {
+        let of_entry = self.entry.bytes().min(CHANNEL);
+        fx.ledger.lower(&mut self.entry, of_entry);
+        fx.ledger.leave(token, self.into_charge());
+    }
+
+    /// What is charged for it, and what came on it.
+    pub(super) fn charged(&self) -> usize {
+        let items = match &self.half {
+            Half::Receiver { charge, .. } => charge.bytes(),
+            Half::Sender { .. } => 0,
+        };
+        self.entry.bytes() + items
     }
 
     /// Whether the peer has ended it, and nobody has taken it up.
@@ -59,16 +82,25 @@ impl Channel {
 
 #[cfg(test)]
 impl super::Channels {
-    /// What a walk finds that is charged for items.
+    /// What a walk finds that is charged for channels and items.
     pub(in super::super) fn walk(&self) -> usize {
-        let of = |(_, channel): (u64, &Channel)| match &channel.half {
-            Half::Receiver { window, charge, .. } => {
-                let (items, bytes) = window.kept();
-                let kept = items as usize * ITEM + bytes as usize;
-                assert_eq!(charge.bytes(), kept, "a channel is charged for what it does not keep");
-                kept
-            }
-            Half::Sender { .. } => 0,
+        let of = |(_, channel): (u64, &Channel)| {
+            let (items, end) = match &channel.half {
+                Half::Receiver { window, charge, state } => {
+                    let (items, bytes) = window.kept();
+                    let kept = items as usize * ITEM + bytes as usize;
+                    assert_eq!(charge.bytes(), kept, "a channel is charged for what it does not keep");
+                    match state {
+                        ReceiverState::Buffering { end: Some(end), full: false, .. } => (kept, end.memory()),
+                        ReceiverState::Buffering { .. } | ReceiverState::Live(_) => (kept, 0),
+                    }
+                }
+                Half::Sender { .. } => (0, 0),
+            };
+            let entry = channel.entry.bytes();
+            let is_own = entry == 0 && !channel.is_unbound();
+            assert!(is_own || entry == CHANNEL + end, "a channel's entry is charged {entry}, with an end of {end}");
+            entry + items
         };
         self.table.iter().map(of).sum()
     }

@@ -1,5 +1,6 @@
 //! The channels that a request brings.
 
+use super::super::Effects;
 use super::super::channels::Windows;
 use super::{Serving, id_violation};
 use crate::error::{ProtocolViolation, Rule, Short};
@@ -14,6 +15,7 @@ impl Serving {
         opens: &[ChannelOpen],
         max_channels: usize,
         windows: &Windows,
+        fx: &mut Effects,
     ) -> Result<Option<Short>, ProtocolViolation> {
         if opens.is_empty() {
             return Ok(None);
@@ -26,7 +28,7 @@ impl Serving {
         for open in opens {
             self.channel_ids.open(open.id.0).map_err(|fault| id_violation("channel", open.id.0, fault))?;
             let sends = open.direction == ChannelDirection::HandlerSends;
-            self.channels.open_unbound(open.id, sends, windows);
+            self.channels.open_unbound(open.id, sends, windows, fx);
         }
         if let (Some(first), Some(last)) = (opens.first(), opens.last()) {
             self.channels.note_call(request, first.id, last.id);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::super::Output;
-use super::super::ledger::REQUEST;
+use super::super::ledger::{CHANNEL, request_cost};
 use super::super::serving::HandlerEnd;
 use super::{Session, earlier};
 use crate::error::{ProtocolViolation, Scarce, Short};
@@ -19,7 +19,7 @@ impl Session {
     pub(super) fn on_call(&mut self, now: Instant, head: CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
         self.acknowledges()?;
         let (connection, request, method) = (head.connection, head.request, head.method);
-        let kept = REQUEST + self.fx.frame_len;
+        let kept = request_cost(&head, self.fx.frame_len) + head.channels.len() * CHANNEL;
         let (limits, windows) = ((self.limits.max_calls, self.limits.max_channels), self.windows());
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a call", self.role.peer());
@@ -44,7 +44,7 @@ impl Session {
         let (connection, request, method) = (head.connection, head.request, head.method);
         let Some(serving) = self.serving.get_mut(connection.0) else { return Ok(()) };
         let deadline = head.timeout.and_then(|left| since.checked_add(left));
-        let kept = serving.charge_of(request) + payload.len();
+        let kept = serving.charge_of(request) + payload.len() + head.channels.len() * CHANNEL;
         if !serving.on_call_whole(head, payload, deadline, &mut self.fx) {
             return Ok(());
         }

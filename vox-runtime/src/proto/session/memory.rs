@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::super::ledger::REQUEST;
+use super::super::serving::Serving;
 use super::Session;
 use crate::error::{ProtocolViolation, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
@@ -55,6 +56,9 @@ impl Session {
         let (memory, limit) = (self.memory(), self.limits.session_memory);
         let has_share = self.has_share(memory + bytes);
         let Self { serving, detached, aborting, fx, .. } = self;
+        // Where there is room, nobody asks what else is the same request's.
+        let of_channels = |serving: &Serving| serving.channels.charges_of(request);
+        let beside = if memory + bytes > limit { serving.get(connection.0).map_or(0, of_channels) } else { 0 };
         let key = (connection, request);
         let unattached = detached.get_mut(&key).or_else(|| aborting.get_mut(&key));
         let charge = match unattached {
@@ -63,7 +67,7 @@ impl Session {
         };
         // Its request may be over, as that of an attempt that was answered.
         let Some(charge) = charge else { return Ok(()) };
-        let is_over = memory + bytes > limit && fx.ledger.sum() > charge.bytes();
+        let is_over = memory + bytes > limit && fx.ledger.sum() > charge.bytes() + beside;
         if is_over || !has_share {
             let short = self.short_of(is_over, memory + bytes);
             self.fx.refused(Refused::Call, short);
@@ -155,6 +159,12 @@ impl Session {
     #[cfg(test)]
     pub(in super::super) fn kept_of_peer(&self) -> usize {
         self.fx.ledger.sum()
+    }
+
+    /// What is charged for one request.
+    #[cfg(test)]
+    pub(in super::super) fn charge_of(&self, connection: ConnectionId, request: u64) -> usize {
+        self.serving.get(connection.0).map_or(0, |serving| serving.charge_of(RequestId(request)))
     }
 
     /// The sum of all charges is what a walk finds.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::super::Batch;
 use super::super::Output;
 use super::super::arrivals::{Arrival, Lent, Memory};
+use super::super::ledger::CHANNEL;
 use super::super::outbox::LongId;
 use super::Session;
 use crate::error::{ProtocolViolation, Rule};
@@ -156,15 +157,15 @@ impl Session {
     /// Whether a long call or item begins for which there is no memory. A call is refused when it is whole, and its bytes are not kept until
     /// then; the channel of an item ends.
     fn turns_away(&mut self, number: u64) -> bool {
-        let (connection, request, total) = match self.arrivals.that_begins(number) {
-            Some((LongHead::Call(head), total)) => (head.connection, head.request, total),
+        let (connection, (request, channels), total) = match self.arrivals.that_begins(number) {
+            Some((LongHead::Call(head), total)) => (head.connection, (head.request, head.channels.len()), total),
             Some((&LongHead::Items { connection, channel }, total)) => {
                 return self.has_no_memory_for(connection, channel, total);
             }
             Some((LongHead::Reply { .. }, _)) | None => return false,
         };
         let Some(serving) = self.serving.get(connection.0) else { return false };
-        let charge = serving.charge_of(request);
+        let charge = serving.charge_of(request) + channels * CHANNEL;
         let Some(short) = self.is_over_memory(charge, total) else { return false };
         if let Some(serving) = self.serving.get_mut(connection.0) {
             serving.arrives_in_vain(request, short);
