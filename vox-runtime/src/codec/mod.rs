@@ -56,6 +56,7 @@ pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub(crate) use measure::check_cost_of;
 pub use plan::Plan;
+pub(crate) use plan::read_as;
 pub use program::Program;
 pub(crate) use skips::{Lens, Passing};
 pub(crate) use translation::{Translation, translation_of};

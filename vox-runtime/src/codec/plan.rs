@@ -7,8 +7,12 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use facet::{Facet, Shape};
 
-use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, Translation, execute};
-use crate::schema::Types;
+use super::description::Description;
+use super::translation::MAX_WORK;
+use super::{
+    Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, Translation, execute,
+};
+use crate::schema::{Graph, Types};
 
 /// How values of type `T` cross the wire.
 ///
@@ -136,6 +140,35 @@ impl Translation {
         // SAFETY: the program was compiled for `T`.
         unsafe { decode(self.program(), from) }
     }
+}
+
+/// Reads a value as a version reads it that is not compiled in, by a type that stands in for that version's, and lets go of it. Both
+/// types are at the roots of graphs without rings. `Err`: why the value cannot be read; `None`: no type can stand in for the reader's.
+pub(crate) fn read_as(frame: &Bytes, written: (&Graph, usize), read: (&Graph, usize)) -> Option<Result<(), String>> {
+    let (schema, _) = written.0.schema(written.1, &written.0.classes());
+    let schema = Bytes::from(schema);
+    let types = Types::read(&schema).ok()?;
+    let description = Description::of_stand_in(read.0, read.1)?;
+    let by = match Translation::into(&description, <()>::SHAPE, MAX_WORK, &schema, &types, 0) {
+        Ok(by) => by,
+        Err(why) => return Some(Err(why)),
+    };
+    let layout = description.layout();
+    if layout.align() > align_of::<u128>() {
+        return None;
+    }
+    let mut room = vec![MaybeUninit::<u128>::uninit(); layout.size().div_ceil(size_of::<u128>()) + 1];
+    let value = room.as_mut_ptr().cast::<u8>();
+    let mut from = Decoder::new(frame, Budget::default_for(frame.len()));
+    // SAFETY: there is room for a value of the type that is described at `value`, aligned; the translation is into that type.
+    if let Err(error) = unsafe { execute::decode(by.program(), value, &mut from) } {
+        return Some(Err(error.kind.to_string()));
+    }
+    if let Some(glue) = description.glue(description.root()) {
+        // SAFETY: the value is whole, and is given up.
+        unsafe { glue.run(value) };
+    }
+    Some(from.finish().map_err(|error| error.kind.to_string()))
 }
 
 /// Reads a value.

@@ -45,7 +45,7 @@ const MOST_PER_OP: usize = 4;
 /// And how many more.
 const MOST_MORE: usize = 256;
 /// How many fields and variants are looked at.
-const MAX_WORK: usize = 1 << 16;
+pub(super) const MAX_WORK: usize = 1 << 16;
 /// How deep pairs of types may stand inside each other.
 const MAX_DEPTH: usize = 256;
 
@@ -55,11 +55,22 @@ impl Translation {
     pub(super) fn of(shape: &'static Shape, schema: &Bytes, types: &Types<'_>, at: usize) -> Result<Self, String> {
         let words = |error: PlanError| error.to_string();
         let most = Program::of(shape).map_err(words)?.ops() * MOST_PER_OP + MOST_MORE;
-        let description = Description::of(shape).map_err(words)?;
+        Self::into(&Description::of(shape).map_err(words)?, shape, most, schema, types, at)
+    }
+
+    /// As [`of`](Self::of), for a type that may only stand in for one. `most`: how many operations it may have.
+    pub(super) fn into(
+        description: &Description,
+        shape: &'static Shape,
+        most: usize,
+        schema: &Bytes,
+        types: &Types<'_>,
+        at: usize,
+    ) -> Result<Self, String> {
         let lens = Lens::of(types);
         let (skips, runs) = Skips::of(types, &lens);
         let mut translator = Translator {
-            compiler: Compiler::new(&description),
+            compiler: Compiler::new(description),
             schema,
             types,
             lens,

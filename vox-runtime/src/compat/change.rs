@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::code::Code;
+use super::witness::Witness;
 
 /// In which order the two ends may be upgraded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +57,8 @@ pub struct Change {
     pub old_client: Option<String>,
     /// What goes wrong between a new client and an old server.
     pub new_client: Option<String>,
+    /// A value for which it goes wrong, and what the other end says to it.
+    pub witness: Option<Witness>,
     /// Names what was there before and what is there now.
     pub(super) before: String,
     pub(super) after: String,
@@ -117,6 +120,9 @@ impl fmt::Display for Change {
         if let Some(why) = &self.new_client {
             write!(f, "\n  a new client and an old server: {why}")?;
         }
-        Ok(())
+        match &self.witness {
+            Some(witness) => write!(f, "\n  witness: {witness}"),
+            None => Ok(()),
+        }
     }
 }

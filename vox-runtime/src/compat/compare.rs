@@ -13,6 +13,7 @@ use super::names::Names;
 use super::snapshot::{Snapshot, SnapshotMethod};
 use super::states::{short, states};
 use super::text::TypeText;
+use super::witness::Witness;
 use crate::schema::{Argument, Container, Difference, Event, Finding, Method, Stay, Type, Types, Writer, widens};
 use crate::shown::Shown;
 
@@ -92,7 +93,7 @@ pub(super) fn change(
     (before, after): (String, String),
 ) -> Change {
     let order = Order::of(old_client.is_some(), new_client.is_some());
-    Change { code, place, position, words, order, old_client, new_client, before, after }
+    Change { code, place, position, words, order, old_client, new_client, witness: None, before, after }
 }
 
 /// One end of a comparison.
@@ -100,6 +101,16 @@ struct Side<'a> {
     snapshot: &'a Snapshot,
     method: &'a SnapshotMethod,
     contract: &'a Method,
+}
+
+impl Side<'_> {
+    /// The type of an argument, or of the response.
+    fn root(&self, argument: Option<&str>) -> Option<usize> {
+        match argument {
+            Some(name) => self.method.arguments.iter().find(|of| of.name == name).map(|of| of.ty),
+            None => Some(self.method.response),
+        }
+    }
 }
 
 struct Comparison<'a> {
@@ -218,6 +229,7 @@ impl<'a> Comparison<'a> {
             _ => None,
         };
         let fails = refusal.is_some() || unknown.is_some();
+        let witness = fails.then(|| self.witness(name, finding, old_writes, refusal.as_deref())).flatten();
         let fault = refusal.or_else(|| {
             let variant = Shown::name(unknown?);
             let (writer, reader) = match finding.writer == Writer::Here {
@@ -233,14 +245,24 @@ impl<'a> Comparison<'a> {
         if code != class {
             known.code = code;
         }
+        if known.witness.is_none() {
+            known.witness.clone_from(&witness);
+        }
         let is_kept = position_is_response(position) && self.old.method.persist && self.new.method.persist;
         if is_kept && old_writes && fails {
-            self.kept(code, argument, finding, (old, new));
+            self.kept(code, argument, finding, (old, new), witness);
         }
     }
 
     /// Notes that outcomes that the old version kept cannot be read.
-    fn kept(&mut self, code: Code, argument: Option<&Argument>, finding: &Finding<'_>, (old, new): Sides<'_>) {
+    fn kept(
+        &mut self,
+        code: Code,
+        argument: Option<&Argument>,
+        finding: &Finding<'_>,
+        (old, new): Sides<'_>,
+        witness: Option<Witness>,
+    ) {
         let (_, place) = self.located(argument, finding);
         let part = format!("{code}{}", part_of(finding));
         let key = Key::of(None, (old.1, new.1), Code::KeptOutcome, &part);
@@ -252,6 +274,7 @@ impl<'a> Comparison<'a> {
         change.old_client = Some(why.clone());
         change.new_client = Some(why);
         change.order = Order::Breaking;
+        change.witness = witness;
         if !self.found.contains_key(&key) {
             self.order.push(key.clone());
         }
@@ -275,6 +298,20 @@ impl<'a> Comparison<'a> {
         (position, format!("{}, {way}", self.place))
     }
 
+    /// A value for which it goes wrong.
+    fn witness(
+        &self,
+        argument: Option<&str>,
+        finding: &Finding<'_>,
+        old_writes: bool,
+        refusal: Option<&str>,
+    ) -> Option<Witness> {
+        let writer = if old_writes { &self.old } else { &self.new };
+        let graph = &writer.snapshot.graph;
+        let names = Names::of(finding.written.0, graph, writer.root(argument)?);
+        Witness::of(finding, &names, graph, refusal)
+    }
+
     /// The change in words for a person, by the names that the types have.
     fn words(
         &self,
@@ -284,12 +321,8 @@ impl<'a> Comparison<'a> {
         old_writes: bool,
         (old, new): Sides<'_>,
     ) -> String {
-        let root = |side: &Side<'_>| match argument {
-            Some(name) => side.method.arguments.iter().find(|of| of.name == name).map(|of| of.ty),
-            None => Some(side.method.response),
-        };
         let names = |side: &Side<'_>, (types, at): (&Types<'_>, usize)| {
-            let names = root(side).map(|root| Names::of(types, &side.snapshot.graph, root));
+            let names = side.root(argument).map(|root| Names::of(types, &side.snapshot.graph, root));
             names.map_or_else(|| types.words(at), |names| names.text(&side.snapshot.graph, types, at))
         };
         let was = |at: usize| names(&self.old, (old.0, at));

@@ -12,12 +12,15 @@ mod code;
 mod compare;
 mod files;
 mod names;
+#[cfg(test)]
+mod pairs;
 mod parse;
 mod report;
 mod snapshot;
 mod states;
 mod text;
 mod tokens;
+mod witness;
 
 pub use accepted::Date;
 pub use change::{Change, Order, Position};
@@ -29,3 +32,4 @@ pub use files::{Failure, hold};
 pub use parse::SnapshotError;
 pub use report::{Judged, Release, Report, check};
 pub use snapshot::Snapshot;
+pub use witness::Witness;

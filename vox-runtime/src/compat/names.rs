@@ -35,6 +35,11 @@ impl Names {
         names
     }
 
+    /// What a type is called; `None`: it has no name.
+    pub(super) fn name<'g>(&self, graph: &'g Graph, at: usize) -> Option<&'g str> {
+        graph.get((*self.0.get(at)?)?).name.as_deref()
+    }
+
     /// The type as the snapshot writes it.
     pub(super) fn text(&self, graph: &Graph, types: &Types<'_>, at: usize) -> String {
         match self.0.get(at) {

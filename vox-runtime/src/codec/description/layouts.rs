@@ -117,7 +117,7 @@ impl TagWidth {
 }
 
 impl Scalar {
-    fn layout(self) -> Layout {
+    pub(super) fn layout(self) -> Layout {
         match self {
             Self::Bool => Layout::new::<bool>(),
             Self::Char => Layout::new::<char>(),

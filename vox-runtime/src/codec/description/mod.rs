@@ -18,6 +18,7 @@ mod lengths;
 mod placement;
 mod refusals;
 mod schemas;
+mod stand_ins;
 #[allow(unsafe_code, reason = "calls the functions of facet's shapes")]
 mod vtables;
 
