@@ -157,8 +157,7 @@ async fn a_call_that_waits_for_room_for_its_channels_names_the_limit() {
     let (lab, _) = lab_with(Limits { max_channels: 2, ..Limits::default() }).await;
     let holding = [vox::channel::<u64>(), vox::channel()].map(|(tx, rx)| (tx, tokio::spawn(lab.holding(rx))));
     settle().await;
-    holding[0].0.send(1).await.expect("there is room");
-    holding[1].0.send(1).await.expect("there is room");
+    assert!(holding.iter().all(|(tx, _)| !tx.is_closed()), "they are watched");
     let warnings = Warnings::default();
     let _capture = warnings.capture();
     let (tx, rx) = vox::channel();
@@ -204,6 +203,107 @@ async fn a_call_that_is_awaited_before_its_items_are_sent_says_so() {
     assert!(text.contains("`Lab::sum`") && text.contains("nothing was sent on channel"), "{text}");
     tx.close();
     assert_eq!(call.await.expect("no panic"), Ok(0));
+}
+
+/// What an upload that was left open is told by.
+#[track_caller]
+fn check_left_open(text: &str, method: &str) {
+    for part in [method, "has not been answered", "on channel 1", "still open", "close it by `Tx::close`"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_channel_is_used_and_never_closed_says_so_once_for_its_method() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, rx) = vox::channel();
+    let call = tokio::spawn(lab.sum(rx));
+    tx.send(1).await.expect("it is read");
+    tx.send(2).await.expect("it is read");
+    check_left_open(&one(&warnings).await, "`Lab::sum`");
+    tx.close();
+    assert_eq!(call.await.expect("no panic"), Ok(3));
+
+    // Of another call of it that would be no news. Of another method it is.
+    let (again, rx) = vox::channel();
+    let second = tokio::spawn(lab.sum(rx));
+    again.send(1).await.expect("it is read");
+    let (up, rx) = vox::channel();
+    let third = tokio::spawn(lab.ends(rx));
+    up.send(1).await.expect("it is read");
+    let text = one(&warnings).await;
+    assert!(text.contains("`Lab::ends`") && text.contains("close it by `Tx::close`"), "{text}");
+    again.close();
+    up.close();
+    assert_eq!((second.await.expect("no panic"), third.await.expect("no panic")), (Ok(1), Ok(())));
+}
+
+/// The items were sent before the call was polled, and the task that has the sender awaits the call.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_awaited_by_the_holder_of_its_open_sender_says_so() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let (tx, rx) = vox::channel();
+    for n in 0..3 {
+        tx.send(n).await.expect("it is kept");
+    }
+    let call = lab.sum(rx);
+    let waiting = tokio::spawn(async move {
+        let sum = call.await;
+        drop(tx);
+        sum
+    });
+    check_left_open(&one(&warnings).await, "`Lab::sum`");
+    waiting.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_goes_on_now_and_then_is_not_taken_for_one_that_was_left_open() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    for pause in [1, 3, 4] {
+        let (tx, rx) = vox::channel();
+        let call = tokio::spawn(lab.sum(rx));
+        for n in 0..20 {
+            tx.send(n).await.expect("it is read");
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+        }
+        tx.close();
+        assert_eq!(call.await.expect("no panic"), Ok(190));
+    }
+    assert_eq!(warnings.take(), Vec::<String>::new());
+}
+
+/// Whoever closed the channel, or watches it, has not forgotten it.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_channel_that_was_closed_or_is_watched_while_its_handler_works() {
+    let (lab, _) = lab().await;
+    let warnings = Warnings::default();
+    let _capture = warnings.capture();
+    let holding = [0, 2].map(|count| {
+        let (tx, rx) = vox::channel();
+        let call = tokio::spawn(lab.holding(rx));
+        let closing = async move {
+            for n in 0..count {
+                tx.send(n).await.expect("it is taken");
+            }
+            tx.close();
+        };
+        (call, tokio::spawn(closing))
+    });
+    let (tx, rx) = vox::channel();
+    let watched = tokio::spawn(lab.ends(rx));
+    tx.send(1).await.expect("it is read");
+    let watching = tokio::spawn(async move { tx.closed().await });
+    tokio::time::sleep(100 * SOON).await;
+    assert_eq!(warnings.take(), Vec::<String>::new());
+    holding.iter().for_each(|(call, _)| call.abort());
+    watched.abort();
+    watching.abort();
 }
 
 #[tokio::test(start_paused = true)]

@@ -350,7 +350,7 @@ impl<T> Tx<T> {
                         if let (Some(waker), Some(sender)) = (waits, endpoint.as_sender()) {
                             sender.wait(waker, &mut state.after);
                         }
-                        endpoint.use_sender();
+                        endpoint.look_no_more();
                         Poll::Pending
                     }
                 })

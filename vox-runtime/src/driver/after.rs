@@ -50,6 +50,7 @@ pub(super) enum Note {
     WaitsLong(Waiting, Duration),
     Unused(&'static MethodDescriptor, ChannelId),
     Refused(Refused, Short),
+    LeftOpen(&'static MethodDescriptor, ChannelId, Duration),
     /// A waker has panicked when it was cloned. That is told to nobody but the task that brought it.
     Thrown(Box<dyn Any + Send>),
 }
@@ -156,6 +157,15 @@ impl Note {
                 method.service,
                 method.name,
                 PATIENCE.as_secs(),
+            ),
+            Self::LeftOpen(method, channel, idle) => tracing::warn!(
+                peer = %Shown::new(peer),
+                "the call of `{}::{}` has not been answered, and for {} s nothing was sent on channel {channel} that it came with, which is \
+                 still open: if that was all, close it by `Tx::close`, for a handler that reads to the end waits for that; if more \
+                 comes later, nothing is wrong. This is said once for each method of a session",
+                method.service,
+                method.name,
+                idle.as_secs(),
             ),
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::after::After;
 use super::backlog::Backlog;
 use super::shared::State;
-use super::unused::{Unused, Wait};
+use super::unused::{Upload, Wait};
 use crate::error::EndReason;
 use crate::metadata::Metadata;
 use crate::proto::{ChannelEnd, Token};
@@ -57,8 +57,8 @@ pub(crate) struct SenderState {
     pub(crate) end: Option<ChannelEnd>,
     /// What was sent before the call and has not left.
     pub(crate) backlog: Option<Box<Backlog>>,
-    /// Nothing was sent yet, and its call is under way.
-    pub(super) unused: Option<Box<Unused>>,
+    /// Its call is under way, and it is looked after.
+    pub(super) upload: Option<Box<Upload>>,
     /// A send waits for credit.
     pub(super) waits: Wait,
 }
@@ -129,14 +129,18 @@ impl Endpoint {
         if let Some(pledge) = &mut self.pledge {
             pledge.touched = true;
         }
-        self.use_sender();
+        if let Side::Sender(sender) = &mut self.side
+            && let Some(upload) = &mut sender.upload
+        {
+            upload.is_used = true;
+        }
     }
 
-    /// Its holder watches it, and has not forgotten it.
+    /// Its holder watches it, and has not forgotten it; or it has ended.
     #[inline]
-    pub(crate) fn use_sender(&mut self) {
+    pub(crate) fn look_no_more(&mut self) {
         if let Side::Sender(sender) = &mut self.side {
-            sender.unused = None;
+            sender.upload = None;
         }
     }
 
@@ -158,6 +162,7 @@ impl Endpoint {
 
     /// Its holder lets go of it. `false`: nobody needs to know, and it is to be forgotten.
     fn let_go(&mut self, end: &HalfEnd) -> bool {
+        self.look_no_more();
         let Some(pledge) = &mut self.pledge else { return false };
         pledge.half_end.get_or_insert_with(|| end.clone());
         if let Side::Receiver(receiver) = &mut self.side {
@@ -172,6 +177,7 @@ impl Endpoint {
             (Some(pledge), ChannelEnd::Lost(reason)) if !pledge.touched => pledge.lost = Some(reason),
             (_, end) => {
                 self.touch();
+                self.look_no_more();
                 match &mut self.side {
                     Side::Sender(sender) => drop(sender.end.get_or_insert(end)),
                     Side::Receiver(receiver) => drop(receiver.end.get_or_insert(end)),

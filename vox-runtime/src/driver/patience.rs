@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::after::Note;
 use super::shared::State;
-use super::unused::PATIENCE;
+use super::unused::{PATIENCE, Uploads};
 use crate::proto::{IdTable, Obstacle, earlier};
 
 /// Those who wait, by numbers that only grow. All have the same patience, so the first loses it first.
@@ -20,6 +20,8 @@ pub(super) struct Patience {
     due: Option<Instant>,
     /// The last that was logged.
     logged: u64,
+    /// How calls are looked after that came with channels to send on.
+    pub(super) uploads: Uploads,
 }
 
 /// One that waits.
@@ -79,7 +81,7 @@ impl Patience {
             return;
         }
         self.due = now.checked_add(PATIENCE);
-        let Self { waits, due, logged } = self;
+        let Self { waits, due, logged, .. } = self;
         waits.iter_mut().filter(|(number, _)| number > logged).for_each(|(_, wait)| wait.due = *due);
     }
 
@@ -106,7 +108,7 @@ impl State {
     /// When somebody who waits is to be told, or the log.
     #[inline]
     pub(super) fn waits_due(&self) -> Option<Instant> {
-        let patience = self.patience.as_ref().and_then(|patience| patience.due());
+        let patience = self.patience.as_ref().and_then(|patience| earlier(patience.due(), patience.uploads.look));
         earlier(earlier(self.queue_deadline, self.queue.roll_call), patience)
     }
 

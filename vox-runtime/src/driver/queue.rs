@@ -205,7 +205,7 @@ impl State {
             let woken = self.after.wakes.len();
             self.after.wakes.extend(self.queue.take_all());
             self.expect(self.after.wakes.len() > woken);
-            self.expire_channels(now);
+            self.expire_sends(now);
         }
     }
 

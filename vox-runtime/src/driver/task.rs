@@ -283,6 +283,7 @@ impl Driver {
                 state.session.handle_timeout(now);
                 state.expire_queue(now);
                 state.lose_patience(now);
+                state.look_at_uploads(now);
             }
             state.look_in(now);
         });

@@ -22,14 +22,55 @@ pub(crate) enum Wait {
     Told,
 }
 
-/// A sender that was not used since its call was sent. The handler may wait for it, and its holder for the call.
+/// A sender whose call is under way. The handler may wait for an item of it or for its end, and its holder for the call.
 #[derive(Debug)]
-pub(super) struct Unused {
+pub(super) struct Upload {
+    /// When its call was sent, or the last look that found it used.
     since: Instant,
+    /// Something was sent since the last look.
+    pub(super) is_used: bool,
+    /// Something was sent before that.
+    was_used: bool,
+    /// The longest time between two sends, to a look.
+    pause: Duration,
     method: &'static MethodDescriptor,
     connection: ConnectionId,
     request: RequestId,
     channel: ChannelId,
+}
+
+/// How a session looks after its uploads.
+#[derive(Debug, Default)]
+pub(super) struct Uploads {
+    /// When it looks next.
+    pub(super) look: Option<Instant>,
+    /// The methods of which it was said that an upload stands still, which is said once: a feed of rare events does the same.
+    told: Vec<&'static MethodDescriptor>,
+}
+
+/// How often uploads are looked at. A send leaves no more than a mark, so it is known to a look when it was.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// An upload that paused is given so many times that pause.
+const PAUSES: u32 = 3;
+
+impl Upload {
+    /// How it stands now. `Some`: it has stood still for so long.
+    fn stands(&mut self, now: Instant, is_busy: bool) -> Option<Duration> {
+        let idle = now.saturating_duration_since(self.since);
+        if self.is_used && self.was_used {
+            self.pause = self.pause.max(idle);
+        }
+        if self.is_used || is_busy {
+            self.was_used |= self.is_used;
+            (self.since, self.is_used) = (now, false);
+            return None;
+        }
+        // Looks that find it used are a look apart, which is no pause.
+        let pause = self.pause.saturating_sub(LOOK);
+        let most = if self.was_used { PATIENCE.max(PAUSES * pause) } else { PATIENCE };
+        (idle >= most).then_some(idle)
+    }
 }
 
 impl Wait {
@@ -63,7 +104,7 @@ impl Wait {
 }
 
 impl State {
-    /// The call that this sender came with was sent, and should not wait for long for an item of it.
+    /// The call that this sender came with was sent, and should not wait for long for an item of it, or for its end.
     pub(crate) fn expect_items(
         &mut self,
         half: Token,
@@ -72,8 +113,11 @@ impl State {
         (connection, request, channel): (ConnectionId, RequestId, ChannelId),
     ) {
         if let Some(sender) = self.endpoints.get_mut(half).and_then(Endpoint::as_sender) {
-            sender.unused = Some(Box::new(Unused { since: now, method, connection, request, channel }));
-            self.queue_deadline = earlier(self.queue_deadline, Some(now + PATIENCE));
+            let (is_used, was_used, pause) = (false, false, Duration::ZERO);
+            let upload = Upload { since: now, is_used, was_used, pause, method, connection, request, channel };
+            sender.upload = Some(Box::new(upload));
+            let uploads = &mut self.patience.get_or_insert_default().uploads;
+            uploads.look = earlier(uploads.look, Some(now + LOOK));
         }
     }
 
@@ -85,8 +129,8 @@ impl State {
         tell
     }
 
-    /// Sees to the channels that have waited for long.
-    pub(super) fn expire_channels(&mut self, now: Instant) {
+    /// Sees to the sends that have waited for long.
+    pub(super) fn expire_sends(&mut self, now: Instant) {
         let mut next = None;
         for endpoint in self.endpoints.iter_mut() {
             let Some(sender) = endpoint.as_sender() else { continue };
@@ -97,18 +141,107 @@ impl State {
                     false => next = earlier(next, Some(due)),
                 }
             }
-            let Some(Unused { since, method, connection, request, channel }) = sender.unused.as_deref() else {
-                continue;
-            };
-            if *since + PATIENCE > now {
-                next = earlier(next, Some(*since + PATIENCE));
-                continue;
-            }
-            if self.session.waits_for_reply(*connection, *request) {
-                self.after.notes.push(Note::Unused(method, *channel));
-            }
-            sender.unused = None;
         }
         self.queue_deadline = earlier(self.queue_deadline, next);
+    }
+
+    /// Looks at the uploads, and says of one that stands still what may be the matter.
+    ///
+    /// One whose holder has forgotten to close it looks like one whose next item is yet to come. So what is said is true of both, and of each
+    /// method once.
+    pub(super) fn look_at_uploads(&mut self, now: Instant) {
+        let Some(uploads) = self.patience.as_mut().map(|patience| &mut patience.uploads) else { return };
+        if uploads.look.is_none_or(|look| look > now) {
+            return;
+        }
+        uploads.look = None;
+        // What has not left yet, nobody can have taken.
+        let is_busy = self.session.is_detached() || self.session.has_unwritten();
+        for endpoint in self.endpoints.iter_mut() {
+            let Some(sender) = endpoint.as_sender() else { continue };
+            let is_busy = is_busy || !sender.wakers.is_empty() || sender.backlog.is_some();
+            let Some(upload) = sender.upload.as_deref_mut() else { continue };
+            if !self.session.waits_for_reply(upload.connection, upload.request) {
+                sender.upload = None;
+                continue;
+            }
+            let Some(idle) = upload.stands(now, is_busy) else {
+                uploads.look = Some(now + LOOK);
+                continue;
+            };
+            let Upload { method, channel, was_used, .. } = *upload;
+            sender.upload = None;
+            let is_told = uploads.told.iter().any(|told| std::ptr::eq(*told, method));
+            match was_used {
+                false => self.after.notes.push(Note::Unused(method, channel)),
+                true if is_told => {}
+                true => {
+                    uploads.told.push(method);
+                    self.after.notes.push(Note::LeftOpen(method, channel, idle));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence;
+
+    static METHOD: MethodDescriptor = evidence::method(7, "Bank", "import");
+
+    fn upload(since: Instant) -> Upload {
+        Upload {
+            since,
+            is_used: false,
+            was_used: false,
+            pause: Duration::ZERO,
+            method: &METHOD,
+            connection: ConnectionId(1),
+            request: RequestId(1),
+            channel: ChannelId(1),
+        }
+    }
+
+    /// Looks for a minute at an upload that is used just after these seconds. Gives after how many seconds it is said that it stands still.
+    #[track_caller]
+    fn check(used: impl IntoIterator<Item = u32>, said: Option<f64>) {
+        let (begin, mut used) = (Instant::now(), used.into_iter().peekable());
+        let mut upload = upload(begin);
+        let found = (1..=120).map(|look| LOOK * look).find(|time| {
+            while let Some(second) = used.next_if(|second| Duration::from_secs((*second).into()) < *time) {
+                upload.is_used = second < 60;
+            }
+            upload.stands(begin + *time, false).is_some()
+        });
+        assert_eq!(found.map(|found| found.as_secs_f64()), said);
+    }
+
+    #[test]
+    fn an_upload_that_stands_still_is_found_within_five_seconds_of_its_last_item() {
+        check([], Some(4.0));
+        check([0], Some(4.5));
+        check(0..10, Some(13.5));
+        check([0, 1, 2, 10], Some(6.5));
+    }
+
+    #[test]
+    fn an_upload_that_pauses_is_given_time_by_its_longest_pause() {
+        check((0..60).step_by(2), None);
+        check((0..60).step_by(4), None);
+        check([0, 4, 8], Some(19.0));
+        check([0, 2, 4], Some(9.0));
+    }
+
+    #[test]
+    fn an_upload_that_cannot_leave_does_not_stand_still() {
+        let begin = Instant::now();
+        let mut upload = Upload { was_used: true, ..upload(begin) };
+        for second in 1..=60 {
+            assert_eq!(upload.stands(begin + Duration::from_secs(second), true), None);
+        }
+        assert_eq!(upload.stands(begin + Duration::from_secs(63), false), None);
+        assert_eq!(upload.stands(begin + Duration::from_secs(64), false), Some(PATIENCE));
     }
 }

@@ -80,6 +80,11 @@ impl Session {
         !self.calling.is_empty() || !self.serving.is_empty()
     }
 
+    /// Whether something that is to be sent has not left yet.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        !self.fx.outbox.is_written() || !self.fx.outbox.is_empty()
+    }
+
     /// Whether somebody waits for the reply to this request.
     pub(crate) fn waits_for_reply(&self, connection: ConnectionId, request: RequestId) -> bool {
         self.calling.get(connection.0).is_some_and(|calling| calling.waits_for(request))
