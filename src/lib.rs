@@ -250,9 +250,9 @@ pub use vox_runtime::{
     Tx, channel, connect, serve,
 };
 pub use vox_runtime::{
-    Cause, Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent, OpenError,
-    Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Refusals, Rule, SendError, ServeError,
-    ServiceError, Shortage, TryRecvError, TrySendError, VoxError,
+    CallError, Cause, Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent,
+    OpenError, Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Refusals, Rule, SendError,
+    ServeError, ServiceError, Shortage, TryRecvError, TrySendError, VoxError,
 };
 pub use vox_runtime::{codec, compat, descriptor, facet, store, transport, value};
 

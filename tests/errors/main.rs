@@ -172,6 +172,7 @@ type Found = Vec<(&'static str, String)>;
 async fn calls(found: &mut Found) {
     let bank = bank(Limits { max_message_bytes: 64 << 10, ..Limits::default() }).await;
     found.push(("VoxError::User", text(bank.balance(8).await)));
+    found.push(("CallError", text(bank.balance(8).with_place().await)));
     found.push(("VoxError::DeadlineExceeded", text(bank.hang().timeout(SOON).await)));
     found.push(("VoxError::Panicked", text(bank.explode().await)));
     found.push(("VoxError::InvalidResponse", text(bank.long(100_000).await)));

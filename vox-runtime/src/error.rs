@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 mod call;
+mod call_error;
 mod cause;
 mod clocks;
 mod method;
@@ -11,6 +12,7 @@ mod place;
 mod shortage;
 
 pub use call::VoxError;
+pub use call_error::CallError;
 pub use cause::Cause;
 pub use clocks::Clocks;
 pub use method::{MethodError, Never};

@@ -45,8 +45,8 @@ pub use client::{
 pub use descriptor::{RetryPolicy, ServiceError};
 pub use driver::{Backoff, Hosted};
 pub use error::{
-    Cause, Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal, RefusalCode,
-    Rule, Shortage, VoxError,
+    CallError, Cause, Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal,
+    RefusalCode, Rule, Shortage, VoxError,
 };
 pub use ids::{ConnectionId, RequestId};
 pub use limits::{LimitError, Limits, Refusals};

@@ -1,7 +1,7 @@
 //! What a call's errors say about it.
 
 use super::call::Call;
-use crate::error::{Clocks, EndReason, Place, VoxError};
+use crate::error::{CallError, Clocks, EndReason, Place, VoxError};
 
 impl<T, E> Call<T, E> {
     /// The error, with which call it is about and, where its operation's id is out of date, both times.
@@ -25,7 +25,27 @@ impl<T, E> Call<T, E> {
         })
     }
 
-    fn place(&self) -> Place {
+    /// The same call, whose error says which call it is, also where that is the method's own error, which says nothing of the call by itself.
+    /// What the call is to be told, it is told before.
+    ///
+    /// ```
+    /// # extern crate vox_runtime as vox;
+    /// # #[vox_macros::service(crate = vox_runtime)]
+    /// # trait Bank { async fn withdraw(&self, cents: u64) -> Result<u64, String>; }
+    /// # async fn pay(bank: &BankClient) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+    /// // "Bank.withdraw at tcp://10.0.0.7:9000: too little money"
+    /// let left = bank.withdraw(700).with_place().await?;
+    /// # Ok(left)
+    /// # }
+    /// ```
+    #[must_use = "a call is made when it is awaited"]
+    pub async fn with_place(mut self) -> Result<T, CallError<E>> {
+        let result = (&mut self).await;
+        result.map_err(|error| CallError::new(self.place(), error))
+    }
+
+    /// Which call it is: its service, its method, and the address of the peer.
+    pub fn place(&self) -> Place {
         Place::new(self.method.service, self.method.name, self.line().shared().peer.address())
     }
 
