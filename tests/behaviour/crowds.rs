@@ -58,7 +58,10 @@ async fn a_thousand_handshakes_at_once_make_no_more_sessions_than_there_may_be()
                     panic!("both ends know: {accepted:?}")
                 };
                 assert_eq!(refusal.code, RefusalCode::Busy);
-                assert!(refusal.reason.contains("`max_sessions`") && refusal.reason.contains("10"), "{refusal}");
+                assert!(
+                    refusal.reason.contains("`Limits::max_sessions`") && refusal.reason.contains("10"),
+                    "{refusal}"
+                );
                 refused += 1;
             }
             kind => panic!("kind {kind:#x}"),

@@ -129,7 +129,7 @@ async fn one_peer_has_no_more_sessions_than_its_share() {
         let refused = third.read().await.expect("an answer");
         assert_eq!(refused.kind, raw::REJECTED);
         let text = String::from_utf8_lossy(&refused.body).into_owned();
-        assert!(text.contains("the peer has 2 sessions") && text.contains("`max_peer_sessions`"), "{text}");
+        assert!(text.contains("may have: 2") && text.contains("`Limits::max_peer_sessions`"), "{text}");
         // Others have their own, and one that leaves makes room.
         let _other = come("10.0.0.2").await;
         drop(second);

@@ -86,8 +86,8 @@ async fn full(found: &mut Found) {
     first.send(vec![0; 60_000]).await.expect("there is room");
     first.send(vec![0; 60_000]).await.expect("it overdraws the window");
     second.send(vec![0; 10]).await.expect("it leaves");
-    found.push(("SendError::Full", text::<(), _>(Err(second.closed().await))));
-    found.push(("RecvError::Full", ended.await.expect("no panic").expect("it returns")));
+    found.push(("SendError::Full", without_bytes(&text::<(), _>(Err(second.closed().await)))));
+    found.push(("RecvError::Full", without_bytes(&ended.await.expect("no panic").expect("it returns"))));
 }
 
 async fn lost(found: &mut Found) {
@@ -111,4 +111,11 @@ async fn local(found: &mut Found) {
     let (tx, rx) = vox::channel::<u64>();
     drop(rx);
     found.push(("SendError::Reset, of a channel within this process", text(tx.send(1).await)));
+}
+
+/// How many bytes are kept depends on how many came with one read.
+fn without_bytes(text: &str) -> String {
+    let (before, after) = text.split_once(" bytes are kept").expect("so many bytes are kept");
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    format!("{before}BYTES bytes are kept{after}")
 }

@@ -1,7 +1,9 @@
 //! Every error in the golden file is provoked here, and reads as it says there: it names an address, a service, a method or a limit, and what is
 //! behind it is not printed twice. That none is missing is seen to in `complete`.
 //!
-//! A new error is one more `found.push`, and a line in `tests/golden/errors.txt`, which `UPDATE_GOLDEN=1 cargo test --test errors` writes.
+//! A new error is one more `found.push`, and a line in `tests/golden/errors.txt`, which `UPDATE_GOLDEN=1 cargo test --test errors` writes. With `--features sqlite`
+//! the errors of a store on disk are provoked too: `tests/golden/errors-disk.txt`. What takes a fault of vox's own is in `errors-fault.txt`, by the
+//! tests of `driver/fault.rs`.
 
 #![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
 
@@ -12,8 +14,12 @@ use vox::{Limits, OperationId, Rx, Server, Tx};
 
 mod channels;
 mod complete;
+#[cfg(feature = "sqlite")]
+mod disk;
+mod encoding;
 mod hostile;
 mod quiet;
+mod refusals;
 #[allow(dead_code, reason = "other tests script more of it")]
 #[path = "../operations/scripted.rs"]
 mod scripted;
@@ -161,9 +167,11 @@ async fn provoked() -> Found {
     serving(&mut found).await;
     versions::provoke(&mut found).await;
     channels::provoke(&mut found).await;
+    encoding::provoke(&mut found).await;
     hostile::provoke(&mut found).await;
     quiet::provoke(&mut found).await;
     values::provoke(&mut found).await;
+    refusals::provoke(&mut found).await;
     found
 }
 

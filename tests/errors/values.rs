@@ -64,6 +64,8 @@ pub(super) async fn provoke(found: &mut Found) {
     let connected = vox::connect::<long::WeatherClient>("mem://errors-nobody").await;
     let Err(vox::ConnectError::Service(why)) = connected else { panic!("{connected:?}") };
     found.push(("ServiceError::TooLong", text::<(), _>(Err(why))));
+    let kind = vox::value::ValueType::new(&schema_of(<Vec<(u8, String)>>::SHAPE).expect("it crosses")).expect("a type");
+    found.push(("ValueError", text(kind.json_to_bytes(r#"[[1, "one"], [2, 3]]"#))));
     stores(found).await;
 }
 

@@ -328,7 +328,10 @@ impl Door {
     }
 
     fn full(&self) -> Refusal {
-        let why = format!("the server has {} sessions, as many as it takes (`max_sessions`)", self.limits.max_sessions);
+        let why = format!(
+            "the server has as many sessions as it takes: {} (`Limits::max_sessions`)",
+            self.limits.max_sessions
+        );
         Refusal::new(RefusalCode::Busy, why)
     }
 
@@ -401,8 +404,9 @@ fn no_common_version(versions: (u64, u64)) -> Refusal {
 }
 
 fn too_many_of(most: usize) -> Refusal {
-    let why =
-        format!("the peer has {most} sessions, as many as one principal or address may have (`max_peer_sessions`)");
+    let why = format!(
+        "the peer has as many sessions as one principal or address may have: {most} (`Limits::max_peer_sessions`)"
+    );
     Refusal::new(RefusalCode::Busy, why)
 }
 

@@ -117,6 +117,16 @@ impl Bench {
     }
 }
 
+/// The error reads as it says in the golden file of faults, which `tests/errors` counts on.
+#[track_caller]
+fn golden(name: &str, error: &dyn std::error::Error) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/errors-fault.txt");
+    let golden = std::fs::read_to_string(file).expect("the golden file");
+    let mut lines = golden.lines().skip_while(|line| *line != name).skip(1);
+    assert!(error.source().is_none(), "it says all by itself");
+    assert_eq!(lines.next().map(str::trim_start), Some(&*error.to_string()), "{name}");
+}
+
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -185,12 +195,15 @@ async fn a_panic_under_the_lock_ends_its_session_and_no_other() {
 async fn the_other_end_hears_of_a_fault_at_once_where_the_link_can_take_it() {
     let bench = Bench::new().await;
     bench.near.lock().trap = Some(Trap::Frame);
-    assert_eq!(bench.client.echo(7).await, Err(VoxError::Indeterminate));
+    let error = bench.client.echo(7).await.expect_err("it panics");
+    assert_eq!(error, VoxError::Indeterminate);
+    golden("VoxError::Indeterminate, of a fault", &error);
     settle().await;
     let reason = bench.far.lock().session.end_reason().cloned();
     assert_eq!(reason, Some(EndReason::Goodbye("an internal fault".into())));
-    let text = bench.session.closed().await.to_string();
-    assert!(text.contains("internal fault of vox") && text.contains("report"), "{text}");
+    golden("EndReason::InternalFault", &bench.session.closed().await);
+    let after = bench.client.echo(8).await.expect_err("it is over");
+    golden("VoxError::NotSent(Closed), after a fault", &after);
 }
 
 /// The core is so broken that it cannot even end itself.
@@ -271,8 +284,7 @@ async fn serving_a_link_does_not_end_well_by_a_fault() {
     assert_eq!(client.echo(1).await, Err(VoxError::Indeterminate));
     let error = told(serving).await.expect_err("vox panicked");
     assert!(matches!(error, ServeError::Fault { .. }), "{error:?}");
-    let text = error.to_string();
-    assert!(text.contains("mem://") && text.contains("internal fault of vox"), "{text}");
+    golden("ServeError::Fault", &error);
 }
 
 #[tokio::test(start_paused = true)]

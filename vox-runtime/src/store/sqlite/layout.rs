@@ -108,7 +108,7 @@ pub(super) fn open(opening: &Opening<'_>) -> Result<Open, StoreError> {
     }
     // Before a file is made: where the database was removed under an open store, there is to be no new one beside it.
     wait_for_others(opening, &real_path(path))?;
-    let mut connection = connect(opening).map_err(|error| refuse(path, error.to_string()))?;
+    let mut connection = connect(opening).map_err(|error| refuse_by(path, &error))?;
     // SQLite follows links to the database, so its owners meet beside the file itself, by whatever name each opened it.
     let path = real_path(path);
     if names(&path) > 1 {
@@ -167,7 +167,7 @@ fn connect(opening: &Opening<'_>) -> rusqlite::Result<Connection> {
 }
 
 fn prepare(connection: &mut Connection, path: &Path, opening: &Opening<'_>) -> Result<Owner, StoreError> {
-    let failed = |error: rusqlite::Error| refuse(path, error.to_string());
+    let failed = |error: rusqlite::Error| refuse_by(path, &error);
     settings(connection, path)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     transaction.execute_batch(TOTALS).map_err(failed)?;
@@ -195,7 +195,7 @@ fn prepare(connection: &mut Connection, path: &Path, opening: &Opening<'_>) -> R
 }
 
 fn settings(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let failed = |error: rusqlite::Error| refuse(path, error.to_string());
+    let failed = |error: rusqlite::Error| refuse_by(path, &error);
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(failed)?;
     if mode != "wal" {
         return Err(refuse(path, format!("its journal is `{mode}` and cannot be `wal`")));
@@ -221,9 +221,9 @@ fn check(connection: &mut Connection, path: &Path, time: Duration) -> Result<(),
     }
     let began = Instant::now();
     let is_over = move || began.elapsed() >= time;
-    connection.progress_handler(STEPS, Some(is_over)).map_err(|error| refuse(path, error.to_string()))?;
+    connection.progress_handler(STEPS, Some(is_over)).map_err(|error| refuse_by(path, &error))?;
     let found = find_damage(connection);
-    connection.progress_handler(0, None::<fn() -> bool>).map_err(|error| refuse(path, error.to_string()))?;
+    connection.progress_handler(0, None::<fn() -> bool>).map_err(|error| refuse_by(path, &error))?;
     match found {
         Ok(None) => Ok(()),
         Ok(Some(what)) => Err(refuse(path, damaged(&what))),
@@ -248,6 +248,14 @@ fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
 /// What is to be done about a database that is not what was written.
 pub(super) fn damaged(what: &str) -> String {
     format!("it is damaged ({what}); have SQLite make its indices anew (`REINDEX`), or restore it")
+}
+
+/// As SQLite says it, and what is to be done where the database is not what was written.
+fn refuse_by(path: &Path, error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt) => refuse(path, damaged(&error.to_string())),
+        _ => refuse(path, error.to_string()),
+    }
 }
 
 fn refuse(path: &Path, why: impl Into<String>) -> StoreError {

@@ -282,6 +282,7 @@ impl OpenSqlite {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let failure = Arc::new(OnceLock::new());
         let (opened, opening) = oneshot::channel();
+        let unavailable = |what: String| StoreError::Unavailable(format!("the database {}: {what}", path.display()));
         let writer =
             writer::Writer { limits: limits.clone(), clock: Arc::clone(&clock), failure: Arc::clone(&failure) };
         // Files that this process makes beside the database are found by the same path when it changes its directory.
@@ -292,8 +293,8 @@ impl OpenSqlite {
             let opening = Opening { path: &absolute, busy, vfs: vfs.as_deref(), company, check };
             writer.run(&opening, jobs, opened);
         });
-        spawned.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?;
-        let ended = || StoreError::Unavailable("its thread has ended".to_owned());
+        spawned.map_err(|error| unavailable(format!("no thread for it: {error}")))?;
+        let ended = || unavailable("its thread has ended".to_owned());
         opening.await.map_err(|_| ended())??;
         Ok(SqliteStore { queue, failure, limits, clock, path })
     }

@@ -51,6 +51,11 @@ impl Context {
         let (database, what) = (self.database.display(), damaged(what));
         StoreError::Unavailable(format!("the database {database} cannot say whether the operation ran: {what}"))
     }
+
+    fn unreadable(&self) -> StoreError {
+        let database = self.database.display();
+        StoreError::Unavailable(format!("the database {database} has a record of the operation that cannot be read"))
+    }
 }
 
 /// Where an outcome is, and its length.
@@ -108,7 +113,7 @@ impl Records<'_, '_> {
                     Decision::GrantAnew => self.grant_anew(operation, &record)?,
                 },
                 None if is_covered => return Ok(Ok(Admission::Expired)),
-                None => return Ok(Err(full.unwrap_or_else(unreadable))),
+                None => return Ok(Err(full.unwrap_or_else(|| self.context.unreadable()))),
             }
         }
         self.keep_schema(&operation.schema)?;
@@ -125,11 +130,11 @@ impl Records<'_, '_> {
         };
         Ok(match record.content {
             Content::Readable { state: State::Sealed(Some(first)), .. } => {
-                self.outcome(first, Some(&outcome.schema))?.ok_or_else(unreadable)
+                self.outcome(first, Some(&outcome.schema))?.ok_or_else(|| self.context.unreadable())
             }
             Content::Readable { state: State::GivenUp, .. } | Content::Acknowledged => Err(StoreError::Fenced),
             Content::Readable { state: State::Sealed(None) | State::Granted(_), .. } | Content::Unreadable => {
-                Err(unreadable())
+                Err(self.context.unreadable())
             }
         })
     }
@@ -167,10 +172,12 @@ impl Records<'_, '_> {
             }
             Content::Readable { state: State::GivenUp, .. } => Ok(None),
             Content::Readable { state: State::Sealed(Some(kept)), .. } => {
-                self.outcome(kept, None)?.map(Some).ok_or_else(unreadable)
+                self.outcome(kept, None)?.map(Some).ok_or_else(|| self.context.unreadable())
             }
             Content::Acknowledged => Err(StoreError::Fenced),
-            Content::Readable { state: State::Sealed(None), .. } | Content::Unreadable => Err(unreadable()),
+            Content::Readable { state: State::Sealed(None), .. } | Content::Unreadable => {
+                Err(self.context.unreadable())
+            }
         })
     }
 
@@ -426,8 +433,4 @@ fn key_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<OperationKey> {
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Principal::anonymous(),
     };
     Ok(OperationKey { id: id_of(row.get(1).unwrap_or_default()), principal })
-}
-
-fn unreadable() -> StoreError {
-    StoreError::Unavailable("the operation's record cannot be read".to_owned())
 }

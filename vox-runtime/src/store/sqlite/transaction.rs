@@ -54,7 +54,8 @@ impl<'a> Transaction<'a> {
         let sealed = match operation.outcome(result, self.max_outcome_bytes) {
             // An error in it undid all of it, the effect too: sealed now, the outcome would stand alone.
             _ if self.connection.is_autocommit() => {
-                Err(StoreError::Unavailable("the transaction has been undone".to_owned()))
+                let database = self.connection.path().unwrap_or_default();
+                Err(StoreError::Unavailable(format!("the database {database}: the transaction has been undone")))
             }
             Ok(outcome) => match self.records.seal_once(operation.key(), operation.fence(), &outcome) {
                 Ok(sealed) => sealed,

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -76,7 +77,7 @@ impl Writer {
             Context { limits: self.limits.clone(), owner: owner.id, database: path.into(), schemas: HashSet::new() };
         let mut closing = None;
         match Statements::new(&connection) {
-            Err(error) => drop(opened.send(Err(StoreError::Unavailable(error.to_string())))),
+            Err(error) => drop(opened.send(Err(StoreError::Unavailable(about(&context.database, error))))),
             Ok(mut statements) => {
                 files.settle(&mut statements);
                 if opened.send(Ok(())).is_ok() {
@@ -188,19 +189,19 @@ impl<'c> Thread<'c> {
         self.statements.begin.execute(()).map_err(|error| self.unavailable(&error))?;
         let news = match self.work(now, group, done) {
             Ok(news) => news,
-            Err(Stop::Ended) => return Err(self.poison("a transaction was ended by its own closure".to_owned())),
+            Err(Stop::Ended) => return Err(self.poison(self.about("a transaction was ended by its own closure"))),
             Err(Stop::Failed(error)) => {
                 // Some errors have undone it already.
                 if !self.connection.is_autocommit()
                     && let Err(error) = self.statements.rollback.execute(())
                 {
-                    return Err(self.poison(format!("a transaction could not be undone: {error}")));
+                    return Err(self.poison(self.about(format_args!("a transaction could not be undone: {error}"))));
                 }
                 return Err(self.unavailable(&error));
             }
         };
         if let Err(error) = self.statements.commit.execute(()) {
-            return Err(self.poison(format!("a commit failed: {error}")));
+            return Err(self.poison(self.about(format_args!("a commit failed: {error}"))));
         }
         self.deferred.clear();
         news.remember(&mut self.context, &mut self.sealed);
@@ -211,7 +212,7 @@ impl<'c> Thread<'c> {
     fn now(&self) -> Result<SystemTime, StoreError> {
         catch_unwind(AssertUnwindSafe(|| (self.writer.clock)())).map_err(|payload| {
             std::mem::forget(payload);
-            StoreError::Unavailable("the store's clock panicked".to_owned())
+            StoreError::Unavailable(self.about("the store's clock panicked"))
         })
     }
 
@@ -263,8 +264,12 @@ impl<'c> Thread<'c> {
                 let (database, what) = (self.context.database.display(), damaged(&error.to_string()));
                 format!("the database {database} cannot be used: {what}")
             }
-            _ => error.to_string(),
+            _ => self.about(error),
         })
+    }
+
+    fn about(&self, what: impl std::fmt::Display) -> String {
+        about(&self.context.database, what)
     }
 
     fn poison(&self, failure: String) -> StoreError {
@@ -277,6 +282,11 @@ impl<'c> Thread<'c> {
         drop(self.writer.failure.set(failure.clone()));
         StoreError::Unavailable(failure)
     }
+}
+
+/// What went wrong, and with which database.
+fn about(database: &Path, what: impl std::fmt::Display) -> String {
+    format!("the database {}: {what}", database.display())
 }
 
 /// Why a transaction stops before its end.
@@ -326,7 +336,7 @@ fn split<T>(step: Step<T>) -> (Result<(), Stop>, Result<T, StoreError>) {
 /// Runs a user's closure in a part of the transaction that can be undone.
 fn run(work: Box<dyn Work>, connection: &Connection, records: &mut Records<'_, '_>) -> (Result<(), Stop>, Done) {
     if let Err(error) = records.statements.savepoint.execute(()) {
-        let answer = StoreError::Unavailable(error.to_string());
+        let answer = StoreError::Unavailable(about(&records.context.database, &error));
         return (
             Err(error.into()),
             Box::new(move |_| {

@@ -151,13 +151,17 @@ async fn a_database_that_another_holds_for_long_fails_and_works_again() {
     run(&store, &acknowledged).await;
     store.acknowledge(&acknowledged.key).await.expect("acknowledged");
 
+    let locked = || {
+        let database = directory.path("a.db");
+        StoreError::Unavailable(format!("the database {}: database is locked", database.display()))
+    };
     let (release, holder) = hold(&other).await;
     for _ in 0..2 {
         let refused = store.admit(&operation).await;
-        assert_eq!(refused, Err(StoreError::Unavailable("database is locked".to_owned())));
+        assert_eq!(refused, Err(locked()));
     }
     let refused = store.transaction(|_| Ok::<_, ()>(())).await;
-    assert_eq!(refused, Err(TransactionError::Store(StoreError::Unavailable("database is locked".to_owned()))));
+    assert_eq!(refused, Err(TransactionError::Store(locked())));
     release.send(()).expect("it is held");
     holder.await.expect("no panic").expect("nothing failed");
     // Nothing was done, and what was to be done with the next transaction still is.
