@@ -12,12 +12,16 @@
 
 mod bug;
 mod copy;
+mod timed;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bug::Bug;
+
+/// How long the tests of one bug may take. A bug that keeps them from ending is caught: the longest take a minute on a busy machine.
+const TEST_TIME: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -101,25 +105,28 @@ enum Outcome {
     DoesNotBuild(String),
 }
 
-/// Runs `cargo test` with these arguments in the copy.
+/// Runs `cargo test` with these arguments in the copy. Building comes first, so that only the tests have their time.
 fn try_test(garden: &Path, test: &str) -> Result<Outcome, String> {
+    let built = timed::run(&mut cargo_test(garden, &["--no-run"], test), None)?;
+    if !built.success {
+        return Ok(Outcome::DoesNotBuild(first_line(&built.errors, "error").unwrap_or("no error").to_owned()));
+    }
+    let ran = timed::run(&mut cargo_test(garden, &[], test), Some(TEST_TIME))?;
+    Ok(match (ran.success, ran.in_time) {
+        (true, _) => Outcome::Passed,
+        (false, true) => Outcome::Failed(first_failure(&ran.said, &ran.errors)),
+        (false, false) => Outcome::Failed(format!("a test has not ended within {} s", TEST_TIME.as_secs())),
+    })
+}
+
+fn cargo_test(garden: &Path, options: &[&str], test: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.arg("test").args(test.split_whitespace()).current_dir(garden);
+    command.arg("test").args(options).args(test.split_whitespace()).current_dir(garden);
     command.env("CARGO_TARGET_DIR", garden.join("target"));
     // Nobody but this run decides how many seeds there are.
     command.env_remove("VOX_SEED").env_remove("VOX_SEEDS");
-    let output = command.output().map_err(|error| format!("cargo cannot be run: {error}"))?;
-    if output.status.success() {
-        return Ok(Outcome::Passed);
-    }
-    let said = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let ran = said.contains("test result: FAILED") || errors.contains("(signal");
-    match ran {
-        true => Ok(Outcome::Failed(first_failure(&said, &errors))),
-        false => Ok(Outcome::DoesNotBuild(first_line(&errors, "error").unwrap_or("no error").to_owned())),
-    }
+    command
 }
 
 /// What the first panic says, or failing that the name of a test.
