@@ -67,11 +67,10 @@ pub use facet;
 ///
 /// ```no_run
 /// # extern crate vox_runtime as vox;
-/// #[vox_macros::service]
-/// trait Bank {
-///     async fn balance(&self, account: u64) -> u64;
-/// }
-///
+/// # #[vox_macros::service(crate = vox)]
+/// # trait Bank {
+/// #     async fn balance(&self, account: u64) -> u64;
+/// # }
 /// # fn main() {
 /// // In a test:
 /// vox::assert_compatible!(BankClient::SERVICE, "schemas/bank.vox");
