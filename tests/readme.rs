@@ -39,6 +39,7 @@ fn the_files_that_documents_link_to_exist() {
     for name in [
         "README.md",
         "ARCHITECTURE.md",
+        "docs/changing.md",
         "docs/guide.md",
         "docs/dependencies.md",
         "docs/testing.md",
