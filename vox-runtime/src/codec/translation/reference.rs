@@ -327,55 +327,86 @@ pool! {
     (u8, String), (u16, String), (u16, String, Option<u8>), Vec<Vec<Kind1>>, Vec<Vec<Kind3>>,
 }
 
+/// The schema of a type of the pool, and what its reader does without.
+type Known = (crate::schema::Schema, Optional);
+
+/// What was compared.
+#[derive(Default)]
+struct Tally {
+    pairs: usize,
+    readable: usize,
+    values: usize,
+    unknown: usize,
+}
+
+/// Both translators, and the judge, agree on whether a type can be read that was written by this schema, and on so many values. Gives
+/// those that were read, as the reader has them and as it writes them.
+fn agree(
+    w: &str,
+    bytes: &Bytes,
+    read: &Entry,
+    known: &Known,
+    times: usize,
+    dice: &mut Dice,
+    tally: &mut Tally,
+) -> Vec<(Value, Bytes)> {
+    let ((other, optional), r) = (known, read.name);
+    let (types, others) = (Types::read(bytes).expect("a schema"), Types::read(other.bytes()).expect("a schema"));
+    let none = Optional::default();
+    let (from, to) = (Side { types: &types, optional: &none }, Side { types: &others, optional });
+    let expected = can((&from, 0), (&to, 0), false, &mut BTreeSet::new());
+    let described = Described { schema: Bytes::copy_from_slice(other.bytes()), optional: optional.clone() };
+    let judged = judged_alone(&Described { schema: bytes.clone(), optional: none.clone() }, &described);
+    assert_eq!(judged.is_none(), expected, "{w} as {r}: {judged:?}: {}", bytes.escape_ascii());
+    let by = Translation::of(read.shape, bytes, &types, 0);
+    tally.pairs += 1;
+    let mut all = Vec::new();
+    if !expected {
+        // What the judge knows of keys, and of types that have nothing in common, is not the plan's.
+        return all;
+    }
+    tally.readable += 1;
+    let by = by.unwrap_or_else(|why| panic!("{w} as {r}: {why}: {}", bytes.escape_ascii()));
+    for _ in 0..times {
+        let value = some(&types, 0, 0, dice);
+        let mut frame = Vec::new();
+        put(&types, 0, &value, &mut frame);
+        let turned = (read.turn)(&by, &frame.into());
+        tally.values += 1;
+        match change(&value, (&from, 0), (&to, 0)) {
+            Some(changed) => {
+                let mut expected = Vec::new();
+                put(&others, 0, &changed, &mut expected);
+                assert_eq!(turned.as_ref(), Ok(&expected), "{w} as {r}: {value:?}: {}", bytes.escape_ascii());
+                all.push((changed, expected.into()));
+            }
+            None => {
+                tally.unknown += 1;
+                let error = turned.expect_err("it holds a variant that is not known").kind;
+                assert!(error.to_string().contains("does not have here"), "{w} as {r}: {value:?}: {error}");
+            }
+        }
+    }
+    all
+}
+
 #[test]
 #[cfg_attr(miri, ignore)]
 fn both_translators_agree_on_every_pair_and_every_value() {
     let pool = pool();
     let known: Vec<_> = pool.iter().map(|entry| type_of(entry.shape).expect("it can cross")).collect();
-    let (mut dice, mut pairs, mut readable, mut values, mut unknown) = (Dice(7), 0, 0, 0, 0);
+    let (mut dice, mut tally) = (Dice(7), Tally::default());
     for (written, (schema, _)) in pool.iter().zip(&known) {
         let bytes = Bytes::copy_from_slice(schema.bytes());
-        let types = Types::read(&bytes).expect("a schema");
-        for (read, (other, optional)) in pool.iter().zip(&known) {
-            let (w, r) = (written.name, read.name);
-            let others = Types::read(other.bytes()).expect("a schema");
-            let none = Optional::default();
-            let (from, to) = (Side { types: &types, optional: &none }, Side { types: &others, optional });
-            let expected = can((&from, 0), (&to, 0), false, &mut BTreeSet::new());
-            let described = Described { schema: Bytes::copy_from_slice(other.bytes()), optional: optional.clone() };
-            let judged = judged_alone(&Described { schema: bytes.clone(), optional: none.clone() }, &described);
-            assert_eq!(judged.is_none(), expected, "{w} as {r}: {judged:?}");
-            let by = Translation::of(read.shape, &bytes, &types, 0);
-            pairs += 1;
-            if !expected {
-                // What the judge knows of keys, and of types that have nothing in common, is not the plan's.
-                continue;
-            }
-            readable += 1;
-            let by = by.unwrap_or_else(|why| panic!("{w} as {r}: {why}"));
-            for _ in 0..40 {
-                let value = some(&types, 0, 0, &mut dice);
-                let mut frame = Vec::new();
-                put(&types, 0, &value, &mut frame);
-                let turned = (read.turn)(&by, &frame.into());
-                values += 1;
-                match change(&value, (&from, 0), (&to, 0)) {
-                    Some(changed) => {
-                        let mut expected = Vec::new();
-                        put(&others, 0, &changed, &mut expected);
-                        assert_eq!(turned.as_ref(), Ok(&expected), "{w} as {r}: {value:?}");
-                    }
-                    None => {
-                        unknown += 1;
-                        let error = turned.expect_err("it holds a variant that is not known").kind;
-                        assert!(error.to_string().contains("does not have here"), "{w} as {r}: {value:?}: {error}");
-                    }
-                }
-            }
+        for (read, known) in pool.iter().zip(&known) {
+            agree(written.name, &bytes, read, known, 40, &mut dice, &mut tally);
         }
     }
+    let Tally { pairs, readable, values, unknown } = tally;
     assert!(
         pairs > 4000 && readable > 150 && values > readable && unknown > 0,
         "{pairs} {readable} {values} {unknown}"
     );
 }
+
+mod generated;
