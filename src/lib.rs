@@ -254,7 +254,7 @@ pub use vox_runtime::{
     OpenError, Place, ProtocolViolation, Ran, Reason, RecvError, Refusal, RefusalCode, Refusals, Rule, SendError,
     ServeError, ServiceError, Shortage, TryRecvError, TrySendError, VoxError,
 };
-pub use vox_runtime::{codec, compat, descriptor, facet, store, transport, value};
+pub use vox_runtime::{codec, compat, descriptor, dynamic, facet, store, transport, value};
 
 #[doc(hidden)]
 pub use vox_runtime::__private;

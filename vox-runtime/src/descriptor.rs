@@ -26,7 +26,16 @@ pub struct ServiceDescriptor {
     pub methods: &'static [MethodDescriptor],
 }
 
+/// By the address of the descriptor, which is a static.
+static CONTRACTS: Mutex<BTreeMap<usize, Arc<Contract>>> = Mutex::new(BTreeMap::new());
+
 impl ServiceDescriptor {
+    /// Says what the contract of this service is, of whose types no shapes are known. Called before anybody asks for it.
+    pub(crate) fn has_contract(&'static self, contract: Arc<Contract>) {
+        let key = std::ptr::from_ref(self) as usize;
+        CONTRACTS.lock().unwrap_or_else(PoisonError::into_inner).insert(key, contract);
+    }
+
     /// The method with this id, if the service has one.
     pub fn method(&self, id: MethodId) -> Option<&'static MethodDescriptor> {
         self.methods.iter().find(|method| method.id == id)
@@ -61,8 +70,6 @@ impl ServiceDescriptor {
     /// What both ends of a connection to this service must agree on. Made once per service. Types that cannot cross the wire
     /// have an empty schema in it; [`check`](Self::check) refuses them.
     pub(crate) fn contract(&'static self) -> Arc<Contract> {
-        /// By the address of the descriptor, which is a static.
-        static CONTRACTS: Mutex<BTreeMap<usize, Arc<Contract>>> = Mutex::new(BTreeMap::new());
         let key = std::ptr::from_ref(self) as usize;
         let known = CONTRACTS.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
@@ -97,6 +104,8 @@ pub struct MethodDescriptor {
     /// Writes a kept outcome that another version of the method sealed, with this schema, as one of this version.
     #[doc(hidden)]
     pub carried: fn(&Bytes, &Schema) -> Result<Bytes, String>,
+    /// The schema of what its handlers can return, where that is all that is known of it.
+    pub described: Option<&'static Schema>,
 }
 
 impl MethodDescriptor {
@@ -108,6 +117,9 @@ impl MethodDescriptor {
     /// The schema of what its handlers can return, `Result<T, E>`; an empty one if that cannot cross the wire. Made once per
     /// type.
     pub fn schema(&self) -> Schema {
+        if let Some(schema) = self.described {
+            return schema.clone();
+        }
         codec::response_type_of(self.response).map_or_else(|_| Schema::from_bytes([]), |(schema, _)| schema)
     }
 

@@ -253,6 +253,7 @@ pub const fn method(id: u64, service: &'static str, name: &'static str) -> Metho
         policy: RetryPolicy::VOLATILE,
         timeout: None,
         carried: |_, _| Err("the method's outcomes are not kept".to_owned()),
+        described: None,
     }
 }
 

@@ -144,6 +144,14 @@ impl IdWatch {
 /// Which of the services that an end serves.
 pub(crate) type ServiceIndex = u32;
 
+impl MethodId {
+    /// The id of this method of this service: FNV-1a of both names, joined by a dot.
+    pub fn of(service: &str, method: &str) -> Self {
+        let bytes = service.bytes().chain([b'.']).chain(method.bytes());
+        Self(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@
 pub mod codec;
 pub mod compat;
 pub mod descriptor;
+pub mod dynamic;
 pub mod store;
 pub mod transport;
 pub mod value;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan, Translation};
+use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan, Rest, Translation};
 use crate::descriptor::{ArgDescriptor, Schema};
 use crate::error::VoxError;
 use crate::evidence::Wire;
@@ -25,6 +25,13 @@ pub(crate) struct Room {
 pub struct Reply<T, E> {
     ok: Plan<T>,
     err: Plan<E>,
+}
+
+impl Reply<Rest, Rest> {
+    /// Of a method whose types are not known here: what it returns is had as bytes.
+    pub(crate) const fn untyped() -> Self {
+        Self { ok: Plan::new(), err: Plan::new() }
+    }
 }
 
 impl<T, E> Reply<T, E> {

@@ -276,6 +276,11 @@ impl Arriving {
         Ok(Some(value))
     }
 
+    /// Whether the peer writes the arguments as this end would.
+    pub(crate) fn are_same(&self) -> bool {
+        self.terms.as_ref().is_ok_and(|terms| terms.ours.takes_same(&terms.theirs))
+    }
+
     /// Comes to the end of the arguments.
     pub(crate) fn finish(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Misread> {
         self.come_to(self.terms.clone()?.theirs.arguments.len(), decoder)

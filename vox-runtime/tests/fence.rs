@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
     ("codec", &["ids", "limits", "metadata", "message", "error", "shown", "schema"]),
     // Values that are known by their schemas alone.
-    ("value", &["limits", "shown", "descriptor", "schema", "codec"]),
+    ("value", &["limits", "error", "shown", "descriptor", "schema", "codec"]),
     // Services held against their releases: data, and the files that a test names.
     ("compat", &["ids", "shown", "descriptor", "schema", "codec"]),
     // How two contracts go together, with the plans for it.
@@ -112,6 +112,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("evidence", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "codec", "cures"]),
+    // Calls and handlers without types: shell, as the next.
+    ("dynamic", ALL),
     ("driver", ALL),
     ("client", ALL),
     ("server", ALL),
@@ -146,6 +148,7 @@ const ALL: &[&str] = &[
     "reply",
     "evidence",
     "value",
+    "dynamic",
 ];
 
 /// The longest that a file may be without its tests.

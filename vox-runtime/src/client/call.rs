@@ -21,6 +21,7 @@ use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, Flush, Scope, Sent, Waiter, now};
 use crate::error::{NotSent, VoxError};
 use crate::ids::{ChannelId, RequestId};
+use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Patience, Token};
@@ -180,6 +181,11 @@ impl<T, E> Call<T, E> {
             }
         }
         self
+    }
+
+    /// The limits of this end.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.line().shared().limits
     }
 
     /// The connection that it is made on.

@@ -62,6 +62,15 @@ impl Session {
         let Some(service) = C::SERVICE else {
             return Ok(C::from_caller(Caller::holding(self.live().await, self.station().remote().cloned())));
         };
+        Ok(C::from_caller(self.open_caller(service, metadata).await?))
+    }
+
+    /// Opens a connection to this service.
+    pub(crate) async fn open_caller(
+        &self,
+        service: &'static ServiceDescriptor,
+        metadata: Metadata,
+    ) -> Result<Caller, OpenError> {
         service.check().map_err(OpenError::Service)?;
         metadata.check().map_err(|why| OpenError::Metadata { address: self.peer().address().to_owned(), why })?;
         let shared = self.live().await;
@@ -69,7 +78,7 @@ impl Session {
         let refused = |refusal| OpenError::Refused { address: shared.peer.address().to_owned(), refusal };
         let connection = opened.map_err(refused)?;
         let remote = self.station().remote().cloned();
-        Ok(C::from_caller(Caller::on(shared, connection, remote, (service, metadata))))
+        Ok(Caller::on(shared, connection, remote, (service, metadata)))
     }
 
     /// The other end.

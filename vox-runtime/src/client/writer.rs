@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::call::Call;
 use super::caller::{Caller, CallerHandle};
 use crate::channel::{Given, Giving};
-use crate::codec::{EncodeError, Encoder, check_cost_of};
+use crate::codec::{EncodeError, Encoder, LONG, check_cost_of};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::take_buffer;
 use crate::error::NotSent;
@@ -65,6 +65,26 @@ impl<'a> CallWriter<'a> {
     /// Writes the next argument, a `&[u8]`.
     pub fn bytes(&mut self, value: &[u8]) {
         self.write(|encoder| encoder.bytes(value).map(|()| None));
+    }
+
+    /// Writes all arguments, which are encoded already.
+    pub(crate) fn rest(&mut self, bytes: Bytes) {
+        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
+        let (needed, limit) = (bytes.len(), line.shared().max_payload);
+        if needed > limit {
+            let MethodDescriptor { service, name, .. } = self.method;
+            let why = too_large_for_peer(&EncodeError::TooLarge { needed, limit });
+            return self.fail(NotSent::TooLarge(format!("the arguments of `{service}::{name}`: {why}").into()));
+        }
+        match bytes.len() < LONG {
+            true => self.payload.encoded.extend_from_slice(&bytes),
+            false => self.payload.last = Some(bytes),
+        }
+    }
+
+    /// Something keeps the call from being sent.
+    pub(crate) fn fail(&mut self, why: NotSent) {
+        self.fault.get_or_insert_with(|| Box::new(why));
     }
 
     /// Writes an argument, and takes up what is left of the last one to send as it is.

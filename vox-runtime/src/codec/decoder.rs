@@ -60,6 +60,12 @@ impl<'a> Decoder<'a> {
         self.frame.slice(range)
     }
 
+    /// All that is left of the frame, which is a slice of it.
+    pub(crate) fn rest_of_frame(&mut self) -> Bytes {
+        let start = std::mem::replace(&mut self.position, self.frame.len());
+        self.slice(start..self.frame.len())
+    }
+
     /// How many bytes have been read.
     #[must_use]
     pub fn position(&self) -> usize {

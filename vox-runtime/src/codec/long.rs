@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{EncodeError, Encoder};
 
 /// Byte strings from this length on are taken as they are.
-const LONG: usize = 16 << 10;
+pub(crate) const LONG: usize = 16 << 10;
 
 impl Encoder<'_> {
     /// Where the value is a long byte string or text, appends its length and takes its bytes out of it, which are to follow.

@@ -54,6 +54,8 @@ pub use description::schema_of;
 pub(crate) use description::{NamedTypes, response_type_of, type_of};
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
+pub(crate) use leaf::Rest;
+pub(crate) use long::LONG;
 pub(crate) use measure::check_cost_of;
 pub use plan::Plan;
 pub(crate) use plan::read_as;

@@ -35,6 +35,7 @@ const fn method(name: &'static str, id: MethodId, policy: RetryPolicy) -> Method
         policy,
         timeout: None,
         carried: |outcome, _| Ok(outcome.clone()),
+        described: None,
     }
 }
 

@@ -101,6 +101,19 @@ impl Contract {
     /// Reads a contract that a peer sent, and checks that it is the one of this hash. Keeps what it says of the methods that
     /// `ours` has too.
     pub(crate) fn read(bytes: &Bytes, expected: SchemaHash, ours: &Self) -> Result<Self, SchemaFault> {
+        Self::read_those(bytes, Some(expected), |id| ours.methods.contains_key(&id))
+    }
+
+    /// Reads all of a contract that a peer described.
+    pub(crate) fn read_all(bytes: &Bytes) -> Result<Self, SchemaFault> {
+        Self::read_those(bytes, None, |_| true)
+    }
+
+    fn read_those(
+        bytes: &Bytes,
+        expected: Option<SchemaHash>,
+        keep: impl Fn(MethodId) -> bool,
+    ) -> Result<Self, SchemaFault> {
         if bytes.len() > Self::MAX_BYTES {
             return Err(SchemaFault(format!(
                 "a contract of {} bytes, over the limit of {}",
@@ -108,7 +121,8 @@ impl Contract {
                 Self::MAX_BYTES
             )));
         }
-        if hash(bytes) != expected {
+        let found = hash(bytes);
+        if expected.is_some_and(|expected| expected != found) {
             return Err(SchemaFault("a contract that is not the one of its hash".to_owned()));
         }
         let mut cursor = Cursor::new(bytes);
@@ -126,12 +140,12 @@ impl Contract {
                 return Err(cursor.fault("a method out of order"));
             }
             let method = Method::read(&mut cursor, bytes)?;
-            if ours.methods.contains_key(&id) {
+            if keep(id) {
                 methods.insert(id, method);
             }
         }
         cursor.end()?;
-        Ok(Self { hash: expected, bytes: bytes.clone(), methods })
+        Ok(Self { hash: found, bytes: bytes.clone(), methods })
     }
 
     /// What names it: BLAKE3 of its bytes.
@@ -172,9 +186,13 @@ impl Method {
 
     /// Whether what crosses the wire is the same on both ends.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.response.schema == other.response.schema && self.takes_same(other)
+    }
+
+    /// Whether the arguments are the same on both ends.
+    pub(crate) fn takes_same(&self, other: &Self) -> bool {
         let same = |a: &Argument, b: &Argument| a.name == b.name && a.ty.schema == b.ty.schema;
-        self.response.schema == other.response.schema
-            && self.arguments.len() == other.arguments.len()
+        self.arguments.len() == other.arguments.len()
             && self.arguments.iter().zip(&other.arguments).all(|(a, b)| same(a, b))
     }
 

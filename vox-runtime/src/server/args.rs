@@ -150,6 +150,38 @@ impl Args {
         Ok(found.map(Span::from))
     }
 
+    /// Reads the next of arguments whose types are not known here: by `read`, whoever wrote it.
+    pub(super) fn untyped<R>(
+        &mut self,
+        read: impl Fn(&mut Decoder<'_>) -> Result<R, Misread>,
+        argument: Option<&str>,
+    ) -> Result<R, InvalidArgs> {
+        let read = self.with_decoder(|decoder| Ok(read(decoder)), |_, _, decoder| Ok(read(decoder)))?;
+        read.map_err(|error| {
+            let error = match (error, argument) {
+                (Misread::Incompatible(why), Some(argument)) => {
+                    Misread::Incompatible(format!("argument `{argument}`: {why}").into())
+                }
+                (error, _) => error,
+            };
+            InvalidArgs { method: self.context.method().name, argument: None, error }
+        })
+    }
+
+    /// The caller must write the arguments as the handler reads them, for their types are not known here.
+    pub(super) fn alike(&self) -> Result<(), InvalidArgs> {
+        match self.arriving.as_ref().is_none_or(|arriving| arriving.are_same()) {
+            true => Ok(()),
+            false => Err(InvalidArgs {
+                method: self.context.method().name,
+                argument: None,
+                error: Misread::Incompatible(
+                    "the caller has another version of them, which a handler without types cannot translate".into(),
+                ),
+            }),
+        }
+    }
+
     #[cold]
     fn not_sent(&self) -> InvalidArgs {
         let argument = self.context.method().args.get(self.read - 1).map(|argument| argument.name);
@@ -275,16 +307,19 @@ impl Args {
         Ok(Answer { payload, kept: result.err() })
     }
 
-    fn encoded(&self, encode: impl FnOnce(&mut Payload, Room) -> Result<(), EncodeError>) -> Result<Payload, String> {
+    pub(super) fn encoded(
+        &self,
+        encode: impl FnOnce(&mut Payload, Room) -> Result<(), EncodeError>,
+    ) -> Result<Payload, Failure> {
         let mut payload = Payload::from(take_buffer());
         match encode(&mut payload, self.context.room()) {
             Ok(()) => Ok(payload),
             Err(error) => {
                 give_buffer(payload.encoded);
-                Err(match self.context.is_kept() {
+                Err(Failure::InvalidResponse(match self.context.is_kept() {
                     true => reply::too_large_to_keep(&error),
                     false => reply::too_large_for_caller(&error),
-                })
+                }))
             }
         }
     }

@@ -114,7 +114,7 @@ impl Accepted<'_> {
 
 /// What a handler answers, encoded.
 pub struct Answer<K> {
-    pub(super) payload: Result<Payload, String>,
+    pub(super) payload: Result<Payload, Failure>,
     /// Dropped when the reply is on its way: nobody waits for it.
     pub(super) kept: K,
 }
@@ -186,7 +186,7 @@ fn ended(
 
 fn answered<K>(answer: Result<Answer<K>, InvalidArgs>, ended: impl FnOnce(HandlerEnd<'_>)) {
     let (outcome, _kept) = match answer {
-        Ok(Answer { payload, kept }) => (payload.map_err(Failure::InvalidResponse), Some(kept)),
+        Ok(Answer { payload, kept }) => (payload, Some(kept)),
         Err(invalid) => (Err(invalid.into_failure()), None),
     };
     match outcome {

@@ -8,6 +8,7 @@ mod hall;
 mod handler;
 mod incoming;
 mod listen;
+mod untyped;
 
 pub use args::{Args, InvalidArgs, Span};
 pub use context::{Context, Peer};
@@ -15,3 +16,4 @@ pub use for_test::{ContextBuilder, TestContext};
 pub use handler::{IntoHandler, Serves};
 pub use incoming::{Accepted, Answer, Dispatcher, Incoming, Slot};
 pub use listen::{ServeError, Server, ServerBuilder, ShutdownReport, serve};
+pub(crate) use untyped::Outcome;

@@ -2,36 +2,52 @@
 
 use std::collections::HashMap;
 
-use super::ty::{Field, Form, Kind};
+use super::ty::{Field, Form, Kind, Node};
 use super::{Value, ValueError, ValueType};
 use crate::shown::Shown;
 
 /// What is given for each field, in the order of the fields; `None`: nothing, for one that can be `None`.
-pub(super) fn slots<'n, V>(
+pub(super) fn field_slots<'n, V>(
     ty: &ValueType,
     fields: &[Field],
     given: impl Iterator<Item = (&'n str, V)>,
 ) -> Result<Vec<Option<V>>, ValueError> {
-    let numbers: HashMap<&str, usize> = fields.iter().enumerate().map(|(index, f)| (&*f.name, index)).collect();
-    let mut slots: Vec<Option<V>> = fields.iter().map(|_| None).collect();
+    by_name("field", fields.iter().map(|field| (&*field.name, ty.node(field.ty))), given)
+}
+
+/// The same of the arguments of a method.
+pub(crate) fn slots<'n, 't, V>(
+    arguments: impl Iterator<Item = (&'t str, &'t ValueType)> + Clone,
+    given: impl Iterator<Item = (&'n str, V)>,
+) -> Result<Vec<Option<V>>, ValueError> {
+    by_name("argument", arguments.map(|(name, ty)| (name, ty.node(ty.root))), given)
+}
+
+fn by_name<'n, 't, V>(
+    what: &str,
+    fields: impl Iterator<Item = (&'t str, &'t Node)> + Clone,
+    given: impl Iterator<Item = (&'n str, V)>,
+) -> Result<Vec<Option<V>>, ValueError> {
+    let numbers: HashMap<&str, usize> = fields.clone().enumerate().map(|(index, (name, _))| (name, index)).collect();
+    let mut slots: Vec<Option<V>> = fields.clone().map(|_| None).collect();
     for (name, value) in given {
         let Some(&index) = numbers.get(name) else {
-            return Err(unknown("field", name, fields.iter().map(|field| &*field.name)));
+            return Err(unknown(what, name, fields.map(|(name, _)| name)));
         };
         if slots[index].replace(value).is_some() {
             return Err(ValueError::new("given twice").in_field(name));
         }
     }
-    for (field, slot) in fields.iter().zip(&slots) {
-        check_missing(ty, field, slot.is_none())?;
+    for ((name, node), slot) in fields.zip(&slots) {
+        check_missing(name, node, slot.is_none())?;
     }
     Ok(slots)
 }
 
 /// A field that is not given can be `None`, or that is an error.
-pub(super) fn check_missing(ty: &ValueType, field: &Field, is_missing: bool) -> Result<(), ValueError> {
-    match is_missing && !matches!(ty.node(field.ty).kind, Kind::Option(..)) {
-        true => Err(ValueError::new(format!("missing, expected {}", ty.node(field.ty).words)).in_field(&field.name)),
+pub(super) fn check_missing(name: &str, node: &Node, is_missing: bool) -> Result<(), ValueError> {
+    match is_missing && !matches!(node.kind, Kind::Option(..)) {
+        true => Err(ValueError::new(format!("missing, expected {}", node.words)).in_field(name)),
         false => Ok(()),
     }
 }

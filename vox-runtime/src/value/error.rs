@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::codec::DecodeError;
 use crate::shown::{Shown, show};
 
 /// What is wrong with a value, with its JSON or with its bytes, and where.
@@ -15,11 +16,23 @@ struct Fault {
     /// The way to it, from the end.
     steps: Vec<Box<str>>,
     reason: String,
+    /// What was wrong with the bytes, if they were bytes.
+    cause: Option<DecodeError>,
 }
 
 impl ValueError {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self(Box::new(Fault { steps: Vec::new(), reason: reason.into() }))
+        Self(Box::new(Fault { steps: Vec::new(), reason: reason.into(), cause: None }))
+    }
+
+    pub(super) fn decoding(error: DecodeError) -> Self {
+        let reason = error.to_string();
+        Self(Box::new(Fault { steps: Vec::new(), reason, cause: Some(error) }))
+    }
+
+    /// What was wrong with the bytes, if they were bytes.
+    pub(crate) fn cause(&self) -> Option<&DecodeError> {
+        self.0.cause.as_ref()
     }
 
     /// Where in the value: `$` is all of it.
@@ -33,7 +46,7 @@ impl ValueError {
     }
 
     /// It stands in the field or the variant of this name.
-    pub(super) fn in_field(self, name: &str) -> Self {
+    pub(crate) fn in_field(self, name: &str) -> Self {
         self.below(format!(".{}", Shown::name(name)))
     }
 

@@ -45,8 +45,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::error::MethodError;
 use crate::shown::Shown;
 
+pub(crate) use build::{nearest, slots};
 pub use error::ValueError;
 pub use ty::ValueType;
 
@@ -234,5 +236,12 @@ impl fmt::Debug for Value {
             Self::Variant(variant, content) => write!(f, "{}({content:?})", Shown::name(variant)),
             Self::Map(entries) => f.debug_map().entries(entries.iter().take(MOST).map(|(k, v)| (k, v))).finish(),
         }
+    }
+}
+
+/// The error of a method, in a call without types.
+impl MethodError for Value {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }

@@ -164,5 +164,5 @@ impl Reader<'_, '_> {
 }
 
 pub(super) fn wrong(error: DecodeError) -> ValueError {
-    ValueError::new(error.to_string())
+    ValueError::decoding(error)
 }

@@ -108,7 +108,7 @@ impl Writer<'_, '_> {
             }
             return Ok(());
         }
-        let slots = build::slots(self.ty, fields, values.iter().map(|(name, value)| (&**name, value)))?;
+        let slots = build::field_slots(self.ty, fields, values.iter().map(|(name, value)| (&**name, value)))?;
         for (field, value) in fields.iter().zip(slots) {
             let written = self.value(field.ty, value.unwrap_or(&Value::NONE), levels);
             written.map_err(|error| error.in_field(&field.name))?;

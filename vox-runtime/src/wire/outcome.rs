@@ -4,7 +4,7 @@
 //! a text. So no reply is ever of another shape than its method's.
 
 use super::{Reader, put_str, put_varint, words};
-use crate::error::{Place, ProtocolViolation, Ran, Short, VoxError};
+use crate::error::{Place, ProtocolViolation, Ran, Short, Shortage, VoxError};
 use crate::limits::Fits;
 
 /// The tag of `Ok` in a response.
@@ -104,6 +104,28 @@ impl Failure {
         };
         r.end()?;
         Ok(failure)
+    }
+}
+
+impl Failure {
+    /// What a caller is answered where a call that was made for it ended so. `Err`: the method's own error.
+    pub(crate) fn forwarded<E>(error: VoxError<E>) -> Result<Self, E> {
+        Ok(match error {
+            VoxError::User(error) => return Err(error),
+            VoxError::UnknownMethod { .. } => Self::UnknownMethod,
+            VoxError::InvalidPayload(why) => Self::InvalidPayload(why.to_string()),
+            VoxError::Busy { short, .. } => Self::Busy(short.short()),
+            VoxError::Cancelled { .. } => Self::Cancelled,
+            VoxError::DeadlineExceeded { .. } => Self::DeadlineExceeded,
+            VoxError::Panicked { .. } => Self::Panicked,
+            VoxError::Indeterminate { .. } => Self::Indeterminate,
+            VoxError::InvalidResponse(why) => Self::InvalidResponse(why.to_string()),
+            VoxError::OperationConflict { .. } => Self::OperationConflict,
+            VoxError::OperationExpired { .. } => Self::OperationExpired,
+            VoxError::StoreUnavailable { ran, .. } => Self::StoreUnavailable(ran),
+            // It has not run, and may be tried again.
+            VoxError::NotSent(_) => Self::Busy(Shortage::UNKNOWN.short()),
+        })
     }
 }
 

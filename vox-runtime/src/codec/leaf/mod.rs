@@ -7,6 +7,7 @@
 mod foreign;
 mod net;
 mod owned;
+mod rest;
 
 use std::alloc::Layout;
 use std::any::TypeId;
@@ -16,6 +17,7 @@ use std::ptr;
 use std::sync::LazyLock;
 
 use super::{DecodeError, Decoder, EncodeError, Encoder};
+pub(crate) use rest::Rest;
 
 /// The name of every encoding that is a length and UTF-8.
 pub(super) const STRING: &str = "string";
@@ -63,6 +65,8 @@ pub(super) fn leaf_of(id: TypeId) -> Option<&'static LeafOps> {
         owned::register(&mut table);
         net::register(&mut table);
         foreign::register(&mut table);
+        // By its type alone: no peer's schema names it.
+        table.add::<Rest>();
         table.0
     });
     LEAVES.get(&id).copied()

@@ -19,6 +19,14 @@ impl ValueType {
         read::read(self, text, Budget::default_for(text.len()))
     }
 
+    /// Reads a JSON object whose entries are of these types: the arguments of a method.
+    pub(crate) fn read_object<'t>(
+        text: &str,
+        types: impl Iterator<Item = (&'t str, &'t Self)> + Clone,
+    ) -> Result<Vec<(String, Value)>, ValueError> {
+        read::read_object(text, types)
+    }
+
     /// Writes a value as JSON, on one line.
     pub fn write_json(&self, value: &Value) -> Result<String, ValueError> {
         print::print(self, value, false)

@@ -19,6 +19,34 @@ pub(super) fn read(ty: &ValueType, text: &str, budget: Budget) -> Result<Value, 
     Ok(value)
 }
 
+/// Reads an object whose entries are of these types, in whatever order they come.
+pub(super) fn read_object<'t>(
+    text: &str,
+    types: impl Iterator<Item = (&'t str, &'t ValueType)> + Clone,
+) -> Result<Vec<(String, Value)>, ValueError> {
+    let mut budget = Budget::default_for(text.len());
+    let mut tokens = Tokens::new(text);
+    let mut given = Vec::new();
+    if tokens.peek().is_none() {
+        return Ok(given);
+    }
+    tokens.expect(b'{')?;
+    let mut goes_on = !tokens.take(b'}');
+    while goes_on {
+        let name = tokens.string()?;
+        tokens.expect(b':')?;
+        let ty = types.clone().find(|(known, _)| *known == name).map(|(_, ty)| ty);
+        let ty = ty.ok_or_else(|| build::unknown("argument", &name, types.clone().map(|(name, _)| name)))?;
+        let mut reader = Reader { ty, tokens, budget };
+        let value = reader.value(ty.root, Levels::new(budget.depth())).map_err(|error| error.in_field(&name))?;
+        (tokens, budget) = (reader.tokens, reader.budget);
+        given.push((name, value));
+        goes_on = tokens.goes_on(b'}')?;
+    }
+    tokens.end()?;
+    Ok(given)
+}
+
 /// What each value is charged: its place, and what names it, in memory that grows twice as large as it has to.
 const PLACE: usize = 2 * size_of::<(Arc<str>, Value)>();
 
@@ -161,7 +189,7 @@ impl Reader<'_> {
             }
         })?;
         let value = |(field, slot): (&Field, Option<Value>)| {
-            build::check_missing(self.ty, field, slot.is_none())?;
+            build::check_missing(&field.name, self.ty.node(field.ty), slot.is_none())?;
             Ok((Arc::clone(&field.name), slot.unwrap_or(Value::NONE)))
         };
         Ok(Value::Struct(fields.iter().zip(slots).map(value).collect::<Read<_>>()?))

@@ -36,6 +36,7 @@ const fn method(id: u64, name: &'static str, policy: RetryPolicy) -> MethodDescr
         policy,
         timeout: None,
         carried: |outcome, _| Ok(outcome.clone()),
+        described: None,
     }
 }
 

@@ -1,0 +1,208 @@
+//! Methods that are served by closures.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::client::DynamicClient;
+use super::service::{MethodType, ServiceType};
+use crate::descriptor::{MethodId, ServiceDescriptor};
+use crate::driver::Hosted;
+use crate::error::VoxError;
+use crate::server::{Args, Context, Dispatcher, Incoming, Outcome};
+use crate::shown::Shown;
+use crate::value::Value;
+
+/// Serves a service whose trait is not known here, by a closure for each method. A method that has none is answered as unknown.
+#[derive(Clone)]
+pub struct DynamicDispatcher {
+    service: ServiceType,
+    handlers: BTreeMap<MethodId, (MethodType, Handler)>,
+}
+
+#[derive(Clone)]
+enum Handler {
+    OfValues(Arc<dyn Fn(ValueRequest) -> Running<Value, Value> + Send + Sync>),
+    OfBytes(Arc<dyn Fn(RawRequest) -> Running<Bytes, VoxError<Bytes>> + Send + Sync>),
+}
+
+type Running<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// What a handler of values is given: the arguments of a call, and its context.
+pub struct ValueRequest {
+    args: Arc<Args>,
+    method: MethodType,
+    values: Vec<Value>,
+}
+
+/// What a handler of bytes is given: the arguments of a call as they came, and its context.
+pub struct RawRequest {
+    args: Arc<Args>,
+    method: MethodType,
+    bytes: Bytes,
+}
+
+impl DynamicDispatcher {
+    /// Serves this service, of which no method has a handler yet.
+    pub fn new(service: ServiceType) -> Self {
+        Self { service, handlers: BTreeMap::new() }
+    }
+
+    /// Serves every method by a client of the same service: a call goes on as it came, with its metadata and its deadline, and what comes of
+    /// it goes back, errors included. Its arguments and its outcome are not looked at. Methods with channels are left out.
+    ///
+    /// A call that could not be sent on has not run: it is answered `Busy`. A `persist` method is an operation of the server that forwards
+    /// it, which keeps its outcome; for the server behind it each is an operation of its own.
+    pub fn forwarding(client: &DynamicClient) -> Self {
+        let service = client.service().clone();
+        let methods: Vec<_> = service.methods().iter().filter(|method| !method.has_channels()).cloned().collect();
+        methods.into_iter().fold(Self::new(service), |dispatcher, method| {
+            let client = client.clone();
+            dispatcher.raw_method(method.name(), move |request| {
+                let call = client.call_raw(request.method().name(), request.arguments().clone());
+                async move {
+                    match call {
+                        Ok(call) => call.forward_all(request.context().metadata()).await,
+                        Err(_) => Err(VoxError::UnknownMethod),
+                    }
+                }
+            })
+        })
+    }
+
+    /// Serves a method by this closure, which returns what the method does, or its own error. What it returns has to be of the method's
+    /// types: the caller gets `InvalidResponse` otherwise.
+    ///
+    /// Panics if the service has no method of this name, or one that takes channels.
+    #[must_use]
+    pub fn method<F, R>(self, name: &str, handler: F) -> Self
+    where
+        F: Fn(ValueRequest) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, Value>> + Send + 'static,
+    {
+        self.with(name, Handler::OfValues(Arc::new(move |request| Box::pin(handler(request)))))
+    }
+
+    /// Serves a method by this closure, which gets its arguments as they came and returns what the method does as it is encoded, or any
+    /// outcome that a call may have.
+    ///
+    /// Panics if the service has no method of this name, or one that takes channels.
+    #[must_use]
+    pub fn raw_method<F, R>(self, name: &str, handler: F) -> Self
+    where
+        F: Fn(RawRequest) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Bytes, VoxError<Bytes>>> + Send + 'static,
+    {
+        self.with(name, Handler::OfBytes(Arc::new(move |request| Box::pin(handler(request)))))
+    }
+
+    fn with(mut self, name: &str, handler: Handler) -> Self {
+        let service = Shown::name(self.service.name());
+        let Some(method) = self.service.method(name) else {
+            panic!("`{service}` has no method `{}`", Shown::name(name))
+        };
+        assert!(
+            !method.has_channels(),
+            "`{service}.{}` takes channels, which a handler without types cannot",
+            Shown::name(name)
+        );
+        self.handlers.insert(method.descriptor().id, (method.clone(), handler));
+        self
+    }
+}
+
+impl Dispatcher for DynamicDispatcher {
+    fn service(&self) -> &'static ServiceDescriptor {
+        self.service.descriptor()
+    }
+
+    fn dispatch(&self, call: Incoming<'_>) -> Hosted {
+        let (id, slot, call) = call.accept();
+        let Some((method, handler)) = self.handlers.get(&id) else { return slot.unknown_method() };
+        let mut args = call.args(method.descriptor());
+        let (method, handler) = (method.clone(), handler.clone());
+        slot.host(async move {
+            let (outcome, args) = match handler {
+                Handler::OfValues(handler) => {
+                    let mut values = Vec::with_capacity(method.arguments().len());
+                    for argument in method.arguments() {
+                        values.push(args.value(argument.name(), argument.ty())?);
+                    }
+                    args.finish()?;
+                    let args = Arc::new(args);
+                    let request = ValueRequest { args: Arc::clone(&args), method: method.clone(), values };
+                    (Outcome::of((method.ok(), method.error()), handler(request).await), args)
+                }
+                Handler::OfBytes(handler) => {
+                    let bytes = args.rest()?;
+                    let args = Arc::new(args);
+                    let request = RawRequest { args: Arc::clone(&args), method, bytes };
+                    (Outcome::forwarded(handler(request).await), args)
+                }
+            };
+            Ok(args.answer_untyped(outcome))
+        })
+    }
+}
+
+impl ValueRequest {
+    /// The method.
+    pub fn method(&self) -> &MethodType {
+        &self.method
+    }
+
+    /// What the handler may know of its call.
+    pub fn context(&self) -> &Context {
+        self.args.context()
+    }
+
+    /// The argument of this name.
+    pub fn argument(&self, name: &str) -> Option<&Value> {
+        let index = self.method.arguments().iter().position(|argument| argument.name() == name)?;
+        self.values.get(index)
+    }
+
+    /// All arguments, in the order of the method.
+    pub fn arguments(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.method.arguments().iter().map(super::ArgumentType::name).zip(&self.values)
+    }
+}
+
+impl RawRequest {
+    /// The method.
+    pub fn method(&self) -> &MethodType {
+        &self.method
+    }
+
+    /// What the handler may know of its call.
+    pub fn context(&self) -> &Context {
+        self.args.context()
+    }
+
+    /// The arguments, one after the other as they came.
+    pub fn arguments(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for DynamicDispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DynamicDispatcher({}, {} methods)", Shown::name(self.service.name()), self.handlers.len())
+    }
+}
+
+impl fmt::Debug for ValueRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValueRequest").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RawRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawRequest").field("method", &self.method).finish_non_exhaustive()
+    }
+}

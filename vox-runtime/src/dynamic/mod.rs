@@ -1,0 +1,44 @@
+//! Calls and handlers without types: services that are known by what their peers say of them, or made up while the program runs.
+//!
+//! A [`ServiceType`] is a service as a program knows it without its trait: its methods, with their arguments and what they return as
+//! [`ValueType`](crate::value::ValueType)s. [`Session::open_dynamic`] gives a [`DynamicClient`] of one, to call its methods by name
+//! with values, JSON or bytes, and a [`DynamicDispatcher`] serves one by closures.
+//!
+//! ```
+//! # extern crate vox_runtime as vox;
+//! use vox::dynamic::{DynamicDispatcher, MethodSpec, ServiceType};
+//! use vox::value::Value;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let double = MethodSpec::new("double").argument::<u32>("of")?.returns::<u64, String>()?;
+//! let calculator = ServiceType::builder("Calculator").method(double).build()?;
+//! let dispatcher = DynamicDispatcher::new(calculator.clone()).method("double", async |request| {
+//!     match request.argument("of").and_then(Value::as_u64) {
+//!         Some(of) if of > 0 => Ok(Value::from(2 * of)),
+//!         _ => Err(Value::from("nothing to double")),
+//!     }
+//! });
+//!
+//! let server = vox::Server::builder().service(dispatcher).bind("mem://calculator").await?;
+//! let session = vox::Session::connect("mem://calculator").await?;
+//! let client = session.open_dynamic(&calculator).await?;
+//! assert_eq!(client.call_json("double", r#"{"of": 21}"#)?.await?, Value::from(42u64));
+//! # drop(server);
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! A call without types is a call: deadlines, metadata, operations, cancelling and policies are those of any other. Methods with channels
+//! cannot be called or served so yet, and say it.
+
+mod client;
+mod handler;
+mod service;
+
+pub use client::{DynamicClient, DynamicError, RawCall, ValueCall};
+pub use handler::{DynamicDispatcher, RawRequest, ValueRequest};
+pub use service::{ArgumentType, InvalidService, MethodSpec, MethodType, ServiceBuilder, ServiceType};
+
+#[cfg(doc)]
+use crate::client::Session;

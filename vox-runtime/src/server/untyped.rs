@@ -1,0 +1,94 @@
+//! What a handler without types is given, and what it answers.
+
+use bytes::Bytes;
+
+use super::args::{Args, InvalidArgs};
+use super::incoming::Answer;
+use crate::codec::{DecodeError, DecodeErrorKind, EncodeError, Encoder, LONG as LONG_REST};
+use crate::error::VoxError;
+use crate::terms::Misread;
+use crate::value::{Value, ValueError, ValueType};
+use crate::wire::{ERR, Failure, OK, Payload, USER};
+
+/// What a handler without types ends with: bytes of what its method returns, of its error, or an outcome of the runtime's own.
+pub(crate) enum Outcome {
+    Ok(Bytes),
+    User(Bytes),
+    /// What it returned cannot be sent.
+    Invalid(String),
+    Failed(Failure),
+}
+
+impl Outcome {
+    /// What became of a value that a method returns, or of its error.
+    pub(crate) fn of(types: (&ValueType, &ValueType), result: Result<Value, Value>) -> Self {
+        let encoded = match &result {
+            Ok(value) => types.0.encode(value).map(|bytes| Self::Ok(bytes.into())),
+            Err(error) => types.1.encode(error).map(|bytes| Self::User(bytes.into())),
+        };
+        encoded.unwrap_or_else(|error| Self::Invalid(error.to_string()))
+    }
+
+    /// What became of a call that was made for the caller.
+    pub(crate) fn forwarded(result: Result<Bytes, VoxError<Bytes>>) -> Self {
+        match result {
+            Ok(bytes) => Self::Ok(bytes),
+            Err(error) => match Failure::forwarded(error) {
+                Ok(failure) => Self::Failed(failure),
+                Err(error) => Self::User(error),
+            },
+        }
+    }
+}
+
+impl Args {
+    /// All arguments as they came.
+    pub(crate) fn rest(&mut self) -> Result<Bytes, InvalidArgs> {
+        self.alike()?;
+        let rest = self.untyped(|decoder| Ok(decoder.rest_of_frame()), None)?;
+        self.finish()?;
+        Ok(rest)
+    }
+
+    /// The next argument, by its schema.
+    pub(crate) fn value(&mut self, name: &str, ty: &ValueType) -> Result<Value, InvalidArgs> {
+        self.alike()?;
+        self.untyped(|decoder| ty.decode_from(decoder).map_err(misread), Some(name))
+    }
+
+    /// What a handler without types ended with is the answer.
+    pub(crate) fn answer_untyped(&self, outcome: Outcome) -> Answer<()> {
+        let bytes = match outcome {
+            Outcome::Ok(bytes) => self.encoded(|out, room| put(out, room.bytes, &[OK], bytes)),
+            Outcome::User(bytes) => self.encoded(|out, room| put(out, room.bytes, &[ERR, USER], bytes)),
+            Outcome::Invalid(why) => Err(Failure::InvalidResponse(why)),
+            Outcome::Failed(failure) => Err(failure),
+        };
+        Answer { payload: bytes, kept: () }
+    }
+}
+
+fn put(out: &mut Payload, most: usize, head: &[u8], bytes: Bytes) -> Result<(), EncodeError> {
+    let needed = head.len() + bytes.len();
+    if needed > most {
+        return Err(EncodeError::TooLarge { needed, limit: most });
+    }
+    let mut encoder = Encoder::new(&mut out.encoded, most);
+    encoder.raw(head)?;
+    match bytes.len() < LONG_REST {
+        true => encoder.raw(&bytes),
+        false => {
+            out.last = Some(bytes);
+            Ok(())
+        }
+    }
+}
+
+fn misread(error: ValueError) -> Misread {
+    match error.cause() {
+        Some(DecodeError { kind: DecodeErrorKind::OverMemory { .. }, .. }) => {
+            Misread::Decode(error.cause().cloned().expect("there is a cause"))
+        }
+        _ => Misread::Incompatible(error.to_string().into()),
+    }
+}
