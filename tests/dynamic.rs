@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facet::Facet;
-use vox::dynamic::{DynamicClient, DynamicDispatcher, DynamicError, MethodSpec, ServiceType};
+use vox::dynamic::{DescribeError, DynamicClient, DynamicDispatcher, DynamicError, MethodSpec, ServiceType};
 use vox::value::Value;
 use vox::{Dispatcher, NotSent, Ran, Server, Session, VoxError};
 
@@ -145,7 +145,7 @@ async fn what_cannot_be_called_is_said_before_anything_is_sent() {
     );
     assert_eq!(
         words(client.call("transfer", [("order", Value::Unit), ("tag", Value::from("x"))])),
-        "`Bank.transfer`: $.order: expected a struct of 3 fields, got ()"
+        "`Bank.transfer`: $.order: expected Transfer, got ()"
     );
     assert_eq!(
         words(client.call_json("watch", "{}")),
@@ -282,4 +282,138 @@ async fn what_a_value_may_cost_is_bounded_as_that_of_a_type() {
     let error = client.call_raw("list", many).expect("it is a call").await.expect_err("too much");
     assert_eq!(error.ran(), Ran::No);
     assert!(error.to_string().contains("over the limit"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_describes_itself() {
+    let server = Server::builder().service(BankDispatcher::new(Vault::default())).describe();
+    let server = server.bind("mem://describes").await.expect("it listens");
+    let session = Session::connect(server.address()).await.expect("it answers");
+    let describer = session.describe().await.expect("it describes itself");
+    let listed = describer.services().await.expect("it lists");
+    assert_eq!(listed.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["Bank"]);
+    let limits = describer.limits().await.expect("it lists");
+    assert!(limits.contains(&("max_calls".to_owned(), 128)), "{limits:?}");
+    let bank = describer.service("Bank").await.expect("it is described");
+    let balance = bank.method("balance").expect("it is there");
+    assert_eq!((balance.docs(), balance.policy()), ("What is in an account.", vox::RetryPolicy::IDEM));
+    assert_eq!(balance.to_string(), "balance(account: u64) -> Result<u64, BankError>");
+    let transfer = bank.method("transfer").expect("it is there");
+    assert_eq!(transfer.to_string(), "transfer(order: Transfer, tag: string) -> Result<string, BankError>");
+    assert!(bank.method("watch").expect("it is there").has_channels());
+    // It is the very service: its connections compare as equal, and its methods are called.
+    let client = session.open_dynamic(&bank).await.expect("it is served");
+    let call = client.call_json("balance", r#"{"account": 7}"#).expect("it is a call");
+    assert_eq!(call.await, Ok(Value::from(u64::MAX)));
+    let error = client.call_json("transfer", r#"{"tag": "", "order": 7}"#).expect_err("no order");
+    assert_eq!(error.to_string(), "`Bank.transfer`: $.order: expected Transfer, got 7");
+    let error = describer.service("Bonk").await.expect_err("there is none");
+    assert!(matches!(error, DescribeError::NotServed { .. }), "{error:?}");
+    assert_eq!(error.to_string(), "the server has no service `Bonk`; did you mean `Bank`?");
+    // One that does not describe itself says what it has.
+    let (_server, session) = served("silent", BankDispatcher::new(Vault::default())).await;
+    let error = session.describe().await.expect_err("it does not");
+    assert_eq!(error.to_string(), "mem://silent refused: no service `vox.Describe` here; served: Bank");
+}
+
+/// What a hostile server answers when it is asked to describe itself.
+#[derive(Facet)]
+struct Lie {
+    name: String,
+    docs: String,
+    contract: Vec<u8>,
+    methods: Vec<LieOfMethod>,
+}
+
+#[derive(Facet)]
+struct LieOfMethod {
+    id: u64,
+    docs: String,
+    timeout: Option<Duration>,
+    argument_names: Vec<Vec<String>>,
+    response_names: Vec<String>,
+}
+
+#[derive(Facet)]
+#[repr(u8)]
+#[allow(dead_code, reason = "it is the shape that counts")]
+enum NoLie {
+    Unknown(Vec<String>),
+}
+
+/// Describes the service `Lie` so, and gives back what a client says of it.
+async fn lied(name: &str, answer: Vec<u8>) -> String {
+    let describe = MethodSpec::new("describe").argument::<String>("service").expect("a type");
+    let describe = describe.returns::<Lie, NoLie>().expect("types").policy(vox::RetryPolicy::IDEM);
+    let service = ServiceType::builder("vox.Describe").method(describe).build().expect("a service");
+    let dispatcher = DynamicDispatcher::new(service).raw_method("describe", move |_| {
+        let answer = answer.clone();
+        async move { Ok(answer.into()) }
+    });
+    let server =
+        Server::builder().service(dispatcher).limits(vox::Limits { max_message_bytes: 16 << 20, ..Default::default() });
+    let server = server.bind(format!("mem://{name}").as_str()).await.expect("it listens");
+    let session =
+        Session::connect(server.address()).limits(vox::Limits { max_message_bytes: 16 << 20, ..Default::default() });
+    let session = session.await.expect("it answers");
+    let describer = session.describe().await.expect("it is served");
+    describer.service("Lie").await.expect_err("it is a lie").to_string()
+}
+
+fn lie(contract: Vec<u8>, methods: Vec<LieOfMethod>) -> Vec<u8> {
+    let lie = Lie { name: "Lie".into(), docs: String::new(), contract, methods };
+    let mut out = Vec::new();
+    let plan = vox::codec::Plan::<Lie>::new();
+    plan.encode(&lie, &mut vox::codec::Encoder::new(&mut out, usize::MAX)).expect("it can be encoded");
+    out
+}
+
+#[tokio::test]
+async fn hostile_descriptions_are_refused_and_said() {
+    let method = |id: u64, argument: &[u8], response: &[u8]| {
+        let mut contract = vec![1u8, 1];
+        contract.extend(id.to_le_bytes());
+        contract.extend(b"\x01m\x00\x01\x01a\x00");
+        for schema in [argument, response] {
+            let mut len = schema.len();
+            while len >= 0x80 {
+                contract.push(len as u8 | 0x80);
+                len >>= 7;
+            }
+            contract.push(len as u8);
+            contract.extend_from_slice(schema);
+            contract.push(0);
+        }
+        contract
+    };
+    let id = vox::descriptor::MethodId::of("Lie", "m").0;
+    let (u8s, result) = (&b"\x01\x01\x02u8"[..], &b"\x01\x05\x01\x02u8\x01\x02u8"[..]);
+    let starts = |said: String, words: &str| assert!(said.contains(words), "{said}, without {words}");
+    starts(lied("garbage", vec![0xff; 100]).await, "cannot be known without its trait: at byte");
+    starts(lied("no-contract", lie(vec![9, 9, 9], vec![])).await, "a contract of another version");
+    starts(lied("too-long", lie(vec![1; 300 << 10], vec![])).await, "over the limit of 262144");
+    starts(lied("wrong-id", lie(method(7, u8s, result), vec![])).await, "has an id that is not that of its name");
+    starts(lied("no-result", lie(method(id, u8s, u8s), vec![])).await, "$: it is no `Result`");
+    starts(
+        lied("no-schema", lie(method(id, b"\x01\x63", result), vec![])).await,
+        "the argument `a` of the method `m`: $: no schema",
+    );
+    let unknown = lied("unknown-type", lie(method(id, b"\x01\x01\x05Later", result), vec![])).await;
+    starts(unknown, "the encoding of `Later` is not known here");
+    let endless = lied("endless", lie(method(id, b"\x01\x02\x01\x01a\x0c\x00", result), vec![])).await;
+    starts(endless, "a type that stands in itself without end");
+    let deep = [&[1u8][..], &[4; 200], b"\x01\x02u8"].concat();
+    starts(lied("deep", lie(method(id, &deep, result), vec![])).await, "types more than 128 deep");
+    let many = (0..200_000).map(|id| LieOfMethod {
+        id,
+        docs: String::new(),
+        timeout: None,
+        argument_names: Vec::new(),
+        response_names: Vec::new(),
+    });
+    starts(lied("many", lie(method(id, u8s, result), many.collect())).await, "over the limit of 8388608 bytes");
+    let other = Lie { name: "Other".into(), docs: String::new(), contract: Vec::new(), methods: Vec::new() };
+    let mut out = Vec::new();
+    vox::codec::Plan::<Lie>::new().encode(&other, &mut vox::codec::Encoder::new(&mut out, 1000)).expect("it fits");
+    starts(lied("other", out).await, "the server describes `Other`");
 }

@@ -10,6 +10,19 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
+fn a_client_that_knows_an_address_alone_lists_and_calls() {
+    let expected = r#"Bank: Keeps accounts.
+  idem balance(account: u64) -> Result<u128, BankError>  // What is in an account.
+  persist transfer(order: Transfer) -> Result<string, BankError>  // Moves all there is.
+340282366920938463463374607431768211455
+failed: {"NoAccount":8}
+"moved from 7 to 9: rent"
+`Bank.transfer`: $.order.to: expected u64, got "x"
+"#;
+    assert_eq!(succeed("describe", &[]), expected);
+}
+
+#[test]
 fn hello_says_hello() {
     assert_eq!(succeed("hello", &[]), "Hello, world!\n");
 }

@@ -123,6 +123,17 @@ impl MethodDescriptor {
         codec::response_type_of(self.response).map_or_else(|_| Schema::from_bytes([]), |(schema, _)| schema)
     }
 
+    /// What the types of each argument are called, and those of the response, as [`names_in`](codec::names_in) says it. Nothing where
+    /// they are known by their schemas alone.
+    pub(crate) fn type_names(&self, known: &Method) -> (Vec<Vec<String>>, Vec<String>) {
+        if self.described.is_some() {
+            return (Vec::new(), Vec::new());
+        }
+        let named = self.args.iter().zip(&known.arguments);
+        let named = named.map(|(argument, known)| codec::names_in(argument.shape, &known.ty.schema));
+        (named.collect(), codec::names_in_response(self.response, &known.response.schema))
+    }
+
     fn contract(&self) -> Method {
         let described = |known: Result<(Schema, Optional), PlanError>| {
             known.map_or_else(

@@ -188,6 +188,22 @@ impl Limits {
     /// The smallest `replay_bytes` there can be: more than a peer leaves unacknowledged.
     pub(crate) const LEAST_REPLAY: usize = 2 << 20;
 
+    /// Those that bind a client, by their names.
+    pub(crate) fn binding(&self) -> [(&'static str, u64); 9] {
+        let announced = self.announced();
+        [
+            ("max_message_bytes", announced.max_message_bytes),
+            ("max_decoded_bytes", announced.max_decoded_bytes),
+            ("max_depth", self.max_depth as u64),
+            ("max_connections", announced.max_connections),
+            ("max_calls", announced.max_calls),
+            ("max_channels", announced.max_channels),
+            ("channel_items", announced.channel_items),
+            ("channel_bytes", announced.channel_bytes),
+            ("max_partial_messages", announced.max_partial_messages),
+        ]
+    }
+
     /// What of these limits the peer is told.
     pub(crate) fn announced(&self) -> AnnouncedLimits {
         AnnouncedLimits {

@@ -52,6 +52,7 @@ pub(crate) use counterparts::items_beside;
 pub use decoder::Decoder;
 pub use description::schema_of;
 pub(crate) use description::{NamedTypes, response_type_of, type_of};
+pub(crate) use description::{names_in, names_in_response};
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub(crate) use leaf::Rest;

@@ -33,10 +33,13 @@
 //! cannot be called or served so yet, and say it.
 
 mod client;
+mod describe;
 mod handler;
 mod service;
 
 pub use client::{DynamicClient, DynamicError, RawCall, ValueCall};
+pub(crate) use describe::describing;
+pub use describe::{DescribeError, Describer, ListedService};
 pub use handler::{DynamicDispatcher, RawRequest, ValueRequest};
 pub use service::{ArgumentType, InvalidService, MethodSpec, MethodType, ServiceBuilder, ServiceType};
 

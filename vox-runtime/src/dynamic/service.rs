@@ -15,13 +15,26 @@ use crate::schema::{Argument, Contract, Described, Method, Optional, SchemaFault
 use crate::shown::{Shown, show};
 use crate::value::{ValueError, ValueType};
 
+/// What the types of the arguments of a method and of its response are called.
+pub(super) type TypeNames = (Vec<Vec<String>>, Vec<String>);
+
+/// What is said of each method beside the contract.
+pub(super) type Beside = BTreeMap<MethodId, MethodBeside>;
+
+/// What is said of a method beside the contract.
+#[derive(Debug, Default)]
+pub(super) struct MethodBeside {
+    pub(super) docs: String,
+    pub(super) timeout: Option<Duration>,
+    pub(super) names: TypeNames,
+}
+
 /// A service as it is known without its trait. Cheap to clone.
 #[derive(Clone)]
 pub struct ServiceType(Arc<Known>);
 
 struct Known {
     descriptor: &'static ServiceDescriptor,
-    docs: String,
     methods: Vec<MethodType>,
 }
 
@@ -31,7 +44,6 @@ pub struct MethodType(Arc<KnownMethod>);
 
 struct KnownMethod {
     descriptor: &'static MethodDescriptor,
-    docs: String,
     arguments: Vec<ArgumentType>,
     ok: ValueType,
     error: ValueType,
@@ -57,6 +69,8 @@ impl ServiceType {
     /// How many services a process may know without their traits: what is told of each is kept while the process lives, once for
     /// all that are told the same.
     pub const MAX_KEPT: usize = 1024;
+    /// How many bytes all of that may have: 16 MiB.
+    pub const MAX_KEPT_BYTES: usize = 16 << 20;
 
     /// A service that is made up here.
     pub fn builder(name: impl Into<String>) -> ServiceBuilder {
@@ -67,40 +81,48 @@ impl ServiceType {
     pub fn of(descriptor: &'static ServiceDescriptor) -> Result<Self, InvalidService> {
         let invalid = |error: ServiceError| InvalidService::new(descriptor.name, error.to_string());
         descriptor.check().map_err(invalid)?;
-        let docs = descriptor.methods.iter().map(|method| (method.id, method.docs.to_owned())).collect();
-        Self::known(descriptor, descriptor.docs.to_owned(), docs)
+        let contract = descriptor.contract();
+        let names = descriptor.methods.iter().filter_map(|method| {
+            let known = contract.methods().get(&method.id)?;
+            Some((method.id, method.type_names(known)))
+        });
+        Self::known(descriptor, &names.collect())
     }
 
-    /// The service of this name and contract, which a peer described.
-    pub(crate) fn described(
-        name: &str,
-        docs: String,
-        contract: &Bytes,
-        beside: BTreeMap<MethodId, (String, Option<Duration>)>,
-    ) -> Result<Self, InvalidService> {
+    /// The service of this name and contract, and what is said of it beside that.
+    pub(super) fn described(name: &str, docs: &str, contract: &Bytes, beside: &Beside) -> Result<Self, InvalidService> {
         let contract = Contract::read_all(contract);
         let contract = contract.map_err(|SchemaFault(fault)| InvalidService::new(name, fault))?;
-        let timeouts = beside.iter().map(|(id, (_, timeout))| (*id, *timeout)).collect();
-        let descriptor = kept(name, contract, timeouts)?;
-        Self::known(descriptor, docs, beside.into_iter().map(|(id, (docs, _))| (id, docs)).collect())
+        for (id, method) in contract.methods() {
+            if MethodId::of(name, &method.name) != *id {
+                let why = format!("the method `{}` has an id that is not that of its name", Shown::name(&method.name));
+                return Err(InvalidService::new(name, why));
+            }
+        }
+        // Before anything is kept.
+        for method in contract.methods().values() {
+            MethodType::types(method, &Default::default()).map_err(|why| InvalidService::new(name, why))?;
+        }
+        let descriptor = kept(name, docs, contract, beside)?;
+        let names = beside.iter().map(|(id, beside)| (*id, beside.names.clone()));
+        Self::known(descriptor, &names.collect())
     }
 
     fn known(
         descriptor: &'static ServiceDescriptor,
-        docs: String,
-        mut of_methods: BTreeMap<MethodId, String>,
+        names: &BTreeMap<MethodId, TypeNames>,
     ) -> Result<Self, InvalidService> {
-        let contract = descriptor.contract();
+        let (contract, none) = (descriptor.contract(), TypeNames::default());
         let mut methods = Vec::new();
         for method in descriptor.methods {
             let Some(known) = contract.methods().get(&method.id) else { continue };
-            let docs = of_methods.remove(&method.id).unwrap_or_default();
-            let known = MethodType::known(method, docs, known);
-            methods.push(known.map_err(|why| {
-                InvalidService::new(descriptor.name, format!("method `{}`: {why}", Shown::name(method.name)))
-            })?);
+            let types = MethodType::types(known, names.get(&method.id).unwrap_or(&none));
+            let (arguments, ok, error) = types.map_err(|why| InvalidService::new(descriptor.name, why))?;
+            let has_channels = arguments.iter().any(|argument| argument.ty.has_channels());
+            let known = KnownMethod { descriptor: method, arguments, ok, error, has_channels };
+            methods.push(MethodType(Arc::new(known)));
         }
-        Ok(Self(Arc::new(Known { descriptor, docs, methods })))
+        Ok(Self(Arc::new(Known { descriptor, methods })))
     }
 
     /// Its name.
@@ -110,7 +132,7 @@ impl ServiceType {
 
     /// What is said of it.
     pub fn docs(&self) -> &str {
-        &self.0.docs
+        self.0.descriptor.docs
     }
 
     /// Its methods.
@@ -129,17 +151,26 @@ impl ServiceType {
 }
 
 impl MethodType {
-    fn known(descriptor: &'static MethodDescriptor, docs: String, method: &Method) -> Result<Self, String> {
+    /// The types of its arguments, of what it returns and of its error.
+    fn types(
+        method: &Method,
+        (of_arguments, of_response): &TypeNames,
+    ) -> Result<(Vec<ArgumentType>, ValueType, ValueType), String> {
+        let at = |place: &dyn fmt::Display, error: ValueError| {
+            format!("{place} of the method `{}`: {error}", Shown::name(&method.name))
+        };
         let mut arguments = Vec::new();
-        for argument in &method.arguments {
-            let ty = ValueType::read(&argument.ty.schema);
-            let ty = ty.map_err(|error| format!("argument `{}`: {error}", Shown::name(&argument.name)))?;
+        for (index, argument) in method.arguments.iter().enumerate() {
+            let names = of_arguments.get(index).map_or(&[][..], Vec::as_slice);
+            let ty = ValueType::read_named(&argument.ty.schema, names);
+            let ty = ty.map_err(|error| at(&format_args!("the argument `{}`", Shown::name(&argument.name)), error))?;
             arguments.push(ArgumentType { name: argument.name.as_str().into(), ty, may_miss: argument.may_miss });
         }
-        let response = ValueType::read(&method.response.schema).map_err(|error| format!("the response: {error}"))?;
-        let (ok, error) = response.outcomes().ok_or("the response is no `Result`")?;
-        let has_channels = arguments.iter().any(|argument| argument.ty.has_channels());
-        Ok(Self(Arc::new(KnownMethod { descriptor, docs, arguments, ok, error, has_channels })))
+        let response = ValueType::read_named(&method.response.schema, of_response);
+        let response = response.map_err(|error| at(&"the response", error))?;
+        let no_result = || at(&"the response", ValueError::new("it is no `Result`"));
+        let (ok, error) = response.outcomes().ok_or_else(no_result)?;
+        Ok((arguments, ok, error))
     }
 
     /// Its name.
@@ -149,7 +180,7 @@ impl MethodType {
 
     /// What is said of it.
     pub fn docs(&self) -> &str {
-        &self.0.docs
+        self.0.descriptor.docs
     }
 
     /// What it takes.
@@ -308,10 +339,11 @@ impl ServiceBuilder {
                     format!("two methods are called `{}`", Shown::name(&spec.name)),
                 ));
             }
-            beside.insert(id, (spec.docs, spec.timeout));
+            let (docs, timeout) = (spec.docs, spec.timeout);
+            beside.insert(id, MethodBeside { docs, timeout, names: TypeNames::default() });
         }
         let contract = Contract::new(methods);
-        ServiceType::described(&name, docs, contract.bytes(), beside)
+        ServiceType::described(&name, &docs, contract.bytes(), &beside)
     }
 }
 
@@ -321,51 +353,76 @@ impl InvalidService {
     }
 }
 
-/// Services by their names, contracts and timeouts.
-type Kept = BTreeMap<[u8; 32], &'static ServiceDescriptor>;
+/// Services by all that is told of them, and how many bytes that is.
+type Kept = (BTreeMap<[u8; 32], &'static ServiceDescriptor>, usize);
 
 /// The descriptor of a service that is not known by its trait: the one made before, if there is one. It lives as long as the process, as those
 /// of traits do.
 fn kept(
     name: &str,
+    docs: &str,
     contract: Contract,
-    timeouts: BTreeMap<MethodId, Option<Duration>>,
+    beside: &Beside,
 ) -> Result<&'static ServiceDescriptor, InvalidService> {
-    static KEPT: Mutex<Kept> = Mutex::new(BTreeMap::new());
-    /// The longest name of a service.
-    const LONGEST_NAME: usize = 1024;
-    if name.len() > LONGEST_NAME {
-        return Err(InvalidService::new(name, format!("its name is over the limit of {LONGEST_NAME} bytes")));
-    }
+    static KEPT: Mutex<Kept> = Mutex::new((BTreeMap::new(), 0));
     let mut key = blake3::Hasher::new();
     key.update(&contract.hash().0);
-    key.update(format!("{timeouts:?}").as_bytes());
-    key.update(name.as_bytes());
+    let told = beside.iter().map(|(id, beside)| (*id, &beside.docs, beside.timeout)).collect::<Vec<_>>();
+    key.update(format!("{name:?} {docs:?} {told:?}").as_bytes());
     let key = *key.finalize().as_bytes();
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = kept.get(&key) {
+    if let Some(known) = kept.0.get(&key) {
         return Ok(known);
     }
-    if kept.len() >= ServiceType::MAX_KEPT {
-        let most = ServiceType::MAX_KEPT;
+    let docs_len = docs.len() + beside.values().map(|beside| beside.docs.len()).sum::<usize>();
+    let bytes = kept.1 + name.len() + docs_len + 4 * contract.bytes().len();
+    let full = match () {
+        () if kept.0.len() >= ServiceType::MAX_KEPT => Some((ServiceType::MAX_KEPT, "services", "MAX_KEPT")),
+        () if bytes > ServiceType::MAX_KEPT_BYTES => Some((ServiceType::MAX_KEPT_BYTES, "bytes", "MAX_KEPT_BYTES")),
+        () => None,
+    };
+    if let Some((most, what, limit)) = full {
         let why =
-            format!("{most} services are known without their traits, which is the limit (`ServiceType::MAX_KEPT`)");
+            format!("with it more than {most} {what} would be known without their traits (`ServiceType::{limit}`)");
         return Err(InvalidService::new(name, why));
     }
     let service: &'static str = String::leak(name.to_owned());
-    let methods = contract.methods().iter().map(|(id, method)| MethodDescriptor {
-        policy: RetryPolicy { idem: method.policy & 1 != 0, persist: method.policy & 2 != 0 },
-        timeout: timeouts.get(id).copied().flatten(),
-        carried: |_, _| Err("a handler without types cannot translate what another version returned".to_owned()),
-        described: Some(Box::leak(Box::new(Schema::from_bytes(&method.response.schema[..])))),
-        ..evidence::method(id.0, service, String::leak(method.name.clone()))
+    let methods = contract.methods().iter().map(|(id, method)| {
+        let beside = beside.get(id);
+        MethodDescriptor {
+            docs: String::leak(beside.map(|beside| beside.docs.clone()).unwrap_or_default()),
+            policy: RetryPolicy { idem: method.policy & 1 != 0, persist: method.policy & 2 != 0 },
+            timeout: beside.and_then(|beside| beside.timeout),
+            carried: |_, _| Err("a handler without types cannot translate what another version returned".to_owned()),
+            described: Some(Box::leak(Box::new(Schema::from_bytes(&method.response.schema[..])))),
+            ..evidence::method(id.0, service, String::leak(method.name.clone()))
+        }
     });
     let methods = Vec::leak(methods.collect());
+    let docs = String::leak(docs.to_owned());
     let descriptor: &'static ServiceDescriptor =
-        Box::leak(Box::new(ServiceDescriptor { name: service, docs: "", methods }));
+        Box::leak(Box::new(ServiceDescriptor { name: service, docs, methods }));
     descriptor.has_contract(Arc::new(contract));
-    kept.insert(key, descriptor);
+    *kept = (std::mem::take(&mut kept.0), bytes);
+    kept.0.insert(key, descriptor);
     Ok(descriptor)
+}
+
+/// `balance(account: u64) -> Result<u64, BankError>`.
+impl fmt::Display for MethodType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(", Shown::name(self.name()))?;
+        for (index, argument) in self.arguments().iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{}: {}", Shown::name(argument.name()), argument.ty().words())?;
+        }
+        f.write_str(")")?;
+        match (self.ok().words(), self.error().words()) {
+            ("()", "Infallible") => Ok(()),
+            (ok, "Infallible") => write!(f, " -> {ok}"),
+            (ok, error) => write!(f, " -> Result<{ok}, {error}>"),
+        }
+    }
 }
 
 impl fmt::Debug for ServiceType {

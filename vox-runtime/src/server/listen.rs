@@ -68,10 +68,11 @@ struct Accepting {
 #[derive(Default)]
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder {
-    services: Vec<Arc<dyn Dispatcher>>,
+    pub(super) services: Vec<Arc<dyn Dispatcher>>,
     pub(super) limits: Limits,
     store: Option<Arc<dyn OperationStore>>,
     authenticate: Option<Authenticate>,
+    pub(super) describes: bool,
 }
 
 /// What a shutdown came to.
@@ -311,11 +312,12 @@ impl ServerBuilder {
         Router::with(self.services, self.store, self.authenticate)
     }
 
-    fn check(&self) -> Result<(), ServeError> {
+    fn check(&mut self) -> Result<(), ServeError> {
         self.limits.check().map_err(ServeError::Limit)?;
         for dispatcher in &self.services {
             dispatcher.service().check().map_err(ServeError::Service)?;
         }
+        self.add_description();
         match Router::duplicate(&self.services) {
             None => Ok(()),
             Some(name) => Err(ServeError::DuplicateService(name)),
@@ -323,7 +325,7 @@ impl ServerBuilder {
     }
 
     /// Listens at an address and serves every link that comes in.
-    pub async fn bind(self, address: impl Into<Target>) -> Result<Server, ServeError> {
+    pub async fn bind(mut self, address: impl Into<Target>) -> Result<Server, ServeError> {
         self.check()?;
         let address = address.into().address().map_err(ServeError::Address)?;
         in_a_runtime(|| address.to_string())?;
@@ -337,14 +339,14 @@ impl ServerBuilder {
     }
 
     /// A server that listens nowhere and is given its links, by [`Server::accept`].
-    pub fn start(self) -> Result<Server, ServeError> {
+    pub fn start(mut self) -> Result<Server, ServeError> {
         self.check()?;
         Ok(Server { address: None, hall: Hall::new(self), accepting: None })
     }
 
     /// Serves one link until its session ends, which a lost link does. Dropping the future ends it. A session that vox itself has ended by a
     /// panic is [`ServeError::Fault`], and one whose link panicked when it was read or written [`ServeError::LinkPanicked`].
-    pub async fn serve_link(self, link: Link) -> Result<(), ServeError> {
+    pub async fn serve_link(mut self, link: Link) -> Result<(), ServeError> {
         self.check()?;
         in_a_runtime(|| link.address().to_owned())?;
         let door = Door::new(self.limits.clone(), self.router(), None);
@@ -367,7 +369,7 @@ impl ServerBuilder {
 
 impl ServerBuilder {
     /// The other end of a link in memory that this server serves, in a task of its own, until its session ends.
-    pub(crate) fn over_memory(self, address: &str) -> Result<Link, ServeError> {
+    pub(crate) fn over_memory(mut self, address: &str) -> Result<Link, ServeError> {
         self.check()?;
         in_a_runtime(|| address.to_owned())?;
         let (ours, theirs) = memory_pair_at(address);

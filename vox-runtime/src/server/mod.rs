@@ -2,6 +2,7 @@
 
 mod args;
 mod context;
+mod describing;
 mod detached;
 mod for_test;
 mod hall;

@@ -68,6 +68,12 @@ impl ValueType {
     }
 
     pub(crate) fn read(schema: &[u8]) -> Result<Self, ValueError> {
+        Self::read_named(schema, &[])
+    }
+
+    /// As [`new`](Self::new). `names`: what its types are called, but for those with an encoding of their own, in the order in which they
+    /// begin; an empty one says nothing.
+    pub(crate) fn read_named(schema: &[u8], names: &[String]) -> Result<Self, ValueError> {
         let types = Types::read(schema).map_err(|SchemaFault(fault)| ValueError::new(format!("no schema: {fault}")))?;
         let lens = Lens::of(&types);
         let mut nodes = Vec::with_capacity(types.len());
@@ -77,6 +83,10 @@ impl ValueType {
                 hosts.push(at);
             }
             nodes.push(Node { kind: kind(&types, at)?, min: lens.min[at], words: types.words(at).into() });
+        }
+        let is_composite = |at: &usize| !matches!(types.get(*at), Type::Named(_));
+        for (at, name) in (0..types.len()).filter(is_composite).zip(names).filter(|(_, name)| !name.is_empty()) {
+            nodes[at].words = Shown::name(name).to_string().into();
         }
         for at in hosts {
             nodes[at].kind = host(&mut nodes);

@@ -15,6 +15,7 @@ mod entries;
 mod glue;
 mod layouts;
 mod lengths;
+mod names;
 mod placement;
 mod refusals;
 mod schemas;
@@ -30,6 +31,7 @@ use super::PlanError;
 use super::channels::ChannelKind;
 use super::leaf::LeafOps;
 
+pub(crate) use names::{names_in, names_in_response};
 pub(super) use schemas::scalar_name;
 pub use schemas::schema_of;
 pub(crate) use schemas::{NamedTypes, response_type_of, type_of};
