@@ -559,3 +559,62 @@ async fn buffers_that_handlers_borrow_from_are_given_back_though_nothing_is_read
     assert_eq!(yard.server.memory(), 0, "nobody uses any of them");
     assert_eq!(yard.honest.echo(5).await, Ok(5));
 }
+
+/// So many clients of a server that may keep 32 MiB, each of which sends this.
+async fn many(count: u64, bytes: &[u8]) -> (Yard, Vec<Raw>) {
+    let yard = Yard::new(Limits { server_memory: 32 * MIB, ..Limits::default() }).await;
+    let mut crowd = Vec::new();
+    for number in 0..count {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let (mut raw, accepted) =
+            tokio::join!(Raw::initiate(ours, Some("Depot")), yard.server.accept(Link::new(theirs, "hostile")));
+        accepted.expect("a session");
+        // It may end the session, or be read no further.
+        let _ = tokio::time::timeout(Duration::from_secs(10), raw.try_write(bytes)).await;
+        crowd.push(raw);
+        assert_eq!(yard.honest.echo(number).await, Ok(number), "it has its free share");
+    }
+    settle().await;
+    (yard, crowd)
+}
+
+/// What has come of a frame that is not whole is kept as well, whatever kind it has.
+#[tokio::test(start_paused = true)]
+async fn frames_that_are_never_whole_are_within_what_a_server_may_keep() {
+    let mut bytes = (4 * MIB as u32).to_le_bytes().to_vec();
+    bytes.push(raw::CALL);
+    bytes.resize(3 * MIB, 7);
+    let (yard, crowd) = many(40, &bytes).await;
+    report("frames that are never whole", yard.grown(), yard.server.memory());
+    assert!(yard.server.memory() <= 32 * MIB + 42 * (64 << 10), "{}", yard.server.memory());
+    assert!(yard.server.memory() >= 20 * MIB, "{}", yard.server.memory());
+    assert!(yard.grown() <= 48 * MIB, "{}", yard.grown());
+    drop(crowd);
+    settle().await;
+    assert_eq!(yard.server.memory_taken(), 0);
+    yard.leaves_no_trace().await;
+}
+
+/// A part of up to 1 MiB belongs to a call that is refused already: nothing of it is kept.
+#[tokio::test(start_paused = true)]
+async fn parts_of_calls_that_are_refused_are_not_kept() {
+    let mut yard = Yard::new(Limits::default()).await;
+    for number in 1..=24 {
+        yard.call(number, "Depot.hold", 2 * MIB, 0).await;
+    }
+    assert!(yard.refused().await > 0);
+    let before = yard.grown();
+    let head = frame(raw::LONG).var(25).var(4 * MIB as u64).u8(raw::CALL).var(1).var(49).method("Depot.hold").u8(0);
+    yard.raw.send(&head).await;
+    yard.raw.write(&[&(1u32 << 20).to_le_bytes()[..], &[raw::PART, 25], &[7; (1 << 20) - 3]].concat()).await;
+    settle().await;
+    assert!(yard.grown() <= before + (200 << 10), "{} after {before}", yard.grown());
+    // It is refused once it is whole, and the frames after it are read as ever.
+    yard.raw.write(&[7]).await;
+    for _ in 0..3 {
+        yard.raw.send(&frame(raw::PART).var(25).bytes(&[7; 1 << 20])).await;
+    }
+    yard.raw.send(&frame(raw::PART).var(25).bytes(&[7; 2])).await;
+    assert_eq!(yard.refused().await, 1);
+    yard.leaves_no_trace().await;
+}

@@ -18,6 +18,9 @@ use crate::wire::{PART, PartHead};
 /// shorter than a part, so they are few.
 const MOST_KEPT: usize = 8 << 20;
 
+/// How much is read at a time of what nobody wants.
+const PASSED: usize = 16 << 10;
+
 static STOCK: Mutex<Stock> = Mutex::new(Stock { blocks: Vec::new(), users: 0 });
 
 struct Stock {
@@ -51,6 +54,7 @@ impl Drop for StockUse {
 #[derive(Debug)]
 pub(super) struct LongPart {
     pub(super) head: PartHead,
+    /// Of one that nobody wants, what has come is not there: it begins behind that.
     lent: Lent,
 }
 
@@ -61,13 +65,16 @@ struct Block(Vec<u8>);
 impl LongPart {
     /// A part whose bytes so begin.
     pub(super) fn begin(head: PartHead, mut lent: Lent, with: &[u8]) -> Self {
-        lent.bytes.extend_from_slice(with);
+        match lent.is_unwanted() {
+            true => lent.start += with.len(),
+            false => lent.bytes.extend_from_slice(with),
+        }
         Self { head, lent }
     }
 
     /// How many bytes are still to come.
     fn missing(&self) -> usize {
-        self.lent.end - self.lent.bytes.len()
+        self.lent.end - if self.lent.is_unwanted() { self.lent.start } else { self.lent.bytes.len() }
     }
 
     pub(super) fn is_whole(&self) -> bool {
@@ -85,8 +92,15 @@ impl LongPart {
         io: &mut (dyn AsyncRead + Send + Unpin),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let missing = self.missing();
-        let Lent { bytes, total, .. } = &mut self.lent;
+        let (missing, is_unwanted) = (self.missing(), self.lent.is_unwanted());
+        let Lent { bytes, total, start, .. } = &mut self.lent;
+        if is_unwanted {
+            bytes.reserve_exact(missing.min(PASSED));
+            let read = pin!(io.read_buf(&mut bytes.limit(missing.min(PASSED)))).poll(cx);
+            *start += bytes.len();
+            bytes.clear();
+            return read;
+        }
         if bytes.len() == bytes.capacity() {
             // As much as has come in, and a part at least.
             bytes.reserve_exact((*total - bytes.len()).min(bytes.len().max(PART)));
@@ -95,7 +109,10 @@ impl LongPart {
     }
 
     /// The memory.
-    pub(super) fn into_lent(self) -> Lent {
+    pub(super) fn into_lent(mut self) -> Lent {
+        if self.lent.is_unwanted() {
+            self.lent.start = self.lent.end - self.head.len;
+        }
         self.lent
     }
 }
@@ -183,6 +200,22 @@ mod tests {
                 assert_eq!(read(&body, PART, began, piece), body, "began with {began}, by {piece}");
             }
         }
+    }
+
+    #[test]
+    fn what_nobody_wants_is_read_to_its_end_and_not_kept() {
+        let (head, mut lent) = lent(Vec::new(), 300_000, 900_000);
+        (lent.start, lent.end, lent.total) = (200_000, 500_000, 0);
+        let mut long = LongPart::begin(head, lent, &[7; 50]);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut rest = &[7; 299_960][..];
+        while !long.is_whole() {
+            assert!(matches!(long.poll_read(&mut rest, &mut cx), Poll::Ready(Ok(1..))));
+            assert!(long.lent.bytes.capacity() <= PASSED);
+        }
+        assert_eq!(rest.len(), 10, "what comes after it is left where it is");
+        let lent = long.into_lent();
+        assert_eq!((lent.start, lent.end, lent.bytes.len()), (200_000, 500_000, 0));
     }
 
     #[test]

@@ -31,6 +31,9 @@ const READ_MAX: usize = 72 << 10;
 /// A session that asks for no more at a time reads into a buffer that its thread's sessions share. Where frames are long, what is
 /// made of them holds the buffer, and each session does better with its own.
 const READ_SHARED: usize = 16 << 10;
+/// A frame that is longer has no business to be: a message of over 68 KiB comes in parts. What there is of one counts as kept, and its buffer
+/// grows by what has come.
+const LONGEST_ALONE: usize = 96 << 10;
 /// What is read after a part that others of its message follow: their heads, and hardly more, which would have to be copied.
 const PEEK: usize = 64;
 
@@ -46,6 +49,8 @@ pub(super) struct Reader {
     keeps: bool,
     /// The part under way that is read into its message's memory. Then there is nothing in the buffer.
     long: Option<LongPart>,
+    /// The length of a long frame that is not whole, its own included; 0 where there is none.
+    growing: u32,
     /// The next part of a long message is due.
     peeks: bool,
     _stock: StockUse,
@@ -76,6 +81,7 @@ impl Reader {
             pins: Pins::default(),
             keeps: false,
             long: None,
+            growing: 0,
             peeks: false,
             _stock: StockUse::new(),
             appetite: READ_MIN,
@@ -110,6 +116,7 @@ impl Reader {
     /// Forgets what was read and not handled. Gives back memory that was lent for it.
     pub(super) fn clear(&mut self) -> Option<Lent> {
         self.buffer.clear();
+        self.growing = 0;
         self.long.take().map(LongPart::into_lent)
     }
 
@@ -164,9 +171,31 @@ impl Reader {
         if self.size == 0 {
             (self.buffer, self.size) = take_read_buffer();
         }
-        if self.buffer.capacity() - self.buffer.len() < least && !self.buffer.try_reclaim(self.appetite) {
+        let is_short = self.buffer.capacity() - self.buffer.len() < least;
+        // A long frame has been given room already.
+        if is_short && self.growing == 0 && !self.buffer.try_reclaim(self.appetite) {
             self.replace_buffer();
         }
+    }
+
+    /// A long frame is not whole. If there is memory for it, makes room for as much as there is of it, and for no more than is missing.
+    #[cold]
+    fn grow(&mut self, session: &mut Session, whole: usize) -> Result<(), ProtocolViolation> {
+        self.growing = whole as u32;
+        let (len, missing) = (self.buffer.len(), whole - self.buffer.len());
+        if self.buffer.capacity() - len >= missing.min(READ_MIN / 2) {
+            return session.keep_growing(self.buffer.capacity());
+        }
+        let more = missing.min(len.max(READ_MAX));
+        session.keep_growing(len + more)?;
+        let mut grown = BytesMut::with_capacity(len + more);
+        grown.extend_from_slice(&self.buffer);
+        let before = mem::replace(&mut self.buffer, grown).split_to(0).freeze();
+        let size = mem::replace(&mut self.size, self.buffer.capacity());
+        if size > 0 {
+            self.pins.push(before, size);
+        }
+        Ok(())
     }
 
     /// The buffer is too small, or something in it is in use: reads into another.
@@ -276,6 +305,8 @@ impl Reader {
     }
 
     fn forget(&mut self, session: &mut Session) {
+        // Less is kept: it is never too much.
+        let _fits = session.keep_growing(0);
         if let Some(lent) = self.clear() {
             session.take_back(lent);
         }
@@ -297,7 +328,13 @@ impl Reader {
             if length > PEEK {
                 self.begin_part(session, length)?;
             }
+            if length > LONGEST_ALONE && self.long.is_none() {
+                self.grow(session, LENGTH_BYTES + length)?;
+            }
             return Ok(Next::Nothing);
+        }
+        if mem::take(&mut self.growing) > 0 {
+            session.keep_growing(0)?;
         }
         self.buffer.advance(LENGTH_BYTES);
         Ok(Next::Frame(self.buffer.split_to(length).freeze()))

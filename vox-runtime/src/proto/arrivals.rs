@@ -32,8 +32,14 @@ pub(crate) struct Lent {
     /// Where in it the part begins, and where it ends.
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// What the whole message has.
+    /// What the whole message has. 0: nobody wants it, and nothing of it is kept.
     pub(crate) total: usize,
+}
+
+impl Lent {
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.total == 0
+    }
 }
 
 /// One long message.
@@ -175,12 +181,13 @@ impl Arrivals {
         Ok(())
     }
 
-    /// Lends the memory that an admitted part belongs into. `None`: its bytes are to be dropped.
+    /// Lends the memory that an admitted part belongs into.
     pub(super) fn lend(&mut self, number: u64, len: usize) -> Option<Lent> {
-        let arrival = self.table.get_mut(&number).filter(|arrival| !arrival.unwanted)?;
+        let arrival = self.table.get_mut(&number)?;
         let bytes = std::mem::take(&mut arrival.bytes);
         let (start, end) = (arrival.filled, arrival.filled + len);
-        Some(Lent { number, bytes, start, end, total: arrival.total })
+        let total = if arrival.unwanted { 0 } else { arrival.total };
+        Some(Lent { number, bytes, start, end, total })
     }
 
     /// Takes lent memory back, without what of the part has come.

@@ -1,11 +1,11 @@
 //! What is kept because of the peer is charged as long as it is kept, and no longer; and what comes of too much.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ledger::{CHANNEL, ITEM, REQUEST};
 use super::testing::{Bench, OURS, PERSIST, Pot, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
 use super::{Batch, ChannelEnd, HandlerEnd, Output, Token};
-use crate::error::{Scarce, Short};
+use crate::error::{EndReason, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::{Limits, Refused};
 use crate::metadata::Metadata;
@@ -818,4 +818,50 @@ fn who_has_more_than_its_free_share_waits_where_others_have_nearly_all_and_who_h
     one.returns(THEIRS, 1);
     assert!(!one.session.stays_held_off());
     other.returns(THEIRS, 1);
+}
+
+/// What is kept already is taken at any rate, and in larger pieces.
+#[test]
+fn what_is_taken_beyond_all_that_there_is_makes_no_room_for_more() {
+    let [mut one, mut other] = sharing();
+    one.accept(call_with(1, 1_110_000));
+    assert_eq!(Pot::taken(7), 1 << 20);
+    other.accept(call(THEIRS, 1, &[(1, CallerSends)]));
+    let free = (64 << 10) - 300 - other.session.memory();
+    other.accept(call_with(3, free - cost(0)));
+    // They are charged when they are there.
+    other.accept(run(&[1; 100]));
+    assert_eq!(Pot::taken(7), (1 << 20) + (64 << 10));
+    other.accept(call_with(5, 40_000));
+    assert!(matches!(other.sent()[..], [Frame::Reply { request: RequestId(5), .. }]), "it is refused");
+    one.returns(THEIRS, 1);
+    other.accept(call_with(7, 40_000));
+    assert_eq!(other.sent(), [], "there is room again");
+}
+
+#[test]
+fn a_frame_that_should_come_in_parts_counts_while_it_comes_in() {
+    let [mut one, mut other] = sharing();
+    assert_eq!(one.change(|session| session.keep_growing(900_000)), Ok(()));
+    one.session.check_lease();
+    assert_eq!((one.session.memory(), Pot::taken(7)), (900_000, 13 << 16));
+    other.accept(call_with(1, 300_000));
+    assert!(matches!(other.sent()[..], [Frame::Reply { request: RequestId(1), .. }]), "it is refused");
+    // Less is kept, and as much, whatever others have.
+    assert_eq!(one.change(|session| session.keep_growing(900_000)), Ok(()));
+    let more = one.change(|session| session.keep_growing(1_200_000)).expect_err("there is no more");
+    assert_eq!(more.rule, Rule::FrameTooLarge);
+    assert!(more.to_string().contains("1200000 bytes of a frame that should have come in parts"), "{more}");
+    assert_eq!(one.change(|session| session.keep_growing(0)), Ok(()));
+    one.session.settle_lease_now();
+    assert_eq!((one.session.memory(), Pot::taken(7)), (0, 0));
+    // Of a session's own memory one that is alone may have as much as it needs, and nothing is left of it on a link that is gone.
+    let mut alone = Bench::resumable(limits(60_000));
+    let before = alone.session.memory();
+    assert_eq!(alone.change(|session| session.keep_growing(400_000)), Ok(()));
+    alone.change(|session| session.link_lost(Instant::now(), EndReason::LinkLost("cut".into())));
+    assert_eq!(alone.session.memory(), before);
+    let mut beside = Bench::new(limits(60_000));
+    beside.accept(call_with(1, 10_000));
+    assert!(beside.change(|session| session.keep_growing(400_000)).is_err());
 }

@@ -65,6 +65,8 @@ pub(crate) struct Session {
     fx: Effects,
     /// Long messages of the peer that are being put together.
     arrivals: Arrivals,
+    /// What has come of a long frame that is not whole.
+    growing: u32,
     /// Acknowledgements of operations that leave with whatever is written next.
     #[allow(clippy::box_collection, reason = "idle sessions are many")]
     due: Option<Box<Vec<(ConnectionId, OperationId)>>>,
@@ -116,6 +118,7 @@ impl Session {
             aborting: Detached::new(),
             fx,
             arrivals: Arrivals::default(),
+            growing: 0,
             due: None,
             unread_answers: None,
             deadline: None,

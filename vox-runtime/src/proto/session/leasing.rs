@@ -35,7 +35,17 @@ impl Session {
     /// Whether so much may be kept in all, as far as it is taken from what others have as well.
     #[inline]
     pub(super) fn has_share(&mut self, kept: usize) -> bool {
-        kept <= self.leased() || self.lease(kept, false)
+        kept <= FREE || self.has_lease(kept)
+    }
+
+    /// As [`has_share`](Self::has_share). What was taken at any rate, beyond what there is, is no room for more.
+    fn has_lease(&mut self, kept: usize) -> bool {
+        let Some(purse) = &self.purse else { return true };
+        if kept > self.leased() {
+            return self.lease(kept, false);
+        }
+        let (taken, limit) = purse.sums();
+        taken <= limit
     }
 
     /// Whether others have nearly all that there is, and this session has more than its free share.

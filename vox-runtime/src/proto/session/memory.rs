@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::super::ledger::REQUEST;
 use super::super::serving::Serving;
 use super::Session;
-use crate::error::{ProtocolViolation, Scarce, Short};
+use crate::error::{ProtocolViolation, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Refused;
 use crate::wire::Failure;
@@ -15,7 +15,21 @@ impl Session {
     /// items until they are consumed, and what is written to it until it has read it, or acknowledged it where that is asked for.
     #[inline]
     pub(crate) fn memory(&self) -> usize {
-        self.fx.ledger.sum() + self.arrivals.kept() + self.fx.outbox.held()
+        self.fx.ledger.sum() + self.arrivals.kept() + self.fx.outbox.held() + self.growing as usize
+    }
+
+    /// So much has come of a frame that is not whole, though it is so long that it should have come in parts; 0: of none. `Err`: that is too
+    /// much. One that is alone always fits into the session's own memory.
+    #[cold]
+    pub(crate) fn keep_growing(&mut self, bytes: usize) -> Result<(), ProtocolViolation> {
+        let before = std::mem::replace(&mut self.growing, u32::try_from(bytes).unwrap_or(u32::MAX));
+        let kept = self.memory();
+        let is_within = kept <= self.limits.session_memory || self.fx.ledger.sum() == 0;
+        if bytes <= before as usize || (is_within && self.has_share(kept)) {
+            return Ok(());
+        }
+        let why = format!("{bytes} bytes of a frame that should have come in parts: {}", self.kept_too_much());
+        Err(ProtocolViolation::new(Rule::FrameTooLarge, why))
     }
 
     /// What is short, if a request that was just charged this, and is to be charged so much more, is one too many. One that is alone always fits

@@ -188,8 +188,8 @@ impl Session {
         }
     }
 
-    /// A part's frame has begun to come in: lends the memory that its bytes belong into. `None`: they are to be read and
-    /// handled with the whole frame. A violation is answered and ends the session.
+    /// A part's frame has begun to come in: lends the memory that its bytes belong into. `None`: they are to be read with the whole frame, which
+    /// nobody handles. A violation is answered and ends the session.
     pub(crate) fn lend(&mut self, part: PartHead) -> Result<Option<Lent>, ProtocolViolation> {
         if self.ended.is_some() || self.is_detached() {
             return Ok(None);

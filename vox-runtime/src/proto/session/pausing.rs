@@ -96,8 +96,9 @@ impl Session {
         let most = self.limits.session_memory;
         let mark = self.mark() - if self.pauses.is_unheard() { most / 16 } else { 0 };
         let has_link = self.ended.is_none() && !self.is_detached();
-        let is_over = self.memory() > mark && self.fx.ledger.sum() > most / 2;
-        has_link && (is_over || (self.shares_are_low() && self.fx.ledger.sum() > FREE))
+        let of_peer = self.fx.ledger.sum() + self.growing as usize;
+        let is_over = self.memory() > mark && of_peer > most / 2;
+        has_link && (is_over || (self.shares_are_low() && of_peer > FREE))
     }
 
     fn look_at_reading(&mut self, now: Instant) -> bool {

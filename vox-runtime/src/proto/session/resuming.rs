@@ -68,6 +68,9 @@ impl Session {
         if self.ended.is_some() {
             return;
         }
+        if std::mem::take(&mut self.growing) > 0 {
+            self.settle_lease();
+        }
         let Some(resuming) = &mut self.resuming else { return self.end(why) };
         if resuming.detached.is_none() {
             resuming.detached = Some(Detached { until: now.checked_add(resuming.window), why: why.clone() });

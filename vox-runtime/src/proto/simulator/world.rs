@@ -619,6 +619,10 @@ impl World {
         self.drain(e);
         self.check_sums(e);
         let Some(mut lent) = lent else { return false };
+        if lent.is_unwanted() {
+            // What came before it is not there.
+            lent.bytes.resize(lent.start, 0);
+        }
         lent.bytes.extend_from_slice(&rest[head.at..]);
         self.ends[e].part = Some((head, lent));
         true
