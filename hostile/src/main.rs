@@ -1,9 +1,10 @@
 //! Peers that do not mean well, against live servers and clients on this machine.
 //!
 //! ```text
-//! cargo run --release -p vox-hostile                 every limit and threat from both sides, as a table: about two minutes
+//! cargo run --release -p vox-hostile                 every limit and threat from both sides, as a table: about four minutes
 //! cargo run --release -p vox-hostile -- --short      the same without an honest client's times beside it
 //! cargo run --release -p vox-hostile -- channel      the rows whose names say so
+//! cargo run --release -p vox-hostile -- siege        a thousand clients at once, each with all that it can make a server keep: 2 GB of memory
 //! cargo run --release -p vox-hostile -- fuzz --seconds 60 --seed 1      live sessions, spoilt in both directions
 //! ```
 //!
@@ -24,6 +25,7 @@ mod raw;
 mod row;
 mod rows;
 mod run;
+mod siege;
 mod victim;
 
 use std::process::ExitCode;
@@ -42,6 +44,9 @@ fn main() -> ExitCode {
         return if held { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let short = arguments.iter().any(|argument| argument == "--short");
+    if arguments.first().is_some_and(|first| first == "siege") {
+        return if siege::run_alone(short) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| !word.starts_with("--")).collect();
     if run::run(short, &words) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -18,6 +18,8 @@ pub(crate) trait Prey {
     async fn blob(&self, bytes: Vec<u8>) -> u64;
     /// Takes its bytes, and ends when it is told to.
     async fn hold(&self, bytes: Vec<u8>);
+    /// As `hold`.
+    async fn hold_texts(&self, texts: Vec<String>);
     async fn list(&self, numbers: Vec<u64>) -> u64;
     async fn texts(&self, texts: Vec<String>) -> u64;
     async fn units(&self, units: Vec<()>) -> u64;
@@ -55,6 +57,10 @@ impl Prey for Deer {
     }
     async fn hold(&self, bytes: Vec<u8>) {
         let _bytes = bytes;
+        pending::<()>().await;
+    }
+    async fn hold_texts(&self, texts: Vec<String>) {
+        let _texts = texts;
         pending::<()>().await;
     }
     async fn list(&self, numbers: Vec<u64>) -> u64 {

@@ -11,16 +11,17 @@ use crate::meter::Meter;
 use crate::prey::PreyClient;
 use crate::row::{Case, Play, Row};
 use crate::rows;
+use crate::siege;
 use crate::victim::Victim;
 
 /// How long an honest client is watched, alone and beside an attack.
 const WATCHED: Duration = Duration::from_millis(300);
 
 /// What an honest client may have to wait beside an attack, if not twice as long as alone.
-const WAIT: Duration = Duration::from_millis(1);
+pub(crate) const WAIT: Duration = Duration::from_millis(1);
 
 /// A machine that others use is slow at times: how often times are taken before they count.
-const TRIES: usize = 4;
+pub(crate) const TRIES: usize = 4;
 
 /// Plays the rows whose names have one of these words, or all. Whether all hold.
 pub(crate) fn run(short: bool, words: &[&str]) -> bool {
@@ -47,6 +48,8 @@ pub(crate) fn run(short: bool, words: &[&str]) -> bool {
             }
         }
     }
+    let (besieged, overrun) = siege::run(short, words);
+    (held, failed) = (held + besieged, failed + overrun);
     println!("\n{held} rows hold, {failed} failed; {} s", began.elapsed().as_secs());
     failed == 0
 }
@@ -180,7 +183,7 @@ fn beside(row: &Row) -> Result<(), String> {
     Err(fault)
 }
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
@@ -189,7 +192,7 @@ fn paused() -> Runtime {
 }
 
 /// A number with its thousands set apart.
-fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -201,7 +204,7 @@ fn grouped(n: u64) -> String {
     out
 }
 
-fn bytes(n: isize) -> String {
+pub(crate) fn bytes(n: isize) -> String {
     match n {
         n if n >= 10 << 20 => format!("{} MiB", n >> 20),
         n if n >= 10 << 10 => format!("{} KiB", n >> 10),
@@ -209,7 +212,7 @@ fn bytes(n: isize) -> String {
     }
 }
 
-fn time(of: Duration) -> String {
+pub(crate) fn time(of: Duration) -> String {
     match of.as_nanos() {
         n if n >= 10_000_000 => format!("{} ms", n / 1_000_000),
         n if n >= 10_000 => format!("{} µs", n / 1_000),

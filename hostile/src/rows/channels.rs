@@ -21,7 +21,7 @@ fn calls(n: u64) -> Attack {
     Attack::of((0..n).map(|n| call(1, 2 * n + 1, "Prey.wait", &[])))
 }
 
-pub(super) fn open(id: u64, service: &str) -> Frame {
+pub(crate) fn open(id: u64, service: &str) -> Frame {
     raw::open_with(id, service, &[])
 }
 

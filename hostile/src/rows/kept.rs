@@ -1,7 +1,7 @@
 //! What a peer makes a server keep by many messages, each of which is within its limits: `session_memory` bounds it.
 
 use super::channels::open;
-use super::messages::varint;
+use super::messages::{long, part, varint};
 use super::sessions::big;
 use std::time::Duration;
 
@@ -17,10 +17,13 @@ const BUSY: u8 = 3;
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        Row::frames("bytes of arguments", "{n} calls of 1 MiB that run", arguments)
+        Row::frames("bytes of arguments", "{n} calls of 1 MiB that run, in parts", arguments)
             .case("under", 40, Answer::Fine)
             .case("over", 128, Answer::Failed(BUSY))
             .leaves(STOCK),
+        Row::frames("bytes of arguments, in long frames", "{n} calls of 1 MiB that run, in a frame each", in_frames)
+            .case("under", 40, Answer::Fine)
+            .case("over", 128, Answer::Violation(2)),
         Row::scene("bytes of replies", "{n} replies of 1 MiB, read and never acknowledged", replies)
             .case("", 80, Answer::Waits)
             .leaves(STOCK),
@@ -33,9 +36,23 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-fn arguments(n: u64) -> Attack {
+fn mebibyte() -> Vec<u8> {
     let mut bytes = varint(1 << 20);
     bytes.resize(bytes.len() + (1 << 20), 7);
+    bytes
+}
+
+fn arguments(n: u64) -> Attack {
+    let bytes = mebibyte();
+    let call = |n: u64| {
+        let begun = long(n + 1, bytes.len() as u64, 2 * n + 1, "Prey.hold");
+        std::iter::once(begun).chain(bytes.chunks(256 << 10).map(move |bytes| part(n + 1, bytes)))
+    };
+    Attack::of((0..n).flat_map(call))
+}
+
+fn in_frames(n: u64) -> Attack {
+    let bytes = mebibyte();
     Attack::of((0..n).map(|n| call(1, 2 * n + 1, "Prey.hold", &bytes)))
 }
 

@@ -46,7 +46,7 @@ fn blob(len: u64) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn varint(n: u64) -> Vec<u8> {
+pub(crate) fn varint(n: u64) -> Vec<u8> {
     let wire = frame(0).var(n).wire();
     wire[5..].to_vec()
 }
@@ -64,11 +64,11 @@ fn one_frame(n: u64) -> Attack {
 }
 
 /// Announces a call.
-pub(super) fn long(number: u64, total: u64, request: u64, method: &str) -> Frame {
+pub(crate) fn long(number: u64, total: u64, request: u64, method: &str) -> Frame {
     frame(raw::LONG).var(number).var(total).u8(raw::CALL).var(1).var(request).method(method).u8(0)
 }
 
-pub(super) fn part(number: u64, bytes: &[u8]) -> Frame {
+pub(crate) fn part(number: u64, bytes: &[u8]) -> Frame {
     frame(raw::PART).var(number).bytes(bytes)
 }
 

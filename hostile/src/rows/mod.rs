@@ -14,6 +14,9 @@ mod texts;
 mod threats;
 mod worst;
 
+pub(crate) use channels::open;
+pub(crate) use messages::{long, part, varint};
+
 use crate::row::Row;
 
 /// The tables, by title.
