@@ -11,7 +11,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use vox::Limits;
 use vox::transport::Connector;
 
-use crate::lab::{LabClient, lab, lab_with};
+use crate::lab::{Bench, LabClient, LabDispatcher, lab, lab_with};
 use crate::support::settle;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -281,13 +281,17 @@ async fn a_feed_that_goes_on_now_and_then_is_not_taken_for_one_that_was_left_ope
 /// Whoever closed the channel, or watches it, has not forgotten it.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_said_of_a_channel_that_was_closed_or_is_watched_while_its_handler_works() {
-    let (lab, _) = lab().await;
+    // A call of a client that may move takes its channels along until it is over, those too that were closed.
+    let server = vox::Server::builder().service(LabDispatcher::new(Bench::default()));
+    let _server = server.bind("mem://warnings-closed").await.expect("it is free");
+    let lab: LabClient = vox::connect("mem://warnings-closed").await.expect("a session");
     let warnings = Warnings::default();
     let _capture = warnings.capture();
     let holding = [0, 2].map(|count| {
         let (tx, rx) = vox::channel();
         let call = tokio::spawn(lab.holding(rx));
         let closing = async move {
+            settle().await;
             for n in 0..count {
                 tx.send(n).await.expect("it is taken");
             }
