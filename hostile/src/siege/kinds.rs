@@ -106,7 +106,7 @@ pub(super) fn all() -> Vec<Kind> {
             hello: resumable,
             ..kind("sessions without a link", "4 calls of 256 KiB that run, and calls for 4 such replies", |n| {
                 let n = n as u64;
-                (n < 8).then(|| if n % 2 == 0 { in_parts(n) } else { wire([big(n, 256 * KIB)]) })
+                (n < 8).then(|| if n.is_multiple_of(2) { in_parts(n) } else { wire([big(n, 256 * KIB)]) })
             })
         },
         Kind {

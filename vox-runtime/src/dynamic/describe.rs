@@ -235,9 +235,10 @@ impl Describer {
         let beside: Beside = description
             .methods
             .into_iter()
-            .map(|method| {
+            .enumerate()
+            .map(|(place, method)| {
                 let names = (method.argument_names, method.response_names);
-                (MethodId(method.id), MethodBeside { docs: method.docs, timeout: method.timeout, names })
+                (MethodId(method.id), MethodBeside { place, docs: method.docs, timeout: method.timeout, names })
             })
             .collect();
         ServiceType::described(name, &description.docs, &description.contract, &beside).map_err(DescribeError::Invalid)

@@ -24,6 +24,8 @@ pub(super) type Beside = BTreeMap<MethodId, MethodBeside>;
 /// What is said of a method beside the contract.
 #[derive(Debug, Default)]
 pub(super) struct MethodBeside {
+    /// Where among the others it is listed.
+    pub(super) place: usize,
     pub(super) docs: String,
     pub(super) timeout: Option<Duration>,
     pub(super) names: TypeNames,
@@ -340,7 +342,8 @@ impl ServiceBuilder {
                 ));
             }
             let (docs, timeout) = (spec.docs, spec.timeout);
-            beside.insert(id, MethodBeside { docs, timeout, names: TypeNames::default() });
+            let place = beside.len();
+            beside.insert(id, MethodBeside { place, docs, timeout, names: TypeNames::default() });
         }
         let contract = Contract::new(methods);
         ServiceType::described(&name, &docs, contract.bytes(), &beside)
@@ -367,7 +370,7 @@ fn kept(
     static KEPT: Mutex<Kept> = Mutex::new((BTreeMap::new(), 0));
     let mut key = blake3::Hasher::new();
     key.update(&contract.hash().0);
-    let told = beside.iter().map(|(id, beside)| (*id, &beside.docs, beside.timeout)).collect::<Vec<_>>();
+    let told = beside.iter().map(|(id, beside)| (*id, beside.place, &beside.docs, beside.timeout)).collect::<Vec<_>>();
     key.update(format!("{name:?} {docs:?} {told:?}").as_bytes());
     let key = *key.finalize().as_bytes();
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -387,7 +390,9 @@ fn kept(
         return Err(InvalidService::new(name, why));
     }
     let service: &'static str = String::leak(name.to_owned());
-    let methods = contract.methods().iter().map(|(id, method)| {
+    let mut methods: Vec<_> = contract.methods().iter().collect();
+    methods.sort_by_key(|(id, _)| beside.get(id).map_or(usize::MAX, |beside| beside.place));
+    let methods = methods.into_iter().map(|(id, method)| {
         let beside = beside.get(id);
         MethodDescriptor {
             docs: String::leak(beside.map(|beside| beside.docs.clone()).unwrap_or_default()),

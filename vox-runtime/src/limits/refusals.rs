@@ -59,7 +59,7 @@ impl Refusals {
     }
 }
 
-/// The counts in the order of [`Refused`].
+/// The counts in the order of `Refused`.
 impl From<[u64; Refused::COUNT]> for Refusals {
     fn from([calls, channels, replies, pauses, holds, violations]: [u64; Refused::COUNT]) -> Self {
         Self { calls, channels, replies, pauses, holds, violations }
