@@ -51,11 +51,14 @@ const ENUMS: &[(&str, &str)] = &[
     ("codec/error.rs", "DecodeErrorKind"),
     ("store/mod.rs", "StoreError"),
     ("store/sqlite/transaction.rs", "TransactionError"),
+    ("dynamic/client.rs", "DynamicError"),
+    ("dynamic/describe.rs", "DescribeError"),
 ];
 
 /// The variants that nobody gets, and why.
 const NEVER: &[(&str, &str)] = &[
     ("DecodeErrorKind::OverMemory", "the caller gets `VoxError::Busy`"),
+    ("DescribeError::Request", "its two methods are known here"),
     ("EncodeError::Unrepresentable", "it takes another crate's type whose `Display` fails"),
 ];
 

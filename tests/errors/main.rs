@@ -25,6 +25,7 @@ mod refusals;
 mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
+mod untyped;
 mod values;
 mod versions;
 
@@ -172,6 +173,7 @@ async fn provoked() -> Found {
     quiet::provoke(&mut found).await;
     values::provoke(&mut found).await;
     refusals::provoke(&mut found).await;
+    untyped::provoke(&mut found).await;
     found
 }
 
