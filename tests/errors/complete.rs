@@ -27,8 +27,8 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("ValueError", "it says where in the value"),
     ("TransactionError::Aborted", "it is the closure's own, and prints as itself"),
     ("TransactionError::Aborted, of a disk that is full", "it is the closure's own: it asked SQLite itself"),
-    ("TransactionError::Panicked", "whoever gets it wrote the closure"),
-    ("TransactionError::ForeignKey", "whoever gets it wrote the closure"),
+    ("TransactionError::Panicked", "its caller wrote the closure"),
+    ("TransactionError::ForeignKey", "its caller wrote the closure"),
     ("StoreError::InvalidOutcome", "a handler that seals knows its operation"),
     ("StoreError::Fenced, of what was sealed before", "a handler that seals knows its operation"),
 ];

@@ -1,4 +1,4 @@
-//! Every kind of refusal, as whoever is refused reads it.
+//! Every kind of refusal, as the one who is refused reads it.
 
 use std::sync::Arc;
 use std::time::Duration;

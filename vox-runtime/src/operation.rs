@@ -406,7 +406,7 @@ pub struct Outcome {
 pub enum Admission {
     /// Run it, and end the admission under this fence.
     Granted(Fence),
-    /// It has run: this is what came of it, perhaps of another schema than the method has now.
+    /// It has run, and this is its outcome, perhaps of another schema than the method has now.
     Replay(Outcome),
     /// Another attempt was admitted and has not ended.
     Running,

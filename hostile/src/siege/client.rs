@@ -24,7 +24,7 @@ pub(super) enum Phase {
     Ends,
 }
 
-/// What became of them.
+/// How they ended.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// How many have said all, or as much as was taken.

@@ -150,7 +150,7 @@ impl Args {
         Ok(found.map(Span::from))
     }
 
-    /// Reads the next of arguments whose types are not known here: by `read`, whoever wrote it.
+    /// Reads the next of arguments whose types are not known here: by `read`, from any writer.
     pub(super) fn untyped<R>(
         &mut self,
         read: impl Fn(&mut Decoder<'_>) -> Result<R, Misread>,

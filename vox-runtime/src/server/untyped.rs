@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// What became of a value that a method returns, or of its error.
+    /// The value that a method returns, or its error, as it is sent.
     pub(crate) fn of(types: (&ValueType, &ValueType), result: Result<Value, Value>) -> Self {
         let encoded = match &result {
             Ok(value) => types.0.encode(value).map(|bytes| Self::Ok(bytes.into())),
@@ -29,7 +29,7 @@ impl Outcome {
         encoded.unwrap_or_else(|error| Self::Invalid(error.to_string()))
     }
 
-    /// What became of a call that was made for the caller.
+    /// How a call ended that was made for the caller.
     pub(crate) fn forwarded(result: Result<Bytes, VoxError<Bytes>>) -> Self {
         match result {
             Ok(bytes) => Self::Ok(bytes),

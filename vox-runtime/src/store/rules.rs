@@ -50,7 +50,7 @@ pub(super) fn decide(operation: &NewOperation, found: Found) -> Decision {
     match state {
         _ if method != operation.method || digest != operation.digest => answer(Admission::Conflict),
         State::Granted { owner_lives: true } => answer(Admission::Running),
-        // Of one that may not run again, whoever asks is told why the outcome cannot be read.
+        // Of one that may not run again, the one who asks is told why the outcome cannot be read.
         State::Sealed(Some(outcome)) if !operation.policy.idem || operation.schema.reads(&outcome.schema) => {
             answer(Admission::Replay(outcome))
         }

@@ -104,7 +104,7 @@ impl Operating {
         }
     }
 
-    /// What an admission comes to: an outcome that another version of the method sealed is written as this version would.
+    /// The answer to an admission: an outcome that another version of the method sealed is written as this version would.
     fn admitted(&self, operation: &NewOperation, key: OperationKey, admission: Result<Admission, StoreFailed>) -> Told {
         match admission {
             Ok(Admission::Replay(outcome)) if outcome.schema != operation.schema => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::ledger::Charge;
 use super::Session;
 
-/// How often whoever reads is asked to look whether it is free.
+/// How often the reader is asked to look whether it is free.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Most sessions never have any.

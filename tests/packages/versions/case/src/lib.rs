@@ -33,7 +33,7 @@ impl Position {
     }
 }
 
-/// What came of one value: how the reader prints it, or why it has none.
+/// How one value ended: how the reader prints it, or why it has none.
 pub type Read = Result<String, String>;
 
 /// What a client does.
