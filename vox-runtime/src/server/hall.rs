@@ -49,6 +49,7 @@ impl Server {
     /// How often the server's sessions, those that have ended included, turned down or held up what their peers asked for.
     ///
     /// ```no_run
+    /// # extern crate vox_runtime as vox;
     /// # fn show(server: &vox::Server) {
     /// let refusals = server.refusals();
     /// println!("{} calls were answered `Busy`, {} sessions broke a rule", refusals.calls, refusals.violations);

@@ -32,13 +32,19 @@ async fn works(store: &SqliteStore) {
     assert_eq!(store.failure(), None);
 }
 
-/// Polls a transaction once, so that it is asked for, and leaves.
+/// Polls a transaction once, so that it is asked for, and leaves before it has run.
 fn ask_and_leave<R: Send + 'static>(
     store: &SqliteStore,
     work: impl FnOnce(&super::Transaction<'_>) -> Result<R, String> + Send + 'static,
 ) {
-    let mut asked = Box::pin(store.transaction(work));
+    let (go_on, may) = std::sync::mpsc::channel();
+    let mut asked = Box::pin(store.transaction(move |tx| {
+        let _ = may.recv();
+        work(tx)
+    }));
     assert!(asked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(asked);
+    go_on.send(()).expect("it waits");
 }
 
 #[tokio::test]
