@@ -1,6 +1,6 @@
 //! A type that changes, in each position where it can cross the wire.
 //!
-//! The table of changes is in `table`. The crates `old` and `new` each make services of their own version of every type by [`change`];
+//! The table of changes is in `table`. The crates `old` and `new` each make services of their own version of every type by `change`;
 //! the test in `new` lets each call the other.
 
 use std::fmt::Debug;
