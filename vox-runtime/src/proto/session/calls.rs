@@ -72,7 +72,7 @@ impl Session {
     fn is_full_house(&self, detaches: bool) -> Option<Short> {
         // Most of the time no handler runs but those that are waited for.
         if !self.aborting.is_empty() {
-            // Whoever opens, calls and shuts again and again would otherwise have any number of handlers running.
+            // A peer that opens, calls and shuts again and again would otherwise have any number of handlers running.
             let most = self.limits.max_connections.saturating_mul(self.limits.max_calls);
             let running = self.attached_running() + self.aborting.len();
             if running > most {
