@@ -98,7 +98,7 @@ impl Writer {
         drop(connection);
         drop(owner);
         if let Some(closed) = closing {
-            // Whoever closed it may not wait.
+            // A caller that closed it may not wait.
             let _ = closed.send(());
         }
     }
