@@ -278,7 +278,7 @@ async fn a_feed_that_goes_on_now_and_then_is_not_taken_for_one_that_was_left_ope
     assert_eq!(warnings.take(), Vec::<String>::new());
 }
 
-/// Whoever closed the channel, or watches it, has not forgotten it.
+/// A caller that closed the channel, or watches it, has not forgotten it.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_said_of_a_channel_that_was_closed_or_is_watched_while_its_handler_works() {
     // A call of a client that may move takes its channels along until it is over, those too that were closed.
