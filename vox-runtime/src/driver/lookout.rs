@@ -1,7 +1,7 @@
 //! The lookout: one thread of the process that sees to sessions whose thread is held up in user code.
 //!
 //! A handler is polled first in its session's own task, so user code that blocks holds up the session: its reading, writing and
-//! time. Before a thread runs user code of a session it marks its [`Post`]; the lookout looks at all posts every [`TICK`].
+//! time. Before a thread runs user code of a session it marks its [`Post`]; the lookout looks at all posts now and then ([`Rounds`]).
 //! A thread that is still in the same user code at the next look is held up. Then the session gets another task, on another
 //! thread of its runtime, which is in charge from then on ([`Driver::relieve`]). The task that was held up hands over what it knows
 //! of methods' paces and ends.
@@ -21,10 +21,15 @@ use super::hosting::quietly;
 use super::shared::Shared;
 use super::task::Driver;
 
-/// How often the lookout looks. User code that takes longer than two of these counts as blocking.
-const TICK: Duration = Duration::from_millis(2);
+/// Between two looks while nothing blocks. Each look takes the processor from busy workers, which costs a call of a few µs some percent
+/// when there are 500 looks a second.
+const CALM: Duration = Duration::from_millis(20);
+/// Between a look that finds a thread in user code and the next. Code that both find counts as blocking.
+const CLOSE: Duration = Duration::from_millis(2);
+/// How many looks stay close after one that found blocking code: where one call blocks, others will.
+const CLOSE_LOOKS: u32 = 128;
 /// After so many looks that found nothing new the lookout sleeps until a post is marked.
-const IDLE_LOOKS: u32 = 32;
+const IDLE_LOOKS: u32 = 8;
 
 static LOOKOUT: Lookout = Lookout {
     asleep: AtomicBool::new(false),
@@ -143,38 +148,33 @@ impl Lookout {
     }
 
     fn run(&self) {
-        let mut idle = 0;
+        let mut rounds = Rounds::default();
         loop {
-            thread::sleep(TICK);
-            if self.look() {
-                idle = 0;
-                continue;
-            }
-            idle += 1;
-            if idle < IDLE_LOOKS {
+            thread::sleep(rounds.pause());
+            if !rounds.note(self.look()) {
                 continue;
             }
             self.asleep.store(true, Ordering::SeqCst);
-            if !self.look() {
+            if self.look() == Seen::default() {
                 while self.asleep.load(Ordering::SeqCst) {
                     thread::park();
                 }
             }
             self.asleep.store(false, Ordering::SeqCst);
-            idle = 0;
+            rounds = Rounds::default();
         }
     }
 
-    /// Looks at every post, and sees to the sessions whose threads are held up. `true`: something is new.
-    fn look(&self) -> bool {
-        let mut is_new = false;
+    /// Looks at every post, and sees to the sessions whose threads are held up.
+    fn look(&self) -> Seen {
+        let mut seen = Seen::default();
         let mut held_up = Vec::new();
         let mut desk = self.desk();
         let Desk { posts, sessions, .. } = &mut *desk;
         posts.retain_mut(|watched| {
             let Some(post) = watched.post.upgrade() else { return false };
-            let (is_changed, session) = watched.look(&post);
-            is_new |= is_changed;
+            let (at_post, session) = watched.look(&post);
+            seen.add(at_post);
             if let Some(shared) = session.and_then(|session| sessions.get(&session)).and_then(Weak::upgrade) {
                 let turns = shared.turns.load(Ordering::Relaxed);
                 // Kept until the lock is free, for it may be the last that is left of the session.
@@ -191,21 +191,69 @@ impl Lookout {
                 }
             });
         }
-        is_new
+        seen
+    }
+}
+
+/// What a look found, at one post or at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Seen {
+    /// User code ran since the look before.
+    is_new: bool,
+    /// A thread is in user code.
+    is_inside: bool,
+    /// A thread is in the user code that it was in at the look before.
+    is_held_up: bool,
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.is_new |= other.is_new;
+        self.is_inside |= other.is_inside;
+        self.is_held_up |= other.is_held_up;
+    }
+}
+
+/// When the lookout looks. Code that blocks for `CALM + CLOSE` is always found; the first that runs after a sleep, and all that runs
+/// soon after some that blocked, in twice `CLOSE`.
+#[derive(Default)]
+struct Rounds {
+    is_begun: bool,
+    is_inside: bool,
+    /// How many more looks are close.
+    close: u32,
+    /// How many looks in a row found nothing new.
+    idle: u32,
+}
+
+impl Rounds {
+    /// How long until the next look.
+    fn pause(&self) -> Duration {
+        if self.is_begun && !self.is_inside && self.close == 0 { CALM } else { CLOSE }
+    }
+
+    /// Takes up what a look found. `true`: the lookout may sleep.
+    fn note(&mut self, seen: Seen) -> bool {
+        self.is_begun = true;
+        // One second look tells what blocks. Code that is new at each look is quick.
+        self.is_inside = seen.is_inside && !self.is_inside;
+        self.close = if seen.is_held_up { CLOSE_LOOKS } else { self.close.saturating_sub(1) };
+        self.idle = if seen == Seen::default() { self.idle + 1 } else { 0 };
+        self.idle >= IDLE_LOOKS
     }
 }
 
 impl Watched {
-    /// Whether there is something to look at again soon, and the session that is held up here.
-    fn look(&mut self, post: &Post) -> (bool, Option<u64>) {
+    /// What is seen at the post, and the session that is held up there.
+    fn look(&mut self, post: &Post) -> (Seen, Option<u64>) {
         let visit = post.visit.load(Ordering::SeqCst);
         let (session, visits) = (post.session.load(Ordering::Relaxed), post.visits.load(Ordering::Relaxed));
         if visit != self.visit || visit == NOWHERE {
-            let is_changed = visit != self.visit || visits != self.visits;
+            let is_new = visit != self.visit || visits != self.visits;
             (self.visit, self.visits, self.seen_to) = (visit, visits, None);
-            return (is_changed, None);
+            return (Seen { is_new, is_inside: visit != NOWHERE, is_held_up: false }, None);
         }
-        (true, Some(session))
+        (Seen { is_new: false, is_inside: true, is_held_up: true }, Some(session))
     }
 }
 
@@ -257,18 +305,23 @@ mod tests {
         Watched { post: Arc::downgrade(post), visit: NOWHERE, visits: 0, seen_to: None }
     }
 
+    const NOTHING: Seen = Seen { is_new: false, is_inside: false, is_held_up: false };
+    const GONE: Seen = Seen { is_new: true, ..NOTHING };
+    const INSIDE: Seen = Seen { is_new: true, is_inside: true, is_held_up: false };
+    const HELD_UP: Seen = Seen { is_new: false, is_inside: true, is_held_up: true };
+
     #[test]
     fn a_visit_that_two_looks_find_is_held_up() {
         let post = Arc::new(Post::default());
         let mut watched = watched(&post);
-        assert_eq!(watched.look(&post), (false, None));
+        assert_eq!(watched.look(&post), (NOTHING, None));
         let visit = post.enter(7);
-        assert_eq!(watched.look(&post), (true, None), "it may be quick");
-        assert_eq!(watched.look(&post), (true, Some(7)));
-        assert_eq!(watched.look(&post), (true, Some(7)));
+        assert_eq!(watched.look(&post), (INSIDE, None), "it may be quick");
+        assert_eq!(watched.look(&post), (HELD_UP, Some(7)));
+        assert_eq!(watched.look(&post), (HELD_UP, Some(7)));
         drop(visit);
-        assert_eq!(watched.look(&post), (true, None));
-        assert_eq!(watched.look(&post), (false, None), "nobody is there");
+        assert_eq!(watched.look(&post), (GONE, None));
+        assert_eq!(watched.look(&post), (NOTHING, None), "nobody is there");
     }
 
     #[test]
@@ -277,10 +330,10 @@ mod tests {
         let mut watched = watched(&post);
         for session in 0..10 {
             let visit = post.enter(session);
-            assert_eq!(watched.look(&post), (true, None));
+            assert_eq!(watched.look(&post), (INSIDE, None));
             drop(visit);
             drop(post.enter(session));
-            assert_eq!(watched.look(&post), (true, None));
+            assert_eq!(watched.look(&post), (GONE, None));
         }
     }
 
@@ -291,11 +344,57 @@ mod tests {
         let outer = post.enter(1);
         watched.look(&post);
         let inner = post.enter(2);
-        assert_eq!(watched.look(&post), (true, None));
-        assert_eq!(watched.look(&post), (true, Some(2)));
+        assert_eq!(watched.look(&post), (INSIDE, None));
+        assert_eq!(watched.look(&post), (HELD_UP, Some(2)));
         drop(inner);
-        assert_eq!(watched.look(&post), (true, None));
-        assert_eq!(watched.look(&post), (true, Some(1)));
+        assert_eq!(watched.look(&post), (INSIDE, None));
+        assert_eq!(watched.look(&post), (HELD_UP, Some(1)));
         drop(outer);
+    }
+
+    /// The pauses before the looks that find these.
+    fn pauses(seen: &[Seen]) -> Vec<Duration> {
+        let mut rounds = Rounds::default();
+        let pause = |seen: &Seen| {
+            let pause = rounds.pause();
+            assert!(!rounds.note(*seen));
+            pause
+        };
+        seen.iter().map(pause).collect()
+    }
+
+    #[test]
+    fn what_blocks_after_a_sleep_is_found_by_two_close_looks() {
+        assert_eq!(pauses(&[INSIDE, HELD_UP]), [CLOSE, CLOSE]);
+    }
+
+    #[test]
+    fn a_thread_in_user_code_is_looked_at_again_soon_and_once() {
+        assert_eq!(pauses(&[GONE, INSIDE, HELD_UP]), [CLOSE, CALM, CLOSE]);
+        assert_eq!(
+            pauses(&[GONE, INSIDE, INSIDE, INSIDE, GONE]),
+            [CLOSE, CALM, CLOSE, CALM, CLOSE],
+            "it is busy, and quick"
+        );
+    }
+
+    #[test]
+    fn looks_stay_close_for_a_while_after_one_that_found_what_blocks() {
+        let mut rounds = Rounds::default();
+        assert!(!rounds.note(INSIDE));
+        assert!(!rounds.note(HELD_UP));
+        for _ in 0..CLOSE_LOOKS {
+            assert_eq!(rounds.pause(), CLOSE);
+            assert!(!rounds.note(GONE));
+        }
+        assert_eq!(rounds.pause(), CALM);
+    }
+
+    #[test]
+    fn the_lookout_sleeps_when_enough_looks_found_nothing() {
+        let mut rounds = Rounds::default();
+        let mut looks = |count| (0..count).map(|_| rounds.note(NOTHING)).collect::<Vec<_>>();
+        assert!(!looks(IDLE_LOOKS - 1).contains(&true));
+        assert_eq!(looks(1), [true]);
     }
 }
