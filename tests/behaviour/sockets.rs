@@ -191,8 +191,14 @@ async fn an_address_that_cannot_be_had_is_named_with_the_reason() {
     let _live = listen(&live).await.expect("the path is free");
     let _memory = bind("mem://sockets-errors").await.expect("the name is free");
     let missing = format!("unix://{}/no/such/folder/x", folder.0.display());
+    let (text, below) = (folder.path("text"), folder.path("below"));
+    fs::write(&text, "mine").expect("a file");
+    fs::create_dir(&below).expect("a folder");
+    let (text_address, below) = (format!("unix://{}", text.display()), format!("unix://{}", below.display()));
     for (address, why) in [
-        (tcp.as_str(), "Address already in use"),
+        (text_address.as_str(), "a file is there that is no socket"),
+        (&below, "a folder is there that is no socket"),
+        (&tcp, "Address already in use"),
         (&unix, "Address already in use"),
         ("mem://sockets-errors", "Address already in use"),
         (&missing, "No such file or directory"),
@@ -206,6 +212,7 @@ async fn an_address_that_cannot_be_had_is_named_with_the_reason() {
             source = error.source();
         }
     }
+    assert_eq!(fs::read_to_string(&text).expect("still there"), "mine");
 }
 
 /// Nobody awaits anything in between: the address is free when the server is gone.

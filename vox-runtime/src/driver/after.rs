@@ -47,7 +47,8 @@ pub(super) enum Note {
     Ended(EndReason),
     /// vox panicked in this session.
     Fault,
-    WaitsLong(Waiting, Duration),
+    /// How many wait so, and how long the first of them has.
+    WaitsLong(Waiting, usize, Duration),
     Unused(&'static MethodDescriptor, ChannelId),
     Refused(Refused, Short),
     LeftOpen(&'static MethodDescriptor, ChannelId, Duration),
@@ -137,7 +138,10 @@ impl Note {
             }
             Self::LinkDown(reason) => tracing::debug!(%reason, "the session has no link"),
             Self::LinkUp => tracing::debug!("the session has a new link"),
-            Self::WaitsLong(what, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
+            Self::WaitsLong(what, 1, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
+            Self::WaitsLong(what, count, long) => {
+                tracing::warn!(peer = %Shown::new(peer), count, "{what}, and {} more do so, for {long:?} so far", count - 1);
+            }
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
             Self::Refused(what, short) => {
                 let limit = short.of().and_then(Scarce::field).unwrap_or_default();

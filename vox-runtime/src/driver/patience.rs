@@ -1,16 +1,20 @@
 //! Who waits for a limit to make room, so that nobody waits in silence.
 //!
 //! A task that begins to wait says for what, under the session's lock ([`State::begin_wait`]), and says so when it waits no more
-//! ([`State::end_wait`]). One that has waited for [`PATIENCE`] is logged, once, when the session's task keeps the time. The error that
-//! a wait ends with says the same words ([`State::waits_for`]).
+//! ([`State::end_wait`]). One that has waited for [`PATIENCE`] is logged, once, when the session's task keeps the time, and those that wait
+//! for the same make one line. The error that a wait ends with says the same words ([`State::waits_for`]).
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::after::Note;
 use super::shared::State;
 use super::unused::{PATIENCE, Uploads};
 use crate::proto::{IdTable, Obstacle, earlier};
+
+/// From one log of those who wait to the next, so that many that began one after the other make one line. With [`PATIENCE`] it is no more
+/// than the 5 seconds within which a wait is told.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Those who wait, by numbers that only grow. All have the same patience, so the first loses it first.
 #[derive(Default)]
@@ -85,9 +89,9 @@ impl Patience {
         waits.iter_mut().filter(|(number, _)| number > logged).for_each(|(_, wait)| wait.due = *due);
     }
 
-    /// Takes out what has been waited for for long, each once.
-    fn lost(&mut self, now: Instant) -> Vec<Waiting> {
-        let (mut lost, logged) = (Vec::new(), self.logged);
+    /// Takes out what has been waited for for long, each once, and how many wait for it.
+    fn lost(&mut self, now: Instant) -> Vec<(Waiting, usize)> {
+        let (mut lost, logged) = (Vec::<(Waiting, usize)>::new(), self.logged);
         if self.due.is_none_or(|due| due > now) {
             return lost;
         }
@@ -96,10 +100,13 @@ impl Patience {
                 return Some(wait.due);
             }
             self.logged = number;
-            lost.push(wait.what.clone());
+            match lost.iter_mut().find(|(what, _)| *what == wait.what) {
+                Some((_, count)) => *count += 1,
+                None => lost.push((wait.what.clone(), 1)),
+            }
             None
         });
-        self.due = next.flatten();
+        self.due = next.flatten().map(|next| next.max(now + PAUSE));
         lost
     }
 }
@@ -137,8 +144,8 @@ impl State {
             // They wait for a link, and that there is none has been said.
             return patience.begin_anew(now);
         }
-        for what in patience.lost(now) {
-            self.after.notes.push(Note::WaitsLong(what, PATIENCE));
+        for (what, count) in patience.lost(now) {
+            self.after.notes.push(Note::WaitsLong(what, count, PATIENCE));
         }
     }
 }
@@ -163,8 +170,8 @@ mod tests {
         patience.end(2);
         assert_eq!(patience.due(), Some(start + PATIENCE + Duration::from_secs(1)));
         assert!(patience.lost(start + PATIENCE).is_empty());
-        assert_eq!(patience.lost(start + PATIENCE + Duration::from_secs(2)), [waiting(1)]);
-        assert_eq!(patience.lost(start + PATIENCE + Duration::from_secs(9)), [waiting(3)]);
+        assert_eq!(patience.lost(start + PATIENCE + Duration::from_secs(2)), [(waiting(1), 1)]);
+        assert_eq!(patience.lost(start + PATIENCE + Duration::from_secs(9)), [(waiting(3), 1)]);
         assert_eq!((patience.due(), patience.lost(start + PATIENCE * 9)), (None, vec![]));
         patience.begin(4, start.checked_add(PATIENCE), waiting(4));
         assert_eq!(patience.due(), Some(start + PATIENCE));
@@ -174,5 +181,18 @@ mod tests {
             (vec![], None),
             "it is looked for once, and not found"
         );
+    }
+    #[test]
+    fn those_that_wait_for_the_same_make_one_line() {
+        let (mut patience, start) = (Patience::default(), Instant::now());
+        for number in 1..=129 {
+            let due = start.checked_add(PATIENCE + Duration::from_millis(number));
+            patience.begin(number, due, waiting(number % 2));
+        }
+        assert_eq!(patience.lost(start + PATIENCE + Duration::from_millis(1)), [(waiting(1), 1)]);
+        let next = start + PATIENCE + Duration::from_millis(1001);
+        assert_eq!(patience.due(), Some(next), "the others are gathered");
+        assert_eq!(patience.lost(next), [(waiting(0), 64), (waiting(1), 64)]);
+        assert_eq!(patience.due(), None);
     }
 }

@@ -84,11 +84,16 @@ impl SocketFile {
     }
 }
 
-/// Removes a socket file that nobody listens on any more: one left behind by a process that was killed.
+/// Removes a socket file that nobody listens on any more: one left behind by a process that was killed. What is no socket is left alone.
 async fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket
-        && let Err(error) = UnixStream::connect(path).await
+    let Ok(file) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !file.file_type().is_socket() {
+        let what = if file.is_dir() { "folder" } else { "file" };
+        let why =
+            format!("a {what} is there that is no socket; a server replaces only a socket on which nobody listens");
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+    }
+    if let Err(error) = UnixStream::connect(path).await
         && error.kind() == io::ErrorKind::ConnectionRefused
     {
         fs::remove_file(path)?;
