@@ -127,6 +127,10 @@ impl Session {
     /// What was accepted before leaves first: requests, items that `send` took, ends of channels. Then a goodbye with this reason, and the
     /// link is closed. So the peer keeps nothing of the session, as it would of one whose link is lost.
     ///
+    /// A call without an answer ends as [`VoxError::Indeterminate`](crate::VoxError), and its handler is stopped where it is, perhaps before it
+    /// has read the last items. So await a call before you close where its handler is to read everything: its answer says that it has.
+    /// A half that a handler has given to a task of its own still gives all items that arrived, and then the end of its channel.
+    ///
     /// The end begins here and now, also if what this returns is dropped. Await it before the program ends: it waits until the
     /// link has taken everything and the peer has hung up. It gives up when the link takes nothing for a second, when the peer has not hung up
     /// a second after the last byte, or after [`CLOSE_TIMEOUT`](Self::CLOSE_TIMEOUT). Without a link nothing can be said.
