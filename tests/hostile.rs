@@ -6,7 +6,9 @@
 
 mod support;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -118,6 +120,8 @@ struct Field {
     server: Server,
     honest: PreyClient,
     deer: Deer,
+    /// What was sent, and how it was accused.
+    accusations: RefCell<String>,
 }
 
 impl Field {
@@ -127,7 +131,7 @@ impl Field {
         let builder = Server::builder().service(PreyDispatcher::new(deer.clone())).limits(limits());
         let server = builder.bind("tcp://127.0.0.1:0").await.expect("a port is free");
         let honest = vox::connect(server.address()).await.expect("a session");
-        Self { server, honest, deer }
+        Self { server, honest, deer, accusations: RefCell::default() }
     }
 
     async fn stream(&self) -> TcpStream {
@@ -153,9 +157,22 @@ impl Field {
         let mut peer = self.peer().await;
         // The rest may not be taken any more.
         peer.try_write(bytes).await;
-        assert_eq!(peer.accused_of().await, rule, "{what}");
+        let (accused_of, detail) = peer.accusation().await;
+        assert_eq!(accused_of, rule, "{what}: {detail}");
+        let name = vox::Rule::from_code(rule).expect("a rule").name();
+        let _ = writeln!(self.accusations.borrow_mut(), "{what}\n    {name}: {detail}");
         drop(peer);
         self.is_unharmed().await;
+    }
+
+    /// Each accusation reads as this file in `tests/golden/violations/` has it.
+    fn reads_as(self, file: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/violations").join(file);
+        let accusations = self.accusations.into_inner();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &accusations).expect("the golden file");
+        }
+        assert_eq!(accusations, std::fs::read_to_string(path).expect("the golden file"), "{file}");
     }
 }
 
@@ -222,7 +239,9 @@ async fn garbage_and_lengths_that_lie_are_named() {
     field.accuses("an empty call", &frame(raw::CALL).wire(), MALFORMED).await;
     field.accuses("bytes past a frame's end", &frame(raw::PING).var(1).u8(0).wire(), MALFORMED).await;
     field.accuses("a varint without an end", &frame(raw::PING).bytes(&[0xff; 11]).wire(), MALFORMED).await;
-    field.accuses("unknown flags", &frame(raw::CALL).var(1).var(1).method("Prey.echo").u8(8).wire(), MALFORMED).await;
+    let flags = |flags| frame(raw::CALL).var(1).var(1).method("Prey.echo").u8(flags).wire();
+    field.accuses("unknown flags", &flags(32), MALFORMED).await;
+    field.accuses("an operation that is not there", &flags(8), MALFORMED).await;
     field.accuses("an empty run", &wire([held(), items(1, 0)]), MALFORMED).await;
     let run = frame(raw::ITEMS).var(1).var(1).var(1000).u8(7);
     field.accuses("an item past its frame", &wire([held(), run]), MALFORMED).await;
@@ -230,6 +249,7 @@ async fn garbage_and_lengths_that_lie_are_named() {
     field.accuses("a length past the limit", &((1u32 << 16) + 1).to_le_bytes(), TOO_LARGE).await;
     field.accuses("the longest length", &[0xff; 4], TOO_LARGE).await;
     field.accuses("noise", &[0x80; 4096], TOO_LARGE).await;
+    field.reads_as("garbage.txt");
 }
 
 #[tokio::test]
@@ -256,6 +276,7 @@ async fn parts_that_do_not_fit_are_named() {
     field.accuses("a second long item at once", &wire([held(), item(1), item(2)]), WRONG_PART).await;
     let close = frame(raw::CLOSE).var(1).var(1).var(0);
     field.accuses("a close in the middle of an item", &wire([held(), item(1), part(1, &[1]), close]), WRONG_PART).await;
+    field.reads_as("parts.txt");
 }
 
 #[tokio::test]
@@ -270,6 +291,7 @@ async fn totals_that_lie_and_many_begun_messages_are_named() {
         .await;
     let begin = |n: u64| [long_call(n, 1 << 16, 2 * n - 1), part(n, &[7])];
     field.accuses("as many long calls as there are none", &wire((1..=5).flat_map(begin)), CALLS).await;
+    field.reads_as("totals.txt");
 
     let limits = Limits { max_partial_messages: 3, max_partial_bytes: 0, ..limits() };
     let builder = Server::builder().service(PreyDispatcher::new(Deer::default())).limits(limits);
@@ -333,6 +355,7 @@ async fn pitfall_16_ids_of_the_wrong_parity_or_used_before_are_named() {
     field.accuses("a connection again", &wire([open(5, "Prey"), open(3, "Prey")]), REUSED).await;
     let same = call_with(1, 1, "Prey.drink", &[(1, 0), (1, 0)], &[0]);
     field.accuses("one channel twice", &same.wire(), REUSED).await;
+    field.reads_as("ids.txt");
 }
 
 #[tokio::test]
@@ -353,6 +376,7 @@ async fn pitfall_16_one_past_each_announced_limit_is_named() {
     let grant = frame(raw::CREDIT).var(1).var(1).var(u64::from(u32::MAX)).var(1);
     let pour = call_with(1, 1, "Prey.pour", &[(1, 1)], &[0xff, 0xff, 0xff, 0x7f, 0]);
     field.accuses("credit past its ceiling", &wire([pour, grant]), OVERFLOW).await;
+    field.reads_as("limits.txt");
 }
 
 #[tokio::test]
@@ -373,6 +397,7 @@ async fn messages_for_what_never_was_are_named() {
     field.accuses("a close from the receiver", &wire([call, frame(raw::CLOSE).var(1).var(1).var(0)]), DIRECTION).await;
     let credit = frame(raw::CREDIT).var(1).var(1).var(1).var(1);
     field.accuses("credit from the sender", &wire([held(), credit]), DIRECTION).await;
+    field.reads_as("unknown.txt");
 }
 
 #[tokio::test]
@@ -391,6 +416,7 @@ async fn metadata_bombs_are_named() {
     field.accuses("at a close", &wire([held(), close]), METADATA).await;
     let opened = frame(raw::OPEN).var(3).text("Prey").var(1).text("k").u8(0).text(&"v".repeat(9 << 10));
     field.accuses("at an open", &opened.wire(), METADATA).await;
+    field.reads_as("metadata.txt");
 }
 
 /// A violation stops at its frame: what was done before it stays done, and nothing after it is.

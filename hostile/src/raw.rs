@@ -303,19 +303,25 @@ impl Raw {
         }
     }
 
-    /// Reads to the end of the stream: the violation that it was accused of, which comes once and last.
+    /// Reads to the end of the stream: the rule of the violation that it was accused of, which comes once and last.
     pub async fn accused_of(&mut self) -> u8 {
-        let mut rule = None;
+        self.accusation().await.0
+    }
+
+    /// Reads to the end of the stream: the rule of the violation that it was accused of, and what was seen.
+    pub async fn accusation(&mut self) -> (u8, String) {
+        let mut accusation = None;
         loop {
             // Not how long it may take, but that a test which waits in vain says so.
             let read = tokio::time::timeout(std::time::Duration::from_secs(120), self.read()).await;
             let Some(read) = read.expect("the link is closed") else { break };
-            assert_eq!(rule, None, "something follows the violation: {read:?}");
+            assert_eq!(accusation, None, "something follows the violation: {read:?}");
             if read.kind == VIOLATION {
-                rule = Some(read.body[0]);
+                let mut fields = read.reader();
+                accusation = Some((fields.u8(), fields.text()));
             }
         }
-        rule.expect("a violation is named before the link is closed")
+        accusation.expect("a violation is named before the link is closed")
     }
 }
 
@@ -345,5 +351,11 @@ impl Fields<'_> {
         let byte = self.0[0];
         self.0 = &self.0[1..];
         byte
+    }
+    pub fn text(&mut self) -> String {
+        let len = usize::try_from(self.var()).expect("a length of text");
+        let (text, rest) = self.0.split_at(len);
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).expect("UTF-8")
     }
 }

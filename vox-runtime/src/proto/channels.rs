@@ -483,9 +483,10 @@ impl Channels {
         let Half::Sender { credit, state } = &mut channel.half else {
             return Err(wrong_direction("credit", id));
         };
-        credit
-            .grant(items, bytes)
-            .map_err(|()| ProtocolViolation::new(Rule::CreditOverflow, format!("channel {id}")))?;
+        credit.grant(items, bytes).map_err(|()| {
+            let why = format!("a grant of {items} items and {bytes} bytes on channel {id} takes its credit past 2³¹");
+            ProtocolViolation::new(Rule::CreditOverflow, why)
+        })?;
         if let SenderState::Live(token) = state {
             fx.emit(Output::GrantPermits { token: *token });
         }
