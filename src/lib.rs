@@ -244,10 +244,10 @@ pub use vox_macros::service;
 // known of a service, what carries the bytes.
 pub use vox_runtime::assert_compatible;
 pub use vox_runtime::{
-    Backoff, Call, Caller, Client, Closing, Connect, Connected, ConnectionId, Context, ContextBuilder, Credentials,
-    Dispatcher, Hosted, Incoming, Limits, Metadata, NoopClient, Operation, OperationId, Peer, Principal, RequestId,
-    RetryPolicy, Rx, Server, ServerBuilder, Session, SessionState, SessionWatch, ShutdownReport, Target, TestContext,
-    Tx, channel, connect, serve,
+    Backoff, Call, Caller, Choice, Client, Closing, Connect, Connected, ConnectionId, Context, ContextBuilder,
+    Credentials, Dispatcher, Hosted, Incoming, Limits, Metadata, NoopClient, Offer, Operation, OperationId, Peer,
+    Principal, RequestId, RetryPolicy, Rx, Server, ServerBuilder, Session, SessionState, SessionWatch, ShutdownReport,
+    Target, TestContext, Tx, channel, connect, serve,
 };
 pub use vox_runtime::{
     CallError, Cause, Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent,

@@ -24,6 +24,7 @@ mod local;
 mod long;
 mod losing;
 mod moving;
+mod offers;
 mod outage_lines;
 mod outages;
 mod outcomes;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use vox::dynamic::{DynamicDispatcher, ServiceType};
 use vox::transport::Link;
-use vox::{Client, Limits, Refusal, RefusalCode, Server};
+use vox::{Choice, Client, Limits, Metadata, Refusal, RefusalCode, Server};
 
 use super::support::cable::Cable;
 use super::support::raw::{MAGIC, REJECTED, Raw, frame};
@@ -30,8 +31,38 @@ pub(super) async fn provoke(found: &mut Found) {
     let strict = strict.authenticate(async |_| Err(Refusal::new(RefusalCode::Unauthorized, "the token is unknown")));
     let _strict = strict.bind("mem://errors-strict").await.expect("it is free");
     found.push(("RefusalCode::Unauthorized", connected("mem://errors-strict").await));
+    chosen(found).await;
     found.push(("RefusalCode::SessionLost", lost().await));
     found.push(("RefusalCode::Other", other().await));
+}
+
+/// What is said where the server's own code is asked what serves a connection.
+async fn chosen(found: &mut Found) {
+    let limits = Limits { handshake_timeout: Duration::from_millis(500), ..Limits::default() };
+    let server = Server::builder().limits(limits).accept_with(async |offer| match offer.metadata().get("how") {
+        Some("refused") => Err(Refusal::new(RefusalCode::Unauthorized, "name a tenant")),
+        Some("panics") => panic!("on purpose"),
+        Some("another") => Ok(Choice::serve(DynamicDispatcher::new(weather()))),
+        Some("hangs") => std::future::pending().await,
+        _ => Ok(Choice::usual()),
+    });
+    let server = server.bind("mem://errors-chosen").await.expect("it is free");
+    let session = vox::Session::connect(server.address()).await.expect("a session");
+    for (how, what) in [
+        ("refused", "OpenError::Refused, by accept_with"),
+        ("panics", "OpenError::Refused, accept_with panicked"),
+        ("another", "OpenError::Refused, accept_with chose another"),
+        ("hangs", "OpenError::Refused, accept_with took too long"),
+        ("usual", "OpenError::Refused, accept_with chose the usual"),
+    ] {
+        let mut metadata = Metadata::new();
+        metadata.insert("how", how);
+        found.push((what, text(session.open_with::<BankClient>(metadata).await)));
+    }
+}
+
+fn weather() -> ServiceType {
+    ServiceType::builder("Weather").build().expect("a service")
 }
 
 async fn connected(address: &str) -> String {

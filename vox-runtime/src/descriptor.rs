@@ -67,6 +67,12 @@ impl ServiceDescriptor {
         Ok(())
     }
 
+    /// The hash of the service's contract: of its methods, with their arguments, the schemas of all types, and their policies. Equal hashes are one
+    /// version of the service. See [`Offer::contract`](crate::Offer::contract).
+    pub fn contract_hash(&'static self) -> [u8; 32] {
+        self.contract().hash().0
+    }
+
     /// What both ends of a connection to this service must agree on. Made once per service. Types that cannot cross the wire
     /// have an empty schema in it; [`check`](Self::check) refuses them.
     pub(crate) fn contract(&'static self) -> Arc<Contract> {

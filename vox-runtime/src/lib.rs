@@ -54,8 +54,8 @@ pub use limits::{LimitError, Limits, Refusals};
 pub use metadata::Metadata;
 pub use operation::{InvalidOperationId, Operation, OperationId, Principal};
 pub use server::{
-    Context, ContextBuilder, Dispatcher, Incoming, Peer, ServeError, Server, ServerBuilder, ShutdownReport,
-    TestContext, serve,
+    Choice, Context, ContextBuilder, Dispatcher, Incoming, Offer, Peer, ServeError, Server, ServerBuilder,
+    ShutdownReport, TestContext, serve,
 };
 
 pub use facet;

@@ -3,12 +3,14 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::patience::Waiting;
+use super::accepting::Waiting;
+use super::patience::Waiting as WaitsFor;
 use super::shared::Shared;
 use super::unused::PATIENCE;
 use crate::contained::{quietly, wake_all};
@@ -18,6 +20,7 @@ use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
+use crate::server::Dispatcher;
 use crate::shown::Shown;
 use crate::wire::Failure;
 
@@ -41,6 +44,10 @@ pub(super) enum Notice {
 pub(super) enum Note {
     /// A handler's task is told to end.
     Abort(AbortHandle),
+    /// The application is asked what serves a connection.
+    Choose(Waiting),
+    /// A dispatcher is let go of.
+    LetGo(Arc<dyn Dispatcher>),
     Offered(ConnectionId, String, Metadata),
     LinkDown(EndReason),
     LinkUp,
@@ -48,7 +55,7 @@ pub(super) enum Note {
     /// vox panicked in this session.
     Fault,
     /// How many wait so, and how long the first of them has.
-    WaitsLong(Waiting, usize, Duration),
+    WaitsLong(WaitsFor, usize, Duration),
     Unused(&'static MethodDescriptor, ChannelId),
     Refused(Refused, Short),
     LeftOpen(&'static MethodDescriptor, ChannelId, Duration),
@@ -111,6 +118,8 @@ impl After {
             match note {
                 Note::Abort(task) => task.abort(),
                 Note::Thrown(payload) => thrown = Some(payload),
+                Note::Choose(waiting) => shared.ask_what_serves(waiting),
+                Note::LetGo(dispatcher) => quietly(move || drop(dispatcher)),
                 note => quietly(move || note.log(shared.peer.address(), shared.number)),
             }
         }
@@ -149,7 +158,7 @@ impl Note {
                 let peer = Shown::new(peer);
                 tracing::warn!(%peer, session, limit, needed, most, "{what}, for this end is past a limit: {short}; others are not logged for a minute");
             }
-            Self::Abort(_) | Self::Thrown(_) => {}
+            Self::Abort(_) | Self::Thrown(_) | Self::Choose(_) | Self::LetGo(_) => {}
             Self::Fault => tracing::error!(
                 peer,
                 session,

@@ -48,6 +48,6 @@ impl Authenticate {
 }
 
 /// Less than the whole handshake may take, so that the peer is still told.
-fn patience(limits: &Limits) -> Duration {
+pub(super) fn patience(limits: &Limits) -> Duration {
     limits.handshake_timeout.mul_f64(0.9)
 }

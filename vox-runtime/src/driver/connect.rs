@@ -1,5 +1,7 @@
 //! From a link to a session: the handshake, within one deadline, and the task that runs what comes of it.
 
+mod considering;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +11,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::{Accounts, HandshakeOf, Seat};
+use self::considering::Considered;
+use super::accepting::shutting_down;
+use super::accounts::{Accounts, HandshakeOf};
 use super::doorway::{A_WORD, Entrance};
 use super::reading::Reader;
 use super::redial::Redial;
@@ -28,16 +32,17 @@ use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::{Purse, Session};
 use crate::server::Peer;
-use crate::transport::{Failure, Greeter, Link, Party, Reach, WriteHalf, dial, memory_pair_at};
+use crate::transport::{Failure, Greeter, Link, Reach, WriteHalf, dial, memory_pair_at};
 use crate::wire::{
     DIFFERS, Greeting, Hello, LENGTH_BYTES, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
+    words,
 };
+
+/// The longest reason of a refusal in a handshake, in bytes: a peer may take few of a handshake.
+const MAX_WORDS: usize = 4 << 10;
 
 /// What a handshake does.
 type Phases<'a, T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send + 'a>>;
-
-/// A session that may begin, its peer, its seat, and whether the peer knows the service that it asks for otherwise than this end.
-type Considered = Result<(Session, Peer, Seat, bool), Refusal>;
 
 /// A session that is up.
 pub(crate) struct Established {
@@ -265,11 +270,11 @@ impl Door {
     }
 
     async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
-        let (mut session, peer, seat, differs) = match self.consider(&hello, link.address(), link.party.as_ref()).await
-        {
+        let considered = match self.consider(&hello, link.address(), link.party.as_ref()).await {
             Ok(considered) => considered,
             Err(refusal) => return reject(link, refusal).await,
         };
+        let Considered { mut session, peer, seat, differs, chosen } = considered;
         let resumable = self.registry.as_ref().filter(|_| hello.features & RESUME != 0);
         let ticket = resumable.and_then(|_| new_ticket());
         if ticket.is_some() {
@@ -284,55 +289,15 @@ impl Door {
             ticket: ticket.clone(),
         };
         say(&mut link, &Greeting::Welcome(welcome)).await?;
-        let shared = start(session, link, self.router.clone(), Arc::clone(&self.limits), (peer, hello.time), None);
+        let router = self.router.clone();
+        let shared = prepared(session, link, router, Arc::clone(&self.limits), (peer, hello.time), None);
+        shared.serve_first_by(chosen);
+        tokio::spawn(Driver::new(Arc::clone(&shared)));
         if let (Some(registry), Some(ticket)) = (resumable, &ticket) {
             registry.insert(ticket, &shared);
         }
         shared.change(|state| state.take_seat(seat));
         Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
-    }
-
-    async fn consider(&self, hello: &Hello, address: &str, party: Option<&Party>) -> Considered {
-        if common_version(hello.versions).is_none() {
-            return Err(no_common_version(hello.versions));
-        }
-        if self.seats.available_permits() == 0 {
-            return Err(self.full());
-        }
-        let peer = Peer::new(address.to_owned(), hello.metadata.clone());
-        let principal = self.authenticate(&peer).await?;
-        let mut session = Session::new(Role::Acceptor, Arc::clone(&self.limits), hello.limits, now());
-        session.takes_from(Arc::clone(&self.memory));
-        let mut differs = false;
-        if let Some(Open { service, contract, .. }) = &hello.service {
-            let (index, descriptor) = self.router.find(service).ok_or_else(|| self.router.refusal(service))?;
-            differs = session.accepted_in_handshake(index, descriptor, *contract)?;
-        }
-        // Only now, so that nobody who is refused takes a seat meanwhile.
-        let account = self.accounts.of(&principal, party);
-        let most = self.limits.max_peer_sessions;
-        let of_peer = account.as_ref().map(|account| account.take_session(most).ok_or_else(|| too_many_of(most)));
-        let of_peer = of_peer.transpose()?;
-        let of_server = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| self.full())?;
-        let seat = Seat { _of_server: of_server, _of_peer: of_peer };
-        Ok((session, peer.authenticated(principal).counted(account), seat, differs))
-    }
-
-    /// Who this peer is. Nobody waits for the answer when the server shuts down.
-    async fn authenticate(&self, peer: &Peer) -> Result<Principal, Refusal> {
-        tokio::select! {
-            biased;
-            () = self.closing.cancelled() => Err(shutting_down()),
-            answer = self.router.authenticate(peer, &self.limits) => answer,
-        }
-    }
-
-    fn full(&self) -> Refusal {
-        let why = format!(
-            "the server has as many sessions as it takes: {} (`Limits::max_sessions`)",
-            self.limits.max_sessions
-        );
-        Refusal::new(RefusalCode::Busy, why)
     }
 
     /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same.
@@ -393,6 +358,8 @@ fn make_way(registry: &Registry, claim: &Claim, peer_received: u64) -> Option<u6
 }
 
 async fn reject(mut link: Link, refusal: Refusal) -> Result<Visitor, ConnectError> {
+    // The reason may be the application's, and the peer reads no more of it.
+    let refusal = Refusal { reason: words(&refusal.reason, MAX_WORDS).to_owned(), ..refusal };
     say(&mut link, &Greeting::Rejected(refusal.clone())).await?;
     let _ = link.write.shutdown().await;
     Err(ConnectError::refused(refusal))
@@ -401,17 +368,6 @@ async fn reject(mut link: Link, refusal: Refusal) -> Result<Visitor, ConnectErro
 fn no_common_version(versions: (u64, u64)) -> Refusal {
     let why = format!("this end speaks version {VERSION}, the peer {} to {}", versions.0, versions.1);
     Refusal::new(RefusalCode::Other, why)
-}
-
-fn too_many_of(most: usize) -> Refusal {
-    let why = format!(
-        "the peer has as many sessions as one principal or address may have: {most} (`Limits::max_peer_sessions`)"
-    );
-    Refusal::new(RefusalCode::Busy, why)
-}
-
-fn shutting_down() -> Refusal {
-    Refusal::new(RefusalCode::ShuttingDown, "the server is shutting down")
 }
 
 fn session_lost() -> Refusal {
@@ -439,11 +395,22 @@ fn start(
     peer: (Peer, u64),
     redial: Option<Box<Redial>>,
 ) -> Arc<Shared> {
-    let Link { read, write, .. } = link;
-    let writer = Writer::new(write, 0);
-    let shared = Shared::new(session, writer, Reader::new(read), router, limits, peer, redial);
+    let shared = prepared(session, link, router, limits, peer, redial);
     tokio::spawn(Driver::new(Arc::clone(&shared)));
     shared
+}
+
+/// A session that nobody runs yet.
+fn prepared(
+    session: Session,
+    link: Link,
+    router: Router,
+    limits: Arc<Limits>,
+    peer: (Peer, u64),
+    redial: Option<Box<Redial>>,
+) -> Arc<Shared> {
+    let Link { read, write, .. } = link;
+    Shared::new(session, Writer::new(write, 0), Reader::new(read), router, limits, peer, redial)
 }
 
 /// The phases have memory of their own, which is free again when they are over: what comes after them may last for long.

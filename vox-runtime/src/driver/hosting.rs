@@ -25,7 +25,7 @@ use super::writer::now;
 pub(super) use crate::contained::quietly;
 use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
 use crate::proto::{HandlerEnd, Request};
-use crate::server::Incoming;
+use crate::server::{Dispatcher, Incoming};
 use crate::shown::Shown;
 use crate::wire::Failure;
 
@@ -97,12 +97,18 @@ impl Hosting {
 
     /// Starts the handler of one request.
     pub(crate) fn host(&mut self, shared: &Arc<Shared>, mut request: Request, cx: &mut Context<'_>) {
+        let Some(serves) = shared.serves(request.service) else {
+            // Its connection is gone, and nothing of it runs on.
+            return shared.handler_ended(request.connection, request.request, HandlerEnd::Aborted);
+        };
         if !request.as_operation {
-            return self.run(shared, &mut request, None, cx);
+            return self.run(shared, &mut request, &serves, None, cx);
         }
         // Where another attempt's handler runs, or none does, the operation answers for it.
-        if let Some(Granting { mut request, granted }) = shared.start_operation(request) {
-            self.run(shared, &mut request, Some(granted), cx);
+        if let Some(Granting { mut request, granted, chosen }) = shared.start_operation(request, serves)
+            && let Some(dispatcher) = chosen.as_ref().or_else(|| shared.router.get(request.service))
+        {
+            self.run(shared, &mut request, dispatcher, Some(granted), cx);
         }
     }
 
@@ -110,16 +116,17 @@ impl Hosting {
         &mut self,
         shared: &Arc<Shared>,
         request: &mut Request,
+        dispatcher: &Arc<dyn Dispatcher>,
         granted: Option<Arc<Granted>>,
         cx: &mut Context<'_>,
     ) {
         let method = (request.service, request.method);
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
-        let span = server_span(shared, request);
+        let span = server_span(shared, request, dispatcher);
         let place = self.methods.binary_search_by_key(&method, |(method, _)| *method);
         let memory = place.ok().and_then(|at| self.methods[at].1.kept.pop());
-        let Some(future) = dispatched(shared, request, granted.as_ref(), memory) else {
+        let Some(future) = dispatched(shared, dispatcher, request, granted.as_ref(), memory) else {
             // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
             return;
         };
@@ -204,12 +211,12 @@ impl MethodPace {
 #[inline]
 fn dispatched(
     shared: &Arc<Shared>,
+    dispatcher: &Arc<dyn Dispatcher>,
     request: &mut Request,
     granted: Option<&Arc<Granted>>,
     memory: Option<HandlerFuture>,
 ) -> Option<HandlerFuture> {
     let (connection, id) = (request.connection, request.request);
-    let dispatcher = shared.router.get(request.service);
     let incoming = Incoming::new(shared, request, granted, memory);
     match catch_unwind(AssertUnwindSafe(|| dispatcher.dispatch(incoming))) {
         Ok(Hosted(future)) => future,
@@ -227,11 +234,12 @@ fn dispatched(
 
 /// Starts the handler of an operation in a task of its own: who may start it is not its session's own task.
 pub(super) fn run_elsewhere(shared: Arc<Shared>, granting: Granting, runtime: &Handle) {
-    let Granting { mut request, granted } = granting;
+    let Granting { mut request, granted, chosen } = granting;
+    let Some(dispatcher) = chosen.as_ref().or_else(|| shared.router.get(request.service)) else { return };
     let (connection, id) = (request.connection, request.request);
     let scope = Scope::of_call(request.deadline, &request.metadata);
-    let span = server_span(&shared, &request);
-    if let Some(future) = dispatched(&shared, &mut request, Some(&granted), None) {
+    let span = server_span(&shared, &request, dispatcher);
+    if let Some(future) = dispatched(&shared, dispatcher, &mut request, Some(&granted), None) {
         let _runtime = runtime.enter();
         let shared_too = Arc::clone(&shared);
         let granted = Some(granted);
@@ -366,18 +374,18 @@ impl Shared {
 }
 
 /// The span of a served call, with OpenTelemetry's field names. Costs nothing where nobody listens. A listener that panics has none.
-fn server_span(shared: &Shared, request: &Request) -> Span {
-    catch_unwind(AssertUnwindSafe(|| open_span(shared, request))).unwrap_or_else(|payload| {
+fn server_span(shared: &Shared, request: &Request, dispatcher: &Arc<dyn Dispatcher>) -> Span {
+    catch_unwind(AssertUnwindSafe(|| open_span(shared, request, dispatcher))).unwrap_or_else(|payload| {
         quietly(move || drop(payload));
         Span::none()
     })
 }
 
-fn open_span(shared: &Shared, request: &Request) -> Span {
+fn open_span(shared: &Shared, request: &Request, dispatcher: &Arc<dyn Dispatcher>) -> Span {
     if !tracing::enabled!(tracing::Level::INFO) {
         return Span::none();
     }
-    let service = shared.router.get(request.service).service();
+    let service = dispatcher.service();
     let method = service.method(request.method).map_or("?", |method| method.name);
     tracing::info_span!(
         "vox.serve",

@@ -8,6 +8,7 @@
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
+mod accepting;
 mod accounts;
 mod after;
 mod alarm;
@@ -15,6 +16,7 @@ mod authenticating;
 mod backlog;
 mod backoff;
 mod buffers;
+mod chosen;
 mod connect;
 mod doorway;
 mod endpoint;
@@ -48,6 +50,7 @@ mod unused;
 mod waiting;
 mod writer;
 
+pub(crate) use accepting::AcceptWith;
 pub(crate) use accounts::Account;
 pub(crate) use after::After;
 pub(crate) use alarm::Alarm;

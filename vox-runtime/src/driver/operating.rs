@@ -7,6 +7,7 @@
 mod asking;
 mod crowding;
 mod mending;
+mod withdrawing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,16 +19,18 @@ use tokio::runtime::Handle;
 
 use self::asking::Told;
 use super::accounts::DetachedOf;
-use super::after::{Note, Notice};
+use super::after::Notice;
+use super::chosen::Serves;
 use super::hosting::run_elsewhere;
 use super::router::Router;
-use super::shared::{Shared, State};
+use super::shared::Shared;
 use crate::descriptor::MethodDescriptor;
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::limits::Refused;
 use crate::operation::{Admission, Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
 use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
 use crate::schema::Schema;
+use crate::server::Dispatcher;
 use crate::sorted::Sorted;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::{Failure, Payload};
@@ -59,15 +62,20 @@ struct Desk {
     /// The attempts without an answer, and those whose handlers run on.
     attempts: Sorted<Attempt, Place, 64>,
     /// The methods that are called, and the schemas of their responses, which take a while to find.
-    methods: BTreeMap<MethodId, (&'static MethodDescriptor, Schema)>,
+    methods: BTreeMap<Known, (&'static MethodDescriptor, Schema)>,
     /// Those that are over, oldest first, where only so many are remembered.
     over: VecDeque<OperationKey>,
 }
+
+/// A method, and where its descriptor is: what serves single connections may have several versions of one method.
+type Known = (MethodId, usize);
 
 /// What starts a handler.
 pub(crate) struct Start {
     shared: Arc<Shared>,
     request: Request,
+    /// What serves it, where that is of its connection alone.
+    chosen: Option<Arc<dyn Dispatcher>>,
 }
 
 /// Where an attempt came from.
@@ -101,6 +109,8 @@ pub(crate) struct Granted {
 pub(super) struct Granting {
     pub(super) request: Request,
     pub(super) granted: Arc<Granted>,
+    /// What serves it, where that is of its connection alone.
+    pub(super) chosen: Option<Arc<dyn Dispatcher>>,
 }
 
 impl Operating {
@@ -143,6 +153,7 @@ impl Operating {
         shared: &Arc<Shared>,
         method: &'static MethodDescriptor,
         mut request: Request,
+        chosen: Option<Arc<dyn Dispatcher>>,
     ) -> Option<Granting> {
         self.runtime.get_or_init(Handle::current);
         let unnamed = request.operation.is_none();
@@ -160,7 +171,12 @@ impl Operating {
         let mut desk = self.lock();
         let is_live = desk.operations.is_live(&key);
         desk.attempts.insert(attempt, place);
-        let schema = desk.methods.entry(id).or_insert_with(|| (method, method.schema())).1.clone();
+        let schema = desk
+            .methods
+            .entry((id, std::ptr::from_ref(method) as usize))
+            .or_insert_with(|| (method, method.schema()))
+            .1
+            .clone();
         let operation = NewOperation { key, peer, service, method: id, policy, digest, schema };
         // Asked under the lock, where a store can be: nothing of a user's runs in it, and it takes no time. Where no more may
         // start, what runs may be joined and what is over is replayed all the same.
@@ -168,7 +184,7 @@ impl Operating {
             memory.filter(|_| !is_live && !crowded).map(|(memory, now)| memory.admit_at_once(&operation, now));
         let Some(Ok(Admission::Granted(fence))) = admission else {
             // Whatever else it said, it will say again.
-            let start = Box::new(Start { shared: Arc::clone(shared), request });
+            let start = Box::new(Start { shared: Arc::clone(shared), request, chosen });
             let unknown = unnamed.then(|| operation.key.clone());
             desk.operations.attempt(attempt, operation, start);
             if let Some(key) = unknown {
@@ -195,7 +211,7 @@ impl Operating {
                 return None;
             }
         }
-        Some(Granting { request, granted })
+        Some(Granting { request, granted, chosen })
     }
 
     /// The caller of an attempt waits no more.
@@ -239,8 +255,9 @@ impl Operating {
             let Some(step) = step else { return mine };
             match (step, place) {
                 (Step::Run { operation, fence, attempt, runnable, detached }, _) => {
-                    let Start { shared, mut request } = *runnable;
-                    let method = method(&shared, &request);
+                    let Start { shared, mut request, chosen } = *runnable;
+                    let dispatcher = chosen.as_ref().or_else(|| shared.router.get(request.service));
+                    let method = dispatcher.and_then(|dispatcher| dispatcher.service().method(request.method));
                     let crowded = method.and_then(|method| self.is_crowded(method, &shared));
                     if detached {
                         let runs_on = shared.runs_on();
@@ -257,8 +274,8 @@ impl Operating {
                                 shared.change(|state| state.on_refused(Refused::Call, Some(short)));
                                 granted.handler_ended(HandlerEnd::Failed(Failure::Busy(short)));
                             }
-                            None if own == Some(attempt) => mine = Some(Granting { request, granted }),
-                            None => run_elsewhere(shared, Granting { request, granted }, self.runtime()),
+                            None if own == Some(attempt) => mine = Some(Granting { request, granted, chosen }),
+                            None => run_elsewhere(shared, Granting { request, granted, chosen }, self.runtime()),
                         }
                     }
                 }
@@ -402,10 +419,6 @@ impl Granted {
     }
 }
 
-fn method(shared: &Shared, request: &Request) -> Option<&'static MethodDescriptor> {
-    shared.router.get(request.service).service().method(request.method)
-}
-
 impl Shared {
     /// The operations that a request belongs to: of a method whose outcome is kept the server's, else this session's own.
     fn operating(&self, kept: bool) -> Option<&Arc<Operating>> {
@@ -416,9 +429,9 @@ impl Shared {
     }
 
     /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.
-    pub(super) fn start_operation(self: &Arc<Self>, request: Request) -> Option<Granting> {
-        let method = method(self, &request)?;
-        self.operating(method.policy.persist)?.attempt(self, method, request)
+    pub(super) fn start_operation(self: &Arc<Self>, request: Request, serves: Serves<'_>) -> Option<Granting> {
+        let method = serves.service().method(request.method)?;
+        self.operating(method.policy.persist)?.attempt(self, method, request, serves.chosen())
     }
 
     /// Counts a handler that runs on without its caller, for the peer.
@@ -468,31 +481,5 @@ impl Shared {
     /// A request is answered though its handler runs on.
     fn detach(&self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
         self.change(|state| state.session.detach(connection, request, end));
-    }
-}
-
-impl State {
-    /// Nobody waits any more for the answer to an attempt, which came with the `nth` dispatch.
-    pub(super) fn withdraw(
-        &mut self,
-        (connection, request, nth): (ConnectionId, RequestId, u64),
-        failure: Failure,
-        runs_on: bool,
-    ) {
-        if runs_on && self.requests.holds(nth) {
-            // Not taken up yet. What runs without its caller will be.
-            self.session.detach(connection, request, HandlerEnd::Failed(failure));
-        } else if self.requests.take(nth).is_some() {
-            self.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
-        } else {
-            self.after.operations.push(Notice::Withdrawn(connection, request, failure, runs_on));
-        }
-    }
-
-    /// The handler that came with an attempt is told to end.
-    fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
-        self.session.unwant(connection, request);
-        let task = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request)));
-        self.after.notes.extend(task.map(Note::Abort));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::accepting::AcceptWith;
 use super::authenticating::Authenticate;
 use super::operating::Operating;
 use crate::descriptor::ServiceDescriptor;
@@ -21,24 +22,28 @@ pub(crate) struct Router {
     /// `None` where no outcome is kept.
     operating: Option<Arc<Operating>>,
     authenticate: Option<Authenticate>,
+    /// `None`: what serves a connection is not asked.
+    pub(super) accept_with: Option<AcceptWith>,
 }
 
 impl Router {
     pub(crate) fn new(services: Vec<Arc<dyn Dispatcher>>) -> Self {
-        Self::with(services, None, None)
+        Self::with(services, None, None, None)
     }
 
-    /// The router of a server with a store of its own and that asks who its peers are.
+    /// The router of a server with a store of its own, that asks who its peers are and what serves their connections.
     pub(crate) fn with(
         services: Vec<Arc<dyn Dispatcher>>,
         store: Option<Arc<dyn OperationStore>>,
         authenticate: Option<Authenticate>,
+        accept_with: Option<AcceptWith>,
     ) -> Self {
         let methods = services.iter().flat_map(|dispatcher| dispatcher.service().methods);
-        let keeps = methods.filter(|method| method.policy.persist).count() > 0;
+        // What is chosen for one connection may keep outcomes too.
+        let keeps = accept_with.is_some() || methods.filter(|method| method.policy.persist).count() > 0;
         let operating = keeps
             .then(|| Operating::new(store.unwrap_or_else(|| Arc::new(MemoryStore::new()) as Arc<dyn OperationStore>)));
-        Self { services: services.into(), operating, authenticate }
+        Self { services: services.into(), operating, authenticate, accept_with }
     }
 
     /// The name that two of these services have, if two do: only the first would ever be called.
@@ -80,8 +85,15 @@ impl Router {
         Some((index as ServiceIndex, self.services[index].service()))
     }
 
-    pub(crate) fn get(&self, index: ServiceIndex) -> &Arc<dyn Dispatcher> {
-        &self.services[index as usize]
+    /// How many services there are.
+    pub(super) fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    /// The service of this index. `None`: it is one that was chosen for a connection.
+    #[inline]
+    pub(super) fn get(&self, index: ServiceIndex) -> Option<&Arc<dyn Dispatcher>> {
+        self.services.get(index as usize)
     }
 
     /// Why a connection to `name` is refused.

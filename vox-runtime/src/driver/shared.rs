@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::accounts::Seat;
 use super::after::{After, Note, Notice};
+use super::chosen::ChosenTable;
 use super::endpoint::Endpoint;
 use super::fault::Unwinding;
 use super::hosting::Hosting;
@@ -28,11 +29,10 @@ use super::relink::LinkState;
 use super::router::Router;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
-use crate::error::{EndReason, Refusal, RefusalCode, Short};
+use crate::error::{EndReason, Refusal, Short};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::{Limits, Refused};
 use crate::proto::{CallEnd, HandlerEnd, Output, PeerClock, Request, Session, Token, WaitingRequests, earlier};
-use crate::schema::SchemaHash;
 use crate::server::Peer;
 use crate::wire::Failure;
 
@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     pub(super) operations: OnceLock<Arc<Operating>>,
     /// How this end gets the session a new link, if it does.
     pub(super) redial: Option<Box<Redial>>,
+    /// Itself, for the tasks that it spawns.
+    pub(super) this: Weak<Self>,
 }
 
 /// What the lock guards.
@@ -133,6 +135,8 @@ pub(crate) struct State {
     pub(crate) over: bool,
     /// Its place among the sessions of a server, until it ends.
     pub(super) seat: Option<Seat>,
+    /// What serves single connections. Most sessions never have any.
+    pub(super) chosen: Option<Box<ChosenTable>>,
     /// Who waits for the session's end, or for its last handler.
     pub(super) observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
@@ -235,13 +239,15 @@ impl Shared {
             held_off: false,
             over: false,
             seat: None,
+            chosen: None,
             observers: BTreeMap::new(),
             after: After::default(),
             #[cfg(test)]
             trap: None,
         };
         let runtime = Handle::current();
-        let shared = Arc::new(Self {
+        let shared = Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             state: Mutex::new(state),
             reader: Mutex::new(reader),
             watch_waker: Waker::from(Arc::clone(&watch)),
@@ -383,11 +389,12 @@ impl State {
             Output::GrantPermits { token } => self.on_credit(token),
             Output::Opened { token, result } => self.on_opened(token, result),
             Output::Offered { connection, service, metadata, contract } => {
-                self.on_offered(connection, &service, contract, router);
-                self.after.notes.push(Note::Offered(connection, service, metadata));
+                self.after.notes.push(Note::Offered(connection, service.clone(), metadata.clone()));
+                self.on_offered(connection, (service, metadata), contract, router);
             }
             Output::ConnectionEnded { connection } => {
                 self.after.wakes.extend(self.queue.take_line(connection));
+                self.let_go_of_chosen();
                 self.wake_observers();
                 // Whether the peer still holds the session is not known here, so the end that connected decides:
                 // else a client could not close its only connection and open another.
@@ -417,17 +424,6 @@ impl State {
         // Not started yet: it never will be.
         if self.requests.take(nth).is_some() {
             self.session.handler_ended(connection, request, HandlerEnd::Aborted);
-        }
-    }
-
-    fn on_offered(&mut self, connection: ConnectionId, service: &str, contract: Option<SchemaHash>, router: &Router) {
-        if self.draining {
-            let refusal = Refusal::new(RefusalCode::ShuttingDown, "the server is shutting down");
-            return self.session.refuse(connection, refusal);
-        }
-        match router.find(service) {
-            Some((index, descriptor)) => self.session.accept(connection, index, descriptor, contract),
-            None => self.session.refuse(connection, router.refusal(service)),
         }
     }
 
@@ -483,6 +479,9 @@ impl State {
             tasks.remove(&(connection, request));
         }
         self.session.handler_ended(connection, request, end);
+        if self.chosen.is_some() {
+            self.let_go_of_chosen();
+        }
         if self.draining {
             self.wake_observers();
         }

@@ -20,8 +20,8 @@
 //!
 //! What was taken out of the outbox counts as read by the peer, whether or not its write is reported yet; what is not
 //! taken, as not. So when a link is lost, or the peer ends the session, the rest of the outbox is dropped; after this end's
-//! own goodbye, or an accusation of the peer, all of it is to be written, for those frames come last. Offered
-//! connections are answered in the order they were offered, before the next input.
+//! own goodbye, or an accusation of the peer, all of it is to be written, for those frames come last. An offered
+//! connection is answered whenever its user has decided, in any order; until then it counts among the peer's.
 
 mod arrivals;
 mod calling;

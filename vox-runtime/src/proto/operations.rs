@@ -22,6 +22,7 @@ use bytes::Bytes;
 use crate::error::Ran;
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::operation::{Admission, Digest, Fence, NewOperation, OperationKey, Outcome};
+use crate::schema::SchemaHash;
 use crate::sorted::Sorted;
 use crate::wire::Failure;
 
@@ -106,6 +107,7 @@ struct Live<R> {
     operation: Option<Arc<NewOperation>>,
     method: MethodId,
     digest: Digest,
+    schema: SchemaHash,
     /// Its handler goes on when nobody waits for it.
     runs_on_alone: bool,
     /// Its id was made here and told nobody, so what came of it is asked for by those alone who wait.
@@ -176,6 +178,10 @@ impl<R> Operations<R> {
             match live.phase {
                 // What the store says when this is over holds for it, and not what those hear who are in it now.
                 Phase::Aborting(..) | Phase::LettingGo(_) => live.later.push((attempt, operation, runnable)),
+                // What another version of the method returns is written as this one would only when it is read from the store.
+                _ if is_same && live.schema != operation.schema.hash() => {
+                    live.later.push((attempt, operation, runnable))
+                }
                 _ if is_same => live.waiting.push(attempt),
                 Phase::Admitting { .. } => live.later.push((attempt, operation, runnable)),
                 Phase::Elsewhere { .. } | Phase::Running(_) | Phase::Sealing(_) => {
@@ -216,6 +222,7 @@ impl<R> Operations<R> {
             operation: None,
             method,
             digest,
+            schema: operation.schema.hash(),
             runs_on_alone,
             unnamed: false,
             origin,

@@ -123,6 +123,20 @@ fn pitfall_25_handlers_of_connections_that_are_gone_still_take_their_room() {
     assert!(matches!(bench.outputs.last(), Some(Output::Dispatch(_))));
 }
 
+/// What serves a connection alone is kept for as long.
+#[test]
+fn a_connection_is_served_until_the_last_handler_that_came_with_it_has_ended() {
+    let mut bench = Bench::new(two_of_each());
+    bench.accept(call(THEIRS, 1, &[]));
+    bench.accept(call_of(PERSIST, THEIRS, 3, &[]));
+    bench.accept(Frame::Shut { connection: THEIRS });
+    for id in [1, 3] {
+        assert!(bench.session.serves(THEIRS), "handler {id} runs");
+        bench.change(|session| session.handler_ended(THEIRS, RequestId(id), HandlerEnd::Aborted));
+    }
+    assert!(!bench.session.serves(THEIRS));
+}
+
 #[test]
 fn detached_handlers_past_their_limit_are_refused_and_no_other_calls() {
     let mut bench = Bench::new(Limits { max_detached: 1, ..two_of_each() });

@@ -19,6 +19,7 @@ mod resuming;
 #[cfg(test)]
 pub(super) use answering::MAX_UNREAD_ANSWERS;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,6 +57,9 @@ pub(crate) struct Session {
     serving: IdTable<Serving>,
     /// Connections that were offered and are neither accepted nor refused yet.
     offered: u32,
+    /// What is charged for those of them that wait for an answer. Most sessions never have any.
+    #[allow(clippy::box_collection, reason = "idle sessions are many")]
+    held: Option<Box<BTreeMap<ConnectionId, Charge>>>,
     /// How much is taken of what the session has in common with others, and where from.
     pieces: u32,
     purse: Option<Arc<Box<dyn Purse>>>,
@@ -112,6 +116,7 @@ impl Session {
             calling: IdTable::default(),
             serving: IdTable::default(),
             offered: 0,
+            held: None,
             pieces: 0,
             purse: None,
             detached: Detached::new(),

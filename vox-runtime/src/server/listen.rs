@@ -19,7 +19,9 @@ use super::incoming::Dispatcher;
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::contained::quietly;
 use crate::descriptor::ServiceError;
-use crate::driver::{Authenticate, Door, Entrance, LINK_PANICKED, Router, Shared, State, Visitor, accept, observe};
+use crate::driver::{
+    AcceptWith, Authenticate, Door, Entrance, LINK_PANICKED, Router, Shared, State, Visitor, accept, observe,
+};
 use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
@@ -72,6 +74,7 @@ pub struct ServerBuilder {
     pub(super) limits: Limits,
     store: Option<Arc<dyn OperationStore>>,
     authenticate: Option<Authenticate>,
+    pub(super) accept_with: Option<AcceptWith>,
     pub(super) describes: bool,
 }
 
@@ -309,7 +312,7 @@ impl ServerBuilder {
     }
 
     pub(super) fn router(self) -> Router {
-        Router::with(self.services, self.store, self.authenticate)
+        Router::with(self.services, self.store, self.authenticate, self.accept_with)
     }
 
     fn check(&mut self) -> Result<(), ServeError> {

@@ -9,6 +9,7 @@ mod hall;
 mod handler;
 mod incoming;
 mod listen;
+mod offer;
 mod untyped;
 
 pub use args::{Args, InvalidArgs, Span};
@@ -17,4 +18,6 @@ pub use for_test::{ContextBuilder, TestContext};
 pub use handler::{IntoHandler, Serves};
 pub use incoming::{Accepted, Answer, Dispatcher, Incoming, Slot};
 pub use listen::{ServeError, Server, ServerBuilder, ShutdownReport, serve};
+pub(crate) use offer::Chosen;
+pub use offer::{Choice, Offer};
 pub(crate) use untyped::Outcome;

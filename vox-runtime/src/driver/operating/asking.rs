@@ -108,7 +108,7 @@ impl Operating {
     fn admitted(&self, operation: &NewOperation, key: OperationKey, admission: Result<Admission, StoreFailed>) -> Told {
         match admission {
             Ok(Admission::Replay(outcome)) if outcome.schema != operation.schema => {
-                let method = self.lock().methods.get(&operation.method).map(|(method, _)| *method);
+                let method = self.method_of(operation);
                 match method.ok_or_else(|| "its method is not served".to_owned()).and_then(|m| carried(m, &outcome)) {
                     Ok(bytes) => {
                         let outcome = Outcome { bytes, schema: operation.schema.clone() };
@@ -119,6 +119,14 @@ impl Operating {
             }
             admission => Told::Admitted(key, admission),
         }
+    }
+
+    /// The method that is called, in the version that this operation is of.
+    fn method_of(&self, operation: &NewOperation) -> Option<&'static MethodDescriptor> {
+        let of_id = (operation.method, usize::MIN)..=(operation.method, usize::MAX);
+        let desk = self.lock();
+        let mut versions = desk.methods.range(of_id).map(|(_, known)| known);
+        versions.find(|(_, schema)| *schema == operation.schema).map(|(method, _)| *method)
     }
 
     /// Makes room where only so many are remembered: of the one that has been over for longest the outcome goes, and so it is not run

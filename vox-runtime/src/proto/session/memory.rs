@@ -189,7 +189,8 @@ impl Session {
         let calling: usize = self.calling.iter().map(|(_, calling)| calling.channels.walk()).sum();
         let unattached = self.detached.values().chain(self.aborting.values());
         let unattached: usize = unattached.map(super::Charge::bytes).sum();
-        let found = serving + calling + unattached + self.fx.ledger.tails() + self.pins.bytes();
+        let held: usize = self.held.iter().flat_map(|held| held.values()).map(super::Charge::bytes).sum();
+        let found = held + serving + calling + unattached + self.fx.ledger.tails() + self.pins.bytes();
         assert_eq!(self.fx.ledger.sum(), found, "the sum of what is kept has drifted");
     }
 }

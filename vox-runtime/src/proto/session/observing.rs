@@ -75,9 +75,9 @@ impl Session {
         self.calling.iter().any(|(_, c)| c.is_live()) || self.serving.iter().any(|(_, s)| s.is_live())
     }
 
-    /// Whether any connection is open, of either side.
+    /// Whether any connection is open, of either side, or asked for by the peer.
     pub(crate) fn has_connections(&self) -> bool {
-        !self.calling.is_empty() || !self.serving.is_empty()
+        !self.calling.is_empty() || !self.serving.is_empty() || self.offered > 0
     }
 
     /// Whether something that is to be sent has not left yet.

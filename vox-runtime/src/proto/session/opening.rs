@@ -11,7 +11,7 @@ use super::super::{Output, Token};
 use super::Session;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
-use crate::ids::{ConnectionId, MethodId, ServiceIndex};
+use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
 use crate::limits::Fits;
 use crate::metadata::Metadata;
 use crate::schema::{Contract, SchemaFault, SchemaHash};
@@ -90,6 +90,40 @@ impl Session {
         Ok(())
     }
 
+    /// The answer to an offered connection takes a while, and so many bytes are kept for it until then. `Err`: there is no memory for it.
+    pub(crate) fn hold_offer(&mut self, connection: ConnectionId, bytes: usize) -> Result<(), String> {
+        let charge = self.fx.ledger.charge(bytes);
+        match self.is_over_memory(bytes, 0) {
+            None => {
+                self.held.get_or_insert_default().insert(connection, charge);
+                Ok(())
+            }
+            Some(_) => {
+                self.fx.ledger.release(charge);
+                Err(self.kept_too_much())
+            }
+        }
+    }
+
+    /// An offered connection has its answer.
+    fn answered(&mut self, connection: ConnectionId) {
+        self.offered = self.offered.saturating_sub(1);
+        let Some(held) = &mut self.held else { return };
+        if let Some(charge) = held.remove(&connection) {
+            self.fx.ledger.release(charge);
+        }
+        if held.is_empty() {
+            self.held = None;
+        }
+    }
+
+    /// Whether this end serves the connection, or handlers from it run on.
+    pub(crate) fn serves(&self, connection: ConnectionId) -> bool {
+        let of_it = (connection, RequestId(0))..=(connection, RequestId(u64::MAX));
+        let runs_on = self.detached.range(of_it.clone()).chain(self.aborting.range(of_it)).next();
+        self.serving.get(connection.0).is_some() || runs_on.is_some()
+    }
+
     /// Serves an offered connection. `theirs` names the contract that the peer has of the service.
     pub(crate) fn accept(
         &mut self,
@@ -102,7 +136,7 @@ impl Session {
             Ok(contract) => contract,
             Err(refusal) => return self.refuse(id, refusal),
         };
-        self.offered -= 1;
+        self.answered(id);
         if self.ended.is_some() {
             return;
         }
@@ -113,7 +147,7 @@ impl Session {
 
     /// Refuses an offered connection.
     pub(crate) fn refuse(&mut self, connection: ConnectionId, refusal: Refusal) {
-        self.offered -= 1;
+        self.answered(connection);
         if self.ended.is_some() {
             return;
         }

@@ -1,0 +1,33 @@
+//! Attempts whose callers wait no more, as their session learns of it.
+
+use super::super::after::{Note, Notice};
+use super::super::shared::State;
+use crate::ids::{ConnectionId, RequestId};
+use crate::proto::HandlerEnd;
+use crate::wire::Failure;
+
+impl State {
+    /// Nobody waits any more for the answer to an attempt, which came with the `nth` dispatch.
+    pub(in super::super) fn withdraw(
+        &mut self,
+        (connection, request, nth): (ConnectionId, RequestId, u64),
+        failure: Failure,
+        runs_on: bool,
+    ) {
+        if runs_on && self.requests.holds(nth) {
+            // Not taken up yet. What runs without its caller will be.
+            self.session.detach(connection, request, HandlerEnd::Failed(failure));
+        } else if self.requests.take(nth).is_some() {
+            self.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
+        } else {
+            self.after.operations.push(Notice::Withdrawn(connection, request, failure, runs_on));
+        }
+    }
+
+    /// The handler that came with an attempt is told to end.
+    pub(super) fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
+        self.session.unwant(connection, request);
+        let task = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request)));
+        self.after.notes.extend(task.map(Note::Abort));
+    }
+}
