@@ -11,6 +11,8 @@ const TIME: u32 = 5_000;
 const BATCH: u32 = PART as u32;
 const FEWEST: u32 = BATCH / 4;
 const MOST: u32 = 16 * BATCH;
+/// At most where long messages take turns: the kernel has others of them to send meanwhile, and what is short waits for less.
+const MOST_IN_TURNS: u32 = 4 * BATCH;
 
 /// The pace of one link.
 pub(super) struct Pace {
@@ -43,7 +45,8 @@ impl Pace {
             let in_time = u64::from(self.written) * u64::from(TIME) / u64::from(self.waited.max(1));
             let in_time = u32::try_from(in_time).unwrap_or(u32::MAX);
             // What the kernels of both ends take at first tells nothing of the link, and what is short waits for a whole batch.
-            self.batch = in_time.clamp(FEWEST, MOST.min(2 * self.batch));
+            let most = if turns { MOST_IN_TURNS } else { MOST };
+            self.batch = in_time.clamp(FEWEST, most.min(2 * self.batch));
             if !turns {
                 unsent = self.fitting_unsent(in_time);
             }
@@ -70,7 +73,7 @@ impl Pace {
 mod tests {
     use std::time::Duration;
 
-    use super::{FEWEST, MOST, Pace, TIME};
+    use super::{FEWEST, MOST, MOST_IN_TURNS, Pace, TIME};
     use crate::transport::LEAST_UNSENT;
 
     /// Writes so much through a link that takes it at so many bytes a second. Gives every mark that the kernel was told.
@@ -145,6 +148,6 @@ mod tests {
         write(&mut pace, 64 << 20, 2 << 30);
         assert_eq!(pace.note(1, Duration::from_micros(1), true), Some(LEAST_UNSENT));
         assert_eq!(pace.note(64 << 20, Duration::from_millis(1), true), None);
-        assert_eq!(pace.batch, MOST);
+        assert_eq!(pace.batch, MOST_IN_TURNS);
     }
 }
