@@ -40,5 +40,6 @@ mod sockets;
 mod sparse;
 mod stealing;
 mod traced;
+mod untaken;
 mod waiting;
 mod warnings;

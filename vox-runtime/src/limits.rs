@@ -41,7 +41,7 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `resume_window` | 120 s | any | no | a session whose link is not replaced by then is lost |
 /// | `link_wait` | 600 s | any | no | a call without a deadline whose session is lost, and that finds no other by then, is not sent |
 /// | `replay_bytes` | 16 MiB | 2,097,152 to 1,099,511,627,776 | no | new calls and items wait until the peer acknowledges more, and no further handlers are started. The replies of those that run are kept beyond it, up to `session_memory` |
-/// | `session_memory` | 48 MiB | 65,536 to 1,099,511,627,776 | no | first the peer is read no further for a while: see the field. Then new calls get `Busy`, unless they are alone; channels end with `SendError::Full` and `RecvError::Full` when items come on them; long replies become `InvalidResponse` |
+/// | `session_memory` | 48 MiB | 65,536 to 1,099,511,627,776 | no | first the peer is read no further for a while: see the field. Then new calls get `Busy`, unless they are alone; channels end with `SendError::Full` and `RecvError::Full` when items come on them; long replies, made here or not taken here, become `InvalidResponse` |
 /// | `server_memory` | 1 GiB | 1,048,576 to 1,099,511,627,776 | no | as for `session_memory`, in whatever session would keep more than 64 KiB |
 /// | `max_detached_sessions` | 1,024 | 0 to 16,777,216 | no | the peer that has most of them loses one: first one over which nothing ever came, then the one that has waited longest |
 /// | `max_detached` | 1,024 | 1 to 16,777,216 | no | `persist` calls beyond it get `Busy` |
@@ -119,12 +119,12 @@ pub struct Limits {
     /// A handler that runs already may end, and its reply is kept as well, as far as [`session_memory`](Self::session_memory) lets.
     pub replay_bytes: usize,
     /// The bytes that are kept because of the peer of one session above which its new calls are refused: its messages that are not whole,
-    /// its requests until their handlers have ended, its items until they are received, and what was sent to it that it has not read or
-    /// not acknowledged; and read buffers that one of these messages keeps, though no more is read into them. Past it, channels end on which items come, and long replies are not kept: see the table. From three quarters of it on, who
+    /// its requests until their handlers have ended, its items until they are received, its replies of over 1 KiB until the calls are polled, and what was
+    /// sent to it that it has not read or not acknowledged; and read buffers that one of these messages keeps, though no more is read into them. Past it, channels end on which items come, and long replies are not kept: see the table. From three quarters of it on, who
     /// sends items is let go on only once all that came before was received. See [`Session::memory`](crate::Session::memory).
     ///
-    /// Where the next message might not fit, the peer is read no further until handlers have ended or items were received, for a second without either
-    /// and for 5 s at most. So a client whose calls bring more than this in all is not refused where its handlers end in time. Where replies wait that take
+    /// Where the next message might not fit, the peer is read no further until handlers have ended, items were received or replies were taken, for a second without
+    /// any of these and for 5 s at most. So a client whose calls bring more than this in all is not refused where its handlers end in time. Where replies wait that take
     /// half of this, handlers that are under way wait for them to be read, for a second in which none is.
     pub session_memory: usize,
     /// The bytes that all sessions of a server may keep together because of their peers, without the first 64 KiB of each: so idle sessions and small

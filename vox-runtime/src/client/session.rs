@@ -97,7 +97,7 @@ impl Session {
     }
 
     /// The bytes that this end keeps because of the peer: its messages that are not whole, its requests until their handlers have ended, its
-    /// items until they are received, and what was sent to it that it has not read or not acknowledged. Above
+    /// items until they are received, its replies of over 1 KiB until their calls are polled, and what was sent to it that it has not read or not acknowledged. Above
     /// [`Limits::session_memory`](crate::Limits::session_memory) its calls are refused.
     pub fn memory(&self) -> usize {
         self.station().line().shared().lock().session.memory()

@@ -448,7 +448,7 @@ impl State {
     }
 
     #[inline]
-    fn poke_driver(&mut self) {
+    pub(super) fn poke_driver(&mut self) {
         if self.driver_awake {
             return;
         }

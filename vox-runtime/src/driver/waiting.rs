@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use super::shared::{Shared, State, Waiter};
 use crate::ids::ConnectionId;
 use crate::operation::OperationId;
-use crate::proto::{CallEnd, Token};
+use crate::proto::{CallEnd, LONG_REPLY, Token};
 use crate::wire;
 
 /// A call that was sent and not yet taken up again.
@@ -83,6 +83,15 @@ impl State {
         let end = self.waiters.remove(sent.token);
         self.call_over(sent.token);
         let Some(Waiter::Done(end)) = end else { return Some(None) };
+        if let CallEnd::Reply(payload) = &end
+            && payload.len() > LONG_REPLY
+        {
+            self.session.reply_taken(sent.token);
+            // What was left for later may be read now.
+            if self.may_read_on() {
+                self.poke_driver();
+            }
+        }
         if let (Some(id), CallEnd::Reply(payload)) = (sent.minted, &end)
             && wire::is_outcome(payload)
         {

@@ -62,7 +62,7 @@ pub enum VoxError<E = Never> {
         /// How the session or the connection ended, or that no outcome is on record.
         why: Cause,
     },
-    /// The handler ran, but its response could not be sent or decoded; says why.
+    /// The handler ran, but its response could not be sent, kept or decoded; says why.
     InvalidResponse(Reason),
     /// The operation id belongs to another call: to another method, or to other arguments.
     OperationConflict {

@@ -40,7 +40,7 @@ impl Refused {
         Some(match self {
             Self::Call => "a call of the peer is answered `Busy`",
             Self::Channel => "a channel on which the peer sends is ended",
-            Self::Reply => "a reply to the peer is not kept, and `InvalidResponse` is sent instead",
+            Self::Reply => "a reply is not kept, and its caller gets `InvalidResponse` instead",
             Self::Reading | Self::Handlers | Self::Session => return None,
         })
     }

@@ -16,7 +16,7 @@ use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::{Contract, SchemaHash};
 use crate::terms::{MethodTerms, Terms};
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Frame, LongHead, Payload, WHOLE};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, LongHead, Payload, WHOLE};
 
 /// How a call ended, as far as the protocol knows.
 #[derive(Debug, Clone, PartialEq)]
@@ -300,10 +300,26 @@ impl Calling {
         // Who answers a request has received it, and all that was said before it.
         fx.outbox.trim(attempt.end);
         if let AttemptState::Waiting(token) = attempt.state {
+            fx.ledger.keep_reply(token, payload.len());
             fx.emit(Output::Finish { token, end: CallEnd::Reply(payload) });
         }
         fx.emit(Output::Room);
         Ok(())
+    }
+
+    /// The reply to this request, which comes now, is not kept: its caller is told this instead. `false`: nobody waits for it.
+    #[cold]
+    pub(crate) fn refuse_reply(&mut self, request: RequestId, instead: &Failure, fx: &mut Effects) -> bool {
+        let Some(attempt) = self.attempts.get_mut(request.0).filter(|attempt| attempt.end != NOT_LEFT) else {
+            return false;
+        };
+        let AttemptState::Waiting(token) = std::mem::replace(&mut attempt.state, AttemptState::Cancelled) else {
+            return false;
+        };
+        let mut payload = Vec::new();
+        instead.put(&mut payload);
+        fx.emit(Output::Finish { token, end: CallEnd::Reply(payload.into()) });
+        true
     }
 
     /// A long reply begins.

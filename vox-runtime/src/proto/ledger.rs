@@ -1,5 +1,5 @@
 //! What is kept because of the peer, in bytes: arguments and metadata of requests until their
-//! handlers have ended, items until they are consumed, and the channels that they come on.
+//! handlers have ended, items until they are consumed, the channels that they come on, and long replies until their callers take them.
 //!
 //! One sum, which only charges change. The owner of something keeps its [`Charge`] with it, and gives the charge back when it lets go.
 
@@ -17,6 +17,9 @@ pub(super) const ITEM: usize = 64;
 
 /// What a channel that the peer has opened is charged, in whatever state, while it has an entry: that one and what a handler has of it.
 pub(super) const CHANNEL: usize = 512;
+
+/// So long a reply is not charged: this end has made its call, and calls are few.
+pub(crate) const REPLY: usize = 1 << 10;
 
 /// What is charged for a request that came with a frame of so many bytes: without its channels, and what else comes of it.
 #[inline]
@@ -37,6 +40,9 @@ pub(super) struct Ledger {
     /// Of channels that have ended, what their holders have not consumed yet. Most sessions have none.
     #[allow(clippy::box_collection, reason = "idle sessions are many")]
     tails: Option<Box<BTreeMap<Token, Charge>>>,
+    /// Of replies that are longer than [`REPLY`] and that their callers have not taken. Most sessions never have one.
+    #[allow(clippy::box_collection, reason = "idle sessions are many")]
+    replies: Option<Box<BTreeMap<Token, Charge>>>,
 }
 
 /// So many bytes in a [`Ledger`], which are given back by [`Ledger::release`] alone. One that is dropped stays charged, which a walk finds.
@@ -109,10 +115,31 @@ impl Ledger {
         self.tails.as_mut()?.remove(&token)
     }
 
-    /// What a walk over the tails finds.
+    /// A reply of so many bytes waits for its caller to take it.
+    #[inline]
+    pub(super) fn keep_reply(&mut self, token: Token, len: usize) {
+        if len > REPLY {
+            let charge = self.charge(len);
+            self.replies.get_or_insert_default().insert(token, charge);
+        }
+    }
+
+    /// A caller has taken its reply, or will not.
+    pub(super) fn take_reply(&mut self, token: Token) {
+        if let Some(charge) = self.replies.as_mut().and_then(|replies| replies.remove(&token)) {
+            self.release(charge);
+        }
+    }
+
+    /// Whether a long reply waits for its caller.
+    pub(super) fn keeps_replies(&self) -> bool {
+        self.replies.as_ref().is_some_and(|replies| !replies.is_empty())
+    }
+
+    /// What a walk over the tails and the replies finds.
     #[cfg(test)]
-    pub(super) fn tails(&self) -> usize {
-        self.tails.iter().flat_map(|tails| tails.values()).map(Charge::bytes).sum()
+    pub(super) fn left_behind(&self) -> usize {
+        [&self.tails, &self.replies].into_iter().flatten().flat_map(|kept| kept.values()).map(Charge::bytes).sum()
     }
 }
 

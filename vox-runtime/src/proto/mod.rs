@@ -59,6 +59,8 @@ mod steps;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+mod untaken;
+#[cfg(test)]
 mod violations;
 #[cfg(test)]
 mod visits;
@@ -68,7 +70,7 @@ pub(crate) use calling::{CallEnd, NewCall, Patience};
 pub(crate) use channels::{ChannelEnd, Sent};
 #[cfg(test)]
 pub(crate) use credit::CREDIT_CEILING;
-pub(crate) use ledger::SHORT;
+pub(crate) use ledger::{REPLY as LONG_REPLY, SHORT};
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]

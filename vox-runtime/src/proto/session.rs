@@ -374,10 +374,7 @@ impl Session {
     fn on_frame(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolViolation> {
         match frame {
             Frame::Call { head, payload } => self.on_call(now, head, payload),
-            Frame::Reply { connection, request, payload } => match self.calling.get_mut(connection.0) {
-                Some(calling) => calling.on_reply(request, payload, &mut self.fx),
-                None => self.stray(connection, "a reply", self.role),
-            },
+            Frame::Reply { connection, request, payload } => self.on_reply(connection, request, payload),
             Frame::Cancel { connection, request } => self.on_cancel(connection, request),
             Frame::Acknowledge { connection, operation } => self.on_acknowledge(connection, operation),
             Frame::Items { connection, channel, items } => self.on_items(connection, channel, items),

@@ -28,8 +28,10 @@ impl<T, E> Call<T, E> {
                 let waiter = self.line().shared().change(|state| {
                     state.call_over(token);
                     let waiter = state.waiters.remove(token);
-                    if let Some(Waiter::Waiting(_)) = waiter {
-                        state.session.abandon(connection, request);
+                    match waiter {
+                        Some(Waiter::Waiting(_)) => state.session.abandon(connection, request),
+                        Some(Waiter::Done(_)) => state.session.reply_taken(token),
+                        None => {}
                     }
                     waiter
                 });

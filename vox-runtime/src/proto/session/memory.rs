@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::super::ledger::REQUEST;
+use super::super::Token;
+use super::super::ledger::{REPLY, REQUEST};
 use super::super::serving::Serving;
 use super::Session;
 use crate::error::{ProtocolViolation, Rule, Scarce, Short};
@@ -12,7 +13,8 @@ use crate::wire::Failure;
 
 impl Session {
     /// The bytes that are kept because of the peer: its messages that are not whole, its requests until their handlers have ended, its
-    /// items until they are consumed, and what is written to it until it has read it, or acknowledged it where that is asked for.
+    /// items until they are consumed, its long replies until they are taken, and what is written to it until it has read it, or acknowledged
+    /// it where that is asked for.
     #[inline]
     pub(crate) fn memory(&self) -> usize {
         self.fx.ledger.sum() + self.arrivals.kept() + self.fx.outbox.held() + self.growing as usize
@@ -139,6 +141,49 @@ impl Session {
         len > REQUEST && self.is_past_memory(len).is_some() && (self.fx.outbox.held() > len || self.shares().is_some())
     }
 
+    /// A reply has come in one frame.
+    #[inline]
+    pub(super) fn on_reply(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        payload: Bytes,
+    ) -> Result<(), ProtocolViolation> {
+        self.has_no_memory_for_reply(connection, request, payload.len());
+        match self.calling.get_mut(connection.0) {
+            Some(calling) => calling.on_reply(request, payload, &mut self.fx),
+            None => self.stray(connection, "a reply", self.role),
+        }
+    }
+
+    /// Whether a reply of so many bytes comes, or begins, for which there is no memory, because callers do not take those before it. Its
+    /// caller is told so. Short ones always fit, and so does one beside which no other long one waits.
+    pub(super) fn has_no_memory_for_reply(&mut self, connection: ConnectionId, request: RequestId, len: usize) -> bool {
+        if len <= REPLY || !self.fx.ledger.keeps_replies() {
+            return false;
+        }
+        let Some(short) = self.is_past_memory(len) else { return false };
+        let why = format!(
+            "it takes {len} bytes, and this end has not taken the replies to other calls of the session: {}",
+            self.kept_too_much()
+        );
+        if let Some(calling) = self.calling.get_mut(connection.0)
+            && calling.refuse_reply(request, &Failure::InvalidResponse(why), &mut self.fx)
+        {
+            self.fx.refused(Refused::Reply, short);
+        }
+        true
+    }
+
+    /// The caller of this name has taken the reply to its call, or is gone.
+    #[inline]
+    pub(crate) fn reply_taken(&mut self, token: Token) {
+        if self.fx.ledger.keeps_replies() {
+            self.fx.ledger.take_reply(token);
+            self.settle_lease();
+        }
+    }
+
     /// What is answered instead of such a reply. Its handler has run.
     #[cold]
     pub(super) fn cannot_keep_reply(&mut self, len: usize) -> Failure {
@@ -190,7 +235,7 @@ impl Session {
         let unattached = self.detached.values().chain(self.aborting.values());
         let unattached: usize = unattached.map(super::Charge::bytes).sum();
         let held: usize = self.held.iter().flat_map(|held| held.values()).map(super::Charge::bytes).sum();
-        let found = held + serving + calling + unattached + self.fx.ledger.tails() + self.pins.bytes();
+        let found = held + serving + calling + unattached + self.fx.ledger.left_behind() + self.pins.bytes();
         assert_eq!(self.fx.ledger.sum(), found, "the sum of what is kept has drifted");
     }
 }

@@ -154,15 +154,18 @@ impl Session {
         self.arrivals.admit(number, len, unwanted, &self.limits)
     }
 
-    /// Whether a long call or item begins for which there is no memory. A call is refused when it is whole, and its bytes are not kept until
-    /// then; the channel of an item ends.
+    /// Whether a long message begins for which there is no memory. A call is refused when it is whole, and its bytes are not kept until
+    /// then; the channel of an item ends; who waits for a reply does so no more.
     fn turns_away(&mut self, number: u64) -> bool {
         let (connection, (request, channels), total) = match self.arrivals.that_begins(number) {
             Some((LongHead::Call(head), total)) => (head.connection, (head.request, head.channels.len()), total),
             Some((&LongHead::Items { connection, channel }, total)) => {
                 return self.has_no_memory_for(connection, channel, total);
             }
-            Some((LongHead::Reply { .. }, _)) | None => return false,
+            Some((&LongHead::Reply { connection, request }, total)) => {
+                return self.has_no_memory_for_reply(connection, request, total);
+            }
+            None => return false,
         };
         let Some(serving) = self.serving.get(connection.0) else { return false };
         let charge = serving.charge_of(request) + channels * CHANNEL;

@@ -839,6 +839,7 @@ impl World {
 
     fn on_finish(&mut self, e: usize, token: Token, end: CallEnd) {
         let index = self.ends[e].calls.remove(&token).expect("a call that waits");
+        self.ends[e].session.reply_taken(token);
         let how = match &end {
             CallEnd::Reply(_) => 0,
             CallEnd::DeadlineExceeded => 1,

@@ -260,6 +260,7 @@ impl World {
             match output {
                 Output::Finish { token, end } => {
                     let call = own.calls.remove(&token).expect("a call that waits");
+                    own.session.reply_taken(token);
                     self.attempt_ended(c, call, end);
                 }
                 Output::LinkDown(_) => {
