@@ -80,9 +80,12 @@ pub(crate) fn is_plain(c: char) -> bool {
         '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         // Separators of lines and paragraphs.
         | '\u{2028}' | '\u{2029}'
-        // What takes no room: separators of vowels and words, operators, deprecated formatting, a byte order mark, annotations, tags.
-        | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}'
+        // What takes no room, or shows nothing: soft hyphens, separators of vowels and words, operators, deprecated formatting, a byte order
+        // mark, annotations, shorthand and musical controls, tags, selectors that no script needs.
+        | '\u{ad}' | '\u{34f}' | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        // Letters that are blank: fillers of Hangul, inherent vowels of Khmer, a blank pattern of Braille.
+        | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}'
     )
 }
 
@@ -179,6 +182,7 @@ mod tests {
         check("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}", "\"\\u{9b}2J\\u{7f}\"");
         check("\u{202e}gpj\u{2066}\u{200f}", "\\u{202e}gpj\\u{2066}\\u{200f}", "\"\\u{202e}gpj\\u{2066}\\u{200f}\"");
         check("\u{2028}\u{2029}\u{e0041}", "\\u{2028}\\u{2029}\\u{e0041}", "\"\\u{2028}\\u{2029}\\u{e0041}\"");
+        check("a\u{ad}\u{3164}b\u{e0100}", "a\\u{ad}\\u{3164}b\\u{e0100}", "\"a\\u{ad}\\u{3164}b\\u{e0100}\"");
     }
 
     #[test]
@@ -196,6 +200,34 @@ mod tests {
     #[test]
     fn what_is_kept_of_a_text_has_a_replacement_for_what_is_not_printed() {
         assert_eq!(cleaned("a\x1b\u{202e}b\u{2028}cd", 6), "a\u{fffd}\u{fffd}b\u{fffd}c");
+    }
+
+    /// Unicode's *default ignorable* characters, but for what emoji and joined scripts need: joiners and the sixteen variation selectors.
+    #[test]
+    fn what_a_reader_cannot_see_is_not_printed_as_it_is() {
+        let ignorable = [
+            0xad..=0xad,
+            0x34f..=0x34f,
+            0x61c..=0x61c,
+            0x115f..=0x1160,
+            0x17b4..=0x17b5,
+            0x180b..=0x180f,
+            0x200b..=0x200b,
+            0x200e..=0x200f,
+            0x202a..=0x202e,
+            0x2060..=0x206f,
+            0x3164..=0x3164,
+            0xfeff..=0xfeff,
+            0xffa0..=0xffa0,
+            0xfff0..=0xfff8,
+            0x1bca0..=0x1bca3,
+            0x1d173..=0x1d17a,
+            0xe0000..=0xe0fff,
+        ];
+        for c in ignorable.into_iter().flatten().filter_map(char::from_u32) {
+            assert!(!is_plain(c), "U+{:04X}", u32::from(c));
+        }
+        assert!("\u{200c}\u{200d}\u{fe0f}".chars().all(is_plain));
     }
 
     #[test]
