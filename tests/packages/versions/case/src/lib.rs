@@ -3,12 +3,16 @@
 //! The table of changes is in `table`. The crates `old` and `new` each make services of their own version of every type by `change`;
 //! the test in `new` lets each call the other.
 
+mod stage;
+
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
 use facet::Facet;
 use vox::{OperationId, Rx, ServerBuilder, Session, Tx, VoxError};
+
+pub use stage::{ITEMS, Stage};
 
 /// Where a value of the type stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

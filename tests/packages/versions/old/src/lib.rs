@@ -15,6 +15,8 @@ macro_rules! change {
     };
 }
 
+pub mod ledger;
+
 #[path = "../../table/containers.rs"]
 mod containers;
 #[path = "../../table/enums.rs"]
