@@ -58,14 +58,20 @@ fn some(types: &Types<'_>, at: usize, depth: u32, dice: &mut Dice) -> Value {
     match types.get(at) {
         Type::Named("bool") => Value::Bytes(vec![dice.roll(2) as u8]),
         Type::Named("f64") => Value::Bytes((dice.roll(1000) as f64 / 8.0).to_le_bytes().to_vec()),
+        Type::Named("f32") => Value::Bytes((dice.roll(1000) as f32 / 8.0).to_le_bytes().to_vec()),
+        Type::Named("char") => Value::Bytes([b"\x01x".as_slice(), "\u{2}é".as_bytes()][dice.roll(2) as usize].to_vec()),
+        // Seconds, and parts of one.
+        Type::Named("Duration") => Value::Bytes(vec![dice.roll(128) as u8, 0x80, 1 + dice.roll(127) as u8]),
         Type::Named("string") => Value::Bytes(vec![b'a' + dice.roll(26) as u8; dice.roll(20) as usize]),
         Type::Named("bytes") => Value::Bytes((0..dice.roll(5)).map(|_| dice.roll(256) as u8).collect()),
         Type::Named(name) => {
             let bits = name[1..].parse::<u32>().expect("an integer");
-            let wide = [0, 1, u128::MAX, dice.roll(300).into(), u128::MAX / 3][dice.roll(5) as usize];
+            let one = 1 << dice.roll(bits.into());
+            let wide = [0, 1, u128::MAX, dice.roll(300).into(), u128::MAX / 3, one][dice.roll(6) as usize];
+            let top = wide << (128 - bits);
             Value::Integer(match &name[..1] {
-                "u" => Wide::Unsigned(wide >> (128 - bits).min(127)),
-                _ => Wide::Signed((wide as i128) >> (128 - bits)),
+                "u" => Wide::Unsigned(top >> (128 - bits)),
+                _ => Wide::Signed((top as i128) >> (128 - bits)),
             })
         }
         Type::Struct(of) => Value::Parts(fields(of, dice)),
@@ -149,9 +155,12 @@ fn put(types: &Types<'_>, at: usize, value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// What a field is where it is not sent: `None`, zero or nothing.
-fn default(types: &Types<'_>, at: usize) -> Value {
-    match types.get(at) {
+/// What a field is where it is not sent: what its name says, or else `None`, zero or nothing.
+fn default(types: &Types<'_>, field: &Field<'_>) -> Value {
+    match types.get(field.ty) {
+        Type::Named(_) if field.name == "euro" => Value::Bytes(b"EUR".to_vec()),
+        Type::Named(name) if field.name == "seven" && name.starts_with('u') => Value::Integer(Wide::Unsigned(7)),
+        Type::Named(_) if field.name == "seven" => Value::Integer(Wide::Signed(7)),
         Type::Named("string" | "bytes") => Value::Bytes(Vec::new()),
         Type::Named("bool") => Value::Bytes(vec![0]),
         Type::Named("f64") => Value::Bytes(vec![0; 8]),
@@ -171,7 +180,7 @@ fn change(value: &Value, written: (&Side<'_>, usize), read: (&Side<'_>, usize)) 
     let fields = |values: &[Value], w: &[Field<'_>], r: &[Field<'_>]| -> Option<Vec<Value>> {
         let field = |field: &Field<'_>| match w.iter().position(|other| other.name == field.name) {
             Some(at) => inside(&values[at], w[at].ty, field.ty),
-            None => Some(default(read.0.types, field.ty)),
+            None => Some(default(read.0.types, field)),
         };
         r.iter().map(field).collect()
     };
@@ -294,6 +303,41 @@ struct Wrapped1(u32);
 #[derive(Facet)]
 struct Wrapped2(u64, Option<u8>);
 
+// A default of one's own is an expression, which does not go through the macro below.
+#[derive(Facet)]
+struct Account7 {
+    #[facet(default = 7)]
+    seven: u16,
+    id: u64,
+    #[facet(default = "EUR".to_owned())]
+    euro: String,
+    owner: String,
+}
+#[derive(Facet)]
+struct Four2 {
+    d: u32,
+    #[facet(default = 7)]
+    seven: i32,
+    b: u16,
+    c: u16,
+    a: u8,
+}
+#[derive(Facet)]
+#[repr(u8)]
+enum Plain2 {
+    F,
+    E {
+        b: u8,
+        a: u16,
+        #[facet(default = 7)]
+        seven: u8,
+    },
+    D(u16),
+    C(u8),
+    B,
+    A,
+}
+
 pool! {
     struct Account1 { id: u32, owner: String }
     struct Account2 { owner: String, id: u32 }
@@ -301,6 +345,7 @@ pool! {
     struct Account4 { #[facet(default)] tags: Vec<String>, owner: String, id: i64, #[facet(default)] rank: u8 }
     struct Account5 { id: u32, owner: String, kind: Kind1, left: BTreeMap<String, Vec<Kind2>> }
     struct Account6 { #[facet(default)] owner: String, kind: Kind3, id: u32 }
+    struct Four1 { a: u8, b: u8, c: u16, d: u16 }
     struct Only { owner: String }
     struct Other { #[facet(default)] nothing: u8, alike: Option<u8> }
     struct Empty {}
@@ -309,6 +354,8 @@ pool! {
     #[repr(i16)] enum Kind3 { Joint { with: String }, Plain = 300 }
     #[repr(u8)] enum Kind4 { Another, Different }
     #[repr(u8)] enum Kind5 { Plain { added: Option<u8> }, Another(Only) }
+    #[repr(u8)] enum Plain1 { A, B, C(u8), D(u8), E { a: u8, b: u8 }, F }
+    #[repr(u8)] enum Plain3 { D(u8), E { b: u8 }, F, B }
     struct Tree1 { name: String, children: Vec<Tree1> }
     struct Tree2 { children: Vec<Tree2>, depth: Option<u8>, name: String }
     struct Tree3 { children: Box<[Tree3]>, left: Option<Box<Tree3>>, name: String }
@@ -318,7 +365,8 @@ pool! {
     struct Key2 { b: u16 }
     struct Pair1 { one: Kind1, two: [Account1; 2] }
     struct Pair2 { two: [Account4; 2], one: Kind2 };
-    Wrapped1, Wrapped2, bool, f64, String, Vec<u8>, u8, u16, u64, u128, i8, i32, i128,
+    Wrapped1, Wrapped2, bool, f64, String, Vec<u8>, u8, u16, u32, u64, u128, i8, i16, i32, i64, i128,
+    Account7, Four2, Plain2, Vec<Four1>, Vec<Four2>, Vec<Plain1>, Vec<Plain2>, [Four1; 3], [Four2; 3],
     Option<u8>, Option<u32>, Option<Option<u8>>, Vec<u16>, Vec<u32>, BTreeSet<u16>, BTreeSet<u32>,
     Vec<Account1>, Vec<Account3>, Vec<Empty>, Option<Account2>, Option<Account4>, Box<Account1>,
     BTreeMap<u8, Account1>, BTreeMap<u16, Account3>, BTreeMap<String, Kind2>,

@@ -127,15 +127,22 @@ fn shake_parts<T>(parts: &mut Vec<T>, added: T, least: usize, dice: &mut Dice) {
 /// Something to be passed over.
 fn some_tree(dice: &mut Dice) -> Tree {
     let named = |name: &str| Tree::Named(name.to_owned());
-    match dice.roll(9) {
+    let of = |kind, parts| Tree::Of(kind, parts);
+    match dice.roll(16) {
         0 => named("string"),
         1 => named("bytes"),
         2 => named("bool"),
         3 => named("f64"),
-        4 => Tree::Of(Container::Option, vec![some_tree(dice)]),
-        5 => Tree::Of(Container::List, vec![some_tree(dice)]),
+        4 => of(Container::Option, vec![some_tree(dice)]),
+        5 => of(Container::List, vec![some_tree(dice)]),
         6 => Tree::Struct(vec![("x".to_owned(), some_tree(dice)), ("y".to_owned(), named("i32"))]),
         7 => Tree::Enum(vec![("A".to_owned(), vec![]), ("B".to_owned(), vec![("0".to_owned(), some_tree(dice))])]),
+        8 => named("f32"),
+        9 => named("char"),
+        10 => named("Duration"),
+        11 => of(Container::Result, vec![some_tree(dice), some_tree(dice)]),
+        12 => of(Container::Map, vec![named("string"), some_tree(dice)]),
+        13 => Tree::Array(dice.roll(4), some_tree(dice).into()),
         _ => named(INTEGERS[dice.roll(10) as usize]),
     }
 }
