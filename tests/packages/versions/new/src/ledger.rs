@@ -36,7 +36,8 @@ pub struct Entry {
 
 /// One of many.
 pub fn entry(number: u32) -> Entry {
-    let way = if number.is_multiple_of(2) { Way::In } else { Way::Out { at: Some(9), to: format!("account {number}") } };
+    let way =
+        if number.is_multiple_of(2) { Way::In } else { Way::Out { at: Some(9), to: format!("account {number}") } };
     Entry { note: "n".repeat(number as usize % 50), currency: "CHF".to_owned(), way, number }
 }
 
