@@ -16,6 +16,7 @@ mod answer;
 mod attack;
 mod fuzz;
 mod honest;
+#[allow(dead_code, unreachable_pub, reason = "the tests of vox use it too")]
 mod log;
 mod meter;
 mod peers;

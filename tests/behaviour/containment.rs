@@ -16,7 +16,8 @@ use vox::transport::{Connector, Link};
 use vox::{Limits, Server, VoxError};
 
 use crate::lab::{Bench, Explosion, LabClient, LabDispatcher, lab, lab_with};
-use crate::support::{listen_in_company, settle};
+use crate::support::log::listen_in_company;
+use crate::support::settle;
 
 /// Panics when it is woken.
 struct Mine(AtomicUsize);

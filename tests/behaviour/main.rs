@@ -39,7 +39,6 @@ mod shares;
 mod sockets;
 mod sparse;
 mod stealing;
-mod traced;
 mod untaken;
 mod waiting;
 mod warnings;

@@ -8,8 +8,8 @@ use vox::{
 };
 
 use crate::lab::{Bench, LabClient, LabDispatcher};
+use crate::support::log::Log;
 use crate::support::raw::{self, Raw, frame};
-use crate::traced::Log;
 
 /// Colours, lines of its own, a NUL, a C1 control, text from right to left, and separators.
 const HOSTILE: &str = "\x1b[31mred\r\nFAKE LOG LINE\0\u{9b}2J\u{202e}txt.exe\u{2066}\u{2028}\u{2029}end";

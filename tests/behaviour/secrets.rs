@@ -5,9 +5,9 @@ use std::fmt::Write;
 use vox::transport::Link;
 use vox::{Client, Metadata, Peer, Principal, Refusal, RefusalCode, Server, Session};
 
+use crate::support::log::Log;
 use crate::support::raw::{self, Raw};
 use crate::support::settle;
-use crate::traced::Log;
 
 const PLANTED: &str = "planted-hunter2";
 

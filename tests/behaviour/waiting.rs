@@ -1,75 +1,29 @@
 //! Nobody waits for a limit in silence.
 
-use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
 use vox::Limits;
 
 use crate::lab::lab_with;
-use crate::support::{listen_in_company, settle};
-
-/// Keeps what is logged at WARN.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Warnings {
-    fn get(&self) -> Vec<String> {
-        self.0.lock().expect("no panic").clone()
-    }
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, "{}={value:?} ", field.name());
-    }
-}
-
-impl Subscriber for Warnings {
-    /// All of it: where the only subscriber wants no spans, other tests would miss theirs.
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        if *event.metadata().level() != Level::WARN {
-            return;
-        }
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        self.0.lock().expect("no panic").push(line.0);
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
+use crate::support::{log::Log, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_for_a_slot_for_long_is_logged_once() {
-    listen_in_company();
-    let warnings = Warnings::default();
-    let _collecting = tracing::subscriber::set_default(warnings.clone());
+    let (log, _listening) = Log::new();
     let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;
     let first = tokio::spawn(lab.gate(1).timeout(Duration::from_secs(600)));
     settle().await;
     let second = tokio::spawn(lab.echo(2).timeout(Duration::from_secs(600)));
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(warnings.get(), Vec::<String>::new(), "it may yet be soon");
+    assert_eq!(log.warnings(), Vec::<String>::new(), "it may yet be soon");
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let [warning] = &warnings.get()[..] else { panic!("{:?}", warnings.get()) };
+    let warnings = log.warnings();
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
     for part in ["`Lab.echo`", "has 1 for a connection", "`Limits::max_calls`", "4s", "peer="] {
         assert!(warning.contains(part), "{part}: {warning}");
     }
     tokio::time::sleep(Duration::from_secs(20)).await;
-    assert_eq!(warnings.get().len(), 1, "once is enough");
+    assert_eq!(log.warnings(), Vec::<String>::new(), "once is enough");
     probe.gate.add_permits(1);
     assert_eq!((first.await.expect("no panic"), second.await.expect("no panic")), (Ok(1), Ok(2)));
 }
@@ -77,9 +31,7 @@ async fn a_call_that_waits_for_a_slot_for_long_is_logged_once() {
 /// Who waited for a moment is no news later.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_had_its_turn_is_not_logged() {
-    listen_in_company();
-    let warnings = Warnings::default();
-    let _collecting = tracing::subscriber::set_default(warnings.clone());
+    let (log, _listening) = Log::new();
     let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;
     let first = tokio::spawn(lab.gate(1).timeout(Duration::from_secs(600)));
     settle().await;
@@ -90,7 +42,7 @@ async fn a_call_that_had_its_turn_is_not_logged() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     probe.gate.add_permits(1);
     assert_eq!(second.await.expect("no panic"), Ok(2));
-    assert_eq!(warnings.get(), Vec::<String>::new());
+    assert_eq!(log.warnings(), Vec::<String>::new());
 }
 
 /// As in a loop over `buffer_unordered` whose body makes a call of its own: it waits behind calls that nobody polls meanwhile.

@@ -1,78 +1,28 @@
 //! What waits for something that will not come says so once, within five seconds.
 
-use std::fmt::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
 
 use vox::Limits;
 use vox::transport::Connector;
 
 use crate::lab::{Bench, LabClient, LabDispatcher, lab, lab_with};
-use crate::support::settle;
+use crate::support::{log::Log, settle};
 
 const SOON: Duration = Duration::from_secs(5);
 
-/// The texts of all warnings.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Warnings {
-    fn capture(&self) -> tracing::subscriber::DefaultGuard {
-        crate::support::listen_in_company();
-        tracing::subscriber::set_default(self.clone())
-    }
-
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().expect("no panic"))
-    }
-}
-
-impl Subscriber for Warnings {
-    /// All of it: where the only subscriber wants no spans, other tests would miss theirs.
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        if *event.metadata().level() > Level::WARN {
-            return;
-        }
-        struct Text(String);
-        impl Visit for Text {
-            fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
-                write!(self.0, "{value:?} ").expect("it is memory");
-            }
-        }
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().expect("no panic").push(text.0);
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
 /// Waits for as long as a person would, and for long after; there is one warning, and it came in time.
-async fn one(warnings: &Warnings) -> String {
+async fn one(warnings: &Log) -> String {
     tokio::time::sleep(SOON).await;
-    let soon = warnings.take();
+    let soon = warnings.warnings();
     tokio::time::sleep(100 * SOON).await;
-    assert_eq!(warnings.take(), Vec::<String>::new(), "once");
+    assert_eq!(warnings.warnings(), Vec::<String>::new(), "once");
     let [text] = &soon[..] else { panic!("one warning within {SOON:?}: {soon:?}") };
     text.clone()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_half_whose_other_half_nobody_uses_says_so() {
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (_tx, mut rx) = vox::channel::<u64>();
     let receiving = tokio::spawn(async move { rx.recv().await });
     let text = one(&warnings).await;
@@ -93,8 +43,7 @@ async fn a_half_whose_other_half_nobody_uses_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_half_whose_call_is_not_awaited_names_the_method() {
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, rx) = vox::channel::<u64>();
     let call = lab.sum(rx);
     let sending = tokio::spawn(async move {
@@ -107,7 +56,7 @@ async fn a_half_whose_call_is_not_awaited_names_the_method() {
     assert!(text.contains("`Lab::sum`") && text.contains("await it"), "{text}");
     assert_eq!(call.await, Ok(499_500));
     sending.await.expect("no panic");
-    assert_eq!(warnings.take(), Vec::<String>::new());
+    assert_eq!(warnings.warnings(), Vec::<String>::new());
 
     let (tx, mut rx) = vox::channel::<u64>();
     let call = lab.count(1, tx);
@@ -124,8 +73,7 @@ async fn a_half_whose_call_waits_for_a_slot_leaves_it_to_the_call_to_say_so() {
     let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;
     let gated = tokio::spawn(lab.gate(0).timeout(Duration::from_secs(3600)));
     settle().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, mut rx) = vox::channel();
     let counting = tokio::spawn(lab.count(1, tx));
     let receiving = tokio::spawn(async move { rx.recv().await });
@@ -141,8 +89,7 @@ async fn a_half_whose_call_waits_for_a_slot_leaves_it_to_the_call_to_say_so() {
 async fn a_half_whose_call_waits_for_a_link_says_so() {
     let connector = Connector::new("a black hole", async || std::future::pending().await);
     let lab: LabClient = vox::connect(connector).lazy().expect("it dials later");
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, mut rx) = vox::channel::<u64>();
     let counting = tokio::spawn(lab.count(1, tx).timeout(Duration::from_secs(3600)));
     let receiving = tokio::spawn(async move { rx.recv().await });
@@ -158,8 +105,7 @@ async fn a_call_that_waits_for_room_for_its_channels_names_the_limit() {
     let holding = [vox::channel::<u64>(), vox::channel()].map(|(tx, rx)| (tx, tokio::spawn(lab.holding(rx))));
     settle().await;
     assert!(holding.iter().all(|(tx, _)| !tx.is_closed()), "they are watched");
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, rx) = vox::channel();
     tx.close();
     let third = tokio::spawn(lab.sum(rx));
@@ -175,11 +121,10 @@ async fn a_call_that_waits_for_a_slot_names_the_limit() {
     let (lab, probe) = lab_with(Limits { max_calls: 2, ..Limits::default() }).await;
     let gated = [tokio::spawn(lab.gate(0)), tokio::spawn(lab.gate(1))];
     settle().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let third = tokio::spawn(lab.echo(3).timeout(Duration::from_secs(3600)));
     tokio::time::sleep(SOON).await;
-    let soon = warnings.take();
+    let soon = warnings.warnings();
     let [text] = &soon[..] else { panic!("one warning: {soon:?}") };
     assert!(text.contains("`Lab.echo` waits for a free slot") && text.contains("has 2 for"), "{text}");
     assert!(text.contains("`Limits::max_calls`"), "{text}");
@@ -188,15 +133,14 @@ async fn a_call_that_waits_for_a_slot_names_the_limit() {
     for call in gated {
         assert!(call.await.expect("no panic").is_ok());
     }
-    assert_eq!(warnings.take(), Vec::<String>::new(), "once");
+    assert_eq!(warnings.warnings(), Vec::<String>::new(), "once");
 }
 
 /// The caller sends after the call, and the handler waits for that.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_awaited_before_its_items_are_sent_says_so() {
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, rx) = vox::channel();
     let call = tokio::spawn(lab.sum(rx));
     let text = one(&warnings).await;
@@ -216,8 +160,7 @@ fn check_left_open(text: &str, method: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_channel_is_used_and_never_closed_says_so_once_for_its_method() {
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, rx) = vox::channel();
     let call = tokio::spawn(lab.sum(rx));
     tx.send(1).await.expect("it is read");
@@ -244,8 +187,7 @@ async fn a_call_whose_channel_is_used_and_never_closed_says_so_once_for_its_meth
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_awaited_by_the_holder_of_its_open_sender_says_so() {
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, rx) = vox::channel();
     for n in 0..3 {
         tx.send(n).await.expect("it is kept");
@@ -263,8 +205,7 @@ async fn a_call_that_is_awaited_by_the_holder_of_its_open_sender_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_feed_that_goes_on_now_and_then_is_not_taken_for_one_that_was_left_open() {
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     for pause in [1, 3, 4] {
         let (tx, rx) = vox::channel();
         let call = tokio::spawn(lab.sum(rx));
@@ -275,7 +216,7 @@ async fn a_feed_that_goes_on_now_and_then_is_not_taken_for_one_that_was_left_ope
         tx.close();
         assert_eq!(call.await.expect("no panic"), Ok(190));
     }
-    assert_eq!(warnings.take(), Vec::<String>::new());
+    assert_eq!(warnings.warnings(), Vec::<String>::new());
 }
 
 /// A caller that closed the channel, or watches it, has not forgotten it.
@@ -285,8 +226,7 @@ async fn nothing_is_said_of_a_channel_that_was_closed_or_is_watched_while_its_ha
     let server = vox::Server::builder().service(LabDispatcher::new(Bench::default()));
     let _server = server.bind("mem://warnings-closed").await.expect("it is free");
     let lab: LabClient = vox::connect("mem://warnings-closed").await.expect("a session");
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let holding = [0, 2].map(|count| {
         let (tx, rx) = vox::channel();
         let call = tokio::spawn(lab.holding(rx));
@@ -304,7 +244,7 @@ async fn nothing_is_said_of_a_channel_that_was_closed_or_is_watched_while_its_ha
     tx.send(1).await.expect("it is read");
     let watching = tokio::spawn(async move { tx.closed().await });
     tokio::time::sleep(100 * SOON).await;
-    assert_eq!(warnings.take(), Vec::<String>::new());
+    assert_eq!(warnings.warnings(), Vec::<String>::new());
     holding.iter().for_each(|(call, _)| call.abort());
     watched.abort();
     watching.abort();
@@ -313,8 +253,7 @@ async fn nothing_is_said_of_a_channel_that_was_closed_or_is_watched_while_its_ha
 #[tokio::test(start_paused = true)]
 async fn a_send_whose_reader_reads_nothing_names_the_window() {
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, rx) = vox::channel();
     let holding = tokio::spawn(lab.holding(rx));
     let sending = tokio::spawn(async move {
@@ -342,8 +281,7 @@ async fn a_sink_that_waits_says_so_as_a_send_does() {
         }
     }
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, rx) = vox::channel();
     let call = lab.sum(rx);
     let sending = tokio::spawn(fill(tx));
@@ -368,8 +306,7 @@ async fn a_sink_that_waits_says_so_as_a_send_does() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_reader_to_leave_whose_call_is_not_sent_is_told() {
     let (lab, _) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (local, _rx) = vox::channel::<u64>();
     let watched = tokio::spawn(async move { local.closed().await });
     let (tx, rx) = vox::channel();
@@ -389,8 +326,7 @@ async fn who_waits_for_a_reader_to_leave_whose_call_is_not_sent_is_told() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_said_of_what_goes_well() {
     let (lab, probe) = lab().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     let (tx, mut rx) = vox::channel();
     lab.later(tx).await.expect("at once");
     let (up, theirs) = vox::channel();
@@ -404,7 +340,7 @@ async fn nothing_is_said_of_what_goes_well() {
     }
     up.close();
     assert_eq!(call.await.expect("no panic"), Ok(()));
-    assert_eq!(warnings.take(), Vec::<String>::new());
+    assert_eq!(warnings.warnings(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -414,17 +350,16 @@ async fn what_a_server_refuses_is_logged_once_a_minute_with_the_peer_the_limit_a
     settle().await;
     running_on.abort();
     settle().await;
-    let warnings = Warnings::default();
-    let _capture = warnings.capture();
+    let (warnings, _listening) = Log::new();
     for seconds in [0, 59, 1, 59, 2] {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let error = lab.persist(1).await.expect_err("one runs on already");
         assert!(error.to_string().contains("`Limits::max_detached` is 1"), "{error}");
     }
-    let logged = warnings.take();
+    let logged = warnings.warnings();
     assert_eq!(logged.len(), 3, "{logged:?}");
     for text in logged {
-        for part in ["answered `Busy`", "`Limits::max_detached` is 1", "\"max_detached\"", "2 1 ", "pair"] {
+        for part in ["answered `Busy`", "`Limits::max_detached` is 1", "\"max_detached\"", "needed=2 most=1 ", "pair"] {
             assert!(text.contains(part), "{part} is not in: {text}");
         }
     }

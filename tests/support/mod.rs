@@ -4,6 +4,8 @@
 
 pub mod cable;
 pub mod heap;
+#[path = "../../hostile/src/log.rs"]
+pub mod log;
 #[path = "../../hostile/src/raw.rs"]
 pub mod raw;
 pub mod undescribed;
@@ -38,13 +40,6 @@ pub fn block_on<F: Future>(what: F) -> F::Output {
         }
         std::thread::park();
     }
-}
-
-/// To be called before a test listens to what is traced. While a process has one subscriber, `tracing` asks the thread that comes first to a
-/// place whether anybody wants what is traced there, and that may be another test's, which says no for all. So there are two.
-pub fn listen_in_company() {
-    static COMPANY: std::sync::OnceLock<tracing::Dispatch> = std::sync::OnceLock::new();
-    COMPANY.get_or_init(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default()));
 }
 
 /// Counts what happens in handlers.
