@@ -110,6 +110,27 @@ async fn a_large_argument_over_a_slow_line_arrives_at_default_limits() {
     assert_eq!((cable.links(), disk.puts.get()), (1, 1));
 }
 
+/// A link whose buffer holds a lot, as a Unix socket's does, takes that at once, and then as slowly as ever. So what waits for it is
+/// that buffer and about as much again, and no MiB, which would take longer than a call may stand still.
+#[tokio::test(start_paused = true)]
+async fn a_slow_line_that_has_room_at_first_is_not_taken_for_a_fast_one() {
+    const ROOM: usize = 256 << 10;
+    const SLOW: usize = 20_000;
+    let disk = Disk::default();
+    let server = Server::builder().service(FilesDispatcher::new(disk.clone()));
+    let cable = Cable::with_capacity(server.start().expect("a server"), ROOM);
+    let files: FilesClient = vox::connect(cable.connector()).await.expect("a session");
+    cable.slow(SLOW);
+    let put = tokio::spawn(files.put(bytes(FILE)));
+    sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    assert_eq!(files.nothing().await, Ok(()));
+    let most = Duration::from_secs(3 * ROOM as u64 / SLOW as u64);
+    assert!(began.elapsed() < most, "{:?} of {most:?}", began.elapsed());
+    assert_eq!(put.await.expect("no panic"), Ok(FILE as u64));
+    assert_eq!((cable.links(), disk.puts.get()), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_large_result_over_a_slow_line_arrives_at_default_limits() {
     let (cable, _, files) = line(Limits::default()).await;
