@@ -54,6 +54,18 @@ unsafe impl ChannelEncoder for Giving<'_> {
         // SAFETY: `channel_shape` is called for `Tx` and `Rx` alone, and the codec has compared the layout. Both begin
         // with their `Half` (`repr(C)`). The caller promises a live value for the length of this call.
         let half = unsafe { &*half.cast::<Half>() };
+        self.give_half(half, kind, item)
+    }
+}
+
+impl Giving<'_> {
+    /// Gives a half to the call: its number there.
+    pub(super) fn give_half(
+        &mut self,
+        half: &Half,
+        kind: ChannelKind,
+        item: &Arc<Program>,
+    ) -> Result<u32, EncodeError> {
         let given = half.give(self.method, kind == ChannelKind::Tx);
         let cell = given.map_err(|why| EncodeError::Channel(why.into()))?;
         let direction = match kind {
@@ -126,6 +138,32 @@ unsafe impl ChannelDecoder for Taking<'_> {
         by: Option<&Arc<Translation>>,
         dst: *mut u8,
     ) -> Result<(), DecodeError> {
+        let half = self.take_half(index, kind, item, by)?;
+        match kind {
+            // SAFETY: `dst` is valid for a write of a `Tx`, whose layout is the same for every item type.
+            ChannelKind::Tx => unsafe { dst.cast::<Tx<()>>().write(Tx { half, item: PhantomData }) },
+            // SAFETY: as above, of an `Rx`.
+            ChannelKind::Rx => unsafe {
+                dst.cast::<Rx<()>>().write(Rx { half, reader: Reader::default(), item: PhantomData });
+            },
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, bytes: usize) -> Result<(), DecodeErrorKind> {
+        self.shared.keep_decoded(self.connection, self.request, bytes)
+    }
+}
+
+impl Taking<'_> {
+    /// The half of this number, which is bound from here on.
+    pub(super) fn take_half(
+        &mut self,
+        index: u32,
+        kind: ChannelKind,
+        item: &Arc<Program>,
+        by: Option<&Arc<Translation>>,
+    ) -> Result<Half, DecodeError> {
         let bad = |why: &str| DecodeError::new(DecodeErrorKind::Channel(format!("channel {index}: {why}").into()), 0);
         let open = self.opens.get_mut(index as usize).ok_or_else(|| bad("the call opened no such channel"))?;
         let (endpoint, direction) = match kind {
@@ -159,19 +197,6 @@ unsafe impl ChannelDecoder for Taking<'_> {
             method: self.method,
             next: OnceLock::new(),
         });
-        let half = Half::bound_to(bound);
-        match kind {
-            // SAFETY: `dst` is valid for a write of a `Tx`, whose layout is the same for every item type.
-            ChannelKind::Tx => unsafe { dst.cast::<Tx<()>>().write(Tx { half, item: PhantomData }) },
-            // SAFETY: as above, of an `Rx`.
-            ChannelKind::Rx => unsafe {
-                dst.cast::<Rx<()>>().write(Rx { half, reader: Reader::default(), item: PhantomData });
-            },
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, bytes: usize) -> Result<(), DecodeErrorKind> {
-        self.shared.keep_decoded(self.connection, self.request, bytes)
+        Ok(Half::bound_to(bound))
     }
 }

@@ -10,6 +10,7 @@ mod errors;
 mod hooks;
 mod items;
 mod local;
+mod raw;
 mod rx;
 mod slow;
 mod tx;
@@ -18,6 +19,7 @@ pub(crate) use bound::Bound;
 pub(crate) use cell::CallWaits;
 pub use errors::{RecvError, SendError, TryRecvError, TrySendError};
 pub(crate) use hooks::{Given, Giving, Taking};
+pub(crate) use raw::RawHalf;
 pub use rx::Rx;
 pub use tx::Tx;
 

@@ -174,7 +174,7 @@ impl<T> Rx<T> {
         }
     }
 
-    fn fail(&mut self, error: RecvError) {
+    pub(super) fn fail(&mut self, error: RecvError) {
         self.reader.run = Bytes::new();
         self.reader.end = Some(End::Failed(error));
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::call::Call;
 use super::caller::{Caller, CallerHandle};
-use crate::channel::{Given, Giving};
-use crate::codec::{EncodeError, Encoder, LONG, check_cost_of};
+use crate::channel::{Given, Giving, RawHalf};
+use crate::codec::{ChannelKind, EncodeError, Encoder, LONG, check_cost_of};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::take_buffer;
 use crate::error::NotSent;
@@ -80,6 +80,12 @@ impl<'a> CallWriter<'a> {
             true => self.payload.encoded.extend_from_slice(&bytes),
             false => self.payload.last = Some(bytes),
         }
+    }
+
+    /// Gives the call a channel for each of these, in their order, whose items are bytes: the halves that are kept.
+    pub(crate) fn raw_channels(&mut self, kinds: impl IntoIterator<Item = ChannelKind>) -> Vec<RawHalf> {
+        let mut giving = Giving { given: &mut self.channels, method: self.method, argument: 0 };
+        kinds.into_iter().map(|kind| giving.give_raw(kind).expect("both halves are new")).collect()
     }
 
     /// Something keeps the call from being sent.

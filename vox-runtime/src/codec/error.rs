@@ -192,6 +192,8 @@ pub enum DecodeErrorKind {
     NoChannels,
     /// A channel in the value could not be taken; the reason comes from the channel hook.
     Channel(Cow<'static, str>),
+    /// It is no value of a type that is known by its schema alone: where in it, and why.
+    Value(Box<str>),
     /// The type cannot be received at all.
     Plan(Arc<PlanError>),
 }
@@ -199,6 +201,7 @@ pub enum DecodeErrorKind {
 impl fmt::Display for DecodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Value(why) => f.write_str(why),
             Self::UnexpectedEnd => f.write_str("the frame ends inside the value"),
             Self::TrailingBytes => f.write_str("bytes are left after the value"),
             Self::BadVarint => f.write_str("a number does not fit its type"),

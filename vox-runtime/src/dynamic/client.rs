@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::channels::{Channels, RawChannel, Sender};
 use super::service::{MethodType, ServiceType};
+use crate::channel::RawHalf;
 use crate::client::{Call, Caller, OpenError, Session};
-use crate::codec::{Encoder, Rest};
+use crate::codec::{ChannelKind, Encoder, Rest};
 use crate::error::VoxError;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::reply::{self, Reply};
 use crate::shown::{Shown, show};
-use crate::value::{Value, ValueError, ValueType, nearest, slots};
+use crate::value::{Placed, Value, ValueError, ValueType, nearest, slots};
 
 /// A client of a service whose trait is not known here. Clones share their connection.
 #[derive(Clone)]
@@ -38,7 +40,7 @@ pub enum DynamicError {
         /// The method that was probably meant.
         nearest: Option<String>,
     },
-    /// The method takes channels, which cannot be given to it without its types.
+    /// The method takes channels, and was called in a way that gives it none.
     Channels {
         /// The service.
         service: String,
@@ -90,7 +92,41 @@ impl DynamicClient {
         method: &str,
         arguments: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
     ) -> Result<ValueCall, DynamicError> {
-        let method = self.callable(method)?;
+        Ok(self.write(self.callable(method)?, arguments)?.0)
+    }
+
+    /// As [`call`](Self::call), of a method that takes channels. What stands for a channel is left out, or given as [`Value::NONE`]; the
+    /// ends that stay here come back.
+    ///
+    /// ```
+    /// # extern crate vox_runtime as vox;
+    /// # use vox::dynamic::DynamicClient;
+    /// # use vox::value::Value;
+    /// # async fn example(client: DynamicClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// // async fn sum(&self, from: u64, numbers: Rx<u64>) -> u64
+    /// let (call, mut channels) = client.call_with_channels("sum", [("from", Value::from(7u64))])?;
+    /// let numbers = channels.sender("numbers").expect("the caller sends on it");
+    /// let call = tokio::spawn(call);
+    /// numbers.send(&Value::from(1u64)).await?;
+    /// numbers.send_json("2").await?;
+    /// numbers.close();
+    /// assert_eq!(call.await??, Value::from(10u64));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_with_channels(
+        &self,
+        method: &str,
+        arguments: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
+    ) -> Result<(ValueCall, Channels), DynamicError> {
+        self.write(self.known(method)?, arguments)
+    }
+
+    fn write(
+        &self,
+        method: &MethodType,
+        arguments: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
+    ) -> Result<(ValueCall, Channels), DynamicError> {
         let given: Vec<_> = arguments.into_iter().collect();
         let given = given.iter().map(|(name, value)| (name.as_ref(), value));
         let encoded = encode(method, given).map_err(|error| self.arguments(method, error))?;
@@ -99,7 +135,20 @@ impl DynamicClient {
 
     /// Calls a method with its arguments in a JSON object, in any order; nothing is as good as an empty object.
     pub fn call_json(&self, method: &str, arguments: &str) -> Result<ValueCall, DynamicError> {
-        let method = self.callable(method)?;
+        Ok(self.write_json(self.callable(method)?, arguments)?.0)
+    }
+
+    /// As [`call_json`](Self::call_json), of a method that takes channels, each of which is left out or `null`. The ends that stay here
+    /// come back.
+    pub fn call_json_with_channels(
+        &self,
+        method: &str,
+        arguments: &str,
+    ) -> Result<(ValueCall, Channels), DynamicError> {
+        self.write_json(self.known(method)?, arguments)
+    }
+
+    fn write_json(&self, method: &MethodType, arguments: &str) -> Result<(ValueCall, Channels), DynamicError> {
         let types = method.arguments().iter().map(|argument| (argument.name(), argument.ty()));
         let values = ValueType::read_object(arguments, types).map_err(|error| self.arguments(method, error))?;
         let given = values.iter().map(|(name, value)| (&**name, value));
@@ -109,18 +158,41 @@ impl DynamicClient {
 
     /// Calls a method with its arguments as they are encoded, one after the other. What it returns is had as bytes too.
     pub fn call_raw(&self, method: &str, arguments: impl Into<Bytes>) -> Result<RawCall, DynamicError> {
-        Ok(RawCall { call: self.send(self.callable(method)?, arguments.into()) })
+        Ok(self.send_raw(self.callable(method)?, arguments.into(), &[]).0)
     }
 
+    /// As [`call_raw`](Self::call_raw), with these channels: in the arguments each stands as its number among them. The ends that stay
+    /// here come back, in their order.
+    pub fn call_raw_with_channels(
+        &self,
+        method: &str,
+        arguments: impl Into<Bytes>,
+        channels: &[Sender],
+    ) -> Result<(RawCall, Vec<RawChannel>), DynamicError> {
+        Ok(self.send_raw(self.known(method)?, arguments.into(), channels))
+    }
+
+    fn send_raw(&self, method: &MethodType, arguments: Bytes, channels: &[Sender]) -> (RawCall, Vec<RawChannel>) {
+        let (call, kept) = self.send(method, arguments, channels.iter().map(|sender| sender.kind()));
+        (RawCall { call }, kept.into_iter().map(RawChannel::new).collect())
+    }
+
+    fn known(&self, name: &str) -> Result<&MethodType, DynamicError> {
+        self.service.method(name).ok_or_else(|| {
+            let nearest = nearest(name, self.service.methods().iter().map(MethodType::name)).map(str::to_owned);
+            DynamicError::NoMethod { service: self.service.name().to_owned(), method: name.to_owned(), nearest }
+        })
+    }
+
+    /// The method of this name, which takes no channels.
     fn callable(&self, name: &str) -> Result<&MethodType, DynamicError> {
-        let (service, method) = (self.service.name().to_owned(), name.to_owned());
-        match self.service.method(name) {
-            None => {
-                let nearest = nearest(name, self.service.methods().iter().map(MethodType::name)).map(str::to_owned);
-                Err(DynamicError::NoMethod { service, method, nearest })
+        let known = self.known(name)?;
+        match known.has_channels() {
+            true => {
+                let (service, method) = (self.service.name().to_owned(), name.to_owned());
+                Err(DynamicError::Channels { service, method })
             }
-            Some(known) if known.has_channels() => Err(DynamicError::Channels { service, method }),
-            Some(known) => Ok(known),
+            false => Ok(known),
         }
     }
 
@@ -129,29 +201,45 @@ impl DynamicClient {
         DynamicError::Arguments { service, method: method.name().to_owned(), error }
     }
 
-    fn value_call(&self, method: &MethodType, arguments: Bytes) -> ValueCall {
-        ValueCall { call: self.send(method, arguments), method: method.clone() }
+    fn value_call(&self, method: &MethodType, (arguments, placed): (Bytes, Vec<Placed>)) -> (ValueCall, Channels) {
+        let (call, kept) = self.send(method, arguments, placed.iter().map(|placed| placed.kind));
+        (ValueCall { call, method: method.clone() }, Channels::new(placed, kept))
     }
 
-    fn send(&self, method: &MethodType, arguments: Bytes) -> Call<Rest, Rest> {
+    fn send(
+        &self,
+        method: &MethodType,
+        arguments: Bytes,
+        channels: impl IntoIterator<Item = ChannelKind>,
+    ) -> (Call<Rest, Rest>, Vec<RawHalf>) {
         static REPLY: Reply<Rest, Rest> = Reply::untyped();
         let mut writer = self.caller.call(method.descriptor());
+        let kept = writer.raw_channels(channels);
         writer.rest(arguments);
-        writer.finish(&REPLY)
+        (writer.finish(&REPLY), kept)
     }
 }
 
-/// The arguments of a method, encoded.
-fn encode<'n>(method: &MethodType, given: impl Iterator<Item = (&'n str, &'n Value)>) -> Result<Bytes, ValueError> {
+/// The most channels that the arguments of one call are given: more than any peer takes by default. Past what the peer takes the call is not sent.
+const MOST_CHANNELS: usize = 1 << 16;
+
+/// The arguments of a method, encoded, and the channels that they take.
+fn encode<'n>(
+    method: &MethodType,
+    given: impl Iterator<Item = (&'n str, &'n Value)>,
+) -> Result<(Bytes, Vec<Placed>), ValueError> {
     let types = method.arguments().iter().map(|argument| (argument.name(), argument.ty()));
-    let mut out = Vec::new();
+    let (mut out, mut placed) = (Vec::new(), Vec::new());
     let slots = slots(types, given)?;
     for (argument, value) in method.arguments().iter().zip(slots) {
         let encoder = &mut Encoder::new(&mut out, usize::MAX);
-        let written = argument.ty().encode_to(value.unwrap_or(&Value::NONE), encoder);
+        let before = placed.len();
+        let written =
+            argument.ty().encode_to(value.unwrap_or(&Value::NONE), encoder, Some((&mut placed, MOST_CHANNELS)));
         written.map_err(|error| error.in_field(argument.name()))?;
+        placed.iter_mut().skip(before).for_each(|placed| placed.in_argument(argument.name()));
     }
-    Ok(out.into())
+    Ok((out.into(), placed))
 }
 
 macro_rules! builder {
@@ -276,7 +364,7 @@ impl fmt::Display for DynamicError {
             }
             Self::Channels { service, method } => write!(
                 f,
-                "`{}.{}` takes channels, which cannot be given to it without its types",
+                "`{}.{}` takes channels: call it by `call_with_channels`, `call_json_with_channels` or `call_raw_with_channels`",
                 Shown::name(service),
                 Shown::name(method)
             ),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::channels::{Channels, RawChannel, relay};
 use super::client::DynamicClient;
 use super::service::{MethodType, ServiceType};
 use crate::descriptor::{MethodId, ServiceDescriptor};
@@ -37,6 +38,7 @@ pub struct ValueRequest {
     args: Arc<Args>,
     method: MethodType,
     values: Vec<Value>,
+    channels: Channels,
 }
 
 /// What a handler of bytes is given: the arguments of a call as they came, and its context.
@@ -44,6 +46,7 @@ pub struct RawRequest {
     args: Arc<Args>,
     method: MethodType,
     bytes: Bytes,
+    channels: Vec<RawChannel>,
 }
 
 impl DynamicDispatcher {
@@ -52,23 +55,28 @@ impl DynamicDispatcher {
         Self { service, handlers: BTreeMap::new() }
     }
 
-    /// Serves every method by a client of the same service: a call goes on as it came, with its metadata and its deadline, and what comes of
-    /// it goes back, errors included. Its arguments and its outcome are not looked at. Methods with channels are left out.
+    /// Serves every method by a client of the same service: a call goes on as it came, with its metadata, its deadline and its channels, and what comes of
+    /// it goes back, errors included. Its arguments, its items and its outcome are not looked at. Each channel has a task that gives its items on as there is
+    /// credit for them, and its end, until it is over.
     ///
     /// A call that could not be sent on has not run: it is answered `Busy`. A `persist` method is an operation of the server that forwards
     /// it, which keeps its outcome; for the server behind it each is an operation of its own.
     pub fn forwarding(client: &DynamicClient) -> Self {
         let service = client.service().clone();
-        let methods: Vec<_> = service.methods().iter().filter(|method| !method.has_channels()).cloned().collect();
+        let methods = service.methods().to_vec();
         methods.into_iter().fold(Self::new(service), |dispatcher, method| {
             let client = client.clone();
-            dispatcher.raw_method(method.name(), move |request| {
-                let call = client.call_raw(request.method().name(), request.arguments().clone());
+            dispatcher.raw_method(method.name(), move |mut request| {
+                let channels = request.take_channels();
+                let senders: Vec<_> = channels.iter().map(RawChannel::sender).collect();
+                let name = request.method().name();
+                let call = client.call_raw_with_channels(name, request.arguments().clone(), &senders);
                 async move {
-                    match call {
-                        Ok(call) => call.forward_all(request.context().metadata()).await,
-                        Err(_) => Err(VoxError::UnknownMethod),
+                    let Ok((call, further)) = call else { return Err(VoxError::UnknownMethod) };
+                    for (near, far) in channels.into_iter().zip(further) {
+                        tokio::spawn(relay(near, far));
                     }
+                    call.forward_all(request.context().metadata()).await
                 }
             })
         })
@@ -77,7 +85,9 @@ impl DynamicDispatcher {
     /// Serves a method by this closure, which returns what the method does, or its own error. What it returns has to be of the method's
     /// types: the caller gets `InvalidResponse` otherwise.
     ///
-    /// Panics if the service has no method of this name, or one that takes channels.
+    /// # Panics
+    ///
+    /// If the service has no method of this name.
     #[must_use]
     pub fn method<F, R>(self, name: &str, handler: F) -> Self
     where
@@ -90,7 +100,9 @@ impl DynamicDispatcher {
     /// Serves a method by this closure, which gets its arguments as they came and returns what the method does as it is encoded, or any
     /// outcome that a call may have.
     ///
-    /// Panics if the service has no method of this name, or one that takes channels.
+    /// # Panics
+    ///
+    /// If the service has no method of this name.
     #[must_use]
     pub fn raw_method<F, R>(self, name: &str, handler: F) -> Self
     where
@@ -105,11 +117,6 @@ impl DynamicDispatcher {
         let Some(method) = self.service.method(name) else {
             panic!("`{service}` has no method `{}`", Shown::name(name))
         };
-        assert!(
-            !method.has_channels(),
-            "`{service}.{}` takes channels, which a handler without types cannot",
-            Shown::name(name)
-        );
         self.handlers.insert(method.descriptor().id, (method.clone(), handler));
         self
     }
@@ -128,19 +135,22 @@ impl Dispatcher for DynamicDispatcher {
         slot.host(async move {
             let (outcome, args) = match handler {
                 Handler::OfValues(handler) => {
-                    let mut values = Vec::with_capacity(method.arguments().len());
+                    let (mut values, mut placed) = (Vec::with_capacity(method.arguments().len()), Vec::new());
                     for argument in method.arguments() {
-                        values.push(args.value(argument.name(), argument.ty())?);
+                        values.push(args.value(argument.name(), argument.ty(), &mut placed)?);
                     }
                     args.finish()?;
+                    let halves = args.channels(&placed)?;
+                    let channels = Channels::new(placed, halves);
                     let args = Arc::new(args);
-                    let request = ValueRequest { args: Arc::clone(&args), method: method.clone(), values };
+                    let request = ValueRequest { args: Arc::clone(&args), method: method.clone(), values, channels };
                     (Outcome::of((method.ok(), method.error()), handler(request).await), args)
                 }
                 Handler::OfBytes(handler) => {
                     let bytes = args.rest()?;
+                    let channels = args.all_channels()?.into_iter().map(RawChannel::new).collect();
                     let args = Arc::new(args);
-                    let request = RawRequest { args: Arc::clone(&args), method, bytes };
+                    let request = RawRequest { args: Arc::clone(&args), method, bytes, channels };
                     (Outcome::forwarded(handler(request).await), args)
                 }
             };
@@ -172,7 +182,20 @@ impl ValueRequest {
     }
 }
 
+impl ValueRequest {
+    /// The channels of the call: the handler takes those that it needs. The others end with the request.
+    pub fn channels(&mut self) -> &mut Channels {
+        &mut self.channels
+    }
+}
+
 impl RawRequest {
+    /// The channels of the call, in the order by whose numbers they stand in the arguments. Once. Those that are not taken end with the
+    /// request.
+    pub fn take_channels(&mut self) -> Vec<RawChannel> {
+        std::mem::take(&mut self.channels)
+    }
+
     /// The method.
     pub fn method(&self) -> &MethodType {
         &self.method

@@ -29,14 +29,15 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
-//! A call without types is a call: deadlines, metadata, operations, cancelling and policies are those of any other. Methods with channels
-//! cannot be called or served so yet, and say it.
+//! A call without types is a call: deadlines, metadata, operations, cancelling, policies and channels are those of any other.
 
+mod channels;
 mod client;
 mod describe;
 mod handler;
 mod service;
 
+pub use channels::{Channels, RawChannel, RawRx, RawTx, Sender, ValueRx, ValueTx};
 pub use client::{DynamicClient, DynamicError, RawCall, ValueCall};
 pub(crate) use describe::describing;
 pub use describe::{DescribeError, Describer, ListedService};

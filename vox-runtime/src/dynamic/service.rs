@@ -103,7 +103,14 @@ impl ServiceType {
         }
         // Before anything is kept.
         for method in contract.methods().values() {
-            MethodType::types(method, &Default::default()).map_err(|why| InvalidService::new(name, why))?;
+            let types = MethodType::types(method, &Default::default());
+            let (arguments, ..) = types.map_err(|why| InvalidService::new(name, why))?;
+            if method.policy & 2 != 0 && arguments.iter().any(|argument| argument.ty.has_channels()) {
+                let method = Shown::name(&method.name);
+                let why =
+                    format!("`{method}` is `persist` and takes channels: an outcome can be replayed, a stream cannot");
+                return Err(InvalidService::new(name, why));
+            }
         }
         let descriptor = kept(name, docs, contract, beside)?;
         let names = beside.iter().map(|(id, beside)| (*id, beside.names.clone()));
@@ -210,7 +217,7 @@ impl MethodType {
         self.0.descriptor.timeout
     }
 
-    /// Whether an argument carries a channel. It cannot be called without its types then.
+    /// Whether an argument carries a channel: then it is called by [`call_with_channels`](super::DynamicClient::call_with_channels).
     pub fn has_channels(&self) -> bool {
         self.0.has_channels
     }

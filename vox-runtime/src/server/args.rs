@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::context::Context;
 use super::incoming::Answer;
-use crate::channel::Taking;
-use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
+use crate::channel::{RawHalf, Taking};
+use crate::codec::{Budget, ChannelKind, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Granted, Shared, give_buffer, take_buffer};
 use crate::evidence::ArgPlan;
@@ -18,7 +18,7 @@ use crate::ids::ConnectionId;
 use crate::proto::{Request, SHORT};
 use crate::reply::{self, Reply, Room};
 use crate::terms::{Arriving, Misread};
-use crate::wire::{ChannelOpen, Failure, Payload};
+use crate::wire::{ChannelDirection, ChannelOpen, Failure, Payload};
 
 /// The arguments of one request. Keeps the frame, so that `&str` and `&[u8]` arguments borrow from it.
 pub struct Args {
@@ -187,6 +187,24 @@ impl Args {
         let argument = self.context.method().args.get(self.read - 1).map(|argument| argument.name);
         let error = Misread::Incompatible("the peer does not send it".into());
         InvalidArgs { method: self.context.method().name, argument, error }
+    }
+
+    /// The channel of this number, if it is of this kind, whose items are bytes.
+    pub(super) fn raw_channel(&mut self, index: u32, kind: ChannelKind) -> Result<RawHalf, InvalidArgs> {
+        let method = self.context.method();
+        let (shared, request) = (self.context.shared(), self.context.request_id());
+        let mut taking = Taking { shared, connection: self.connection, request, method, opens: &mut self.channels };
+        let taken = taking.take_raw(index, kind);
+        taken.map_err(|error| InvalidArgs { method: method.name, argument: None, error: Misread::Decode(error) })
+    }
+
+    /// What the request has of channels, in their order.
+    pub(super) fn channel_kinds(&self) -> Vec<ChannelKind> {
+        let kind = |open: &ChannelOpen| match open.direction {
+            ChannelDirection::HandlerSends => ChannelKind::Tx,
+            ChannelDirection::CallerSends => ChannelKind::Rx,
+        };
+        self.channels.iter().flatten().map(kind).collect()
     }
 
     /// Reads by `read`, or where the peer knows the method otherwise by `translate`, which is given the argument's number.

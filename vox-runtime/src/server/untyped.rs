@@ -1,13 +1,16 @@
 //! What a handler without types is given, and what it answers.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 
 use super::args::{Args, InvalidArgs};
 use super::incoming::Answer;
-use crate::codec::{DecodeError, DecodeErrorKind, EncodeError, Encoder, LONG as LONG_REST};
+use crate::channel::RawHalf;
+use crate::codec::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, LONG as LONG_REST};
 use crate::error::VoxError;
 use crate::terms::Misread;
-use crate::value::{Value, ValueError, ValueType};
+use crate::value::{Placed, Value, ValueError, ValueType};
 use crate::wire::{ERR, Failure, OK, Payload, USER};
 
 /// What a handler without types ends with: bytes of what its method returns, of its error, or an outcome of the runtime's own.
@@ -50,10 +53,33 @@ impl Args {
         Ok(rest)
     }
 
-    /// The next argument, by its schema.
-    pub(crate) fn value(&mut self, name: &str, ty: &ValueType) -> Result<Value, InvalidArgs> {
+    /// The next argument, by its schema. The channels in it are put to the others.
+    pub(crate) fn value(
+        &mut self,
+        name: &str,
+        ty: &ValueType,
+        channels: &mut Vec<Placed>,
+    ) -> Result<Value, InvalidArgs> {
         self.alike()?;
-        self.untyped(|decoder| ty.decode_from(decoder).map_err(misread), Some(name))
+        let (before, most) = (channels.len(), self.channel_kinds().len());
+        let placed = RefCell::new(channels);
+        let read = |decoder: &mut Decoder<'_>| {
+            ty.decode_from(decoder, Some((&mut placed.borrow_mut(), most))).map_err(misread)
+        };
+        let value = self.untyped(read, Some(name))?;
+        placed.into_inner().iter_mut().skip(before).for_each(|placed| placed.in_argument(name));
+        Ok(value)
+    }
+
+    /// The channels in these places.
+    pub(crate) fn channels(&mut self, placed: &[Placed]) -> Result<Vec<RawHalf>, InvalidArgs> {
+        placed.iter().map(|placed| self.raw_channel(placed.index, placed.kind)).collect()
+    }
+
+    /// All channels of the call, in their order.
+    pub(crate) fn all_channels(&mut self) -> Result<Vec<RawHalf>, InvalidArgs> {
+        let kinds = self.channel_kinds().into_iter().zip(0..);
+        kinds.map(|(kind, index)| self.raw_channel(index, kind)).collect()
     }
 
     /// What a handler without types ended with is the answer.

@@ -46,7 +46,7 @@ fn by_name<'n, 't, V>(
 
 /// A field that is not given can be `None`, or that is an error.
 pub(super) fn check_missing(name: &str, node: &Node, is_missing: bool) -> Result<(), ValueError> {
-    match is_missing && !matches!(node.kind, Kind::Option(..)) {
+    match is_missing && !matches!(node.kind, Kind::Option(..) | Kind::Channel(..)) {
         true => Err(ValueError::new(format!("missing, expected {}", node.words)).in_field(name)),
         false => Ok(()),
     }

@@ -31,6 +31,7 @@
 
 mod base64;
 mod build;
+mod channels;
 mod error;
 mod json;
 mod levels;
@@ -49,6 +50,7 @@ use crate::error::MethodError;
 use crate::shown::Shown;
 
 pub(crate) use build::{nearest, slots};
+pub(crate) use channels::Placed;
 pub use error::ValueError;
 pub use ty::ValueType;
 

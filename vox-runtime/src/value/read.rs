@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::channels::{self, Places};
 use super::levels::Levels;
 use super::ty::{Form, Kind};
-use super::{Value, ValueError, ValueType};
+use super::{Placed, Value, ValueError, ValueType};
 use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder};
 
 /// What a value's place is charged: its own, and what names it.
@@ -20,21 +21,26 @@ impl ValueType {
     /// `budget` is what it may cost. A value takes more memory than one of its type would: 64 bytes for each number.
     pub fn decode(&self, bytes: &Bytes, budget: Budget) -> Result<Value, ValueError> {
         let mut from = Decoder::new(bytes, budget);
-        let value = self.decode_from(&mut from)?;
+        let value = self.decode_from(&mut from, None)?;
         from.finish().map_err(wrong)?;
         Ok(value)
     }
 
-    /// Reads the next value.
-    pub(crate) fn decode_from(&self, from: &mut Decoder<'_>) -> Result<Value, ValueError> {
+    /// Reads the next value. `channels`: those that stand in it, and how many there may be.
+    pub(crate) fn decode_from(
+        &self,
+        from: &mut Decoder<'_>,
+        channels: Option<(&mut Vec<Placed>, usize)>,
+    ) -> Result<Value, ValueError> {
         let levels = Levels::new(from.budget().depth());
-        Reader { ty: self, from }.value(self.root, levels)
+        Reader { ty: self, from, places: Places(channels) }.value(self.root, levels)
     }
 }
 
 struct Reader<'a, 'f> {
     ty: &'a ValueType,
     from: &'a mut Decoder<'f>,
+    places: Places<'a>,
 }
 
 type Read<T> = Result<T, ValueError>;
@@ -51,7 +57,9 @@ impl Reader<'_, '_> {
                 let variant = variants.get(index as usize).ok_or_else(bad)?;
                 self.charge(1)?;
                 let within = if let Form::Unit = variant.form { levels } else { levels.deeper()? };
+                let before = self.places.count();
                 let content = self.form(&variant.form, within).map_err(|error| error.in_field(&variant.name))?;
+                self.places.below(before, || channels::field(&variant.name));
                 Ok(Value::Variant(Arc::clone(&variant.name), content.into()))
             }
             Kind::Option(content, _) => match self.byte()? {
@@ -88,7 +96,12 @@ impl Reader<'_, '_> {
                 let count = self.from.varint().map_err(wrong)?;
                 self.map((*key, *value), count, levels.deeper()?)
             }
-            Kind::Channel(kind) => Err(ValueError::new(format!("a channel (`{kind}`) is no value"))),
+            Kind::Channel(kind, item) => {
+                let index = self.from.varint_of(u32::BITS).map_err(wrong)? as u32;
+                self.charge(2)?;
+                self.places.put(*kind, index, ty.part(*item))?;
+                Ok(Value::NONE)
+            }
         }
     }
 
@@ -104,7 +117,9 @@ impl Reader<'_, '_> {
             Form::Struct(fields) => {
                 self.charge(fields.len())?;
                 let field = |field: &super::ty::Field| {
+                    let before = self.places.count();
                     let value = self.value(field.ty, levels).map_err(|error| error.in_field(&field.name))?;
+                    self.places.below(before, || channels::field(&field.name));
                     Ok((Arc::clone(&field.name), value))
                 };
                 Value::Struct(fields.iter().map(field).collect::<Read<_>>()?)
@@ -113,7 +128,10 @@ impl Reader<'_, '_> {
     }
 
     fn item(&mut self, ty: usize, index: usize, levels: Levels) -> Read<Value> {
-        self.value(ty, levels).map_err(|error| error.in_item(index))
+        let before = self.places.count();
+        let value = self.value(ty, levels).map_err(|error| error.in_item(index))?;
+        self.places.below(before, || format!("[{index}]"));
+        Ok(value)
     }
 
     fn items(&mut self, item: usize, count: u64, levels: Levels) -> Read<Value> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::named::Named;
 use super::{ValueError, json};
-use crate::codec::Lens;
+use crate::codec::{ChannelKind, Lens};
 use crate::descriptor::Schema;
 use crate::schema::{Container, Field as SchemaField, SchemaFault, Type, Types};
 use crate::shown::Shown;
@@ -36,8 +36,8 @@ pub(super) enum Kind {
     Set(usize),
     Array(u64, usize),
     Map(usize, usize),
-    /// `Tx` or `Rx`.
-    Channel(&'static str),
+    /// `Tx` or `Rx`, and the items.
+    Channel(ChannelKind, usize),
 }
 
 /// The fields of a struct or of a variant.
@@ -118,7 +118,7 @@ impl ValueType {
                 continue;
             }
             match &self.nodes[at].kind {
-                Kind::Channel(_) => return true,
+                Kind::Channel(..) => return true,
                 Kind::Named(_) => {}
                 Kind::Struct(form) => form.push_parts(&mut todo),
                 Kind::Enum(variants) => variants.iter().for_each(|variant| variant.form.push_parts(&mut todo)),
@@ -127,6 +127,11 @@ impl ValueType {
             }
         }
         false
+    }
+
+    /// The type of this number in its schema.
+    pub(super) fn part(&self, root: usize) -> Self {
+        Self { nodes: Arc::clone(&self.nodes), root }
     }
 
     pub(super) fn node(&self, at: usize) -> &Node {
@@ -191,8 +196,8 @@ fn kind(types: &Types<'_>, at: usize) -> Result<Kind, ValueError> {
         Type::Of(Container::List, of) => Kind::List(of[0]),
         Type::Of(Container::Set, of) => Kind::Set(of[0]),
         Type::Of(Container::Map, of) => Kind::Map(of[0], of[1]),
-        Type::Of(Container::Tx, _) => Kind::Channel("Tx"),
-        Type::Of(Container::Rx, _) => Kind::Channel("Rx"),
+        Type::Of(Container::Tx, of) => Kind::Channel(ChannelKind::Tx, of[0]),
+        Type::Of(Container::Rx, of) => Kind::Channel(ChannelKind::Rx, of[0]),
         Type::Array(len, item) => Kind::Array(*len, *item),
         Type::Begun => return Err(ValueError::new("no schema: a type that was not read to its end")),
     })

@@ -1,27 +1,35 @@
 //! Values to bytes.
 
+use super::channels::{self, Places};
 use super::levels::Levels;
 use super::ty::{Field, Form, Kind, Variant};
-use super::{Value, ValueError, ValueType, build};
+use super::{Placed, Value, ValueError, ValueType, build};
 use crate::codec::{Budget, EncodeError, Encoder};
 
 impl ValueType {
     /// The bytes of a value.
     pub fn encode(&self, value: &Value) -> Result<Vec<u8>, ValueError> {
         let mut out = Vec::new();
-        self.encode_to(value, &mut Encoder::new(&mut out, usize::MAX))?;
+        self.encode_to(value, &mut Encoder::new(&mut out, usize::MAX), None)?;
         Ok(out)
     }
 
-    /// Appends the bytes of a value.
-    pub(crate) fn encode_to(&self, value: &Value, to: &mut Encoder<'_>) -> Result<(), ValueError> {
-        Writer { ty: self, to }.value(self.root, value, Levels::new(Budget::DEPTH))
+    /// Appends the bytes of a value. `channels`: those that stand in it, which are numbered in the order in which they are come to, and how many
+    /// there may be.
+    pub(crate) fn encode_to(
+        &self,
+        value: &Value,
+        to: &mut Encoder<'_>,
+        channels: Option<(&mut Vec<Placed>, usize)>,
+    ) -> Result<(), ValueError> {
+        Writer { ty: self, to, places: Places(channels) }.value(self.root, value, Levels::new(Budget::DEPTH))
     }
 }
 
 struct Writer<'a, 'o> {
     ty: &'a ValueType,
     to: &'a mut Encoder<'o>,
+    places: Places<'a>,
 }
 
 type Written = Result<(), ValueError>;
@@ -71,7 +79,12 @@ impl Writer<'_, '_> {
                 }
                 Ok(())
             }
-            (Kind::Channel(kind), _) => Err(ValueError::new(format!("a channel (`{kind}`) is no value"))),
+            (Kind::Channel(kind, item), value) => {
+                let index = self.places.count() as u32;
+                self.places.put(*kind, index, ty.part(*item))?;
+                channels::check_place(*kind, value)?;
+                self.to.varint(index.into()).map_err(wrong)
+            }
             _ => Err(mismatch(ty, at, value)),
         }
     }
@@ -82,7 +95,9 @@ impl Writer<'_, '_> {
         let form = &variants[index].form;
         self.to.varint(index as u64).map_err(wrong)?;
         let within = if let Form::Unit = form { levels } else { levels.deeper()? };
+        let before = self.places.count();
         let written = self.form(form, content, within);
+        self.places.below(before, || channels::field(name));
         written.map_err(|error| error.unwrap_or_else(|| build::wrong_content(form, content)).in_field(name))
     }
 
@@ -104,21 +119,29 @@ impl Writer<'_, '_> {
         let in_order = fields.len() == values.len() && fields.iter().zip(values).all(|(f, (name, _))| f.name == *name);
         if in_order {
             for (field, (name, value)) in fields.iter().zip(values) {
-                self.value(field.ty, value, levels).map_err(|error| error.in_field(name))?;
+                self.field(name, field.ty, value, levels)?;
             }
             return Ok(());
         }
         let slots = build::field_slots(self.ty, fields, values.iter().map(|(name, value)| (&**name, value)))?;
         for (field, value) in fields.iter().zip(slots) {
-            let written = self.value(field.ty, value.unwrap_or(&Value::NONE), levels);
-            written.map_err(|error| error.in_field(&field.name))?;
+            self.field(&field.name, field.ty, value.unwrap_or(&Value::NONE), levels)?;
         }
+        Ok(())
+    }
+
+    fn field(&mut self, name: &str, ty: usize, value: &Value, levels: Levels) -> Written {
+        let before = self.places.count();
+        self.value(ty, value, levels).map_err(|error| error.in_field(name))?;
+        self.places.below(before, || channels::field(name));
         Ok(())
     }
 
     fn items<'v>(&mut self, items: impl Iterator<Item = (usize, &'v Value)>, levels: Levels) -> Written {
         for (index, (ty, value)) in items.enumerate() {
+            let before = self.places.count();
             self.value(ty, value, levels).map_err(|error| error.in_item(index))?;
+            self.places.below(before, || format!("[{index}]"));
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ impl Printer<'_> {
                     }
                 }
             }
-            (Kind::Option(..), Value::Option(None)) => self.out.push_str("null"),
+            (Kind::Option(..) | Kind::Channel(..), Value::Option(None)) => self.out.push_str("null"),
             (Kind::Option(content, false), Value::Option(Some(value))) => self.value(*content, value)?,
             (Kind::Option(content, true), Value::Option(Some(value))) => {
                 self.object(|printer| printer.entry("Some", |printer| printer.value(*content, value)))?;

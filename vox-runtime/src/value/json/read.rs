@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::levels::Levels;
 use super::super::named::Named;
 use super::super::ty::{Field, Form, Kind, Variant};
-use super::super::{Value, ValueError, ValueType, build};
+use super::super::{Value, ValueError, ValueType, build, channels};
 use super::content;
 use super::text::{Tokens, quoted};
 use crate::codec::{Budget, DecodeErrorKind, Encoder};
@@ -110,7 +110,10 @@ impl Reader<'_> {
                 let levels = levels.deeper()?;
                 Ok(Value::Map(self.array(|reader, _| reader.pair(key, value, levels))?))
             }
-            (Kind::Channel(kind), _) => Err(ValueError::new(format!("a channel (`{kind}`) cannot be given as JSON"))),
+            (Kind::Channel(..), Some(b'n')) if self.tokens.null() => Ok(Value::NONE),
+            (Kind::Channel(kind, _), _) => {
+                Err(ValueError::new(format!("a channel (`{}`) is given as `null` in JSON", channels::word(*kind))))
+            }
             _ => Err(self.mismatch(at)),
         }
     }
