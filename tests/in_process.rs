@@ -269,6 +269,60 @@ async fn a_test_makes_a_context_and_calls_a_handler_itself() {
     assert_eq!(cx.method().name, "time_left");
 }
 
+#[vox::service]
+trait Till {
+    #[vox(persist)]
+    async fn pay(&self, cx: &Context, cents: u64) -> String;
+}
+
+struct MyTill;
+
+impl Till for MyTill {
+    async fn pay(&self, cx: &Context, cents: u64) -> String {
+        let operation = cx.operation().expect("its outcome is kept");
+        format!("{cents} for {} by {}, {:?}", operation.id(), operation.principal(), cx.time_left())
+    }
+}
+
+const PAY: &vox::descriptor::MethodDescriptor = &TillClient::SERVICE.methods[0];
+
+#[tokio::test(start_paused = true)]
+async fn such_a_context_has_an_operation_where_the_outcome_of_its_method_is_kept() {
+    let id = vox::OperationId::new();
+    let emma = || Context::for_test().method(PAY).principal(Principal::new("emma")).operation(id);
+    // What runs to its end has no deadline.
+    let cx = emma().time_left(Duration::from_secs(5)).build();
+    assert_eq!(MyTill.pay(&cx, 7).await, format!("7 for {id} by emma, None"));
+    let (one, other) = (Context::for_test().method(PAY).build(), Context::for_test().method(PAY).build());
+    assert_ne!(MyTill.pay(&one, 7).await, MyTill.pay(&other, 7).await, "each has an id of its own");
+
+    let store: Arc<dyn vox::store::OperationStore> = Arc::new(vox::store::MemoryStore::new());
+    let cx = emma().build_in(Arc::clone(&store)).await;
+    assert_eq!(MyTill.pay(&cx, 7).await, format!("7 for {id} by emma, None"));
+    let again = tokio::spawn(emma().build_in(store)).await;
+    assert!(again.is_err_and(|error| error.is_panic()), "the store has admitted it");
+    let volatile = Context::for_test().operation(id).build();
+    assert!(volatile.operation().is_none());
+}
+
+/// As a handler seals what it returns together with its effect.
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn the_operation_of_such_a_context_is_sealed_in_a_transaction() {
+    use vox::store::{OperationStore, SqliteStore};
+    let folder = std::env::temp_dir().join(format!("vox-for-test-{}", vox::OperationId::new()));
+    std::fs::create_dir(&folder).expect("a folder");
+    let store = Arc::new(SqliteStore::open(folder.join("till.db")).await.expect("a database"));
+    let cx = Context::for_test().method(PAY).build_in(Arc::clone(&store) as Arc<dyn OperationStore>).await;
+    let operation = cx.operation().expect("its outcome is kept").clone();
+    let sealed = store.transaction(move |tx| {
+        SqliteStore::seal_in(tx, &operation, &Ok::<_, std::convert::Infallible>("done".to_owned()))
+    });
+    sealed.await.expect("it is sealed");
+    store.close().await;
+    std::fs::remove_dir_all(folder).expect("it goes");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_peer_of_such_a_context_can_be_called_back() {
     let cx = Context::for_test().peer_serves(EchoDispatcher::new(Wall)).build();

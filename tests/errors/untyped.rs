@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use vox::dynamic::{DynamicDispatcher, MethodSpec, ServiceType};
+use vox::dynamic::{DynamicDispatcher, MethodSpec, RawChannel, ServiceType};
 use vox::{RetryPolicy, Server, Session};
 
 use super::{BankClient, BankDispatcher, Found, MyBank, text};
@@ -18,6 +18,7 @@ pub(super) async fn provoke(found: &mut Found) {
     found.push(("DynamicError::Channels", text(bank.call_json("add", "{}"))));
     found.push(("DynamicError::Arguments", text(bank.call_json("balance", r#"{"account": "x"}"#))));
 
+    found.push(("DecodeErrorKind::Value", deep().await));
     let describer = session.describe().await.expect("it describes itself");
     found.push(("DescribeError::NotServed", text(describer.service("Bonk").await)));
     session.close("that is all").await;
@@ -51,6 +52,34 @@ struct Method {
 #[allow(dead_code, reason = "it is the shape that counts")]
 enum Undescribed {
     Unknown(Vec<String>),
+}
+
+#[derive(facet::Facet)]
+struct Tree {
+    child: Option<Box<Tree>>,
+}
+
+/// What is said of an item that is nested deeper than any value may be.
+async fn deep() -> String {
+    let watch = MethodSpec::new("watch").argument::<vox::Tx<Tree>>("trees").expect("a type");
+    let watch = watch.returns::<(), Infallible>().expect("types");
+    let wood = ServiceType::builder("Bank").method(watch).build().expect("a service");
+    let sends = DynamicDispatcher::new(wood.clone()).raw_method("watch", async |mut request| {
+        let Some(RawChannel::Tx(trees)) = request.take_channels().pop() else { panic!("it sends") };
+        trees.send(vec![1; 1000]).await.expect("it is read");
+        trees.closed().await;
+        Ok(Vec::new().into())
+    });
+    let server = Server::builder().service(sends).bind("mem://wood").await.expect("it listens");
+    let session = Session::connect(server.address()).await.expect("it answers");
+    let client = session.open_dynamic(&wood).await.expect("it is served");
+    let (call, mut channels) = client.call_json_with_channels("watch", "{}").expect("a call");
+    let call = tokio::spawn(call);
+    let mut trees = channels.receiver("trees").expect("it is received on here");
+    let said = text(trees.recv().await);
+    drop(trees);
+    call.await.expect("no panic").expect("it ends");
+    said
 }
 
 /// What is said where a server describes itself in bytes that mean nothing.

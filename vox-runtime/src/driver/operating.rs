@@ -6,6 +6,7 @@
 
 mod asking;
 mod crowding;
+mod in_tests;
 mod mending;
 mod withdrawing;
 

@@ -225,7 +225,8 @@ impl Describer {
             Ok(bytes) => decoded::<Description>(&bytes).map_err(|why| self.invalid(name, why))?,
             Err(VoxError::User(bytes)) => {
                 let Undescribed::Unknown(served) = decoded(&bytes).map_err(|why| self.invalid(name, why))?;
-                return Err(DescribeError::NotServed { service: name.to_owned(), served });
+                let address = self.client.caller().peer().address().to_owned();
+                return Err(DescribeError::NotServed { address, service: name.to_owned(), served });
             }
             Err(error) => return Err(DescribeError::Call(error.map_user(|_| String::new()))),
         };
@@ -255,6 +256,8 @@ impl Describer {
 pub enum DescribeError {
     /// The server does not have it.
     NotServed {
+        /// The server's address.
+        address: String,
         /// What was asked for.
         service: String,
         /// What the server has.
@@ -271,8 +274,8 @@ pub enum DescribeError {
 impl fmt::Display for DescribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotServed { service, served } => {
-                write!(f, "the server has no service `{}`", Shown::name(service))?;
+            Self::NotServed { address, service, served } => {
+                write!(f, "the server at {} has no service `{}`", Shown::new(address), Shown::name(service))?;
                 if let Some(nearest) = nearest(service, served.iter().map(String::as_str)) {
                     return write!(f, "; did you mean `{}`?", Shown::name(nearest));
                 }
