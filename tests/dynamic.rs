@@ -1,7 +1,12 @@
 //! Calls and handlers without types, over real sessions.
 
+#![allow(unreachable_pub, reason = "modules of a test share what they have in common")]
+
 #[path = "dynamic/channels.rs"]
 mod channels;
+#[path = "dynamic/forwarding.rs"]
+mod forwarding;
+mod support;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -313,7 +318,7 @@ async fn a_server_describes_itself() {
     assert_eq!(error.to_string(), "`Bank.transfer`: $.order: expected Transfer, got 7");
     let error = describer.service("Bonk").await.expect_err("there is none");
     assert!(matches!(error, DescribeError::NotServed { .. }), "{error:?}");
-    assert_eq!(error.to_string(), "the server has no service `Bonk`; did you mean `Bank`?");
+    assert_eq!(error.to_string(), "the server at mem://describes has no service `Bonk`; did you mean `Bank`?");
     // One that does not describe itself says what it has.
     let (_server, session) = served("silent", BankDispatcher::new(Vault::default())).await;
     let error = session.describe().await.expect_err("it does not");

@@ -432,6 +432,17 @@ impl Operation {
         self.key.id
     }
 
+    /// The id under which a handler asks another server to do the operation, to which callers are all one: for an anonymous caller the id itself;
+    /// for another an id that is made of the principal and of the id, and has its time. So the operations of one principal are no other's there
+    /// either, and one that is tried again is the same again.
+    pub fn forwarded_id(&self) -> OperationId {
+        let OperationKey { id, principal } = &self.key;
+        match principal == &Principal::anonymous() {
+            true => *id,
+            false => OperationId::derive(format!("{id} of {}", principal.as_str()), id.time()),
+        }
+    }
+
     /// Whose it is.
     pub fn principal(&self) -> &Principal {
         &self.key.principal

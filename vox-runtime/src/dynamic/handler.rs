@@ -59,8 +59,9 @@ impl DynamicDispatcher {
     /// it goes back, errors included. Its arguments, its items and its outcome are not looked at. Each channel has a task that gives its items on as there is
     /// credit for them, and its end, until it is over.
     ///
-    /// A call that could not be sent on has not run: it is answered `Busy`. A `persist` method is an operation of the server that forwards
-    /// it, which keeps its outcome; for the server behind it each is an operation of its own.
+    /// A call that could not be sent on has not run: it is answered `Busy`. A `persist` method goes on under the id of its operation, so it runs
+    /// once at the end, however often and through whatever forwarders it is tried. For a caller who is not anonymous the id is
+    /// [another](crate::Operation::forwarded_id), the same each time.
     pub fn forwarding(client: &DynamicClient) -> Self {
         let service = client.service().clone();
         let methods = service.methods().to_vec();
@@ -76,7 +77,11 @@ impl DynamicDispatcher {
                     for (near, far) in channels.into_iter().zip(further) {
                         tokio::spawn(relay(near, far));
                     }
-                    call.forward_all(request.context().metadata()).await
+                    let call = call.forward_all(request.context().metadata());
+                    match request.context().operation() {
+                        Some(operation) => call.operation(operation.forwarded_id()).await,
+                        None => call.await,
+                    }
                 }
             })
         })
