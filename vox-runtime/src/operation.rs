@@ -273,6 +273,12 @@ impl Principal {
         Self(None)
     }
 
+    /// The principal that [`as_str`](Self::as_str) says so of: with an empty name, the anonymous one.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn of_str(name: &str) -> Self {
+        if name.is_empty() { Self::anonymous() } else { Self::new(name) }
+    }
+
     /// The name; empty for the anonymous one.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()

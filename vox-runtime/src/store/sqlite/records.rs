@@ -429,7 +429,7 @@ impl Old {
 /// The key in the second and third column, as far as it can be read: the row goes in any case.
 fn key_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<OperationKey> {
     let principal = match row.get_ref(2)? {
-        ValueRef::Text(name) | ValueRef::Blob(name) => Principal::new(String::from_utf8_lossy(name)),
+        ValueRef::Text(name) | ValueRef::Blob(name) => Principal::of_str(&String::from_utf8_lossy(name)),
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Principal::anonymous(),
     };
     Ok(OperationKey { id: id_of(row.get(1).unwrap_or_default()), principal })

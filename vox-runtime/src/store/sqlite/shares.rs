@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::SqliteStore;
 use super::testing::{Clock, Directory, full, grant, idem, of_peer, outcome, run};
-use crate::operation::{Admission, Holder, NewOperation, OperationId, Outcome, PeerKey};
+use crate::operation::{Admission, Holder, OperationId, Outcome, PeerKey, Principal};
 use crate::store::{OperationStore, StoreLimits};
 
 fn limits() -> StoreLimits {
@@ -43,9 +43,9 @@ async fn one_peer_that_nobody_knows_cannot_take_all_the_room_of_those() {
     grant(&store, &of_peer("b")).await;
 }
 
-/// What the totals say of each peer is what its rows add up to, whatever becomes of them.
+/// What the totals say of each principal, the anonymous one included, and of each peer is what its rows add up to, whatever becomes of them.
 #[tokio::test]
-async fn what_a_peer_takes_is_what_its_records_take() {
+async fn what_anybody_takes_is_what_their_records_take() {
     let (directory, clock) = (Directory::new(), Clock::new(1_000_000_000));
     let limits = StoreLimits { retention: Duration::from_secs(60), max_tombstones: 5, ..StoreLimits::on_disk() };
     let open = async || {
@@ -57,6 +57,9 @@ async fn what_a_peer_takes_is_what_its_records_take() {
     for n in 0..200_u64 {
         let mut operation = idem(&of_peer(["a", "b", "c"][n as usize % 3]));
         operation.key.id = OperationId::at(store.time());
+        if n % 4 == 3 {
+            (operation.key.principal, operation.peer) = (Principal::new("acme"), None);
+        }
         let fence = grant(&store, &operation).await;
         match n % 5 {
             0 => store.release(&operation.key, fence).await.expect("released"),
@@ -70,7 +73,8 @@ async fn what_a_peer_takes_is_what_its_records_take() {
             3 => store.forget(&ended[n as usize / 3].key).await.expect("told"),
             5 => {
                 // Granted anew, if it was given up: then it is this peer's.
-                let again = NewOperation { peer: Some(PeerKey::new("b")), ..ended[n as usize / 2].clone() };
+                let mut again = ended[n as usize / 2].clone();
+                again.peer = again.peer.map(|_| PeerKey::new("b"));
                 let _ = store.admit(&again).await;
             }
             _ => {}
@@ -95,10 +99,14 @@ async fn assert_agree(store: &SqliteStore, directory: &Directory) {
         let rows = asked.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
         rows.collect::<rusqlite::Result<Vec<(String, i64, i64)>>>().expect("rows")
     };
-    let said = taken("SELECT name, records, bytes FROM vox_holders WHERE kind = 1 ORDER BY name");
-    let is = taken(
-        "SELECT peer, count(*), sum(256 + ifnull(length(outcome), 0)) FROM vox_operations
-         WHERE peer IS NOT NULL AND state != 3 GROUP BY peer ORDER BY peer",
-    );
-    assert_eq!(said, is);
+    for (kind, column) in [(0, "principal"), (1, "peer")] {
+        let said = taken(&format!(
+            "SELECT name, records, bytes FROM vox_holders WHERE kind = {kind} AND records > 0 ORDER BY name"
+        ));
+        let is = taken(&format!(
+            "SELECT {column}, count(*), sum(256 + ifnull(length(outcome), 0)) FROM vox_operations
+             WHERE {column} IS NOT NULL AND state != 3 GROUP BY {column} ORDER BY {column}",
+        ));
+        assert_eq!(said, is, "of each {column}");
+    }
 }
