@@ -138,7 +138,7 @@ async fn a_row_whose_key_turned_is_not_anothers_and_cannot_be_acknowledged_away(
 #[tokio::test]
 async fn a_database_that_is_not_there_any_more_admits_nothing() {
     type Change = fn(&Directory);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 9] = [
         ("a.db was removed or renamed while", |directory| fs::remove_file(directory.path("a.db")).expect("removed")),
         ("a.db was removed or renamed while", |directory| {
             fs::rename(directory.path("a.db"), directory.path("b.db")).expect("renamed");
@@ -167,6 +167,15 @@ async fn a_database_that_is_not_there_any_more_admits_nothing() {
         }),
         ("a.db-wal was removed or renamed while", |directory| {
             fs::remove_file(directory.path("a.db-wal")).expect("removed");
+        }),
+        ("a.db-wal was cut from ", |directory| {
+            let file = fs::File::options().write(true).open(directory.path("a.db-wal")).expect("it opens");
+            file.set_len(0).expect("cut");
+        }),
+        ("a.db-wal was cut from ", |directory| {
+            let file = fs::File::options().write(true).open(directory.path("a.db-wal")).expect("it opens");
+            let len = file.metadata().expect("there").len();
+            file.set_len(len - 1).expect("cut");
         }),
     ];
     for (says, change) in changes {

@@ -24,6 +24,8 @@ pub(super) struct Files {
     watched: Vec<(PathBuf, Identity)>,
     /// The longest that the database has been.
     len: u64,
+    /// How long the log was after the last transaction.
+    log_len: u64,
     company: Company,
     /// When the database was written to last, where the system says so at once.
     written: Option<SystemTime>,
@@ -52,7 +54,7 @@ impl Files {
     /// Those of a database that is open. A file system of SQLite's that keeps it elsewhere has none, and nothing is watched.
     pub(super) fn of(database: &Path, company: Company) -> io::Result<Self> {
         let (named, watched) = (database.to_owned(), Vec::new());
-        let mut files = Self { database: named, watched, len: 0, company, written: None, progress: None };
+        let mut files = Self { database: named, watched, len: 0, log_len: 0, company, written: None, progress: None };
         for name in [database.to_owned(), beside(database, "-wal"), beside(database, "-shm")] {
             match fs::metadata(&name) {
                 Ok(metadata) => files.watched.push((name, Identity::of(&metadata))),
@@ -69,12 +71,13 @@ impl Files {
             return;
         }
         self.written = self.watched.first().and_then(|(name, _)| written(&fs::metadata(name).ok()?));
+        self.log_len = fs::metadata(beside(&self.database, "-wal")).map_or(0, |log| log.len());
         self.progress = Progress::of(statements);
     }
 
     /// Why the database is not the one that was opened any more, if it is not.
     pub(super) fn fault(&mut self, connection: &Connection, statements: &mut Statements<'_>) -> Option<String> {
-        let (mut len, mut now) = (None, None);
+        let (mut len, mut now, mut log) = (None, None, None);
         for (name, identity) in &self.watched {
             let metadata = match fs::metadata(name) {
                 Ok(metadata) => metadata,
@@ -88,6 +91,8 @@ impl Files {
             }
             if len.is_none() {
                 (len, now) = (Some(metadata.len()), written(&metadata));
+            } else if log.is_none() {
+                log = Some((name, metadata.len()));
             }
         }
         let len = len?;
@@ -97,6 +102,14 @@ impl Files {
             return Some(format!("{name} was cut from {before} to {len} bytes while the store was open"));
         }
         self.len = len;
+        // Who takes over the log and empties it says that to SQLite first.
+        if let Some((name, log)) = log
+            && log < self.log_len
+            && self.progress.is_some_and(|before| before.log > 0 && before.stands(statements))
+        {
+            let (name, before) = (name.display(), self.log_len);
+            return Some(format!("{name} was cut from {before} to {log} bytes while the store was open"));
+        }
         if now != self.written && self.company == Company::Alone {
             // Of an empty log it cannot be said what has become of what was in it.
             if self.progress.is_some_and(|before| before.log > 0 && before.stands(statements)) {
