@@ -56,6 +56,8 @@ pub(crate) use description::{names_in, names_in_response};
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub(crate) use leaf::Rest;
+#[cfg(test)]
+pub(crate) use leaf::names as leaf_names;
 pub(crate) use long::LONG;
 pub(crate) use measure::check_cost_of;
 pub use plan::Plan;

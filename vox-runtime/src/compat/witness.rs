@@ -368,23 +368,42 @@ impl Maker<'_, '_> {
 
 /// A value of a type with an encoding of its own: its bytes, and its text.
 fn sample(name: &str, out: &mut Vec<u8>) -> Option<&'static str> {
+    // As the number in them is written.
+    let inside = ["NonZero<", "OrderedFloat<", "NotNan<"].iter().find_map(|outer| name.strip_prefix(outer));
+    if let Some(number) = inside.and_then(|rest| rest.strip_suffix('>')) {
+        return sample(number, out);
+    }
     let (text, bytes): (_, &[u8]) = match name {
         "bool" => ("true", &[1]),
         "char" => ("'a'", &[1, b'a']),
-        "u8" | "u16" | "u32" | "u64" | "u128" | "i8" => ("7", &[7]),
-        "i16" | "i32" | "i64" | "i128" => ("7", &[14]),
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" => ("7", &[7]),
+        "i16" | "i32" | "i64" | "i128" | "isize" => ("7", &[14]),
         "f32" => ("1.5", &[0, 0, 0xc0, 0x3f]),
         "f64" => ("1.5", &[0, 0, 0, 0, 0, 0, 0xf8, 0x3f]),
         "string" => ("\"\"", &[0]),
         "bytes" => ("[]", &[0]),
         "Duration" => ("1.5s", &[1, 0x80, 0xca, 0xb5, 0xee, 0x01]),
+        "TimeDelta" => ("7s", &[14, 0]),
+        "Ipv4Addr" => ("127.0.0.1", &[127, 0, 0, 1]),
+        "Ipv6Addr" => ("::", &[0; 16]),
         "IpAddr" => ("127.0.0.1", &[0, 127, 0, 0, 1]),
+        "SocketAddrV4" => ("127.0.0.1:80", &[127, 0, 0, 1, 80]),
+        "SocketAddrV6" => ("[::]:0", &[0; 17]),
+        "SocketAddr" => ("127.0.0.1:80", &[0, 127, 0, 0, 1, 80]),
+        "Host" => ("127.0.0.1", &[1, 127, 0, 0, 1]),
         "Uuid" => ("00000000-0000-0000-0000-000000000000", &[16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-        "DateTime" => ("2027-01-31T00:00:00Z", b"\x142027-01-31T00:00:00Z"),
-        "NaiveDate" | "Date" => ("2027-01-31", b"\x0a2027-01-31"),
-        "NaiveTime" | "Time" => ("12:30:00", b"\x0812:30:00"),
+        "Ulid" => ("01ARZ3NDEKTSV4RRFFQ69G5FAV", b"\x1a01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        "DateTime" | "Timestamp" => ("2027-01-31T00:00:00Z", b"\x142027-01-31T00:00:00Z"),
+        "Zoned" => ("2027-01-31T00:00:00+00:00[UTC]", b"\x1e2027-01-31T00:00:00+00:00[UTC]"),
+        "NaiveDateTime" | "civil.DateTime" => ("2027-01-31T12:30:00", b"\x132027-01-31T12:30:00"),
+        "NaiveDate" | "civil.Date" => ("2027-01-31", b"\x0a2027-01-31"),
+        "NaiveTime" | "civil.Time" => ("12:30:00", b"\x0812:30:00"),
+        // The year, and the day of the year.
+        "time.UtcDateTime" => ("2027-01-31T00:00:00Z", &[0xd6, 0x1f, 31, 0, 0, 0, 0]),
+        "time.OffsetDateTime" => ("2027-01-31T00:00:00Z", &[0xd6, 0x1f, 31, 0, 0, 0, 0, 0, 0, 0]),
         "Url" => ("x:y", b"\x03x:y"),
         "Version" => ("1.2.3", b"\x051.2.3"),
+        "VersionReq" => ("^1.2.3", b"\x06^1.2.3"),
         "Decimal" => ("1.5", b"\x031.5"),
         _ => return None,
     };
@@ -407,5 +426,24 @@ impl fmt::Display for Witness {
             write!(f, " {byte:02x}")?;
         }
         write!(f, ": {}", self.says)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::leaf_names;
+
+    #[test]
+    fn every_type_with_an_encoding_of_its_own_has_a_value_to_show() {
+        let numbers =
+            ["bool", "char", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "f32", "f64"];
+        for name in leaf_names().into_iter().chain(numbers).filter(|name| *name != "Infallible") {
+            let mut bytes = Vec::new();
+            let text = sample(name, &mut bytes).unwrap_or_else(|| panic!("`{name}` has none"));
+            let mut graph = Graph::default();
+            let at = graph.add(None, NodeKind::Named(name.to_owned()));
+            assert_eq!(read_as(&bytes.into(), (&graph, at), (&graph, at)), Some(Ok(())), "`{name}`: {text}");
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Named {
             "NotNan<f64>" => Self::F64 { nan: false },
             "bytes" => Self::Bytes,
             "string" | "Decimal" | "Ulid" | "DateTime" | "NaiveDate" | "NaiveDateTime" | "NaiveTime" | "Timestamp"
-            | "Zoned" | "Date" | "Time" | "Version" | "VersionReq" | "Url" => Self::Text,
+            | "Zoned" | "civil.DateTime" | "civil.Date" | "civil.Time" | "Version" | "VersionReq" | "Url" => Self::Text,
             "Duration" => Self::Duration,
             "TimeDelta" => Self::TimeDelta,
             "Uuid" => Self::Uuid,

@@ -178,9 +178,10 @@ mod of_jiff {
         Timestamp, "Timestamp", |time| time, |text| text.parse().ok(), |_| 0;
         // A time zone that is not in the database is an allocation of its own.
         Zoned, "Zoned", |time| time, |text| text.parse().ok(), |text| text.len() + 256;
-        DateTime, "DateTime", |time| time, |text| text.parse().ok(), |_| 0;
-        Date, "Date", |date| date, |text| text.parse().ok(), |_| 0;
-        Time, "Time", |time| time, |text| text.parse().ok(), |_| 0;
+        // `DateTime` is another one, of chrono.
+        DateTime, "civil.DateTime", |time| time, |text| text.parse().ok(), |_| 0;
+        Date, "civil.Date", |date| date, |text| text.parse().ok(), |_| 0;
+        Time, "civil.Time", |time| time, |text| text.parse().ok(), |_| 0;
     }
 }
 

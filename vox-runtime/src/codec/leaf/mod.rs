@@ -84,6 +84,16 @@ pub(super) fn leaf_named(name: &str) -> Option<&'static LeafOps> {
     NAMED.get(name).copied()
 }
 
+/// The names of all leaves that a peer's schema may name: each as often as there are types of it.
+#[cfg(test)]
+pub(crate) fn names() -> Vec<&'static str> {
+    let mut table = Table(HashMap::new());
+    owned::register(&mut table);
+    net::register(&mut table);
+    foreign::register(&mut table);
+    table.0.into_values().map(|ops| ops.name).collect()
+}
+
 /// The leaves by type.
 struct Table(HashMap<TypeId, &'static LeafOps>);
 
@@ -136,5 +146,23 @@ fn erased<T: Leaf>() -> &'static LeafOps {
             measure: |from| T::take(from).map(drop_value),
             drop: if mem::needs_drop::<T>() { Some(drop::<T>) } else { None },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{BYTES, STRING, names};
+
+    /// A schema knows a type by its name alone.
+    #[test]
+    fn no_two_types_have_one_name_that_are_written_differently() {
+        let mut types = BTreeMap::<_, usize>::new();
+        names().into_iter().for_each(|name| *types.entry(name).or_default() += 1);
+        types.retain(|name, count| *count > 1 && ![STRING, BYTES].contains(name));
+        // Of chrono, in three kinds of time zones.
+        assert!(types.remove("DateTime").is_none_or(|count| count == 3));
+        assert_eq!(types, BTreeMap::new());
     }
 }
