@@ -191,5 +191,7 @@ fn every_line_about_methods_names_a_test() {
         let (name, file) = (name.trim_matches('`'), file.trim_matches('`'));
         let tests = std::fs::read_to_string(root().join(file)).expect("the tests");
         assert!(tests.contains(&format!("fn {name}()")), "{file} has no test `{name}`");
+        // It says who goes first, by what it sees.
+        assert_eq!(tests.matches(&format!("\"{}\"", row[0])).count(), 1, "{file} does not look at `{}`", row[0]);
     }
 }
