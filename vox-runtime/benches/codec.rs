@@ -12,7 +12,7 @@ use bytes::Bytes;
 use facet::Facet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use vox_runtime::codec::{Budget, Decoder, Encoder, Plan};
+use vox_runtime::codec::{Budget, Decoder, Encoder, Plan, schema_of};
 
 #[derive(Facet, Serialize, Deserialize, Clone)]
 struct Small {
@@ -50,6 +50,63 @@ enum Tree {
     Pair(#[facet(recursive_type)] Box<Tree>, #[facet(recursive_type)] Box<Tree>),
 }
 
+/// [`Record`], in another order.
+#[derive(Facet)]
+struct Reordered {
+    at: i64,
+    tags: Vec<String>,
+    active: bool,
+    name: String,
+    score: f64,
+    id: u64,
+}
+
+/// As [`Record`], and more.
+#[derive(Facet)]
+struct Grown {
+    id: u64,
+    name: String,
+    score: f64,
+    tags: Vec<String>,
+    active: bool,
+    at: i64,
+    note: Option<String>,
+    #[facet(default)]
+    rank: u32,
+}
+
+/// As [`Record`], and wider.
+#[derive(Facet)]
+struct Wider {
+    id: u128,
+    name: String,
+    score: f64,
+    tags: Vec<String>,
+    active: bool,
+    at: i128,
+}
+
+/// As [`Record`], and less.
+#[derive(Facet)]
+struct Shrunk {
+    id: u64,
+    name: String,
+    active: bool,
+}
+
+/// All of it at once.
+#[derive(Facet)]
+struct Mixed {
+    active: bool,
+    note: Option<String>,
+    name: String,
+    tags: Vec<String>,
+    #[facet(default = 7)]
+    rank: u32,
+    score: f64,
+    id: u128,
+}
+
 fn main() {
     println!("{:<22} {:>9} {:>28} {:>28}", "", "bytes", "encode: vox / postcard", "decode: vox / postcard");
     compare("small (3 ints)", &Small { a: 7, b: 300, c: -70_000 });
@@ -60,6 +117,36 @@ fn main() {
     compare("1M f32", &(0..1_000_000).map(|n| n as f32).collect::<Vec<_>>());
     compare("boxed enum tree", &tree(10));
     compare("map (1,000)", &(0..1000u32).map(|n| (n.to_string(), n)).collect::<BTreeMap<_, _>>());
+    println!("\n{:<22} {:>38}", "1,000 records, as", "decode: translated / by itself");
+    translate::<Record>("written");
+    translate::<Reordered>("reordered");
+    translate::<Grown>("with two fields more");
+    translate::<Wider>("with wider integers");
+    translate::<Shrunk>("with three fields less");
+    translate::<Mixed>("all of it at once");
+}
+
+/// Reads records as another version has them, and as they were written.
+fn translate<T: Facet<'static>>(name: &str) {
+    if std::env::args().skip(1).any(|arg| !arg.starts_with("--") && !"1,000 records, translated".contains(&arg)) {
+        return;
+    }
+    let records: Vec<_> = (0..1000).map(record).collect();
+    let frame = Bytes::from(postcard::to_allocvec(&records).expect("plain data"));
+    let (written, plan) = (Plan::<Vec<Record>>::new(), Plan::<Vec<T>>::new());
+    let schema = schema_of(<Vec<Record>>::SHAPE).expect("it can cross");
+    let translated = plan.reading(&schema).expect("it can be read");
+    let decode = duel(
+        || {
+            let mut from = Decoder::new(black_box(&frame), Budget::new(usize::MAX, 64));
+            black_box(translated(&mut from).expect("the bytes are whole"));
+        },
+        || {
+            let mut from = Decoder::new(black_box(&frame), Budget::new(usize::MAX, 64));
+            black_box(written.decode(&mut from).expect("as above"));
+        },
+    );
+    println!("{name:<22} {decode:>38}");
 }
 
 fn rpc() -> Rpc {

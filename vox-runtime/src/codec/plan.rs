@@ -12,7 +12,7 @@ use super::translation::MAX_WORK;
 use super::{
     Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, Translation, execute,
 };
-use crate::schema::{Graph, Types};
+use crate::schema::{Graph, Schema, SchemaFault, Types};
 
 /// How values of type `T` cross the wire.
 ///
@@ -83,6 +83,19 @@ impl<T> Plan<T> {
     /// How to read what was written as the type numbered `at` of a peer's schema. `Err`: why that cannot be.
     pub(crate) fn translation(&self, schema: &Bytes, types: &Types<'_>, at: usize) -> Result<Translation, String> {
         Translation::of(self.shape, schema, types, at)
+    }
+
+    /// How to read what was written by another version of the type, whose schema this is. `Err`: why that cannot be. For measurements: a
+    /// connection knows by itself what its peer writes.
+    #[doc(hidden)]
+    pub fn reading(
+        &self,
+        schema: &Schema,
+    ) -> Result<impl Fn(&mut Decoder<'_>) -> Result<T, DecodeError> + use<'_, T>, String> {
+        let bytes = Bytes::copy_from_slice(schema.bytes());
+        let types = Types::read(&bytes).map_err(|SchemaFault(fault)| fault)?;
+        let by = self.translation(&bytes, &types, 0)?;
+        Ok(move |from: &mut Decoder<'_>| self.decode_by(&by, from))
     }
 
     /// Reads a value that was written by another version of the type.
