@@ -183,13 +183,37 @@ fn welcome_of(features: u64, limits: [u64; 9]) -> Frame {
 
 /// The contract of connection 1, of these bytes.
 pub fn contract(bytes: &[u8]) -> Frame {
-    frame(CONTRACT).var(1).bytes(blake3::hash(bytes).as_bytes()).bytes(bytes)
+    contract_on(1, bytes)
+}
+
+/// The same, of another connection.
+pub fn contract_on(connection: u64, bytes: &[u8]) -> Frame {
+    frame(CONTRACT).var(connection).bytes(blake3::hash(bytes).as_bytes()).bytes(bytes)
+}
+
+/// Asks for a connection, by this contract.
+pub fn open_by(connection: u64, service: &str, contract: &[u8]) -> Frame {
+    frame(OPEN).var(connection).text(service).var(0).u8(1).bytes(blake3::hash(contract).as_bytes())
 }
 
 /// A contract of one method that has one argument, of this schema, and answers with a `u64`.
 pub fn contract_of(method: &str, argument: &str, schema: &[u8]) -> Vec<u8> {
     let frame = frame(1).var(1).method(method).text(method).u8(0).var(1).text(argument).u8(0);
     frame.var(schema.len() as u64).bytes(schema).var(0).var(6).bytes(b"\x01\x01\x03u64").var(0).0
+}
+
+/// A contract of one method that takes a `u64`, and so many other arguments that no handler reads: each of 4,096 types in 4 KB, of 32 bytes that
+/// may all be 0. What it takes to pass over one of them is 115 KB. Contracts of different numbers differ.
+pub fn bulky_contract((method, argument): (&str, &str), number: u64, arguments: u64) -> Vec<u8> {
+    let options = [[4; 127].as_slice(), b"\x01\x04bool"].concat();
+    let schema = frame(1).u8(2).var(32);
+    let schema = (0..32).fold(schema, |schema, n| schema.text(&n.to_string()).bytes(&options)).0;
+    let contract = frame(1).var(1).method(method).text(method).u8(0).var(1 + arguments);
+    let contract = contract.text(argument).u8(0).var(6).bytes(b"\x01\x01\x03u64").var(0);
+    let contract = (0..arguments).fold(contract, |contract, n| {
+        contract.text(&format!("{number}.{n}")).u8(0).var(schema.len() as u64).bytes(&schema).var(0)
+    });
+    contract.var(6).bytes(b"\x01\x01\x03u64").var(0).0
 }
 
 /// A schema of as many bytes, in which each of 120 levels says that it has as many variants, and each of these as many fields, as there are

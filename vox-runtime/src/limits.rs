@@ -1,12 +1,14 @@
 //! Every bound of a session, by name, in one place.
 
 pub(crate) mod check;
+mod purse;
 mod refusals;
 mod room;
 
 use std::time::Duration;
 
 pub use check::LimitError;
+pub(crate) use purse::Purse;
 pub use refusals::Refusals;
 pub(crate) use refusals::Refused;
 pub(crate) use room::{Fits, HEAD_ROOM};
@@ -120,7 +122,7 @@ pub struct Limits {
     pub replay_bytes: usize,
     /// The bytes that are kept because of the peer of one session above which its new calls are refused: its messages that are not whole,
     /// its requests until their handlers have ended, its items until they are received, its replies of over 1 KiB until the calls are polled, and what was
-    /// sent to it that it has not read or not acknowledged; and read buffers that one of these messages keeps, though no more is read into them. Past it, channels end on which items come, and long replies are not kept: see the table. From three quarters of it on, who
+    /// sent to it that it has not read or not acknowledged; what is kept of its versions of services that differ from this end's; and read buffers that one of these messages keeps, though no more is read into them. Past it, channels end on which items come, and long replies are not kept: see the table. From three quarters of it on, who
     /// sends items is let go on only once all that came before was received. See [`Session::memory`](crate::Session::memory).
     ///
     /// Where the next message might not fit, the peer is read no further until handlers have ended, items were received or replies were taken, for a second without
@@ -128,7 +130,7 @@ pub struct Limits {
     /// half of this, handlers that are under way wait for them to be read, for a second in which none is.
     pub session_memory: usize,
     /// The bytes that all sessions of a server may keep together because of their peers, without the first 64 KiB of each: so idle sessions and small
-    /// calls always have room. It is the server's alone. [`Server::memory_taken`](crate::Server::memory_taken) says how much is taken.
+    /// calls always have room. What is kept of one version of a service counts once for all sessions whose peers have that. It is the server's alone. [`Server::memory_taken`](crate::Server::memory_taken) says how much is taken.
     ///
     /// The default is 21 times `session_memory`. Set it to a quarter of the machine's memory where that is less.
     pub server_memory: usize,

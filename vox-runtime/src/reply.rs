@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::codec::{Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan, Rest, Translation};
+use crate::codec::{
+    Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Plan, Rest, Translation, Weight,
+};
 use crate::descriptor::{ArgDescriptor, Schema};
 use crate::error::VoxError;
 use crate::evidence::Wire;
@@ -106,8 +108,10 @@ impl<T, E> Reply<T, E> {
     pub fn carried(&self, response: &Bytes, schema: &Schema) -> Result<Bytes, String> {
         let schema = Bytes::copy_from_slice(schema.bytes());
         match response[..] {
-            [OK, ..] => carry(&self.ok, translation_of_response(&self.ok, &schema, 0), response, 1),
-            [ERR, USER, ..] => carry(&self.err, translation_of_response(&self.err, &schema, 1), response, 2),
+            [OK, ..] => carry(&self.ok, translation_of_response(&self.ok, &schema, 0, &Weight::default()), response, 1),
+            [ERR, USER, ..] => {
+                carry(&self.err, translation_of_response(&self.err, &schema, 1, &Weight::default()), response, 2)
+            }
             // What the runtime says is the same in every version.
             _ => Ok(response.clone()),
         }

@@ -5,15 +5,23 @@
 //! is first called. Connections of the same two contracts share them, so that a thousand peers of one old version
 //! cost as much as one. Nothing here is asked where the contracts are equal.
 
+mod arriving;
+
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use bytes::Bytes;
 use facet::Shape;
 
-use crate::codec::{ChannelKind, DecodeError, Decoder, Passing, Plan, Translation, items_beside, translation_of};
+pub(crate) use self::arriving::Arriving;
+use crate::codec::{
+    ALLOCATION, ChannelKind, DecodeError, Decoder, Passing, Plan, Translation, Weight, items_beside, many,
+    translation_of,
+};
 use crate::ids::MethodId;
+use crate::limits::Purse;
 use crate::schema::{Container, Contract, Method, SchemaFault, SchemaHash, Type, Types};
 use crate::shown::Shown;
 
@@ -23,12 +31,20 @@ pub(crate) struct Terms {
     methods: BTreeMap<MethodId, Arc<MethodTerms>>,
     /// Its address names the service, and so it stays.
     _ours: Arc<Contract>,
+    /// What it takes, with all that was made for its methods.
+    weight: Weight,
+    /// So much of that is taken of the memory that sessions have in common, and where from.
+    taken: AtomicUsize,
+    purse: Option<Arc<Box<dyn Purse>>>,
 }
 
 /// How a method goes that the two ends know otherwise.
 pub(crate) struct MethodTerms {
-    ours: Method,
+    ours: Arc<Method>,
     theirs: Method,
+    weight: Weight,
+    /// The arguments of a request were read, so nothing more is made for those.
+    was_read: AtomicBool,
     /// Why this end cannot call it.
     refusal: OnceLock<Option<Arc<str>>>,
     /// How this end reads the arguments that the peer writes, in this end's order.
@@ -51,48 +67,98 @@ struct Item {
 /// How to read a value; `Err`: why that cannot be.
 type Slot = Result<Translation, Arc<str>>;
 
-/// The terms that live, by this end's contract and the hash of the peer's.
+/// The terms that live, by this end's contract, the hash of the peer's, and the memory that they are taken of.
 #[derive(Default)]
 struct Living {
-    terms: BTreeMap<(usize, SchemaHash), Weak<Terms>>,
+    terms: BTreeMap<(usize, SchemaHash, usize), Weak<Terms>>,
     /// At so many those are let go of that live no more.
     most: usize,
 }
 
 static LIVING: Mutex<Living> = Mutex::new(Living { terms: BTreeMap::new(), most: 64 });
 
+/// There is no room for terms, which would take so many bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoRoom(pub(crate) usize);
+
 impl Terms {
-    /// The terms of these two contracts: those that live already, if some do.
-    pub(crate) fn between(ours: &Arc<Contract>, theirs: &Contract) -> Arc<Self> {
-        // A service's contract is made once, so its address names the service.
-        let key = (Arc::as_ptr(ours) as usize, theirs.hash());
+    /// The terms of these two contracts: those that live already, if some do. What they take is taken from the purse, once for all
+    /// connections that share them; `at_any_rate` says of so many bytes whether they are even if there is not so much left.
+    pub(crate) fn between(
+        ours: &Arc<Contract>,
+        theirs: &Contract,
+        purse: Option<&Arc<Box<dyn Purse>>>,
+        at_any_rate: impl Fn(usize) -> bool,
+    ) -> Result<Arc<Self>, NoRoom> {
+        // A service's contract is made once, so its address names the service. A purse is not dropped before the terms that take from it.
+        let place = purse.map_or(0, |purse| Arc::as_ptr(purse).cast::<()>() as usize);
+        let key = (Arc::as_ptr(ours) as usize, theirs.hash(), place);
         let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(terms) = living.terms.get(&key).and_then(Weak::upgrade) {
-            return terms;
+            return Ok(terms);
         }
         if living.terms.len() >= living.most {
             living.terms.retain(|_, terms| terms.strong_count() > 0);
             living.most = living.terms.len() * 2 + 64;
         }
-        let terms = Arc::new(Self::new(ours, theirs));
+        let terms = Self::new(ours, theirs).taken_from(purse, at_any_rate)?;
         living.terms.insert(key, Arc::downgrade(&terms));
-        terms
+        Ok(terms)
     }
 
     /// The terms of these two contracts where the peer cannot be told this end's: what differs cannot be called.
-    pub(crate) fn untold(ours: &Arc<Contract>, theirs: &Contract, why: &str) -> Arc<Self> {
+    pub(crate) fn untold(
+        ours: &Arc<Contract>,
+        theirs: &Contract,
+        why: &str,
+        purse: Option<&Arc<Box<dyn Purse>>>,
+        at_any_rate: impl Fn(usize) -> bool,
+    ) -> Result<Arc<Self>, NoRoom> {
         let terms = Self::new(ours, theirs);
         for method in terms.methods.values() {
-            method.refusal.get_or_init(|| Some(why.into()));
+            method.refusal.get_or_init(|| Some(method.noted(why.into())));
         }
-        Arc::new(terms)
+        terms.taken_from(purse, at_any_rate)
     }
 
     fn new(ours: &Arc<Contract>, theirs: &Contract) -> Self {
-        let both = ours.methods().iter().filter_map(|(id, ours)| Some((*id, ours, theirs.methods().get(id)?)));
-        let differ = both.filter(|(_, ours, theirs)| !ours.is_same(theirs));
-        let methods = differ.map(|(id, ours, theirs)| (id, Arc::new(MethodTerms::new(ours, theirs)))).collect();
-        Self { methods, _ours: Arc::clone(ours) }
+        let weight = Weight::default();
+        let methods = differing(ours, theirs).map(|(id, ours, theirs)| {
+            let terms = MethodTerms::new(ours, theirs.detached(), weight.clone());
+            weight.add(BESIDE + terms.bytes());
+            (id, Arc::new(terms))
+        });
+        let methods = methods.collect();
+        weight.add(size_of::<Self>() + BESIDE);
+        Self { methods, _ours: Arc::clone(ours), weight, taken: AtomicUsize::new(0), purse: None }
+    }
+
+    fn taken_from(
+        mut self,
+        purse: Option<&Arc<Box<dyn Purse>>>,
+        at_any_rate: impl Fn(usize) -> bool,
+    ) -> Result<Arc<Self>, NoRoom> {
+        let weight = self.weight.get();
+        if let Some(purse) = purse {
+            if !purse.take(weight, at_any_rate(weight)) {
+                return Err(NoRoom(weight));
+            }
+            (self.taken, self.purse) = (AtomicUsize::new(weight), Some(Arc::clone(purse)));
+        }
+        Ok(self.into())
+    }
+
+    /// What they take by now, in bytes. All of that is taken from the purse.
+    pub(crate) fn settle(&self) -> usize {
+        let weight = self.weight.get();
+        let before = self.taken.fetch_max(weight, Ordering::AcqRel);
+        if let Some(purse) = &self.purse
+            && weight > before
+        {
+            // It is kept already.
+            purse.take(weight - before, true);
+        }
+        weight
     }
 
     /// The terms of a method, where the two ends know it otherwise.
@@ -101,18 +167,68 @@ impl Terms {
     }
 }
 
+impl Drop for Terms {
+    fn drop(&mut self) {
+        if let Some(purse) = &self.purse {
+            purse.give_back(*self.taken.get_mut());
+        }
+    }
+}
+
+/// What a method's terms take beside what is in them: their place among the others, and what their allocation takes.
+const BESIDE: usize = 48;
+
+/// The methods that the two contracts know otherwise, as each does.
+pub(crate) fn differing<'c>(
+    ours: &'c Contract,
+    theirs: &'c Contract,
+) -> impl Iterator<Item = (MethodId, &'c Arc<Method>, &'c Method)> {
+    let both = ours.methods().iter().filter_map(|(id, ours)| Some((*id, ours, &**theirs.methods().get(id)?)));
+    both.filter(|(_, ours, theirs)| !ours.is_same(theirs))
+}
+
 impl MethodTerms {
-    fn new(ours: &Method, theirs: &Method) -> Self {
+    fn new(ours: &Arc<Method>, theirs: Method, weight: Weight) -> Self {
         Self {
+            weight,
+            was_read: AtomicBool::new(false),
             refusal: OnceLock::new(),
             arguments: ours.arguments.iter().map(|_| OnceLock::new()).collect(),
             passing: theirs.arguments.iter().map(|_| OnceLock::new()).collect(),
             ok: OnceLock::new(),
             err: OnceLock::new(),
             items: OnceLock::new(),
-            ours: ours.clone(),
-            theirs: theirs.clone(),
+            ours: Arc::clone(ours),
+            theirs,
         }
+    }
+
+    /// What they take before anything is made for the method.
+    fn bytes(&self) -> usize {
+        let slots = many::<OnceLock<Slot>>(self.arguments.len())
+            + many::<OnceLock<Result<Passing, Arc<str>>>>(self.passing.len());
+        size_of::<Self>() - size_of::<Method>() + self.theirs.bytes() + slots
+    }
+
+    /// Words that are kept.
+    fn noted(&self, words: Arc<str>) -> Arc<str> {
+        self.weight.add(ALLOCATION + words.len());
+        words
+    }
+
+    /// What these and their like take by now.
+    pub(crate) fn made(&self) -> usize {
+        self.weight.get()
+    }
+
+    /// Whether nothing more is to be kept for calls.
+    pub(crate) fn was_judged(&self) -> bool {
+        self.items.get().is_some()
+    }
+
+    /// Whether nothing more is to be kept to read arguments.
+    pub(crate) fn was_read(&self) -> bool {
+        self.was_read.load(Ordering::Acquire)
     }
 
     /// Why this end cannot call the method, whose response it reads by these plans, and whose arguments are of these shapes;
@@ -123,10 +239,13 @@ impl MethodTerms {
         err: &Plan<E>,
         arguments: impl Iterator<Item = &'static Shape>,
     ) -> Option<Arc<str>> {
-        let refusal = self.refusal.get_or_init(|| self.ours.refusal(&self.theirs).map(Arc::from));
+        let refusal =
+            self.refusal.get_or_init(|| self.ours.refusal(&self.theirs).map(|words| self.noted(words.into())));
         let unread = || self.ok(ok).err().or_else(|| self.err(err).err());
         let unread = || unread().map(|why| Arc::from(format!("the response cannot be read here: {why}")));
-        let items = || self.items.get_or_init(|| self.items_of(arguments)).as_ref().err().cloned();
+        let items = || {
+            self.items.get_or_init(|| self.items_of(arguments).map_err(|why| self.noted(why))).as_ref().err().cloned()
+        };
         refusal.clone().or_else(unread).or_else(items)
     }
 
@@ -145,11 +264,12 @@ impl MethodTerms {
                 return Err(why.into());
             }
             for (shape, at) in found {
-                let by = translation_of(shape, schema, &types, at);
+                let by = translation_of(shape, schema, &types, at, &self.weight);
                 let by = by.map_err(|why| format!("items of argument `{}` cannot be read here: {why}", ours.name))?;
                 items.push(Item { argument, shape, by: by.into() });
             }
         }
+        self.weight.add(many::<Item>(items.capacity()));
         Ok(items)
     }
 
@@ -162,20 +282,26 @@ impl MethodTerms {
 
     /// How this end reads what the method returns.
     pub(crate) fn ok<T>(&self, plan: &Plan<T>) -> Result<&Translation, Arc<str>> {
-        known(self.ok.get_or_init(|| translation_of_response(plan, &self.theirs.response.schema, 0)))
+        known(self.ok.get_or_init(|| self.response(plan, 0)))
     }
 
     /// How this end reads the method's own error.
     pub(crate) fn err<E>(&self, plan: &Plan<E>) -> Result<&Translation, Arc<str>> {
-        known(self.err.get_or_init(|| translation_of_response(plan, &self.theirs.response.schema, 1)))
+        known(self.err.get_or_init(|| self.response(plan, 1)))
+    }
+
+    fn response<T>(&self, plan: &Plan<T>, part: usize) -> Slot {
+        let made = translation_of_response(plan, &self.theirs.response.schema, part, &self.weight);
+        made.map_err(|why| self.noted(why))
     }
 
     /// How this end reads an argument of this number, by its own count, which the peer's has at another place.
     fn argument<T>(&self, plan: &Plan<T>, ours: usize, theirs: usize) -> Result<&Translation, Arc<str>> {
         known(self.arguments[ours].get_or_init(|| {
             let schema = &self.theirs.arguments[theirs].ty.schema;
-            let types = Types::read(schema).map_err(unreadable)?;
-            Ok(plan.translation(schema, &types, 0)?)
+            let made = Types::read(schema).map_err(unreadable);
+            let made = made.and_then(|types| Ok(plan.translation(schema, &types, 0, &self.weight)?));
+            made.map_err(|why| self.noted(why))
         }))
     }
 
@@ -186,18 +312,24 @@ impl MethodTerms {
 
     fn pass(&self, theirs: usize, from: &mut Decoder<'_>) -> Result<(), Misread> {
         let passing = self.passing[theirs].get_or_init(|| {
-            let types = Types::read(&self.theirs.arguments[theirs].ty.schema).map_err(unreadable)?;
-            Ok(Passing::of(&types)?)
+            let made = Types::read(&self.theirs.arguments[theirs].ty.schema).map_err(unreadable);
+            let made = made.and_then(|types| Ok(Passing::of(&types, &self.weight)?));
+            made.map_err(|why| self.noted(why))
         });
         Ok(known(passing)?.pass(from)?)
     }
 }
 
 /// How a response is read whose schema is this, its `Ok` (0) or its `Err` (1), as what the plan is of.
-pub(crate) fn translation_of_response<T>(plan: &Plan<T>, schema: &Bytes, part: usize) -> Result<Translation, Arc<str>> {
+pub(crate) fn translation_of_response<T>(
+    plan: &Plan<T>,
+    schema: &Bytes,
+    part: usize,
+    weight: &Weight,
+) -> Result<Translation, Arc<str>> {
     let types = Types::read(schema).map_err(unreadable)?;
     match types.get(0) {
-        Type::Of(Container::Result, parts) => Ok(plan.translation(schema, &types, parts[part])?),
+        Type::Of(Container::Result, parts) => Ok(plan.translation(schema, &types, parts[part], weight)?),
         _ => Err("it is no `Result` there".into()),
     }
 }
@@ -220,104 +352,6 @@ impl From<Arc<str>> for Misread {
 impl From<DecodeError> for Misread {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
-    }
-}
-
-/// The arguments of one request of a peer that knows the method otherwise: where each of them stands.
-pub(crate) struct Arriving {
-    /// `Err`: the connection is gone, and its terms with it.
-    terms: Result<Arc<MethodTerms>, Arc<str>>,
-    /// Where the arguments begin that were come to, in the peer's order, and where the next does.
-    begins: Vec<usize>,
-}
-
-impl Arriving {
-    pub(crate) fn new(terms: Result<Arc<MethodTerms>, Arc<str>>) -> Self {
-        Self { terms, begins: vec![0] }
-    }
-
-    /// Reads the argument of this number, by this end's count. One that the peer does not send is its default.
-    pub(crate) fn read<T>(
-        &mut self,
-        plan: &Plan<T>,
-        ours: usize,
-        decoder: &mut Decoder<'_>,
-        default: Option<fn() -> T>,
-    ) -> Result<T, Misread> {
-        let terms = self.terms.clone()?;
-        let Some(theirs) = self.find(ours, decoder)? else {
-            if let Some(default) = default {
-                return Ok(default());
-            }
-            // `None`, as it is written.
-            let absent = Bytes::from_static(&[0]);
-            return Ok(plan.decode(&mut Decoder::new(&absent, decoder.budget()))?);
-        };
-        let value = plan.decode_by(terms.argument(plan, ours, theirs)?, decoder)?;
-        self.passed(theirs, decoder);
-        Ok(value)
-    }
-
-    /// Reads the argument of this number, which is borrowed: text, or bytes. It is the same on both ends. `None`: the peer
-    /// does not send it, and it has a default.
-    pub(crate) fn borrow<R>(
-        &mut self,
-        ours: usize,
-        decoder: &mut Decoder<'_>,
-        read: impl FnOnce(&mut Decoder<'_>) -> Result<R, DecodeError>,
-    ) -> Result<Option<R>, Misread> {
-        let terms = self.terms.clone()?;
-        let Some(theirs) = self.find(ours, decoder)? else { return Ok(None) };
-        if terms.ours.arguments[ours].ty.schema != terms.theirs.arguments[theirs].ty.schema {
-            return Err(Misread::Incompatible("the peer sends another type".into()));
-        }
-        let value = read(decoder)?;
-        self.passed(theirs, decoder);
-        Ok(Some(value))
-    }
-
-    /// Whether the peer writes the arguments as this end would.
-    pub(crate) fn are_same(&self) -> bool {
-        self.terms.as_ref().is_ok_and(|terms| terms.ours.takes_same(&terms.theirs))
-    }
-
-    /// Comes to the end of the arguments.
-    pub(crate) fn finish(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Misread> {
-        self.come_to(self.terms.clone()?.theirs.arguments.len(), decoder)
-    }
-
-    /// Goes to the argument of this number, by this end's count: its number by the peer's. `None`: the peer does not have it,
-    /// and this end does without.
-    fn find(&mut self, ours: usize, decoder: &mut Decoder<'_>) -> Result<Option<usize>, Misread> {
-        let terms = self.terms.clone()?;
-        let Some(argument) = terms.ours.arguments.get(ours) else { return Err(terms.missing(ours)) };
-        let theirs = terms.theirs.arguments.iter().position(|theirs| theirs.name == argument.name);
-        match theirs {
-            Some(theirs) => self.come_to(theirs, decoder)?,
-            None if argument.may_miss => {}
-            None => return Err(terms.missing(ours)),
-        }
-        Ok(theirs)
-    }
-
-    /// Comes to the argument of this number, by the peer's count, and passes over those before it that were not read.
-    fn come_to(&mut self, theirs: usize, decoder: &mut Decoder<'_>) -> Result<(), Misread> {
-        let terms = self.terms.clone()?;
-        while self.begins.len() <= theirs {
-            let last = self.begins.len() - 1;
-            decoder.go_to(self.begins[last]);
-            terms.pass(last, decoder)?;
-            self.begins.push(decoder.position());
-        }
-        decoder.go_to(self.begins[theirs]);
-        Ok(())
-    }
-
-    /// The argument of this number, by the peer's count, was read.
-    fn passed(&mut self, theirs: usize, decoder: &Decoder<'_>) {
-        if self.begins.len() == theirs + 1 {
-            self.begins.push(decoder.position());
-        }
     }
 }
 
@@ -348,12 +382,6 @@ impl Eq for Terms {}
 impl fmt::Debug for MethodTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MethodTerms({})", self.ours.name)
-    }
-}
-
-impl fmt::Debug for Arriving {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Arriving({:?})", self.terms)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::channel::{CallWaits, Given};
 use crate::codec::EncodeError;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, Flush, Scope, Sent, Waiter, now};
-use crate::error::{NotSent, VoxError};
+use crate::error::{NotSent, Short, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -55,7 +55,7 @@ pub struct Call<T: 'static, E: 'static> {
     pub(super) operation: Option<Named>,
     /// What the handler that makes the call passes on.
     pub(super) scope: Scope,
-    reply: &'static Reply<T, E>,
+    pub(super) reply: &'static Reply<T, E>,
     /// The one that it was made in, and its own from the first poll on.
     span: Span,
     pub(super) deadline: Option<Instant>,
@@ -223,6 +223,8 @@ enum Send {
     Closed(String),
     /// The peer knows the method otherwise, and on these terms was not asked yet whether it can be called.
     Differs(Arc<MethodTerms>),
+    /// The same, and there is no memory for what it takes to call it.
+    NoMemory(Short),
 }
 
 impl<T, E> Future for Call<T, E> {
@@ -344,18 +346,14 @@ impl<T, E> Call<T, E> {
                 self.leave_queue();
                 Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into()))))
             }
-            Send::Differs(terms) => match self.reply.refusal(&terms, self.method.args) {
+            Send::Differs(terms) => match self.refusal(&terms) {
                 None => {
                     self.terms = Some(terms);
                     self.poll_send(cx, now, ticket)
                 }
-                Some(why) => {
-                    self.leave_queue();
-                    let MethodDescriptor { service, name, .. } = self.method;
-                    let why = format!("`{service}.{name}`: {why}");
-                    Poll::Ready(Err(VoxError::NotSent(NotSent::Incompatible(why.into()))))
-                }
+                Some(why) => self.differ(&why),
             },
+            Send::NoMemory(short) => self.differ(&format_args!("this end keeps no more to translate: {short}")),
             Send::Sent(token, request, opened) => {
                 self.state = CallState::InFlight(token, request);
                 if !opened.is_empty() {
@@ -407,10 +405,13 @@ impl<T, E> Call<T, E> {
                 Gate::Closed(reason) => return Send::Closed(reason.to_string()),
                 Gate::Open => {}
             }
-            let agreed = state.session.terms(connection, method.id);
-            if agreed.map(Arc::as_ptr) != terms.as_ref().map(Arc::as_ptr) {
+            let agreed = match state.session.terms(connection, method.id) {
+                Ok(agreed) => agreed,
+                Err(short) => return Send::NoMemory(short),
+            };
+            if agreed.as_ref().map(Arc::as_ptr) != terms.as_ref().map(Arc::as_ptr) {
                 match agreed {
-                    Some(agreed) => return Send::Differs(Arc::clone(agreed)),
+                    Some(agreed) => return Send::Differs(agreed),
                     // It was another session's.
                     None => *terms = None,
                 }

@@ -10,6 +10,7 @@ mod connect;
 mod connect_error;
 mod credentials;
 mod deadline;
+mod differing;
 mod keeper;
 mod outage;
 mod remote;

@@ -45,6 +45,7 @@ mod program;
 mod skips;
 mod translation;
 mod varint;
+mod weight;
 
 pub use budget::Budget;
 pub(crate) use channels::{ChannelDecoder, ChannelEncoder, ChannelKind, channel_shape, evident_channel};
@@ -66,3 +67,4 @@ pub use program::Program;
 pub(crate) use skips::{Lens, Passing};
 pub(crate) use translation::{Translation, translation_of};
 pub(crate) use varint::{unzigzag128 as unzigzag, zigzag128 as zigzag};
+pub(crate) use weight::{ALLOCATION, Weight, many};

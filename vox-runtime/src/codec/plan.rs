@@ -9,6 +9,7 @@ use facet::{Facet, Shape};
 
 use super::description::Description;
 use super::translation::MAX_WORK;
+use super::weight::Weight;
 use super::{
     Budget, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PlanError, Program, Translation, execute,
 };
@@ -81,8 +82,14 @@ impl<T> Plan<T> {
     }
 
     /// How to read what was written as the type numbered `at` of a peer's schema. `Err`: why that cannot be.
-    pub(crate) fn translation(&self, schema: &Bytes, types: &Types<'_>, at: usize) -> Result<Translation, String> {
-        Translation::of(self.shape, schema, types, at)
+    pub(crate) fn translation(
+        &self,
+        schema: &Bytes,
+        types: &Types<'_>,
+        at: usize,
+        weight: &Weight,
+    ) -> Result<Translation, String> {
+        Translation::of(self.shape, schema, types, at, weight)
     }
 
     /// How to read what was written by another version of the type, whose schema this is. `Err`: why that cannot be. For measurements: a
@@ -94,7 +101,7 @@ impl<T> Plan<T> {
     ) -> Result<impl Fn(&mut Decoder<'_>) -> Result<T, DecodeError> + use<'_, T>, String> {
         let bytes = Bytes::copy_from_slice(schema.bytes());
         let types = Types::read(&bytes).map_err(|SchemaFault(fault)| fault)?;
-        let by = self.translation(&bytes, &types, 0)?;
+        let by = self.translation(&bytes, &types, 0, &Weight::default())?;
         Ok(move |from: &mut Decoder<'_>| self.decode_by(&by, from))
     }
 
@@ -162,7 +169,7 @@ pub(crate) fn read_as(frame: &Bytes, written: (&Graph, usize), read: (&Graph, us
     let schema = Bytes::from(schema);
     let types = Types::read(&schema).ok()?;
     let description = Description::of_stand_in(read.0, read.1)?;
-    let by = match Translation::into(&description, <()>::SHAPE, MAX_WORK, &schema, &types, 0) {
+    let by = match Translation::into(&description, <()>::SHAPE, MAX_WORK, &schema, (&types, 0), &Weight::default()) {
         Ok(by) => by,
         Err(why) => return Some(Err(why)),
     };

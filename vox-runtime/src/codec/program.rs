@@ -27,6 +27,7 @@ use super::leaf::LeafOps;
 use super::measure::rate_of;
 use super::skips::{Run, Skips};
 use super::translation::{Translation, VariantsOp};
+use super::weight::{Weight, many};
 use crate::schema::{SchemaFault, Types};
 
 /// The compiled form of one type: how to encode and decode it.
@@ -121,6 +122,41 @@ impl Program {
         let blocks = compiler.finish();
         let min_len = blocks[root.0 as usize].min_len;
         Self { shape, blocks, root, min_len, has_channels, rate: 0, skips }
+    }
+}
+
+impl Program {
+    /// What a translation takes, without the names in it.
+    #[cold]
+    pub(super) fn bytes(&self) -> usize {
+        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
+        size_of::<Self>() + many::<Block>(self.blocks.len()) + blocks + self.skips.bytes()
+    }
+}
+
+impl Block {
+    fn bytes(&self) -> usize {
+        let ops = many::<Op>(self.encode.len()) + many::<Op>(self.decode.len());
+        let beside: usize = self.decode.iter().map(|op| op.kind.bytes_beside()).sum();
+        ops + beside + many::<Unwind>(self.unwind.len())
+    }
+}
+
+impl OpKind {
+    /// What an operation has in allocations of its own.
+    fn bytes_beside(&self) -> usize {
+        match self {
+            Self::Variants(op) => op.bytes(),
+            Self::Enum(op) => many::<EnumOp>(1) + many::<u64>(op.tags.len()) + many::<BlockIndex>(op.variants.len()),
+            Self::Slice(_) => many::<SliceOp>(1),
+            Self::List(_) => many::<ListOp>(1),
+            Self::Map(_) => many::<MapOp>(1),
+            Self::Set(_) => many::<SetOp>(1),
+            Self::Channel(_) => many::<ChannelOp>(1),
+            Self::Reserve(_) | Self::Scalar(_) | Self::Raw(_) | Self::String | Self::Leaf(_) => 0,
+            Self::Option { .. } | Self::Result { .. } | Self::Box(_) | Self::Shared { .. } | Self::Array { .. } => 0,
+            Self::Widened { .. } | Self::Skip(_) | Self::Fill(_) => 0,
+        }
     }
 }
 
@@ -288,6 +324,7 @@ struct Foreign {
     schema: Bytes,
     at: usize,
     made: OnceLock<Result<Arc<Translation>, Arc<str>>>,
+    weight: Weight,
 }
 
 impl ChannelOp {
@@ -296,16 +333,16 @@ impl ChannelOp {
     }
 
     /// The same, whose items are written as the type numbered `at` of a peer's schema.
-    pub(super) fn written_as(self, schema: Bytes, at: usize) -> Self {
-        Self { foreign: Some(Foreign { schema, at, made: OnceLock::new() }), ..self }
+    pub(super) fn written_as(self, schema: Bytes, at: usize, weight: Weight) -> Self {
+        Self { foreign: Some(Foreign { schema, at, made: OnceLock::new(), weight }), ..self }
     }
 
     /// How items are read that another version of their type wrote, compiled when it is first needed; `None`: by themselves.
     pub(super) fn foreign(&self) -> Result<Option<&Arc<Translation>>, Arc<str>> {
-        let Some(Foreign { schema, at, made }) = &self.foreign else { return Ok(None) };
+        let Some(Foreign { schema, at, made, weight }) = &self.foreign else { return Ok(None) };
         let made = made.get_or_init(|| {
             let types = Types::read(schema).map_err(|SchemaFault(fault)| fault)?;
-            Ok(Arc::new(Translation::of(self.item_shape, schema, &types, *at)?))
+            Ok(Arc::new(Translation::of(self.item_shape, schema, &types, *at, weight)?))
         });
         made.as_ref().map(Some).map_err(Arc::clone)
     }

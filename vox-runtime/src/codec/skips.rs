@@ -6,6 +6,7 @@
 use super::description::Scalar;
 use super::leaf::{self, BYTES, LeafOps, STRING};
 use super::translation::scalar_named;
+use super::weight::{Weight, many};
 use super::{Budget, DecodeError, DecodeErrorKind, Decoder};
 use crate::schema::{Container, Field, Type, Types};
 
@@ -157,6 +158,16 @@ impl Skips {
         (Self { nodes: nodes.into(), parts: parts.into() }, Runs { by_type })
     }
 
+    /// What it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let runs = |node: &Node| match node {
+            Node::Variants(runs) => many::<Run>(runs.len()),
+            _ => 0,
+        };
+        let runs: usize = self.nodes.iter().map(runs).sum();
+        many::<Node>(self.nodes.len()) + many::<u32>(self.parts.len()) + runs
+    }
+
     /// A part of the run that cannot be passed over: the index of its type. `channels`: they can be.
     pub(super) fn obstacle(&self, run: Run, channels: bool) -> Option<usize> {
         let mut seen = vec![false; self.nodes.len()];
@@ -271,8 +282,8 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
-    /// `Err`: why that cannot be.
-    pub(crate) fn of(types: &Types<'_>) -> Result<Self, String> {
+    /// `Err`: why that cannot be. It adds what it takes to `weight`.
+    pub(crate) fn of(types: &Types<'_>, weight: &Weight) -> Result<Self, String> {
         let lens = Lens::of(types);
         let (mut skips, _) = Skips::of(types, &lens);
         let from = skips.parts.len() as u32;
@@ -282,7 +293,10 @@ impl Passing {
         }
         match skips.obstacle(run, true) {
             Some(at) => Err(format!("it would have to pass over {}, which it does not know", types.words(at))),
-            None => Ok(Self { skips, run }),
+            None => {
+                weight.add(skips.bytes());
+                Ok(Self { skips, run })
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use super::program::{
     BlockIndex, ChannelOp, EnumOp, ItemKind, Items, ListOp, MapOp, Op, OpKind, SetOp, SliceOp, Unwind,
 };
 use super::skips::{Lens, Run, Runs, Skips};
+use super::weight::{ALLOCATION, Weight, many};
 use super::{ChannelKind, PlanError, Program};
 use crate::schema::{Container, Field, Type, Types, Variant, widens};
 
@@ -35,9 +36,18 @@ pub(super) struct VariantsOp {
     /// By the writer's count.
     pub(super) op: EnumOp,
     /// The names of those that the reader does not have; empty where it has all.
-    pub(super) unknown: Box<[Option<Box<str>>]>,
+    pub(super) unknown: Box<[Option<Arc<str>>]>,
     /// The name of the reader's type.
     pub(super) name: &'static str,
+}
+
+impl VariantsOp {
+    /// What it takes, without the names.
+    pub(super) fn bytes(&self) -> usize {
+        let EnumOp { tags, variants, .. } = &self.op;
+        let each = many::<u64>(tags.len()) + many::<BlockIndex>(variants.len());
+        many::<Self>(1) + each + many::<Option<Arc<str>>>(self.unknown.len())
+    }
 }
 
 /// How many operations a translation may have, for each that the type has by itself.
@@ -51,11 +61,17 @@ const MAX_DEPTH: usize = 256;
 
 impl Translation {
     /// How to read a value of `shape` that was written as the type numbered `at` of `types`, which are those of the schema. `Err`: why
-    /// that cannot be.
-    pub(super) fn of(shape: &'static Shape, schema: &Bytes, types: &Types<'_>, at: usize) -> Result<Self, String> {
+    /// that cannot be. It adds what it takes to `weight`.
+    pub(super) fn of(
+        shape: &'static Shape,
+        schema: &Bytes,
+        types: &Types<'_>,
+        at: usize,
+        weight: &Weight,
+    ) -> Result<Self, String> {
         let words = |error: PlanError| error.to_string();
         let most = Program::of(shape).map_err(words)?.ops() * MOST_PER_OP + MOST_MORE;
-        Self::into(&Description::of(shape).map_err(words)?, shape, most, schema, types, at)
+        Self::into(&Description::of(shape).map_err(words)?, shape, most, schema, (types, at), weight)
     }
 
     /// As [`of`](Self::of), for a type that may only stand in for one. `most`: how many operations it may have.
@@ -64,8 +80,8 @@ impl Translation {
         shape: &'static Shape,
         most: usize,
         schema: &Bytes,
-        types: &Types<'_>,
-        at: usize,
+        (types, at): (&Types<'_>, usize),
+        weight: &Weight,
     ) -> Result<Self, String> {
         let lens = Lens::of(types);
         let (skips, runs) = Skips::of(types, &lens);
@@ -77,6 +93,8 @@ impl Translation {
             skips,
             runs,
             pairs: HashMap::new(),
+            names: HashMap::new(),
+            weight,
             skipped: false,
             most,
             work: 0,
@@ -84,7 +102,10 @@ impl Translation {
         };
         let root = translator.block_of(description.root(), at)?;
         let skips = if translator.skipped { translator.skips } else { Skips::default() };
-        Ok(Self { program: Program::new(shape, translator.compiler, root, skips) })
+        let names: usize = translator.names.keys().map(|name| ALLOCATION + name.len()).sum();
+        let program = Program::new(shape, translator.compiler, root, skips);
+        weight.add(program.bytes() + names);
+        Ok(Self { program })
     }
 
     pub(super) fn program(&self) -> &Program {
@@ -98,8 +119,9 @@ pub(crate) fn translation_of(
     schema: &Bytes,
     types: &Types<'_>,
     at: usize,
+    weight: &Weight,
 ) -> Result<Translation, String> {
-    Translation::of(shape, schema, types, at)
+    Translation::of(shape, schema, types, at, weight)
 }
 
 struct Translator<'a> {
@@ -111,6 +133,9 @@ struct Translator<'a> {
     runs: Runs,
     /// The blocks of types, as they are read and as they are written.
     pairs: HashMap<(TypeIndex, usize), BlockIndex>,
+    /// Those of variants that the reader does not have, each once however often its type stands somewhere.
+    names: HashMap<&'a str, Arc<str>>,
+    weight: &'a Weight,
     skipped: bool,
     most: usize,
     work: usize,
@@ -262,7 +287,8 @@ impl<'a> Translator<'a> {
                         }
                         None => {
                             tags.push(0);
-                            unknown.push(Some(Box::from(*name)));
+                            let name = self.names.entry(name).or_insert_with(|| Arc::from(*name));
+                            unknown.push(Some(Arc::clone(name)));
                         }
                     }
                     blocks.push(match (draft.ops.is_empty(), blocks.last()) {
@@ -310,7 +336,7 @@ impl<'a> Translator<'a> {
             (Kind::Channel { kind: ChannelKind::Rx, item_shape, .. }, Type::Of(Container::Rx, of)) => {
                 self.compiler.note_channel();
                 let op = ChannelOp::new(ChannelKind::Rx, description.get(ty).layout(), item_shape);
-                OpKind::Channel(Arc::new(op.written_as(self.schema.clone(), of[0])))
+                OpKind::Channel(Arc::new(op.written_as(self.schema.clone(), of[0], self.weight.clone())))
             }
             _ => return Err(self.differ(at)),
         })

@@ -92,7 +92,7 @@ impl Snapshot {
     }
 
     pub(super) fn contract_method(&self, name: &str) -> Option<&Method> {
-        self.contract.methods().get(&method_id(&self.service, name))
+        self.contract.methods().get(&method_id(&self.service, name)).map(|method| &**method)
     }
 }
 

@@ -27,10 +27,10 @@ use crate::client::ConnectError;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
-use crate::limits::{Limits, Refusals};
+use crate::limits::{Limits, Purse, Refusals};
 use crate::metadata::Metadata;
 use crate::operation::Principal;
-use crate::proto::{Purse, Session};
+use crate::proto::Session;
 use crate::server::Peer;
 use crate::transport::{Failure, Greeter, Link, Reach, WriteHalf, dial, memory_pair_at};
 use crate::wire::{

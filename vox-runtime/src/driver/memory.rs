@@ -41,6 +41,12 @@ impl Shared {
         kept.map_err(|short| DecodeErrorKind::OverMemory { short: short.into() })
     }
 
+    /// Something was made for the terms of this connection.
+    #[cold]
+    pub(crate) fn settle_terms(&self, connection: ConnectionId) {
+        self.change(|state| state.session.settle_terms(connection));
+    }
+
     /// A reply was put. Handlers that have tasks wait from now on, if there are too many.
     #[inline]
     pub(super) fn note_replies(&self, state: &State) {

@@ -301,7 +301,8 @@ impl Reader {
         const ITEMS: u8 = Kind::Items as u8;
         const LONG: u8 = Kind::Long as u8;
         const PART: u8 = Kind::Part as u8;
-        self.long.is_none() && matches!(self.buffer.get(LENGTH_BYTES), Some(&(CALL | ITEMS | LONG | PART)))
+        const CONTRACT: u8 = Kind::Contract as u8;
+        self.long.is_none() && matches!(self.buffer.get(LENGTH_BYTES), Some(&(CALL | ITEMS | LONG | PART | CONTRACT)))
     }
 
     fn forget(&mut self, session: &mut Session) {

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::limits::{Refusals, Refused};
-use crate::proto::Purse;
+use crate::limits::{Purse, Refusals, Refused};
 
 /// What is taken of it. Sessions ask rarely, and for much at a time.
 #[derive(Debug)]

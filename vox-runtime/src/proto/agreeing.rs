@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::testing::{Bench, OURS, PERSIST, SERVICE, VOLATILE, two_of_each};
-use super::{Gate, Output, Token};
+use super::testing::{Bench, OURS, PERSIST, Pot, SERVICE, VOLATILE, two_of_each};
+use super::{Gate, NoTerms, Output, Token};
 use crate::codec::Plan;
-use crate::error::{RefusalCode, Rule};
-use crate::ids::ConnectionId;
+use crate::error::{RefusalCode, Rule, Scarce};
+use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::limits::{HEAD_ROOM, Limits};
 use crate::metadata::Metadata;
 use crate::schema::{Contract, Described, Method, Optional, SchemaHash};
+use crate::terms::MethodTerms;
 use crate::wire::{Frame, Open, PART};
 
 const U8: &[u8] = b"\x01\x01\x02u8";
@@ -29,6 +30,11 @@ fn contract(response: &'static [u8]) -> Arc<Contract> {
     };
     let methods = [(VOLATILE, method("volatile", U8)), (PERSIST, method("persist", response))];
     Arc::new(Contract::new(methods.into_iter().collect()))
+}
+
+/// On what terms the bench calls this method.
+fn terms(bench: &mut Bench, connection: ConnectionId, method: MethodId) -> Option<Arc<MethodTerms>> {
+    bench.session.terms(connection, method).expect("there is memory")
 }
 
 fn told(connection: ConnectionId, contract: &Contract) -> Frame {
@@ -55,7 +61,7 @@ fn where_the_contracts_are_equal_nothing_is_told_and_all_may_be_called() {
     let mut bench = asking(&contract(U8));
     bench.accept(Frame::Accept { connection: OPENED, differs: false });
     assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
-    assert!(bench.session.terms(OPENED, PERSIST).is_none());
+    assert!(terms(&mut bench, OPENED, PERSIST).is_none());
 }
 
 #[test]
@@ -69,9 +75,9 @@ fn calls_wait_for_the_contract_and_then_those_that_differ_have_terms() {
     assert!(matches!(bench.outputs[..], [Output::Room]), "{:?}", bench.outputs);
     assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
     assert_eq!(bench.sent()[1..], [told(OPENED, &ours)], "the acceptor is told too, before any call");
-    assert!(bench.session.terms(OPENED, VOLATILE).is_none());
-    assert!(bench.session.terms(OPENED, PERSIST).is_some());
-    assert!(bench.session.terms(OURS, PERSIST).is_none(), "another connection was not compared");
+    assert!(terms(&mut bench, OPENED, VOLATILE).is_none());
+    assert!(terms(&mut bench, OPENED, PERSIST).is_some());
+    assert!(terms(&mut bench, OURS, PERSIST).is_none(), "another connection was not compared");
     let again = bench.receive(&told(OPENED, &theirs)).expect_err("it is told once");
     assert_eq!(again.rule, Rule::UnknownConnection);
 }
@@ -93,8 +99,8 @@ fn an_acceptor_that_can_take_no_contract_is_called_by_the_methods_that_are_the_s
     bench.accept(Frame::Accept { connection: OPENED, differs: true });
     bench.accept(told(OPENED, &theirs));
     assert!(!bench.sent().iter().any(|frame| matches!(frame, Frame::Contract { .. })));
-    assert!(bench.session.terms(OPENED, VOLATILE).is_none());
-    let terms = bench.session.terms(OPENED, PERSIST).expect("it differs");
+    assert!(terms(&mut bench, OPENED, VOLATILE).is_none());
+    let terms = terms(&mut bench, OPENED, PERSIST).expect("it differs");
     let why = terms.refusal(&Plan::<u8>::new(), &Plan::<u8>::new(), std::iter::empty());
     let most = len - 1;
     assert_eq!(
@@ -185,4 +191,169 @@ fn a_shut_before_the_contract_ends_the_wait_for_it() {
     bench.accept(Frame::Shut { connection: OPENED });
     bench.accept(told(OPENED, &contract(I8)));
     assert!(matches!(bench.session.gate(OPENED, 0), Gate::Closed(_)));
+}
+
+/// A contract that says `name` of the bench's persist method, in which both differ from the bench's own.
+fn other(name: &str) -> Arc<Contract> {
+    let method = |name: &str| Method {
+        name: name.to_owned(),
+        policy: 0,
+        arguments: Vec::new(),
+        response: Described { schema: Bytes::from_static(I8), optional: Optional::default() },
+    };
+    let methods = [(VOLATILE, method("volatile")), (PERSIST, method(name))];
+    Arc::new(Contract::new(methods.into_iter().collect()))
+}
+
+/// The peer opens a connection, and says that it knows the service so.
+fn differ(bench: &mut Bench, connection: u64, theirs: &Contract) {
+    offer(bench, connection, Some(theirs.hash()));
+    bench.accept(told(ConnectionId(connection), theirs));
+}
+
+/// Limits with room for connections, and so much memory.
+fn roomy(session_memory: usize) -> Limits {
+    Limits { max_connections: 16, session_memory, ..Limits::default() }
+}
+
+fn memory(bench: &mut Bench) -> usize {
+    bench.write();
+    bench.session.check_memory();
+    bench.session.memory()
+}
+
+/// On what terms the bench serves a request.
+fn served(bench: &mut Bench, connection: u64, method: MethodId) -> Result<Option<Arc<MethodTerms>>, NoTerms> {
+    bench.change(|session| session.serving_terms(ConnectionId(connection), RequestId(1), method))
+}
+
+#[test]
+fn terms_are_charged_while_their_connection_is_open() {
+    let mut bench = Bench::new(roomy(48 << 20));
+    let before = memory(&mut bench);
+    let (short, long) = (other("a"), other(&"a".repeat(10_000)));
+    differ(&mut bench, 3, &short);
+    let one = memory(&mut bench) - before;
+    assert!((500..2000).contains(&one), "{one}");
+    differ(&mut bench, 5, &long);
+    let both = memory(&mut bench) - before;
+    assert_eq!(both, 2 * one + 9_999, "its name is kept");
+    bench.accept(Frame::Shut { connection: ConnectionId(3) });
+    assert_eq!(memory(&mut bench) - before, both - one);
+    // What this end asks for is charged as well.
+    let ours = contract(U8);
+    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), Token(1))).expect("there is room");
+    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.accept(told(OPENED, &long));
+    assert!(memory(&mut bench) - before > 20_000);
+    bench.change(|session| session.shut(OPENED));
+    bench.accept(Frame::Shut { connection: ConnectionId(5) });
+    assert_eq!(memory(&mut bench), before);
+    differ(&mut bench, 7, &long);
+    bench.accept(Frame::Goodbye { reason: String::new() });
+    assert_eq!(memory(&mut bench), 0);
+}
+
+#[test]
+fn what_is_made_for_terms_is_charged_when_it_is_settled() {
+    let mut bench = Bench::new(roomy(48 << 20));
+    differ(&mut bench, 3, &other("a"));
+    let before = memory(&mut bench);
+    let terms = served(&mut bench, 3, PERSIST).expect("there is memory").expect("it differs");
+    let made = terms.made();
+    assert_eq!(
+        terms.refusal(&Plan::<u8>::new(), &Plan::<u8>::new(), std::iter::empty()).as_deref().map(|_| ()),
+        Some(())
+    );
+    assert!(terms.made() > made, "its words are kept");
+    bench.change(|session| session.settle_terms(ConnectionId(3)));
+    assert_eq!(memory(&mut bench) - before, terms.made() - made);
+    bench.accept(Frame::Shut { connection: ConnectionId(3) });
+    bench.session.check_memory();
+}
+
+#[test]
+fn past_the_sessions_memory_what_differs_is_not_served_and_the_rest_is() {
+    let mut bench = Bench::new(roomy(30_000));
+    let before = memory(&mut bench);
+    // One that is alone always fits.
+    differ(&mut bench, 3, &other(&"a".repeat(40_000)));
+    assert!(served(&mut bench, 3, PERSIST).expect("it is alone").is_some());
+    let kept = memory(&mut bench);
+    assert!(kept > 40_000);
+    differ(&mut bench, 5, &other(&"b".repeat(100)));
+    assert_eq!(memory(&mut bench), kept, "nothing is kept of the second");
+    let Err(NoTerms::Short(short)) = served(&mut bench, 5, PERSIST) else { panic!("it has no terms") };
+    assert_eq!((short.of(), short.limit), (Some(Scarce::SessionMemory), 30_000));
+    assert!(short.needed > kept as u64 + 100, "{short:?}");
+    assert!(matches!(served(&mut bench, 5, MethodId(9)), Ok(None)), "what is alike needs no terms");
+    // And nothing more is made for the first, once something else is kept.
+    bench.accept(super::testing::call(ConnectionId(1), 1, &[]));
+    assert!(matches!(served(&mut bench, 3, PERSIST), Err(NoTerms::Short(_))), "it is no longer alone");
+    bench.returns(ConnectionId(1), 1);
+    for connection in [3, 5] {
+        bench.accept(Frame::Shut { connection: ConnectionId(connection) });
+    }
+    assert_eq!(memory(&mut bench), before);
+    differ(&mut bench, 7, &other(&"b".repeat(100)));
+    assert!(matches!(served(&mut bench, 7, PERSIST), Ok(Some(_))), "there is room again");
+}
+
+#[test]
+fn past_its_memory_an_opener_calls_what_is_alike_and_says_nothing_of_the_rest() {
+    let mut bench = Bench::new(roomy(30_000));
+    differ(&mut bench, 3, &other(&"a".repeat(29_000)));
+    let ours = contract(U8);
+    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), Token(1))).expect("there is room");
+    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    let _ = bench.sent();
+    bench.accept(told(OPENED, &contract(I8)));
+    assert!(!bench.sent().iter().any(|frame| matches!(frame, Frame::Contract { .. })));
+    assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
+    assert!(terms(&mut bench, OPENED, VOLATILE).is_none());
+    let short = bench.session.terms(OPENED, PERSIST).expect_err("there is no memory");
+    assert_eq!((short.of(), short.limit), (Some(Scarce::SessionMemory), 30_000));
+    bench.session.check_memory();
+}
+
+#[test]
+fn sessions_with_the_same_two_contracts_take_of_what_they_have_in_common_once() {
+    let purse = Pot::purse(8, 1 << 20);
+    let [mut one, mut other_one] = [0, 1].map(|_| {
+        let mut bench = Bench::new(roomy(48 << 20));
+        bench.session.takes_from(purse.clone());
+        bench
+    });
+    let theirs = other(&"a".repeat(200_000));
+    differ(&mut one, 3, &theirs);
+    let (kept, taken) = (memory(&mut one), Pot::taken(8));
+    assert!((200_000..kept + (64 << 10) + 1).contains(&taken), "{taken}");
+    differ(&mut other_one, 3, &theirs);
+    differ(&mut other_one, 5, &theirs);
+    assert!(memory(&mut other_one) > 400_000, "each is charged for what it keeps alive");
+    [&one, &other_one].into_iter().for_each(|bench| bench.session.check_lease());
+    assert!((taken..taken + (128 << 10) + 1).contains(&Pot::taken(8)), "{}", Pot::taken(8));
+    one.accept(Frame::Shut { connection: ConnectionId(3) });
+    assert!(Pot::taken(8) >= 200_000, "the other still has them");
+    drop(one);
+    // Another contract takes of it as well, until there is no more.
+    let more = |name: &str, bench: &mut Bench, connection| differ(bench, connection, &other(&name.repeat(200_000)));
+    (7..).step_by(2).zip(["b", "c", "d"]).for_each(|(connection, name)| more(name, &mut other_one, connection));
+    assert!(Pot::taken(8) > 800_000);
+    let before = Pot::taken(8);
+    more("e", &mut other_one, 13);
+    assert_eq!(Pot::taken(8), before, "nothing is taken for what is not kept");
+    let Err(NoTerms::Short(short)) = served(&mut other_one, 13, PERSIST) else { panic!("it has no terms") };
+    assert_eq!((short.of(), short.limit), (Some(Scarce::ServerMemory), 1 << 20));
+    // What is small always has room, if its session keeps nothing else.
+    let mut third = Bench::new(roomy(48 << 20));
+    third.session.takes_from(purse.clone());
+    assert!(purse.take((1 << 20) - before, false));
+    differ(&mut third, 3, &other("f"));
+    assert!(matches!(served(&mut third, 3, PERSIST), Ok(Some(_))));
+    purse.give_back((1 << 20) - before);
+    third.accept(Frame::Shut { connection: ConnectionId(3) });
+    other_one.accept(Frame::Goodbye { reason: String::new() });
+    assert_eq!(memory(&mut other_one), 0);
+    assert_eq!(Pot::taken(8), 0);
 }

@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::agreed::Agreed;
 use super::channels::{Channels, Windows};
 use super::outbox::LongId;
 use super::session::{malformed, unawaited};
 use super::table::IdTable;
 use super::{Effects, Output, Token, earlier};
-use crate::error::{EndReason, ProtocolViolation, Rule};
+use crate::error::{EndReason, ProtocolViolation, Rule, Short};
 use crate::ids::{ChannelId, ConnectionId, IdAllocator, MethodId, RequestId, Role};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::{Contract, SchemaHash};
-use crate::terms::{MethodTerms, Terms};
+use crate::terms::MethodTerms;
 use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, LongHead, Payload, WHOLE};
 
 /// How a call ended, as far as the protocol knows.
@@ -105,14 +106,14 @@ pub(crate) struct Calling {
 }
 
 /// What is known of how the peer's contract of the service compares with this end's.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Agreement {
     /// They are equal, or were not compared.
     Equal,
     /// They are not, and the peer's is on its way.
     Awaited,
     /// They are not, and these are the terms.
-    Differs(Arc<Terms>),
+    Differs(Box<Agreed>),
 }
 
 impl Calling {
@@ -140,40 +141,51 @@ impl Calling {
         Ok(())
     }
 
-    /// The peer tells how it knows the service. Gives how this end does, for the peer, if that is no more than `most` bytes.
+    /// The peer tells how it knows the service: both contracts, this end's first.
     pub(crate) fn on_contract(
-        &mut self,
+        &self,
         hash: SchemaHash,
         theirs: &Bytes,
-        most: usize,
-    ) -> Result<Option<Arc<Contract>>, ProtocolViolation> {
+    ) -> Result<(Arc<Contract>, Contract), ProtocolViolation> {
         let (Some(ours), Agreement::Awaited) = (&self.contract, &self.agreement) else {
             return Err(unawaited(self.id));
         };
         let theirs = Contract::read(theirs, hash, ours).map_err(|fault| malformed(self.id, &fault))?;
-        let len = ours.bytes().len();
-        if len > most {
-            let why =
-                format!("it differs, and the {len} bytes that say how are over the peer's max_message_bytes, {most}");
-            self.agreement = Agreement::Differs(Terms::untold(ours, &theirs, &why));
-            return Ok(None);
-        }
-        self.agreement = Agreement::Differs(Terms::between(ours, &theirs));
-        Ok(Some(Arc::clone(ours)))
+        Ok((Arc::clone(ours), theirs))
+    }
+
+    /// Calls go so from now on.
+    pub(super) fn agree(&mut self, agreed: Agreed) {
+        self.agreement = Agreement::Differs(agreed.into());
     }
 
     /// Whether calls have to wait until the peer's contract is here.
     #[inline]
     pub(crate) fn awaits_contract(&self) -> bool {
-        self.agreement == Agreement::Awaited
+        matches!(self.agreement, Agreement::Awaited)
     }
 
-    /// On which terms this method is called; `None` where both ends know it alike.
+    /// On which terms this method is called; `None` where both ends know it alike. `Err`: what was short for them.
     #[inline]
-    pub(crate) fn terms(&self, method: MethodId) -> Option<&Arc<MethodTerms>> {
+    pub(crate) fn terms(&self, method: MethodId) -> Result<Option<&Arc<MethodTerms>>, Short> {
         match &self.agreement {
-            Agreement::Equal | Agreement::Awaited => None,
-            Agreement::Differs(terms) => terms.method(method),
+            Agreement::Equal | Agreement::Awaited => Ok(None),
+            Agreement::Differs(agreed) => agreed.method(method),
+        }
+    }
+
+    /// Charges what was made since for the terms, too.
+    pub(super) fn settle_terms(&mut self, fx: &mut Effects) {
+        if let Agreement::Differs(agreed) = &mut self.agreement {
+            agreed.settle(fx);
+        }
+    }
+
+    /// What is charged for the terms.
+    pub(super) fn standing(&self) -> usize {
+        match &self.agreement {
+            Agreement::Equal | Agreement::Awaited => 0,
+            Agreement::Differs(agreed) => agreed.charged(),
         }
     }
 
@@ -393,6 +405,9 @@ impl Calling {
     /// Everything on this connection ends. `said`: this end still says so, after all that was put before, calls included.
     pub(crate) fn end_all(&mut self, reason: &EndReason, said: bool, fx: &mut Effects) {
         let left = if said { fx.outbox.end() } else { fx.outbox.taken() };
+        if let Agreement::Differs(agreed) = std::mem::replace(&mut self.agreement, Agreement::Equal) {
+            agreed.end(fx);
+        }
         for (_, attempt) in self.attempts.drain() {
             let AttemptState::Waiting(token) = attempt.state else { continue };
             let end = match attempt.end <= left {

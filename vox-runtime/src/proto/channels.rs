@@ -271,9 +271,9 @@ impl Channels {
     /// Ends a sender gracefully. Needs no credit.
     pub(crate) fn close(&mut self, connection: ConnectionId, id: ChannelId, metadata: Metadata, fx: &mut Effects) {
         let len = metadata_len(&metadata) + WORDS_HEAD;
-        if len > fx.max_frame {
+        if len > fx.max_frame() {
             let why =
-                format!("metadata of {len} bytes came with the channel's end, over the limit of {}", fx.max_frame);
+                format!("metadata of {len} bytes came with the channel's end, over the limit of {}", fx.max_frame());
             return self.reset(connection, id, Reset::aborted(&why), fx);
         }
         if self.remove(id, fx) {

@@ -37,6 +37,9 @@ pub(super) fn items_cost(items: u32, bytes: u64) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     sum: usize,
+    /// The same of what is kept as long as its connection is. Nobody gives that back by reading or by ending a handler, so it is no reason
+    /// to wait for room.
+    standing: usize,
     /// Of channels that have ended, what their holders have not consumed yet. Most sessions have none.
     #[allow(clippy::box_collection, reason = "idle sessions are many")]
     tails: Option<Box<BTreeMap<Token, Charge>>>,
@@ -50,11 +53,39 @@ pub(super) struct Ledger {
 #[must_use]
 pub(super) struct Charge(usize);
 
+/// So many bytes of what a ledger has as standing. One that is dropped stays charged, as a [`Charge`] does.
+#[derive(Debug, Default)]
+#[must_use]
+pub(super) struct Standing(usize);
+
+impl Standing {
+    pub(super) fn bytes(&self) -> usize {
+        self.0
+    }
+}
+
 impl Ledger {
-    /// All that is charged.
+    /// All that is charged but for what stands.
     #[inline]
     pub(super) fn sum(&self) -> usize {
         self.sum
+    }
+
+    /// What stands.
+    #[inline]
+    pub(super) fn standing(&self) -> usize {
+        self.standing
+    }
+
+    /// So much stands there from now on.
+    pub(super) fn stand(&mut self, standing: &mut Standing, bytes: usize) {
+        self.standing = self.standing - standing.0 + bytes;
+        standing.0 = bytes;
+    }
+
+    /// Nothing stands there any more.
+    pub(super) fn end_standing(&mut self, standing: Standing) {
+        self.standing -= standing.0;
     }
 
     /// Something is kept.

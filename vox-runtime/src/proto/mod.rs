@@ -23,6 +23,7 @@
 //! own goodbye, or an accusation of the peer, all of it is to be written, for those frames come last. An offered
 //! connection is answered whenever its user has decided, in any order; until then it counts among the peer's.
 
+mod agreed;
 mod arrivals;
 mod calling;
 mod channels;
@@ -78,7 +79,7 @@ pub(crate) use peer_clock::PeerClock;
 pub(crate) use policy::{Attempts, Verdict};
 pub(crate) use secrets::{Round as ClaimRound, Secrets};
 pub(crate) use serving::{HandlerEnd, Request};
-pub(crate) use session::{Discontinuity, Gate, Obstacle, Purse, Session, earlier};
+pub(crate) use session::{Discontinuity, Gate, NoTerms, Obstacle, Session, earlier};
 pub(crate) use table::IdTable;
 pub(crate) use waiting_requests::WaitingRequests;
 
@@ -162,7 +163,7 @@ const _: () = assert!(size_of::<Output>() <= 128);
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     /// The longest frame that the peer takes.
-    max_frame: usize,
+    max_frame: u32,
     pub(crate) outbox: Outbox,
     pub(crate) outputs: VecDeque<Output>,
     /// How many handlers were asked for.
@@ -174,12 +175,18 @@ pub(crate) struct Effects {
     /// What is kept of the peer's requests and items.
     ledger: ledger::Ledger,
     /// How long the frame is that is being handled.
-    frame_len: usize,
+    frame_len: u32,
 }
 
 /// Answers of this end's own that a peer may leave unacknowledged. An honest one acknowledges every 16 KiB, which the shortest
 /// answers, of six bytes, fill 2,731 times; as much again may be on its way.
 const MAX_KEPT_ANSWERS: usize = 8 << 10;
+
+/// How long a frame is, or may be: no frame is longer than 64 MiB.
+#[inline]
+fn in_bytes(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
 
 /// What stands at most beside the text in a frame whose last field is a text for a person.
 const WORDS_HEAD: usize = 32;
@@ -187,12 +194,22 @@ const WORDS_HEAD: usize = 32;
 impl Effects {
     fn new(max_frame: usize) -> Self {
         // Most changes ask for one thing, and a queue that made its first room itself would make it for four.
-        Self { max_frame, outputs: VecDeque::with_capacity(1), ..Self::default() }
+        Self { max_frame: in_bytes(max_frame), outputs: VecDeque::with_capacity(1), ..Self::default() }
+    }
+
+    #[inline]
+    fn max_frame(&self) -> usize {
+        self.max_frame as usize
+    }
+
+    #[inline]
+    fn frame_len(&self) -> usize {
+        self.frame_len as usize
     }
 
     /// So much of a text for a person as the peer keeps, and takes in one frame.
     fn words(&self, text: &str) -> String {
-        crate::wire::words(text, self.max_frame.saturating_sub(WORDS_HEAD)).to_owned()
+        crate::wire::words(text, self.max_frame().saturating_sub(WORDS_HEAD)).to_owned()
     }
 
     #[inline]

@@ -5,11 +5,11 @@ mod channels;
 mod keeping;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::agreed::Agreed;
 use super::channels::{Channels, Windows};
 use super::ledger::{Charge, request_cost};
 use super::outbox::LongId;
@@ -21,7 +21,6 @@ use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId,
 use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::terms::Terms;
 use crate::wire::{self, CallHead, ChannelOpen, Failure, Frame, LongHead, Payload, Reset, WHOLE};
 
 /// A request to be served.
@@ -95,7 +94,8 @@ pub(crate) struct Serving {
     descriptor: &'static ServiceDescriptor,
     /// The peer, which knows the service otherwise, is to say how.
     awaits_contract: bool,
-    terms: Option<Arc<Terms>>,
+    /// Most connections need none.
+    terms: Option<Box<Agreed>>,
     running: IdTable<Running>,
     requests: IdWatch,
     channel_ids: IdWatch,
@@ -184,7 +184,7 @@ impl Serving {
         let deadline = head.timeout.and_then(|left| now.checked_add(left));
         let as_operation = self.is_operation(head.method, head.operation);
         let (method, nth) = (head.method, fx.dispatched);
-        let charge = fx.ledger.charge(request_cost(&head, fx.frame_len));
+        let charge = fx.ledger.charge(request_cost(&head, fx.frame_len()));
         let running = Running { method, nth, deadline, as_operation, state: RunningState::Runs, charge };
         self.running.push(head.request.0, running);
         self.dispatch(head, payload, deadline, as_operation, fx);
@@ -218,7 +218,7 @@ impl Serving {
         self.arriving += 1;
         let as_operation = self.is_operation(head.method, head.operation);
         let state = RunningState::Arrives { in_vain: short.map(Box::new) };
-        let charge = fx.ledger.charge(request_cost(head, fx.frame_len));
+        let charge = fx.ledger.charge(request_cost(head, fx.frame_len()));
         let running = Running { method: head.method, nth: 0, deadline: None, as_operation, state, charge };
         self.running.push(head.request.0, running);
         Ok(())
@@ -369,7 +369,7 @@ impl Serving {
 
     fn answer(&mut self, request: RequestId, failure: Failure, fx: &mut Effects) {
         let mut payload = Payload::default();
-        failure.within(fx.max_frame.saturating_sub(WORDS_HEAD)).put(&mut payload.encoded);
+        failure.within(fx.max_frame().saturating_sub(WORDS_HEAD)).put(&mut payload.encoded);
         self.reply(request, &mut payload, fx);
         fx.note_answer();
     }
@@ -421,6 +421,7 @@ impl Serving {
         fx: &mut Effects,
     ) {
         self.arriving = 0;
+        self.end_terms(fx);
         for (request, running) in self.running.drain() {
             if let RunningState::Arrives { .. } = running.state {
                 fx.ledger.release(running.charge);

@@ -2,6 +2,7 @@
 
 mod acknowledging;
 mod addressing;
+mod agreeing;
 mod answering;
 mod calls;
 mod clock;
@@ -25,7 +26,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-pub(crate) use self::leasing::Purse;
+pub(crate) use self::agreeing::NoTerms;
 pub(crate) use self::obstacle::Obstacle;
 pub(super) use self::opening::{malformed, unawaited};
 pub(crate) use self::resuming::Discontinuity;
@@ -39,7 +40,7 @@ use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
 use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role};
-use crate::limits::{AnnouncedLimits, HEAD_ROOM, Limits};
+use crate::limits::{AnnouncedLimits, HEAD_ROOM, Limits, Purse};
 use crate::operation::OperationId;
 use crate::wire::{Frame, Payload};
 
@@ -332,7 +333,7 @@ impl Session {
         }
         self.heard(now);
         let len = body.len();
-        self.fx.frame_len = len;
+        self.fx.frame_len = super::in_bytes(len);
         self.count_received(len);
         let result = Frame::parse(body, &self.limits).and_then(|frame| {
             self.carried += u64::from(frame.is_work());

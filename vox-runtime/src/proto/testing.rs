@@ -285,14 +285,14 @@ impl Pot {
         TAKEN.with_borrow(|taken| taken.get(&number).copied().unwrap_or_default())
     }
 
-    pub(crate) fn purse(number: usize, limit: usize) -> std::sync::Arc<Box<dyn super::Purse>> {
+    pub(crate) fn purse(number: usize, limit: usize) -> std::sync::Arc<Box<dyn crate::limits::Purse>> {
         TAKEN.with_borrow_mut(|taken| taken.remove(&number));
-        let purse: Box<dyn super::Purse> = Box::new(Self { number, limit });
+        let purse: Box<dyn crate::limits::Purse> = Box::new(Self { number, limit });
         purse.into()
     }
 }
 
-impl super::Purse for Pot {
+impl crate::limits::Purse for Pot {
     fn take(&self, bytes: usize, at_any_rate: bool) -> bool {
         let sum = Self::taken(self.number) + bytes;
         let may = at_any_rate || sum <= self.limit;

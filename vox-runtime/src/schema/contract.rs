@@ -24,6 +24,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -44,7 +45,7 @@ const MAX_ARGUMENTS: usize = 256;
 pub(crate) struct Contract {
     hash: SchemaHash,
     bytes: Bytes,
-    methods: BTreeMap<MethodId, Method>,
+    methods: BTreeMap<MethodId, Arc<Method>>,
 }
 
 /// A method, as its contract has it.
@@ -95,6 +96,7 @@ impl Contract {
             }
             method.response.put(&mut bytes);
         }
+        let methods = methods.into_iter().map(|(id, method)| (id, Arc::new(method))).collect();
         Self { hash: hash(&bytes), bytes: bytes.into(), methods }
     }
 
@@ -141,7 +143,7 @@ impl Contract {
             }
             let method = Method::read(&mut cursor, bytes)?;
             if keep(id) {
-                methods.insert(id, method);
+                methods.insert(id, Arc::new(method));
             }
         }
         cursor.end()?;
@@ -158,7 +160,7 @@ impl Contract {
     }
 
     /// Its methods.
-    pub(crate) fn methods(&self) -> &BTreeMap<MethodId, Method> {
+    pub(crate) fn methods(&self) -> &BTreeMap<MethodId, Arc<Method>> {
         &self.methods
     }
 }
@@ -182,6 +184,23 @@ impl Method {
             arguments.push(Argument { name, may_miss, ty: Described::read(cursor, bytes)? });
         }
         Ok(Self { name, policy, arguments, response: Described::read(cursor, bytes)? })
+    }
+
+    /// The same, in memory that is not the contract's.
+    pub(crate) fn detached(&self) -> Self {
+        let arguments = self.arguments.iter().map(|argument| {
+            let Argument { name, may_miss, ty } = argument;
+            Argument { name: name.as_str().into(), may_miss: *may_miss, ty: ty.detached() }
+        });
+        let (name, arguments) = (self.name.as_str().into(), arguments.collect());
+        Self { name, policy: self.policy, arguments, response: self.response.detached() }
+    }
+
+    /// What it takes, in bytes, if it is [detached](Self::detached).
+    pub(crate) fn bytes(&self) -> usize {
+        let argument = |argument: &Argument| size_of::<Argument>() + argument.name.len() + argument.ty.bytes();
+        let arguments: usize = self.arguments.iter().map(argument).sum();
+        size_of::<Self>() + self.name.len() + arguments + self.response.bytes()
     }
 
     /// Whether what crosses the wire is the same on both ends.
@@ -330,6 +349,15 @@ impl Described {
             numbers.push(number.ok_or_else(|| cursor.fault("a field out of order"))?);
         }
         Ok(Self { schema, optional: Optional::new(numbers) })
+    }
+
+    fn detached(&self) -> Self {
+        Self { schema: Bytes::copy_from_slice(&self.schema), optional: self.optional.detached() }
+    }
+
+    /// What its parts take beside itself.
+    fn bytes(&self) -> usize {
+        self.schema.len() + size_of_val(self.optional.numbers())
     }
 
     fn known(&self) -> Known<'_> {

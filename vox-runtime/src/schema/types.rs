@@ -295,6 +295,11 @@ impl Optional {
         Self(numbers)
     }
 
+    /// The same, with no more room than it needs.
+    pub(super) fn detached(&self) -> Self {
+        Self(self.0.as_slice().into())
+    }
+
     pub(super) fn numbers(&self) -> &[u32] {
         &self.0
     }

@@ -14,8 +14,8 @@ use crate::codec::{Budget, ChannelKind, DecodeError, DecodeErrorKind, Decoder, E
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Granted, Shared, give_buffer, take_buffer};
 use crate::evidence::ArgPlan;
-use crate::ids::ConnectionId;
-use crate::proto::{Request, SHORT};
+use crate::ids::{ConnectionId, RequestId};
+use crate::proto::{NoTerms, Request, SHORT};
 use crate::reply::{self, Reply, Room};
 use crate::terms::{Arriving, Misread};
 use crate::wire::{ChannelDirection, ChannelOpen, Failure, Payload};
@@ -65,7 +65,7 @@ impl Args {
         let (connection, id, deadline) = (request.connection, request.request, request.deadline);
         let (metadata, channels) = (mem::take(&mut request.metadata), mem::take(&mut request.channels));
         let payload = mem::take(&mut request.payload);
-        let arriving = if request.has_terms { arriving(&shared, connection, method) } else { None };
+        let arriving = if request.has_terms { arriving(&shared, (connection, id), method) } else { None };
         Self {
             position: 0,
             // The request is charged for what is short, and for its frame, which is not kept where nothing stands in it.
@@ -170,16 +170,14 @@ impl Args {
 
     /// The caller must write the arguments as the handler reads them, for their types are not known here.
     pub(super) fn alike(&self) -> Result<(), InvalidArgs> {
-        match self.arriving.as_ref().is_none_or(|arriving| arriving.are_same()) {
-            true => Ok(()),
-            false => Err(InvalidArgs {
-                method: self.context.method().name,
-                argument: None,
-                error: Misread::Incompatible(
-                    "the caller has another version of them, which a handler without types cannot translate".into(),
-                ),
-            }),
-        }
+        let error = match self.arriving.as_ref().map_or(Ok(true), |arriving| arriving.are_same()) {
+            Ok(true) => return Ok(()),
+            Ok(false) => Misread::Incompatible(
+                "the caller has another version of them, which a handler without types cannot translate".into(),
+            ),
+            Err(error) => error,
+        };
+        Err(InvalidArgs { method: self.context.method().name, argument: None, error })
     }
 
     #[cold]
@@ -219,7 +217,13 @@ impl Args {
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
         let result = match &mut self.arriving {
             None => read(&mut decoder).map_err(Misread::Decode),
-            Some(arriving) => translate(arriving, self.read, &mut decoder),
+            Some(arriving) => {
+                let result = translate(arriving, self.read, &mut decoder);
+                if arriving.has_grown() {
+                    shared.settle_terms(self.connection);
+                }
+                result
+            }
         };
         self.position = decoder.position();
         self.budget = decoder.budget();
@@ -253,7 +257,14 @@ impl Args {
     /// There must be no bytes left. The frame is not kept where no argument borrows from it.
     pub fn finish(&mut self) -> Result<(), InvalidArgs> {
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget);
-        let come = self.arriving.as_mut().map_or(Ok(()), |arriving| arriving.finish(&mut decoder));
+        // They may be the last of a connection that is gone.
+        let come = self.arriving.take().map_or(Ok(()), |mut arriving| {
+            let come = arriving.finish(&mut decoder);
+            if arriving.has_grown() {
+                self.context.shared().settle_terms(self.connection);
+            }
+            come
+        });
         come.and_then(|()| decoder.finish().map_err(Misread::Decode)).map_err(|error| InvalidArgs {
             method: self.context.method().name,
             argument: None,
@@ -350,11 +361,19 @@ impl Args {
 
 /// How the arguments are read where the peer knows the method otherwise.
 #[cold]
-fn arriving(shared: &Shared, connection: ConnectionId, method: &MethodDescriptor) -> Option<Box<Arriving>> {
-    shared.change(|state| match state.session.serving_terms(connection, method.id) {
-        Ok(terms) => terms.map(|terms| Box::new(Arriving::new(Ok(Arc::clone(terms))))),
-        Err(gone) => Some(Box::new(Arriving::new(Err(gone.to_string().into())))),
-    })
+fn arriving(
+    shared: &Shared,
+    (connection, request): (ConnectionId, RequestId),
+    method: &MethodDescriptor,
+) -> Option<Box<Arriving>> {
+    let terms = shared.change(|state| state.session.serving_terms(connection, request, method.id));
+    let terms = terms.map_err(|none| match none {
+        NoTerms::Gone(how) => Misread::Incompatible(how.to_string().into()),
+        NoTerms::Short(short) => {
+            Misread::Decode(DecodeError::new(DecodeErrorKind::OverMemory { short: short.into() }, 0))
+        }
+    });
+    terms.transpose().map(|terms| Box::new(Arriving::new(terms)))
 }
 
 impl From<Range<usize>> for Span {

@@ -9,7 +9,7 @@ use crate::driver::{Waiter, give_buffer};
 use crate::error::{NotSent, VoxError};
 
 impl<T, E> Call<T, E> {
-    pub(super) fn leave_queue(&mut self) {
+    pub(in super::super) fn leave_queue(&mut self) {
         if let CallState::Queued(ticket) = self.state {
             self.state = CallState::Done;
             let connection = self.line().connection();

@@ -406,7 +406,7 @@ fn agree(
     let described = Described { schema: Bytes::copy_from_slice(other.bytes()), optional: optional.clone() };
     let judged = judged_alone(&Described { schema: bytes.clone(), optional: none.clone() }, &described);
     assert_eq!(judged.is_none(), expected, "{w} as {r}: {judged:?}: {}", bytes.escape_ascii());
-    let by = Translation::of(read.shape, bytes, &types, 0);
+    let by = Translation::of(read.shape, bytes, &types, 0, &Weight::default());
     tally.pairs += 1;
     let mut all = Vec::new();
     if !expected {

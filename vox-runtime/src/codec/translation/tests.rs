@@ -27,7 +27,7 @@ fn encoded<A: Facet<'static>>(value: &A) -> Bytes {
 fn translation<A: Facet<'static>, B: Facet<'static>>() -> Result<Translation, String> {
     let schema = schema_of(A::SHAPE).expect("it can cross");
     let schema = Bytes::copy_from_slice(schema.bytes());
-    Plan::<B>::new().translation(&schema, &Types::read(&schema).expect("a schema"), 0)
+    Plan::<B>::new().translation(&schema, &Types::read(&schema).expect("a schema"), 0, &Weight::default())
 }
 
 fn read<B: Facet<'static>>(translation: &Translation, frame: &Bytes) -> Result<B, DecodeError> {
@@ -434,7 +434,8 @@ fn again(which: usize) -> Vec<u8> {
 /// Passes over a value of a type in bytes: where that ends.
 fn pass(ty: &[u8], frame: &[u8]) -> Result<usize, DecodeErrorKind> {
     let schema = [&[1], ty].concat();
-    let passing = Passing::of(&Types::read(&schema).expect("a schema")).expect("it can be passed over");
+    let passing =
+        Passing::of(&Types::read(&schema).expect("a schema"), &Weight::default()).expect("it can be passed over");
     let frame = Bytes::copy_from_slice(frame);
     let mut from = Decoder::new(&frame, Budget::default_for(frame.len()));
     passing.pass(&mut from).map(|()| from.position()).map_err(|error| error.kind)
@@ -500,7 +501,7 @@ fn a_schema_makes_no_plan_larger_than_its_reader_allows() {
     };
     let of = |schema: &[u8]| {
         let schema = Bytes::copy_from_slice(schema);
-        Plan::<b::Tree>::new().translation(&schema, &Types::read(&schema).expect("a schema"), 0)
+        Plan::<b::Tree>::new().translation(&schema, &Types::read(&schema).expect("a schema"), 0, &Weight::default())
     };
     // 2,000 trees, each of which has the one before as its child.
     let mut fields = Vec::new();
@@ -517,7 +518,7 @@ fn a_schema_makes_no_plan_larger_than_its_reader_allows() {
     let inner = Bytes::from([&[1], ty.as_slice()].concat());
     let types = Types::read(&inner).expect("a schema");
     let last = (0..types.len()).rev().find(|at| matches!(types.get(*at), Type::Struct(_))).expect("a tree");
-    let refusal = Plan::<b::Tree>::new().translation(&inner, &types, last).expect_err("too much");
+    let refusal = Plan::<b::Tree>::new().translation(&inner, &types, last, &Weight::default()).expect_err("too much");
     assert!(refusal.starts_with("it takes more than"), "{refusal}");
     // A tree with 8,000 fields that this end does not have is one to pass over.
     let mut wide = b"\x01\x02\xc2\x3e\x04name\x01\x06string\x08children\x06\x0c\x00".to_vec();

@@ -19,7 +19,7 @@ impl Session {
     pub(super) fn on_call(&mut self, now: Instant, head: CallHead, payload: Bytes) -> Result<(), ProtocolViolation> {
         self.acknowledges()?;
         let (connection, request, method) = (head.connection, head.request, head.method);
-        let kept = request_cost(&head, self.fx.frame_len) + head.channels.len() * CHANNEL;
+        let kept = request_cost(&head, self.fx.frame_len()) + head.channels.len() * CHANNEL;
         let (limits, windows) = ((self.limits.max_calls, self.limits.max_channels), self.windows());
         let Some(serving) = self.serving.get_mut(connection.0) else {
             return self.stray(connection, "a call", self.role.peer());

@@ -1,25 +1,10 @@
 //! What a session keeps of the memory that it has in common with others.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Session;
 use crate::error::{Scarce, Short};
-use crate::limits::{Refusals, Refused};
-
-/// Memory that sessions have in common.
-pub(crate) trait Purse: Debug + Send + Sync {
-    /// Takes so much. `false`: there is not so much left. `at_any_rate`: it is kept already.
-    fn take(&self, bytes: usize, at_any_rate: bool) -> bool;
-    fn give_back(&self, bytes: usize);
-    /// Whether there is hardly any left.
-    fn is_low(&self) -> bool;
-    /// How much is taken, and how much there is.
-    fn sums(&self) -> (usize, usize);
-    /// Something was turned down in a session that takes from it, or has to wait.
-    fn note(&self, what: Refused);
-    fn refusals(&self) -> Refusals;
-}
+use crate::limits::{Purse, Refused};
 
 /// What a session may keep without taking it from anywhere: idle ones and small calls cost nothing, and always have room.
 pub(crate) const FREE: usize = 64 << 10;
@@ -35,7 +20,14 @@ impl Session {
     /// Whether so much may be kept in all, as far as it is taken from what others have as well.
     #[inline]
     pub(super) fn has_share(&mut self, kept: usize) -> bool {
+        let kept = kept - self.taken_elsewhere();
         kept <= FREE || self.has_lease(kept)
+    }
+
+    /// What stands is taken by those who share it, once for all of them. It takes of what is free here all the same.
+    #[inline]
+    fn taken_elsewhere(&self) -> usize {
+        self.fx.ledger.standing().saturating_sub(FREE)
     }
 
     /// As [`has_share`](Self::has_share). What was taken at any rate, beyond what there is, is no room for more.
@@ -60,7 +52,7 @@ impl Session {
         if self.purse.is_none() {
             return;
         }
-        let (memory, leased) = (self.memory(), self.leased());
+        let (memory, leased) = (self.memory() - self.taken_elsewhere(), self.leased());
         if memory > leased {
             let _taken = self.lease(memory, true);
         } else if self.pieces > 0 && (memory + 2 * PIECE < leased || memory <= FREE / 2) {
@@ -96,7 +88,7 @@ impl Session {
     #[cold]
     pub(super) fn short_of_shares(&self, kept: usize) -> Short {
         let (taken, most) = self.purse.as_ref().map_or((0, 0), |purse| purse.sums());
-        let missing = kept.saturating_sub(self.leased()).div_ceil(PIECE);
+        let missing = kept.saturating_sub(self.taken_elsewhere() + self.leased()).div_ceil(PIECE);
         Short::new(Scarce::ServerMemory, taken + missing * PIECE, most)
     }
 
@@ -124,7 +116,7 @@ impl Session {
         if self.purse.is_none() {
             return;
         }
-        let (memory, leased) = (self.memory(), self.leased());
+        let (memory, leased) = (self.memory() - self.taken_elsewhere(), self.leased());
         assert!(memory <= leased, "{memory} bytes are kept, of {leased} taken");
         assert!(self.pieces == 0 || leased <= memory + 2 * PIECE, "{leased} bytes are taken for {memory}");
     }

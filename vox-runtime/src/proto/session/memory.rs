@@ -13,11 +13,15 @@ use crate::wire::Failure;
 
 impl Session {
     /// The bytes that are kept because of the peer: its messages that are not whole, its requests until their handlers have ended, its
-    /// items until they are consumed, its long replies until they are taken, and what is written to it until it has read it, or acknowledged
-    /// it where that is asked for.
+    /// items until they are consumed, its long replies until they are taken, the terms of connections whose ends know their service otherwise, and
+    /// what is written to it until it has read it, or acknowledged it where that is asked for.
     #[inline]
     pub(crate) fn memory(&self) -> usize {
-        self.fx.ledger.sum() + self.arrivals.kept() + self.fx.outbox.held() + self.growing as usize
+        self.fx.ledger.sum()
+            + self.fx.ledger.standing()
+            + self.arrivals.kept()
+            + self.fx.outbox.held()
+            + self.growing as usize
     }
 
     /// So much has come of a frame that is not whole, though it is so long that it should have come in parts; 0: of none. `Err`: that is too
@@ -55,7 +59,7 @@ impl Session {
 
     /// What is short, if so much more, which cannot be refused before it is there, is too much: what is kept already is, or others have the rest.
     #[inline]
-    fn is_past_memory(&mut self, more: usize) -> Option<Short> {
+    pub(super) fn is_past_memory(&mut self, more: usize) -> Option<Short> {
         let kept = self.memory();
         let is_over = kept > self.limits.session_memory;
         let needed = if is_over { kept } else { kept + more };
@@ -237,5 +241,8 @@ impl Session {
         let held: usize = self.held.iter().flat_map(|held| held.values()).map(super::Charge::bytes).sum();
         let found = held + serving + calling + unattached + self.fx.ledger.left_behind() + self.pins.bytes();
         assert_eq!(self.fx.ledger.sum(), found, "the sum of what is kept has drifted");
+        let standing: usize = self.serving.iter().map(|(_, serving)| serving.standing()).sum();
+        let standing = standing + self.calling.iter().map(|(_, calling)| calling.standing()).sum::<usize>();
+        assert_eq!(self.fx.ledger.standing(), standing, "the sum of what stands has drifted");
     }
 }

@@ -3,19 +3,16 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::super::calling::Calling;
 use super::super::serving::{Serving, id_violation};
 use super::super::{Output, Token};
 use super::Session;
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
-use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
+use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::ids::{ConnectionId, RequestId, ServiceIndex};
 use crate::limits::Fits;
 use crate::metadata::Metadata;
 use crate::schema::{Contract, SchemaFault, SchemaHash};
-use crate::terms::MethodTerms;
 use crate::wire::{Frame, Open, metadata_len};
 
 impl Session {
@@ -196,24 +193,6 @@ impl Session {
         Ok(())
     }
 
-    /// On which terms this method is called on the connection; `None` where both ends know it alike.
-    #[inline]
-    pub(crate) fn terms(&self, connection: ConnectionId, method: MethodId) -> Option<&Arc<MethodTerms>> {
-        self.calling.get(connection.0)?.terms(method)
-    }
-
-    /// On which terms this method is served on the connection; `None` where both ends know it alike. `Err`: the connection is gone.
-    pub(crate) fn serving_terms(
-        &self,
-        connection: ConnectionId,
-        method: MethodId,
-    ) -> Result<Option<&Arc<MethodTerms>>, EndReason> {
-        match self.serving.get(connection.0) {
-            Some(serving) => Ok(serving.terms(method)),
-            None => Err(self.ended.clone().unwrap_or_else(Calling::shut_by_peer)),
-        }
-    }
-
     /// This end's contract of a service, where it is another than the peer's. `Err`: the peer cannot be told of it.
     pub(super) fn other_contract(
         &self,
@@ -241,26 +220,6 @@ impl Session {
             let (hash, contract) = (contract.hash(), contract.bytes().clone());
             self.fx.send(&Frame::Contract { connection, hash, contract });
         }
-    }
-
-    pub(super) fn on_contract(
-        &mut self,
-        connection: ConnectionId,
-        hash: SchemaHash,
-        contract: Bytes,
-    ) -> Result<(), ProtocolViolation> {
-        if let Some(serving) = self.serving.get_mut(connection.0) {
-            return serving.on_contract(hash, &contract);
-        }
-        let most = self.max_payload();
-        let Some(calling) = self.calling.get_mut(connection.0) else {
-            return self.stray(connection, "a contract", self.owner(connection));
-        };
-        let ours = calling.on_contract(hash, &contract, most)?;
-        // Before any call that goes by it.
-        self.tell(connection, ours);
-        self.fx.emit(Output::Room);
-        Ok(())
     }
 }
 

@@ -72,7 +72,7 @@ impl<'r> Reader<'r, '_> {
                 return next;
             }
             if let Some(Some(name)) = op.unknown.get(index as usize) {
-                return self.fail(DecodeErrorKind::UnknownVariant { name: name.clone(), of: op.name }, cursor);
+                return self.fail(DecodeErrorKind::UnknownVariant { name: Box::from(&**name), of: op.name }, cursor);
             }
         }
         // SAFETY: the caller's promise; a variant that is known has its own tag and members.

@@ -188,7 +188,7 @@ fn goes_on(turned: &(Value, Bytes), written: (&Entry, &Known), read: (&Entry, &K
     if !can((&from, 0), (&to, 0), false, &mut BTreeSet::new()) {
         return false;
     }
-    let by = Translation::of(read.0.shape, &schema, &types, 0).expect("it can be read");
+    let by = Translation::of(read.0.shape, &schema, &types, 0, &Weight::default()).expect("it can be read");
     let expected = change(&turned.0, (&from, 0), (&to, 0)).map(|value| {
         let mut bytes = Vec::new();
         put(&others, 0, &value, &mut bytes);
