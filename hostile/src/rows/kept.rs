@@ -33,6 +33,14 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::frames("bytes of items", "full windows of 256 channels on each of {n} connections", windows)
             .case("", 6, Answer::Failed(BUSY))
             .leaves(STOCK),
+        Row::scene(
+            "bytes of contracts",
+            "contracts of 240 KB on each of {n} connections, and calls by them",
+            contracts,
+        )
+        .case("under", 5, Answer::Fine)
+        .case("over", 15, Answer::Failed(BUSY))
+        .slow("a contract of 256 KiB is read and hashed"),
     ]
 }
 
@@ -68,6 +76,28 @@ fn windows(n: u64) -> Attack {
         std::iter::once(call).chain(fill)
     };
     Attack::of(connections().flat_map(full).collect::<Vec<_>>()).after(opens)
+}
+
+/// What a contract describes of 54 arguments is compiled, so that a call can pass over them.
+fn contracts(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let mut raw = match join(victim).await {
+            Ok(raw) => raw,
+            Err(answer) => return answer,
+        };
+        let mut last = Answer::Fine;
+        for connection in (0..n).map(|n| 2 * n + 3) {
+            let contract = raw::bulky_contract(("Prey.echo", "n"), connection, 54);
+            let open = raw::open_by(connection, "Prey", &contract);
+            let call = call(connection, 2 * connection + 1, "Prey.echo", &[&[5][..], &[0; 32 * 54]].concat());
+            // Of the answers to a connection that differs one is a contract, which `hear` passes over.
+            last = send(&mut raw, [open], 0).await;
+            if last == Answer::Fine {
+                last = send(&mut raw, [raw::contract_on(connection, &contract), call], 1).await;
+            }
+        }
+        last
+    }))
 }
 
 fn replies(victim: &Victim, n: u64) -> Local<'_, Seen> {
