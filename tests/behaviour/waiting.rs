@@ -45,6 +45,54 @@ async fn a_call_that_had_its_turn_is_not_logged() {
     assert_eq!(log.warnings(), Vec::<String>::new());
 }
 
+/// A stream may be open for days. What waits for its channel holds up nothing that needs none.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_channels_holds_up_none_that_brings_none() {
+    let (lab, probe) = lab_with(Limits { max_calls: 2, max_channels: 1, ..Limits::default() }).await;
+    let (kept, numbers) = vox::channel();
+    let streams = tokio::spawn(lab.sum(numbers));
+    settle().await;
+    let (next, numbers) = vox::channel();
+    let waits = tokio::spawn(lab.sum(numbers));
+    settle().await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(lab.echo(1).await, Ok(1));
+    // Nor where it found no slot at first, and stood behind the other.
+    let gated = tokio::spawn(lab.gate(2));
+    settle().await;
+    let behind = tokio::spawn(lab.echo(3));
+    settle().await;
+    probe.gate.add_permits(1);
+    assert_eq!((gated.await.expect("no panic"), behind.await.expect("no panic")), (Ok(2), Ok(3)));
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(!waits.is_finished());
+    kept.close();
+    assert_eq!(streams.await.expect("no panic"), Ok(0));
+    next.send(5).await.expect("it has its channel");
+    next.close();
+    assert_eq!(waits.await.expect("no panic"), Ok(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_with_channels_that_waits_for_a_slot_has_its_turn() {
+    let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;
+    let first = tokio::spawn(lab.gate(1));
+    settle().await;
+    let (tx, numbers) = vox::channel();
+    let sum = tokio::spawn(lab.sum(numbers));
+    settle().await;
+    let last = tokio::spawn(lab.gate(2));
+    settle().await;
+    probe.gate.add_permits(1);
+    assert_eq!(first.await.expect("no panic"), Ok(1));
+    tx.send(5).await.expect("it has its slot");
+    tx.close();
+    assert_eq!(sum.await.expect("no panic"), Ok(5));
+    assert!(!last.is_finished());
+    probe.gate.add_permits(1);
+    assert_eq!(last.await.expect("no panic"), Ok(2));
+}
+
 /// As in a loop over `buffer_unordered` whose body makes a call of its own: it waits behind calls that nobody polls meanwhile.
 #[tokio::test(start_paused = true)]
 async fn calls_that_nobody_polls_hold_up_none_behind_them() {

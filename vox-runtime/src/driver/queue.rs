@@ -22,8 +22,17 @@ pub(super) struct Queue {
     pub(super) roll_call: Option<Instant>,
 }
 
-/// Those who wait, by their tickets, which only grow.
-type Line = VecDeque<(u64, Wait)>;
+/// The calls that wait on a connection: those that bring no channels, and those that do. While the first of these waits for channels, the
+/// others need not.
+#[derive(Default)]
+struct Line([VecDeque<Place>; 2]);
+
+/// A place in a line. Tickets only grow.
+struct Place {
+    ticket: u64,
+    channels: usize,
+    wait: Wait,
+}
 
 /// How somebody in a line waits.
 enum Wait {
@@ -47,31 +56,46 @@ impl Wait {
     }
 }
 
+impl Line {
+    fn row(&mut self, channels: usize) -> &mut VecDeque<Place> {
+        &mut self.0[usize::from(channels > 0)]
+    }
+
+    fn places(&mut self) -> impl Iterator<Item = &mut Place> {
+        self.0.iter_mut().flatten()
+    }
+
+    /// The wakers of the first few of both rows that were not woken yet.
+    fn wake(&mut self, room: usize) -> impl Iterator<Item = Waker> {
+        self.0.iter_mut().flat_map(move |row| row.iter_mut().filter_map(|place| place.wait.wake()).take(room))
+    }
+}
+
 impl Queue {
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// Whose turn it is; those before it, who are absent, may still come.
+    /// The ticket of the next that brings channels or none, and how many it brings; those before it, who are absent, may still come.
     #[inline]
-    fn head(&self, connection: ConnectionId) -> Option<u64> {
+    fn head(&self, connection: ConnectionId, with_channels: bool) -> Option<(u64, usize)> {
         if self.lines.is_empty() {
             return None;
         }
-        let mut line = self.lines.get(&connection)?.iter();
-        line.find(|(_, wait)| !matches!(wait, Wait::Absent)).map(|(ticket, _)| *ticket)
+        let mut row = self.lines.get(&connection)?.0[usize::from(with_channels)].iter();
+        row.find(|place| !matches!(place.wait, Wait::Absent)).map(|place| (place.ticket, place.channels))
     }
 
     /// Joins the line, or stays in it. Gives back the waker that this one takes the place of.
-    fn join(&mut self, connection: ConnectionId, ticket: u64, waker: Waker) -> Option<Waker> {
-        let line = self.lines.entry(connection).or_default();
-        match line.binary_search_by_key(&ticket, |(ticket, _)| *ticket) {
-            Ok(at) => match std::mem::replace(&mut line[at].1, Wait::Asleep(waker)) {
+    fn join(&mut self, connection: ConnectionId, ticket: u64, channels: usize, waker: Waker) -> Option<Waker> {
+        let row = self.lines.entry(connection).or_default().row(channels);
+        match row.binary_search_by_key(&ticket, |place| place.ticket) {
+            Ok(at) => match std::mem::replace(&mut row[at].wait, Wait::Asleep(waker)) {
                 Wait::Asleep(before) => Some(before),
                 Wait::Woken | Wait::Absent => None,
             },
             Err(at) => {
-                line.insert(at, (ticket, Wait::Asleep(waker)));
+                row.insert(at, Place { ticket, channels, wait: Wait::Asleep(waker) });
                 None
             }
         }
@@ -80,48 +104,54 @@ impl Queue {
     /// Leaves the line. Gives back its waker, if it has one.
     fn leave(&mut self, connection: ConnectionId, ticket: u64) -> Option<Waker> {
         let line = self.lines.get_mut(&connection)?;
-        let at = line.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()?;
-        let (_, mut wait) = line.remove(at)?;
-        if line.is_empty() {
+        let mut left = None;
+        for row in &mut line.0 {
+            if let Ok(at) = row.binary_search_by_key(&ticket, |place| place.ticket) {
+                left = row.remove(at);
+            }
+        }
+        if line.places().next().is_none() {
             self.lines.remove(&connection);
         }
-        wait.wake()
+        left?.wait.wake()
     }
 
-    /// The waker of the next, if it was not woken yet.
-    fn take_head(&mut self, connection: ConnectionId) -> Option<Waker> {
-        let mut line = self.lines.get_mut(&connection)?.iter_mut();
-        line.find(|(_, wait)| !matches!(wait, Wait::Absent))?.1.wake()
+    /// The wakers of the next ones, if they were not woken yet.
+    fn take_next(&mut self, connection: ConnectionId) -> impl Iterator<Item = Waker> {
+        let line = self.lines.get_mut(&connection);
+        let next =
+            |row: &mut VecDeque<Place>| row.iter_mut().find(|place| !matches!(place.wait, Wait::Absent))?.wait.wake();
+        line.into_iter().flat_map(|line| &mut line.0).filter_map(next)
     }
 
     /// Those who were woken and have not come count as absent. The wakers of as many who stand behind them, in each line.
     fn call_roll(&mut self) -> impl Iterator<Item = Waker> {
         self.lines.values_mut().flat_map(|line| {
             let mut absent = 0;
-            for (_, wait) in line.iter_mut() {
+            for Place { wait, .. } in line.places() {
                 if let Wait::Woken = wait {
                     *wait = Wait::Absent;
                 }
                 // Those of earlier calls too, so that a long line is soon gone through.
                 absent += usize::from(matches!(wait, Wait::Absent));
             }
-            line.iter_mut().filter_map(|(_, wait)| wait.wake()).take(absent)
+            line.wake(absent)
         })
     }
 
     /// The wakers of the first few of every line that were not woken yet.
     fn take_heads(&mut self, room: usize) -> impl Iterator<Item = Waker> {
-        self.lines.values_mut().flat_map(move |line| line.iter_mut().filter_map(|(_, wait)| wait.wake()).take(room))
+        self.lines.values_mut().flat_map(move |line| line.wake(room))
     }
 
     /// The wakers of all in one line.
     pub(super) fn take_line(&mut self, connection: ConnectionId) -> impl Iterator<Item = Waker> {
-        self.lines.get_mut(&connection).into_iter().flatten().filter_map(|(_, wait)| wait.wake())
+        self.lines.get_mut(&connection).into_iter().flat_map(Line::places).filter_map(|place| place.wait.wake())
     }
 
     /// The wakers of all who wait.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Waker> {
-        self.lines.values_mut().flatten().filter_map(|(_, wait)| wait.wake())
+        self.lines.values_mut().flat_map(Line::places).filter_map(|place| place.wait.wake())
     }
 }
 
@@ -130,13 +160,23 @@ impl State {
     #[inline]
     pub(crate) fn turn(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> Gate {
         match self.session.gate(connection, channels) {
-            Gate::Open => match self.queue.head(connection) {
-                // Who was absent, and is here, stands before it.
-                Some(head) if ticket.is_none_or(|ticket| ticket > head) => Gate::Wait,
-                _ => Gate::Open,
-            },
-            other => other,
+            Gate::Open if self.is_behind(connection, channels, ticket) => Gate::Wait,
+            gate => gate,
         }
+    }
+
+    /// Whether another's turn comes first. Not that of a call that waits for channels, before one that needs none: it may wait for as long
+    /// as others keep theirs.
+    #[inline]
+    fn is_behind(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> bool {
+        // Who was absent, and is here, stands before the head.
+        let goes_first = |(head, _): (u64, usize)| ticket.is_none_or(|ticket| ticket > head);
+        let lacks = |asked| matches!(self.session.obstacle(connection, asked), Some(Obstacle::Channels { .. }));
+        self.queue.head(connection, false).is_some_and(goes_first)
+            || self
+                .queue
+                .head(connection, true)
+                .is_some_and(|head| goes_first(head) && (channels > 0 || !lacks(head.1)))
     }
 
     /// Joins the queue, or stays in it. Now is when it does, for a call of this method that brings so many channels.
@@ -157,7 +197,7 @@ impl State {
         let obstacle = self.session.obstacle(connection, channels).unwrap_or(Obstacle::Turn);
         let what = Waiting { service: method.service, method: Some(method.name), obstacle };
         self.begin_wait(ticket, now, what);
-        self.after.spent.extend(self.queue.join(connection, ticket, waker));
+        self.after.spent.extend(self.queue.join(connection, ticket, channels, waker));
         ticket
     }
 
@@ -166,9 +206,9 @@ impl State {
         self.end_wait(ticket);
         self.after.spent.extend(self.queue.leave(connection, ticket));
         if self.session.gate(connection, 0) == Gate::Open {
-            let next = self.queue.take_head(connection);
-            self.expect(next.is_some());
-            self.after.wakes.extend(next);
+            let woken = self.after.wakes.len();
+            self.after.wakes.extend(self.queue.take_next(connection));
+            self.expect(self.after.wakes.len() > woken);
         }
     }
 
