@@ -116,6 +116,7 @@ fn try_case(row: &Row, case: Case, short: bool, meter: &'static Meter) -> Result
                 return Err(format!("{} of its sessions are left", victim.linked() - 1));
             }
             is_served(&honest).await?;
+            counts(&victim, seen.answer)?;
             let worst = best.map_or(seen.memory, |best| best.memory.max(seen.memory));
             let least = best.map_or(seen.cpu, |best| best.cpu.min(seen.cpu));
             best = Some(Seen { memory: worst, cpu: least, ..seen });
@@ -130,6 +131,19 @@ fn try_case(row: &Row, case: Case, short: bool, meter: &'static Meter) -> Result
         }
         best.ok_or_else(|| "nothing was played".to_owned())
     })
+}
+
+/// What was turned down is counted.
+fn counts(victim: &Victim, answer: Answer) -> Result<(), String> {
+    const BUSY: u8 = 3;
+    let refusals = victim.server.refusals();
+    let is_counted = match answer {
+        Answer::Violation(_) => refusals.violations > 0,
+        Answer::Failed(BUSY) => refusals.calls > 0,
+        Answer::Fine => refusals.violations == 0,
+        _ => true,
+    };
+    if is_counted { Ok(()) } else { Err(format!("after {answer} it counts {refusals:?}")) }
 }
 
 /// How much more memory than before the server still has, once it has had the time to end what has ended.

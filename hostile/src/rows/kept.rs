@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::answer::Answer;
 use crate::attack::{Attack, Seen};
 use crate::peers::{join, measured, send};
-use crate::raw::{self, call, frame};
+use crate::raw::{self, Frame, call, frame};
 use crate::row::{Local, Row, STOCK};
 use crate::victim::Victim;
 
@@ -17,6 +17,14 @@ const BUSY: u8 = 3;
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
+        Row::scene("session_memory (here 4 MiB)", "{n} calls of 64 KiB that run", calls)
+            .with(|setting| setting.limits.session_memory = 4 << 20)
+            .case("under", 60, Answer::Fine)
+            .case("over", 70, Answer::Failed(BUSY)),
+        Row::scene("server_memory (here 8 MiB)", "{n} sessions with 16 calls of 64 KiB that run", crowd)
+            .with(|setting| setting.limits.server_memory = 8 << 20)
+            .case("under", 7, Answer::Fine)
+            .case("over", 10, Answer::Failed(BUSY)),
         Row::frames("bytes of arguments", "{n} calls of 1 MiB that run, in parts", arguments)
             .case("under", 40, Answer::Fine)
             .case("over", 128, Answer::Failed(BUSY))
@@ -28,7 +36,8 @@ pub(crate) fn rows() -> Vec<Row> {
             .case("", 80, Answer::Waits)
             .leaves(STOCK),
         Row::scene("outbox_long_bytes", "{n} calls for 1 MiB each, no reply read", unread)
-            .case("", 128, Answer::Fine)
+            .case("under", 10, Answer::Fine)
+            .case("over", 128, Answer::Fine)
             .leaves(STOCK),
         Row::frames("bytes of items", "full windows of 256 channels on each of {n} connections", windows)
             .case("", 6, Answer::Failed(BUSY))
@@ -42,6 +51,34 @@ pub(crate) fn rows() -> Vec<Row> {
         .case("over", 15, Answer::Failed(BUSY))
         .slow("a contract of 256 KiB is read and hashed"),
     ]
+}
+
+/// Calls of 64 KiB whose handlers do not end.
+fn held(n: u64) -> impl Iterator<Item = Frame> {
+    let mut bytes = varint(64 << 10);
+    bytes.resize(bytes.len() + (64 << 10), 7);
+    (0..n).map(move |n| call(1, 2 * n + 1, "Prey.hold", &bytes))
+}
+
+fn calls(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        match join(victim).await {
+            Ok(mut raw) => send(&mut raw, held(n), 0).await,
+            Err(answer) => answer,
+        }
+    }))
+}
+
+fn crowd(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, 16 * n, async move {
+        let (mut raws, mut answer) = (Vec::new(), Answer::Fine);
+        for _ in 0..n {
+            let Ok(mut raw) = join(victim).await else { return Answer::Closed };
+            answer = send(&mut raw, held(16), 0).await;
+            raws.push(raw);
+        }
+        answer
+    }))
 }
 
 fn mebibyte() -> Vec<u8> {

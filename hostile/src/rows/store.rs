@@ -7,7 +7,7 @@ use vox::OperationId;
 
 use crate::answer::Answer;
 use crate::attack::Seen;
-use crate::peers::{join, measured, send};
+use crate::peers::{greet, join, measured, send};
 use crate::raw::{self, Frame, Raw, call, frame};
 use crate::row::{Local, Row};
 use crate::victim::Victim;
@@ -27,6 +27,27 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::scene("store: max_principal_records (here 8)", "{n} operations, none acknowledged", records)
             .with(|setting| setting.store.max_principal_records = 8)
             .bound(8, Answer::Failed(11)),
+        Row::scene("store: max_records (here 8)", "{n} operations, none acknowledged", records)
+            .with(|setting| setting.store.max_records = 8)
+            .bound(8, Answer::Failed(11)),
+        Row::scene("store: max_bytes (here 1 MiB)", "{n} outcomes of 64 KiB", outcomes)
+            .with(|setting| setting.store.max_bytes = 1 << 20)
+            .case("under", 15, Answer::Fine)
+            .case("over", 17, Answer::Failed(11)),
+        Row::scene("store: max_principal_bytes (here 1 MiB)", "{n} outcomes of 64 KiB", outcomes)
+            .with(|setting| setting.store.max_principal_bytes = 1 << 20)
+            .case("under", 15, Answer::Fine)
+            .case("over", 17, Answer::Failed(11)),
+        Row::scene("store: max_tombstones (here 4)", "{n} operations are acknowledged, then an older one", tombstones)
+            .with(|setting| setting.store.max_tombstones = 4)
+            .bound(4, Answer::Failed(10)),
+        Row::scene("store: max_floors (here 2)", "{n} principals have a floor, then another's older one", floors)
+            .with(|setting| {
+                setting.asks = true;
+                setting.store.max_tombstones = 0;
+                setting.store.max_floors = 2;
+            })
+            .bound(2, Answer::Failed(10)),
         Row::scene("store: max_outcome_bytes", "an operation whose outcome has {n} bytes", outcome)
             .bound(1 << 20, Answer::Failed(8)),
         Row::scene("store: retention", "an operation of {n} minutes ago", age)
@@ -88,6 +109,65 @@ fn records(victim: &Victim, n: u64) -> Local<'_, Seen> {
         let attempts = (0..n).map(|n| attempt(2 * n + 1, "Prey.keep", OperationId::new(), &[1]));
         match join(victim).await {
             Ok(mut raw) => send(&mut raw, attempts, n as usize).await,
+            Err(answer) => answer,
+        }
+    }))
+}
+
+fn outcomes(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    let arguments = super::messages::varint(64 << 10);
+    Box::pin(measured(victim, n, async move {
+        let attempts = (0..n).map(|n| attempt(2 * n + 1, "Prey.keep_big", OperationId::new(), &arguments));
+        match join(victim).await {
+            Ok(mut raw) => send(&mut raw, attempts, n as usize).await,
+            Err(answer) => answer,
+        }
+    }))
+}
+
+/// An id that was made so many seconds ago.
+fn ago(seconds: u64) -> OperationId {
+    OperationId::at(SystemTime::now() - Duration::from_secs(seconds))
+}
+
+/// Runs an operation and acknowledges it.
+async fn run_and_acknowledge(raw: &mut Raw, request: u64, id: OperationId) -> Answer {
+    match send(raw, [attempt(request, "Prey.keep", id, &[1])], 1).await {
+        Answer::Fine => {
+            let told = frame(raw::ACKNOWLEDGE).var(1).bytes(&id.to_u128().to_be_bytes());
+            send(raw, [told], 0).await
+        }
+        answer => answer,
+    }
+}
+
+fn tombstones(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let Ok(mut raw) = join(victim).await else { return Answer::Closed };
+        for n in 0..n {
+            match run_and_acknowledge(&mut raw, 2 * n + 1, ago(60)).await {
+                Answer::Fine => {}
+                answer => return answer,
+            }
+        }
+        send(&mut raw, [attempt(2 * n + 1, "Prey.keep", ago(120), &[1])], 1).await
+    }))
+}
+
+fn floors(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        for n in 0..n {
+            let mut raw = Raw::new(victim.stream().await);
+            if let Err(answer) = greet(&mut raw, &raw::hello_as(&format!("p{n}"), "Prey")).await {
+                return answer;
+            }
+            match run_and_acknowledge(&mut raw, 1, ago(60)).await {
+                Answer::Fine => {}
+                answer => return answer,
+            }
+        }
+        match join(victim).await {
+            Ok(mut raw) => send(&mut raw, [attempt(1, "Prey.keep", ago(120), &[1])], 1).await,
             Err(answer) => answer,
         }
     }))
