@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::limits::Limits;
+use crate::schema::Contract;
 use crate::wire::{Failure, Frame, Greeting, MAGIC};
 
 /// Reads the body of a frame. One that is well survives being written and read.
@@ -31,6 +32,23 @@ pub fn resume(fields: &[u8]) {
 /// Reads a reply's payload as a failure.
 pub fn outcome(payload: &[u8]) {
     let _ = Failure::read(payload);
+}
+
+/// Reads a contract, and judges some of its methods against each other, as if each end knew the service by one of them. Whether it
+/// is one.
+pub fn contract(bytes: &[u8]) -> bool {
+    const SOME: usize = 6;
+    let bytes = Bytes::copy_from_slice(bytes);
+    let Ok(contract) = Contract::read_all(&bytes) else { return false };
+    let again = Contract::read(&bytes, contract.hash(), &contract);
+    assert!(again.is_ok_and(|again| again.methods().len() == contract.methods().len()), "it is read again as it was");
+    for ours in contract.methods().values().take(SOME) {
+        for theirs in contract.methods().values().take(SOME) {
+            let _ = ours.refusal(theirs);
+            assert!(!ours.is_same(theirs) || theirs.is_same(ours), "what is the same is so both ways");
+        }
+    }
+    true
 }
 
 /// Reads a row of a store as a record.

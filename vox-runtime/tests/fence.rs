@@ -47,7 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Panics of users' code, caught.
     ("contained", &[]),
     // Doors for fuzz targets, in a build for fuzzing alone.
-    ("fuzzing", &["limits", "wire", "store"]),
+    ("fuzzing", &["limits", "wire", "store", "schema"]),
     // Words for compile errors.
     ("cures", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
