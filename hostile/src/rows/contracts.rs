@@ -12,6 +12,8 @@ use crate::victim::Victim;
 
 /// The longest contract.
 const MOST: u64 = 256 << 10;
+/// So many variants are claimed, and are not there.
+const CLAIMED: u64 = 1_000_000;
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -38,6 +40,16 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::scene("schema bomb: cycles", "a type that goes round through {n} types", round)
             .case("", 127, Answer::NotSent)
             .memory(4 << 20),
+        Row::scene("schema bomb: doubling", "a type with 2 to the power of {n} places", doubling)
+            .case("", 63, Answer::NotSent)
+            .memory(2 << 20),
+        Row::scene("fields and variants of a schema", "an enum of {n} variants", variants)
+            .case("under", 16_383, Answer::NotSent)
+            .case("at", 16_384, Answer::NotSent)
+            .case("over", 16_385, Answer::Unreadable)
+            .case("claimed", CLAIMED, Answer::Unreadable)
+            .memory(4 << 20)
+            .slow("a schema of 16,384 variants is read"),
     ]
 }
 
@@ -115,4 +127,18 @@ fn round(victim: &Victim, n: u64) -> Local<'_, Seen> {
     let turn = |schema: raw::Frame, _| schema.u8(2).u8(1).text("inner").u8(4);
     let ring = (0..n / 2).fold(raw::frame(1), turn);
     tell(victim, ring.u8(12).var(1).into_bytes())
+}
+
+/// A tree of structs, each of which has the same one twice.
+fn doubling(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    let open = |schema: raw::Frame, _| schema.u8(2).var(2).text("inner").u8(4);
+    let close = |schema: raw::Frame, level: u64| schema.text("again").u8(12).var(2 * level + 1);
+    let leaf = (0..n).fold(raw::frame(1), open).u8(1).text("u8");
+    tell(victim, (0..n).rev().fold(leaf, close).into_bytes())
+}
+
+fn variants(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    let written = if n == CLAIMED { 1 } else { n };
+    let variant = |schema: raw::Frame, n: u64| schema.text(&n.to_string()).var(0);
+    tell(victim, (0..written).fold(raw::frame(1).u8(3).var(n), variant).into_bytes())
 }
