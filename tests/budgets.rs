@@ -733,3 +733,33 @@ async fn a_contract_waits_while_its_server_is_full() {
     assert!(reply.body.ends_with(&[0, 5]), "{reply:?}");
     yard.leaves_no_trace().await;
 }
+
+/// A session that waits for others to give back what the server may keep goes on when they do: it does not wait out its second.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_memory_of_others_goes_on_when_they_give_it_back() {
+    let mut yard = Yard::new(Limits { server_memory: 16 * MIB, ..Limits::default() }).await;
+    let mut waiting = Vec::new();
+    for _ in 0..40 {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let (raw, accepted) =
+            tokio::join!(Raw::initiate(ours, Some("Depot")), yard.server.accept(Link::new(theirs, "hostile")));
+        accepted.expect("a session");
+        let before = std::mem::replace(&mut yard.raw, raw);
+        yard.call(1, "Depot.hold", 100 << 10, 0).await;
+        waiting.push(std::mem::replace(&mut yard.raw, before));
+    }
+    let crowd = fill(&mut yard).await;
+    let (pauses, begun) = (yard.server.refusals().pauses, tokio::time::Instant::now());
+    for raw in &mut waiting {
+        raw.send(&raw::call(1, 3, "Depot.echo", &[5])).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(yard.server.refusals().pauses, pauses + 40, "they are read no further");
+    drop(crowd);
+    for raw in &mut waiting {
+        assert!(raw.read_kind(raw::REPLY).await.body.ends_with(&[0, 5]));
+    }
+    assert_eq!(begun.elapsed(), Duration::from_millis(300));
+    drop(waiting);
+    yard.leaves_no_trace().await;
+}

@@ -19,6 +19,26 @@ impl State {
         self.held_off && !self.session.stays_held_off()
     }
 
+    /// The same, for the session's task. Where it is to wait for others to give something back, it waits in their line.
+    #[inline]
+    pub(super) fn reads_on(&mut self) -> bool {
+        self.held_off && self.looks_whether_to_read()
+    }
+
+    #[cold]
+    fn looks_whether_to_read(&mut self) -> bool {
+        loop {
+            let is_low = self.session.shares_are_low();
+            if self.may_read_on() {
+                return true;
+            }
+            // There may be more since the first look, which nobody tells who was not in the line then.
+            if self.session.stay_in_line(&self.driver) || !is_low {
+                return false;
+            }
+        }
+    }
+
     /// Lets handlers go on, if they no longer have to wait.
     #[inline]
     pub(super) fn resume_suspended(&mut self) {

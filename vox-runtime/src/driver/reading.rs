@@ -257,7 +257,11 @@ impl Reader {
             self.pins.tell(session, session.is_short_of_memory());
         }
         (self.held_off, state.held_off) = (false, false);
+        let was_called = session.leave_line();
         let more = self.handle_each(state, now, max_len);
+        if was_called {
+            state.session.call_next_in_line();
+        }
         self.keeps = state.session.keeps_of_peer();
         more
     }

@@ -233,7 +233,7 @@ impl Driver {
             self.host(waiting, cx);
             return true;
         }
-        if state.may_read_on() {
+        if state.reads_on() {
             (self.is_fresh, self.reads_again) = (true, true);
             return true;
         }

@@ -453,6 +453,9 @@ impl Session {
         }
         self.arrivals.clear();
         self.unpin();
+        if self.leave_line() {
+            self.call_next_in_line();
+        }
         if said {
             self.fx.outbox.keep_no_more();
         } else {

@@ -307,6 +307,16 @@ impl crate::limits::Purse for Pot {
         TAKEN.with_borrow_mut(|taken| taken.insert(self.number, left));
     }
 
+    fn wait(&self, ticket: Option<u64>, _: &std::task::Waker) -> u64 {
+        ticket.unwrap_or_default()
+    }
+
+    fn leave(&self, _: u64) -> bool {
+        true
+    }
+
+    fn call_next(&self) {}
+
     fn note(&self, _: Refused) {}
 
     fn refusals(&self) -> Refusals {

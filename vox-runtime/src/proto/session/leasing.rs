@@ -42,7 +42,7 @@ impl Session {
 
     /// Whether others have nearly all that there is, and this session has more than its free share.
     #[inline]
-    pub(super) fn shares_are_low(&self) -> bool {
+    pub(crate) fn shares_are_low(&self) -> bool {
         self.purse.as_ref().is_some_and(|purse| purse.is_low())
     }
 
@@ -124,6 +124,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if self.leave_line() {
+            self.call_next_in_line();
+        }
         if self.pieces > 0
             && let Some(purse) = &self.purse
         {

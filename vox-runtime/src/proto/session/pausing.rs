@@ -1,5 +1,6 @@
 //! What waits until less is kept: the reading of the peer, and handlers whose replies would be kept as well.
 
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::super::pause::Pause;
@@ -22,6 +23,8 @@ pub(super) struct Pauses(Option<Box<Both>>);
 struct Both {
     reading: Pause,
     replies: Pause,
+    /// The place in the line of those who wait for others to give back what they have in common.
+    ticket: Option<u64>,
 }
 
 impl Pauses {
@@ -59,6 +62,35 @@ impl Session {
     #[inline]
     pub(crate) fn stays_held_off(&self) -> bool {
         self.pauses.is_unheard() && self.is_over_mark()
+    }
+
+    /// What has come is left for later: waits in the line of those who wait for others to give something back, if that is what it waits for. To be
+    /// said at each look at it, by the task that is to be woken. `true`: it is in the line.
+    #[cold]
+    pub(crate) fn stay_in_line(&mut self, waker: &Waker) -> bool {
+        let waits = self.pauses.is_unheard() && self.shares_are_low();
+        if !waits && self.leave_line() {
+            self.call_next_in_line();
+        }
+        if waits && let Some(purse) = &self.purse {
+            let both = self.pauses.both();
+            both.ticket = Some(purse.wait(both.ticket, waker));
+        }
+        waits
+    }
+
+    /// Waits there no more. `true`: it was woken, and is to call the next once it has taken what it needs.
+    #[inline]
+    pub(crate) fn leave_line(&mut self) -> bool {
+        let ticket = self.pauses.0.as_mut().and_then(|both| both.ticket.take());
+        ticket.is_some_and(|ticket| self.purse.as_ref().is_some_and(|purse| !purse.leave(ticket)))
+    }
+
+    #[cold]
+    pub(crate) fn call_next_in_line(&self) {
+        if let Some(purse) = &self.purse {
+            purse.call_next();
+        }
     }
 
     /// Whether handlers wait with what they do next, for replies wait that the peer has not read or not acknowledged.
