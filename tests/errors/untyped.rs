@@ -19,6 +19,7 @@ pub(super) async fn provoke(found: &mut Found) {
     found.push(("DynamicError::Arguments", text(bank.call_json("balance", r#"{"account": "x"}"#))));
 
     found.push(("DecodeErrorKind::Value", deep().await));
+    found.push(("VoxError::NotSent(Incompatible), without types", no_default().await));
     let describer = session.describe().await.expect("it describes itself");
     found.push(("DescribeError::NotServed", text(describer.service("Bonk").await)));
     session.close("that is all").await;
@@ -52,6 +53,38 @@ struct Method {
 #[allow(dead_code, reason = "it is the shape that counts")]
 enum Undescribed {
     Unknown(Vec<String>),
+}
+
+/// A service whose client reads a field that its server does not send, and whose default only its type knows.
+mod defaulted {
+    #[derive(facet::Facet)]
+    pub(super) struct Sum {
+        pub(super) cents: u64,
+        #[facet(default = 3)]
+        pub(super) times: u64,
+    }
+
+    #[vox::service]
+    #[allow(dead_code, reason = "it is called by its name")]
+    pub(super) trait Bank {
+        async fn sum(&self) -> Sum;
+    }
+}
+
+#[derive(facet::Facet)]
+struct Cents {
+    cents: u64,
+}
+
+async fn no_default() -> String {
+    let sum = MethodSpec::new("sum").returns::<Cents, Infallible>().expect("types");
+    let older = ServiceType::builder("Bank").method(sum).build().expect("a service");
+    let server =
+        Server::builder().service(DynamicDispatcher::new(older)).bind("mem://older").await.expect("it listens");
+    let session = Session::connect(server.address()).await.expect("it answers");
+    let newer = ServiceType::of(defaulted::BankClient::SERVICE).expect("it is known");
+    let client = session.open_dynamic(&newer).await.expect("it is served");
+    text(client.call_json("sum", "{}").expect("a call").await)
 }
 
 #[derive(facet::Facet)]

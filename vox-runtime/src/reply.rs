@@ -120,7 +120,16 @@ impl<T, E> Reply<T, E> {
     /// Why a response cannot be had where the peer knows the method otherwise; `None`: it can.
     #[cold]
     pub(crate) fn refusal(&self, terms: &MethodTerms, args: &[ArgDescriptor]) -> Option<Arc<str>> {
-        terms.refusal(&self.ok, &self.err, args.iter().map(|argument| argument.shape))
+        match self.is_untyped() {
+            true => terms.untyped_refusal(),
+            false => terms.refusal(&self.ok, &self.err, args.iter().map(|argument| argument.shape)),
+        }
+    }
+
+    /// Whether what the method returns is had as bytes.
+    #[cold]
+    fn is_untyped(&self) -> bool {
+        self.ok.program().is_ok_and(|program| program.shape().id == Rest::SHAPE.id)
     }
 
     /// Reads a response. `terms`: where the peer knows the method otherwise.
@@ -136,6 +145,7 @@ impl<T, E> Reply<T, E> {
             OK => {
                 let value = match terms {
                     None => self.ok.decode(&mut decoder).map_err(Misread::Decode),
+                    Some(terms) if self.is_untyped() => carried(&self.ok, terms.carried_response(0, &mut decoder)),
                     Some(terms) => translate(&self.ok, terms.ok(&self.ok), &mut decoder),
                 };
                 Ok(value.map_err(|error| invalid(&unreadable(&error)))?)
@@ -144,6 +154,7 @@ impl<T, E> Reply<T, E> {
                 decoder.byte().map_err(|error| invalid(&error))?;
                 let value = match terms {
                     None => self.err.decode(&mut decoder).map_err(Misread::Decode),
+                    Some(terms) if self.is_untyped() => carried(&self.err, terms.carried_response(1, &mut decoder)),
                     Some(terms) => translate(&self.err, terms.err(&self.err), &mut decoder),
                 };
                 Err(value.map_err(|error| invalid(&unreadable(&error)))?)
@@ -171,6 +182,13 @@ fn carry<T>(plan: &Plan<T>, by: Result<Translation, Arc<str>>, response: &Bytes,
     let mut out = response[..head].to_vec();
     plan.encode(&value, &mut Encoder::new(&mut out, usize::MAX)).map_err(|error| error.to_string())?;
     Ok(out.into())
+}
+
+/// What another version wrote, as this end's bytes, of which there are all.
+#[cold]
+fn carried<T>(plan: &Plan<T>, bytes: Result<Bytes, Misread>) -> Result<T, Misread> {
+    let bytes = bytes?;
+    Ok(plan.decode(&mut Decoder::new(&bytes, Budget::new(bytes.len() + Budget::DEPTH as usize, Budget::DEPTH)))?)
 }
 
 /// Reads what another version of this end's type wrote.

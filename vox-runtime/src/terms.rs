@@ -6,6 +6,7 @@
 //! cost as much as one. Nothing here is asked where the contracts are equal.
 
 mod arriving;
+mod untyped;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,6 +56,9 @@ pub(crate) struct MethodTerms {
     err: OnceLock<Slot>,
     /// How this end reads the items that the handler sends.
     items: OnceLock<Result<Vec<Item>, Arc<str>>>,
+    /// How this end reads it all where it does not have the types.
+    untyped: OnceLock<Result<untyped::Untyped, Arc<str>>>,
+    untyped_arguments: OnceLock<Result<untyped::UntypedArguments, Arc<str>>>,
 }
 
 /// How the items of one type are read, of the channels in one argument.
@@ -198,6 +202,8 @@ impl MethodTerms {
             ok: OnceLock::new(),
             err: OnceLock::new(),
             items: OnceLock::new(),
+            untyped: OnceLock::new(),
+            untyped_arguments: OnceLock::new(),
             ours: Arc::clone(ours),
             theirs,
         }
@@ -223,7 +229,7 @@ impl MethodTerms {
 
     /// Whether nothing more is to be kept for calls.
     pub(crate) fn was_judged(&self) -> bool {
-        self.items.get().is_some()
+        self.items.get().is_some() || self.untyped.get().is_some()
     }
 
     /// Whether nothing more is to be kept to read arguments.

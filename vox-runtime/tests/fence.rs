@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Services held against their releases: data, and the files that a test names.
     ("compat", &["ids", "shown", "descriptor", "schema", "codec"]),
     // How two contracts go together, with the plans for it.
-    ("terms", &["ids", "limits", "shown", "schema", "codec"]),
+    ("terms", &["ids", "limits", "shown", "schema", "codec", "value"]),
     ("wire", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema"]),
     (
         "proto",

@@ -11,7 +11,7 @@ use facet::Facet;
 use crate::codec::{PlanError, schema_of};
 use crate::descriptor::{MethodDescriptor, MethodId, RetryPolicy, Schema, ServiceDescriptor, ServiceError};
 use crate::evidence;
-use crate::schema::{Argument, Contract, Described, Method, Optional, SchemaFault};
+use crate::schema::{Argument, Container, Contract, Described, Field, Method, Optional, SchemaFault, Type, Types};
 use crate::shown::{Shown, show};
 use crate::value::{ValueError, ValueType};
 
@@ -325,8 +325,10 @@ impl ServiceBuilder {
     pub fn build(self) -> Result<ServiceType, InvalidService> {
         let Self { name, docs, methods: specs } = self;
         let (mut methods, mut beside) = (BTreeMap::new(), BTreeMap::new());
-        let described =
-            |schema: &Schema| Described { schema: schema.bytes().to_vec().into(), optional: Optional::default() };
+        let described = |schema: &Schema| Described {
+            schema: schema.bytes().to_vec().into(),
+            optional: options_of(schema.bytes()),
+        };
         let nothing = schema_of(<Result<(), std::convert::Infallible>>::SHAPE);
         let nothing = nothing.map_err(|error| InvalidService::new(&name, error.to_string()))?;
         for spec in specs {
@@ -361,6 +363,25 @@ impl InvalidService {
     pub(crate) fn new(service: &str, why: impl Into<String>) -> Self {
         Self { service: service.to_owned(), why: why.into() }
     }
+}
+
+/// The fields of a type that may be missing: those that can be `None`, for nothing else can be made without its type.
+fn options_of(schema: &[u8]) -> Optional {
+    let Ok(types) = Types::read(schema) else { return Optional::default() };
+    let is_option = |field: &&Field<'_>| matches!(types.get(field.ty), Type::Of(Container::Option, _));
+    let mut numbers: Vec<u32> = Vec::new();
+    for at in 0..types.len() {
+        match types.get(at) {
+            Type::Struct(fields) => numbers.extend(fields.iter().filter(is_option).map(|field| field.number)),
+            Type::Enum(variants) => {
+                let fields = variants.iter().flat_map(|variant| &variant.fields);
+                numbers.extend(fields.filter(is_option).map(|field| field.number));
+            }
+            _ => {}
+        }
+    }
+    numbers.sort_unstable();
+    Optional::new(numbers)
 }
 
 /// Services by all that is told of them, and how many bytes that is.

@@ -168,16 +168,26 @@ impl Args {
         })
     }
 
-    /// The caller must write the arguments as the handler reads them, for their types are not known here.
-    pub(super) fn alike(&self) -> Result<(), InvalidArgs> {
-        let error = match self.arriving.as_ref().map_or(Ok(true), |arriving| arriving.are_same()) {
-            Ok(true) => return Ok(()),
-            Ok(false) => Misread::Incompatible(
-                "the caller has another version of them, which a handler without types cannot translate".into(),
-            ),
-            Err(error) => error,
+    /// Arguments of another version are had as this end would write them from here on, for a handler that does not have their types.
+    pub(super) fn carry(&mut self) -> Result<(), InvalidArgs> {
+        let (shared, method) = (self.context.shared(), self.context.method().name);
+        let failed = |error| InvalidArgs { method, argument: None, error };
+        let differ = match &self.arriving {
+            Some(arriving) => !arriving.are_same().map_err(failed)?,
+            None => false,
         };
-        Err(InvalidArgs { method: self.context.method().name, argument: None, error })
+        let Some(mut arriving) = self.arriving.take_if(|_| differ) else { return Ok(()) };
+        let mut decoder = Decoder::resume(&self.frame, self.position, self.budget);
+        let carried = arriving.carried(&mut decoder);
+        if arriving.has_grown() {
+            shared.settle_terms(self.connection);
+        }
+        let carried = carried.and_then(|bytes| decoder.finish().map(|()| bytes).map_err(Misread::Decode));
+        let carried = carried.map_err(failed)?;
+        let more = carried.len().saturating_sub(self.frame.len());
+        self.frame = carried;
+        self.position = 0;
+        if more > 0 { self.keep_beside(more) } else { Ok(()) }
     }
 
     #[cold]

@@ -47,7 +47,7 @@ impl Outcome {
 impl Args {
     /// All arguments as they came.
     pub(crate) fn rest(&mut self) -> Result<Bytes, InvalidArgs> {
-        self.alike()?;
+        self.carry()?;
         let rest = self.untyped(|decoder| Ok(decoder.rest_of_frame()), None)?;
         self.finish()?;
         Ok(rest)
@@ -60,7 +60,7 @@ impl Args {
         ty: &ValueType,
         channels: &mut Vec<Placed>,
     ) -> Result<Value, InvalidArgs> {
-        self.alike()?;
+        self.carry()?;
         let (before, most) = (channels.len(), self.channel_kinds().len());
         let placed = RefCell::new(channels);
         let read = |decoder: &mut Decoder<'_>| {

@@ -12,7 +12,7 @@ use crate::codec::{DecodeError, Decoder, Plan};
 /// The arguments of one request of a peer that knows the method otherwise: where each of them stands.
 pub(crate) struct Arriving {
     /// `Err`: there are none, for the connection is gone, or for want of memory.
-    terms: Result<Arc<MethodTerms>, Misread>,
+    pub(super) terms: Result<Arc<MethodTerms>, Misread>,
     /// What they and their like took when that was settled.
     weight: usize,
     /// Where the arguments begin that were come to, in the peer's order, and where the next does.

@@ -31,6 +31,7 @@
 
 mod base64;
 mod build;
+mod carry;
 mod channels;
 mod error;
 mod json;
@@ -50,6 +51,7 @@ use crate::error::MethodError;
 use crate::shown::Shown;
 
 pub(crate) use build::{nearest, slots};
+pub(crate) use carry::Carried;
 pub(crate) use channels::Placed;
 pub use error::ValueError;
 pub use ty::ValueType;

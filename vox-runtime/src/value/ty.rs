@@ -109,8 +109,40 @@ impl ValueType {
         }
     }
 
+    /// The memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        const NAME: usize = 32;
+        let form = |form: &Form| match form {
+            Form::Unit | Form::Newtype(_) => 0,
+            Form::Tuple(types) => size_of_val(&**types),
+            Form::Struct(fields) => size_of_val(&**fields) + fields.iter().map(|f| NAME + f.name.len()).sum::<usize>(),
+        };
+        let node = |node: &Node| {
+            let beside = match &node.kind {
+                Kind::Struct(fields) => form(fields),
+                Kind::Enum(variants) => {
+                    let each = variants.iter().map(|variant| NAME + variant.name.len() + form(&variant.form));
+                    size_of_val(&**variants) + each.sum::<usize>()
+                }
+                _ => 0,
+            };
+            size_of::<Node>() + node.words.len() + beside
+        };
+        self.nodes.iter().map(node).sum()
+    }
+
+    /// Whether it is an `Option`.
+    pub(crate) fn is_option(&self) -> bool {
+        matches!(self.node(self.root).kind, Kind::Option(..))
+    }
+
     /// Whether a channel stands in it, at whatever depth.
     pub fn has_channels(&self) -> bool {
+        self.has_channel_of(|_| true)
+    }
+
+    /// Whether a channel of such a kind stands in it.
+    pub(crate) fn has_channel_of(&self, is_it: impl Fn(ChannelKind) -> bool) -> bool {
         let mut seen = vec![false; self.nodes.len()];
         let mut todo = vec![self.root];
         while let Some(at) = todo.pop() {
@@ -118,7 +150,8 @@ impl ValueType {
                 continue;
             }
             match &self.nodes[at].kind {
-                Kind::Channel(..) => return true,
+                Kind::Channel(kind, _) if is_it(*kind) => return true,
+                Kind::Channel(..) => {}
                 Kind::Named(_) => {}
                 Kind::Struct(form) => form.push_parts(&mut todo),
                 Kind::Enum(variants) => variants.iter().for_each(|variant| variant.form.push_parts(&mut todo)),
