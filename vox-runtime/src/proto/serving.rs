@@ -104,9 +104,9 @@ pub(crate) struct Serving {
     /// honest caller makes no further call in a slot before it has read the reply.
     unread_replies: VecDeque<u64>,
     /// Long replies that have not left.
-    long_replies: usize,
+    long_replies: u32,
     /// Long calls that are not whole.
-    arriving: usize,
+    arriving: u32,
 }
 
 impl Serving {
@@ -139,7 +139,7 @@ impl Serving {
 
     /// How many handlers run.
     pub(crate) fn running(&self) -> usize {
-        self.running.len() - self.arriving
+        self.running.len() - self.arriving as usize
     }
 
     /// Whether this request's handler should run.
@@ -274,7 +274,7 @@ impl Serving {
         let taken = fx.outbox.taken();
         let unread = self.unread_replies.len() - self.unread_replies.partition_point(|end| *end <= taken);
         // A reply that was taken may have been read though no write is reported yet; only so many can be, though.
-        let running = self.running.len() + self.long_replies;
+        let running = self.running.len() + self.long_replies as usize;
         let unreported = running + self.unread_replies.len();
         if running + unread >= max_calls || unreported >= max_calls.saturating_mul(2) {
             return Err(ProtocolViolation::new(
