@@ -13,6 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use support::Count;
+use support::raw::{self, Raw, call, call_with, frame};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, block_in_place};
 use vox::{Limits, Rx, Server, Session, Tx, VoxError};
@@ -41,6 +43,7 @@ trait Forge {
     async fn sometimes(&self, n: u32) -> u32;
     async fn hang(&self);
     async fn count(&self, to: u32, out: Tx<u32>) -> u32;
+    async fn echo(&self, numbers: Rx<u32>, out: Tx<u32>);
     /// Asks the caller, and waits for the answer on its own thread.
     async fn ask(&self, cx: &vox::Context, n: u32) -> Result<u32, String>;
 }
@@ -129,6 +132,13 @@ impl Forge for Smith {
         out.close();
         to
     }
+    async fn echo(&self, mut numbers: Rx<u32>, out: Tx<u32>) {
+        while let Ok(Some(n)) = numbers.recv().await {
+            if out.send(n).await.is_err() {
+                return;
+            }
+        }
+    }
     async fn ask(&self, cx: &vox::Context, n: u32) -> Result<u32, String> {
         if self.caller.get().is_none() {
             let caller = cx.session().open().await.map_err(|error| error.to_string())?;
@@ -202,6 +212,24 @@ async fn a_handler_that_blocks_holds_up_nobody() {
             goes_on_beside(&forge, &smith, how).await;
         }
     }
+}
+
+/// The session's thread wakes the reader of an item, and then runs a handler that blocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_was_woken_just_before_a_handler_that_blocks_goes_on() {
+    let (smith, _opens) = Smith::new();
+    let server = serve("tcp://127.0.0.1:0", &smith).await;
+    let stream = TcpStream::connect(server.address().trim_start_matches("tcp://")).await.expect("accepted");
+    let mut peer = Raw::initiate(stream, Some("Forge")).await;
+    let item = |n: u64| frame(raw::ITEMS).var(1).var(1).var(1).var(n);
+    peer.send(&call_with(1, 1, "Forge.echo", &[(1, 0), (3, 1)], &[0, 1])).await;
+    peer.send(&item(1)).await;
+    soon("an item", peer.read_kind(raw::ITEMS)).await;
+    let temper = call(1, 3, "Forge.temper", &[How::Plain as u8]);
+    peer.write(&[item(2).wire(), temper.wire()].concat()).await;
+    begun(&smith, 1).await;
+    soon("an item beside a handler that blocks", peer.read_kind(raw::ITEMS)).await;
+    assert_eq!(smith.ended.get(), 0);
 }
 
 /// The client serves, and the server calls.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::accepting::Waiting;
+use super::lookout::has_woken;
 use super::patience::Waiting as WaitsFor;
 use super::shared::Shared;
 use super::unused::PATIENCE;
@@ -109,7 +110,10 @@ impl After {
 
     /// Does it. The lock is free: those who are woken may take it.
     pub(super) fn run(mut self, shared: &Shared) {
-        wake_all(self.wakes.drain(..));
+        if !self.wakes.is_empty() {
+            has_woken(true);
+            wake_all(self.wakes.drain(..));
+        }
         for waker in self.spent {
             quietly(move || drop(waker));
         }

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
 
-use super::lookout::in_user_code;
+use super::lookout::{in_user_code, share_woken};
 use super::operating::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Next, Shared, State};
@@ -135,6 +135,7 @@ impl Hosting {
         self.polled = Some(method);
         let pace = self.pace(place, method);
         if !spawns && pace.in_place() {
+            share_woken(shared);
             let before = pace.is_timed().then(now);
             let polled = task.poll_handler(cx);
             if let Some(before) = before {

@@ -9,8 +9,12 @@
 //! The spawn from outside wakes a worker of the runtime as well: tokio polls sockets and timers on a worker that has nothing
 //! else to do, and where the blocked one was that worker, nobody would.
 //!
+//! What a thread has woken just before it is held up would wait with it, for tokio keeps that task for that thread alone. So a task that does
+//! nothing takes its place before user code runs ([`share_woken`]).
+//!
 //! On a runtime with one thread nothing can help, so nothing is marked there. The lookout sleeps while no post is used.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -74,6 +78,26 @@ struct Watched {
 
 thread_local! {
     static POST: Arc<Post> = LOOKOUT.new_post();
+}
+
+thread_local! {
+    /// In this turn of a session this thread has woken a task.
+    static HAS_WOKEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread has woken a task; or a turn begins in which it has woken none.
+#[inline]
+pub(super) fn has_woken(has_woken: bool) {
+    let _ = HAS_WOKEN.try_with(|cell| cell.set(has_woken));
+}
+
+/// To be called before user code that may block. What a thread has woken last tokio keeps for that thread alone, to be run next, so it would
+/// wait for as long as that code blocks. A task that does nothing takes its place, and other threads can take what was woken.
+#[inline]
+pub(super) fn share_woken(shared: &Shared) {
+    if shared.watched().is_some() && HAS_WOKEN.try_with(Cell::take).unwrap_or(false) {
+        drop(shared.runtime.spawn(std::future::ready(())));
+    }
 }
 
 /// Runs user code of a session where the lookout sees it. `None`: nobody looks.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::hosting::{Hosting, quietly};
+use super::lookout::has_woken;
 use super::pins::Pins;
 use super::shared::{Flush, Shared, State};
 use super::writer::{Writing, now};
@@ -147,6 +148,7 @@ impl Driver {
         if self.is_relieved() && !(self.is_fresh && self.take_charge(waker)) {
             return false;
         }
+        has_woken(false);
         let turns = &self.shared.turns;
         turns.store(turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         if self.waker.will_wake(waker) {
@@ -403,6 +405,8 @@ pub(super) fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
     writer.begin_turn();
     drop(state);
     let state = shared.write_all(writer);
+    // The other end, where it is in this process.
+    has_woken(true);
     let wrote = state.writing != Writing::Blocked;
     (state, wrote)
 }
