@@ -16,9 +16,10 @@ pub enum Found {
     Unknown,
 }
 
-/// Where the package that is being compiled has vox.
+/// Where the package that is being compiled has vox. `attribute` is how the macro was called, as in `#[rpc::service]`, if that is known: where
+/// several dependencies are packages called vox, it says which one is meant.
 #[must_use]
-pub fn find() -> Found {
+pub fn find(attribute: Option<&str>) -> Found {
     let Some(folder) = std::env::var_os("CARGO_MANIFEST_DIR") else {
         return Found::Unknown;
     };
@@ -32,11 +33,23 @@ pub fn find() -> Found {
         None => folder.ancestors().skip(1).filter_map(read).find(|manifest| is_workspace(manifest)),
     };
     let of_build_script = std::env::var("CARGO_CRATE_NAME").is_ok_and(|name| name == "build_script_build");
-    name_in(&own, workspace, of_build_script)
+    name_in(&own, workspace, of_build_script, attribute.and_then(first_name))
+}
+
+/// The crate that a path in an attribute begins with: `rpc` of `#[::rpc::service(name = "a")]`. `None`: the path has one name.
+fn first_name(attribute: &str) -> Option<&str> {
+    let path = attribute.trim_start().trim_start_matches(['#', '!', '[']).trim_start().trim_start_matches("::");
+    let (first, _) = path.split('(').next()?.split_once("::")?;
+    Some(first.trim())
 }
 
 /// The same, of a manifest and of that of its workspace, which is asked for if the first refers to it and is not it.
-fn name_in(own: &[Entry], workspace: impl FnOnce() -> Option<Vec<Entry>>, of_build_script: bool) -> Found {
+fn name_in(
+    own: &[Entry],
+    workspace: impl FnOnce() -> Option<Vec<Entry>>,
+    of_build_script: bool,
+    called: Option<&str>,
+) -> Found {
     let mut dependencies = dependencies(own);
     if dependencies.iter().any(|dependency| dependency.is_inherited) {
         let found = if is_workspace(own) { None } else { workspace() };
@@ -48,11 +61,14 @@ fn name_in(own: &[Entry], workspace: impl FnOnce() -> Option<Vec<Entry>>, of_bui
     }
     let first = if of_build_script { Kind::Build } else { Kind::Normal };
     let of_vox = dependencies.iter().filter(|dependency| dependency.package == "vox");
-    let best = of_vox.min_by_key(|dependency| (dependency.kind != first, dependency.kind, dependency.name != "vox"));
+    let is_called = |dependency: &Dependency<'_>| called.is_some_and(|called| dependency.in_rust() == called);
+    let best = of_vox.min_by_key(|dependency| {
+        (!is_called(dependency), dependency.kind != first, dependency.kind, dependency.name != "vox")
+    });
     // A fork of vox may be a package of another name; vox's own examples and tests depend on nothing.
     let is_called_vox = || dependencies.iter().any(|dependency| dependency.name == "vox");
     match best {
-        Some(dependency) => Found::Named(dependency.name.replace('-', "_")),
+        Some(dependency) => Found::Named(dependency.in_rust()),
         None if is_called_vox() || text(own, &["package", "name"]) == Some("vox") => Found::Named("vox".to_owned()),
         None => Found::Nowhere,
     }
@@ -64,6 +80,13 @@ struct Dependency<'a> {
     name: &'a str,
     package: String,
     is_inherited: bool,
+}
+
+impl Dependency<'_> {
+    /// The name of the crate.
+    fn in_rust(&self) -> String {
+        self.name.replace('-', "_")
+    }
 }
 
 /// Who depends on it.
@@ -122,7 +145,7 @@ mod tests {
     }
 
     fn alone(manifest: &str) -> Found {
-        name_in(&entries(manifest), || None, false)
+        name_in(&entries(manifest), || None, false, None)
     }
 
     #[test]
@@ -165,7 +188,7 @@ mod tests {
     #[test]
     fn a_name_is_inherited_from_the_workspace() {
         let workspace = || Some(entries("[workspace.dependencies]\nrpc = { package = \"vox\", path = \".\" }"));
-        let of = |manifest: &str| name_in(&entries(manifest), workspace, false);
+        let of = |manifest: &str| name_in(&entries(manifest), workspace, false, None);
         for manifest in [
             "[dependencies]\nrpc.workspace = true",
             "[dependencies]\nrpc = { workspace = true, features = [\"uuid\"] }",
@@ -192,14 +215,26 @@ mod tests {
         assert_eq!(alone(manifest), named("rpc"));
         let inherited = "[dependencies]\nvox.workspace = true\nrpc = { package = \"vox\" }";
         let workspace = || Some(entries("[workspace.dependencies]\nvox = { package = 'voice' }"));
-        assert_eq!(name_in(&entries(inherited), workspace, false), named("rpc"));
+        assert_eq!(name_in(&entries(inherited), workspace, false, None), named("rpc"));
+    }
+
+    #[test]
+    fn of_two_packages_called_vox_the_one_is_taken_by_which_the_macro_is_called() {
+        let manifest = entries("[dependencies]\nvox = '0.3'\nmy-rpc = { package = \"vox\", path = '..' }");
+        let of = |attribute| name_in(&manifest, || None, false, first_name(attribute));
+        for attribute in ["#[my_rpc::service]", "#[ ::my_rpc::service(name = \"a::b\") ]", "my_rpc :: service"] {
+            assert_eq!(of(attribute), named("my_rpc"), "{attribute}");
+        }
+        for attribute in ["#[vox::service]", "#[service]", "#[service(crate = my_rpc::vox)]", "#[other::service]", ""] {
+            assert_eq!(of(attribute), named("vox"), "{attribute}");
+        }
     }
 
     #[test]
     fn of_two_names_the_one_that_the_crate_sees_is_taken() {
         let manifest = "[dev-dependencies]\nvox = '1'\n[dependencies]\nrpc = { package = 'vox' }\n[build-dependencies]\nb = { package = 'vox' }";
         assert_eq!(alone(manifest), named("rpc"));
-        assert_eq!(name_in(&entries(manifest), || None, true), named("b"));
+        assert_eq!(name_in(&entries(manifest), || None, true, None), named("b"));
     }
 
     #[test]

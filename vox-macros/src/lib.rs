@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use proc_macro::TokenStream;
+use proc_macro::{Span, TokenStream};
 
 /// Turns a trait into an RPC service.
 ///
@@ -36,5 +36,6 @@ use proc_macro::TokenStream;
 /// - `name = "…"`: the method's name on the wire.
 #[proc_macro_attribute]
 pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
-    vox_codegen::service_of(&vox_codegen::dependency::find(), attr.into(), item.into()).into()
+    let attribute = Span::call_site().source_text();
+    vox_codegen::service_of(&vox_codegen::dependency::find(attribute.as_deref()), attr.into(), item.into()).into()
 }
