@@ -81,7 +81,7 @@ pub struct Limits {
     pub max_sessions: usize,
     /// How many of them one peer may have: one principal or, where nobody is asked who he is, one address.
     pub max_peer_sessions: usize,
-    /// How many connections the peer may have open, those included that it has asked for and that wait for an answer.
+    /// How many connections the peer may have open. One that waits for an answer counts as open.
     pub max_connections: usize,
     /// How many calls the peer may have in flight on one connection.
     pub max_calls: usize,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The bytes of all that was made under it, which whoever keeps that is charged for. It never grows less.
+/// The bytes of all that was made under it. What keeps these is charged for them. It never grows less.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Weight(Arc<AtomicUsize>);
 

@@ -1,4 +1,4 @@
-//! Long replies are charged until their callers take them, and one that comes past what may be kept is not kept.
+//! Long replies are charged until their callers take them. One for which there is no room is dropped.
 
 use super::ledger::REPLY;
 use super::testing::{Bench, OURS, two_of_each};

@@ -143,9 +143,9 @@ impl ServerBuilder {
     ///
     /// The closure runs in a task of its own, and holds up nothing of the session but that one connection. The answer may take nine tenths of
     /// `Limits::handshake_timeout`, in a handshake together with that of [`authenticate`](Self::authenticate). A connection for which it takes
-    /// longer, or for which the closure panics, is refused as `Busy`; so is one whose dispatcher cannot be served, as `Other`. A session has no more
-    /// connections than `Limits::max_connections`, those included that wait for an answer, and what is kept of these counts
-    /// for `Limits::session_memory`. Who asks for a service by a name of more than 1,024 bytes is refused without asking.
+    /// longer, or for which the closure panics, is refused as `Busy`. One whose dispatcher cannot be served is refused as `Other`. A connection that
+    /// waits for its answer counts for `Limits::max_connections` of its session, and what is kept of it counts for `Limits::session_memory`. A
+    /// service whose name has more than 1,024 bytes is refused, and the closure is not asked.
     ///
     /// A dispatcher is dropped when its connection is closed and its handlers have ended. [`describe`](Self::describe) tells of what was given
     /// to [`service`](Self::service) alone.
