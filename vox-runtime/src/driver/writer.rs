@@ -32,7 +32,7 @@ pub(super) struct Writer {
     /// What was taken and is not written. Empty, it keeps a buffer.
     batch: Batch,
     pace: Pace,
-    /// How many long messages had parts for the batch, or could have had.
+    /// How many long messages have parts in the batch, or could have had.
     longs: u32,
     /// How many bytes were written since the driver last read, while there were long messages.
     spent: u32,
@@ -99,8 +99,9 @@ impl State {
     fn take_output(&mut self, writer: &mut Writer) {
         self.unwatched = false;
         self.writing = Writing::Busy;
-        writer.longs = self.session.longs() as u32;
-        if writer.longs > 0 {
+        let longs = self.session.longs() as u32;
+        writer.begin_batch(longs);
+        if longs > 0 {
             self.session.take_parts(now(), &mut writer.batch, writer.pace.batch());
         } else {
             self.session.take(&mut writer.batch);
@@ -207,6 +208,13 @@ impl Shared {
 }
 
 impl Writer {
+    /// More is put into the batch, while so many long messages wait. Their last parts may be in it already: those tell of the link's
+    /// speed as the others did.
+    #[inline]
+    fn begin_batch(&mut self, longs: u32) {
+        self.longs = if self.batch.is_empty() { longs } else { self.longs.max(longs) };
+    }
+
     /// So much was written, after the link had taken nothing since `stalled`: fits what the next batches have to the link.
     fn note(&mut self, written: usize, stalled: Option<Instant>) {
         self.spent = self.spent.saturating_add(u32::try_from(written).unwrap_or(u32::MAX));
@@ -274,4 +282,25 @@ fn unharmed<R>(used: impl FnOnce() -> R) -> io::Result<R> {
 /// Now, as tokio's clock has it, so that tests can pause it.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Writer;
+    use crate::proto::Batch;
+    use crate::transport::WriteHalf;
+
+    /// The link takes a message's last parts long after they were taken from the session, which knows of no long message by then.
+    #[test]
+    fn the_last_parts_of_a_long_message_count_until_they_are_written() {
+        let mut writer = Writer::new(WriteHalf::nowhere(), 0);
+        writer.begin_batch(1);
+        writer.batch = Batch::of(&[0; 10]);
+        writer.batch.advance(5);
+        writer.begin_batch(0);
+        assert_eq!(writer.longs, 1);
+        writer.batch.advance(5);
+        writer.begin_batch(0);
+        assert_eq!(writer.longs, 0);
+    }
 }

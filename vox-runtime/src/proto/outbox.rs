@@ -308,6 +308,11 @@ impl Batch {
         self.tail.is_empty() && self.segments.is_empty()
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self { tail: bytes.to_vec(), ..Self::default() }
+    }
+
     /// How many bytes are not written.
     pub(crate) fn len(&self) -> usize {
         self.slices().map(<[u8]>::len).sum()
