@@ -235,6 +235,30 @@ async fn a_short_outage_ends_a_moment_after_the_link_is_back() {
     }
 }
 
+/// The backoff is of no matter: a call waits.
+#[tokio::test(start_paused = true)]
+async fn the_link_that_was_away_for_a_tenth_of_a_second_is_found_within_ten_milliseconds() {
+    for resumes in [true, false] {
+        let (server, _) = server();
+        let cable = Cable::to(server);
+        let connecting = vox::connect(cable.connector()).reconnect(SLOW);
+        let connecting = if resumes { connecting } else { connecting.no_resume() };
+        let lab: LabClient = connecting.await.expect("a session");
+        for _ in 0..20 {
+            assert_eq!(lab.echo(0).await, Ok(0));
+            let server = cable.unplug();
+            settle().await;
+            let call = tokio::spawn(lab.echo(1));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            cable.plug(server);
+            let back = Instant::now();
+            assert_eq!(call.await.expect("no panic"), Ok(1));
+            // Timers go by whole milliseconds.
+            assert!(back.elapsed() <= Duration::from_millis(12), "{:?}", back.elapsed());
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_clients_of_one_session_wait_for_one_link() {
     let (cable, probe, lab) = cable().await;

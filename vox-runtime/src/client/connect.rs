@@ -397,7 +397,7 @@ impl Patience {
             };
             match self.in_time(&address, last.take(), attempt).await? {
                 Err(error) if self.waits && error.passes() => {
-                    trials.failed(&way.backoff);
+                    trials.failed(&way.backoff, error.missed());
                     tracing::debug!(address, %error, "no session yet");
                     last = Some(error);
                 }

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::descriptor::ServiceError;
+use crate::driver::Missed;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::LimitError;
 use crate::shown::{Shown, show};
@@ -149,6 +150,11 @@ impl ConnectError {
             | Self::NoRuntime { .. }
             | Self::NotLazy { .. } => false,
         }
+    }
+
+    /// What an attempt to connect that ended so came to.
+    pub(crate) fn missed(&self) -> Missed {
+        if matches!(self, Self::NoLink(_)) { Missed::NoLink } else { Missed::NoSession }
     }
 }
 

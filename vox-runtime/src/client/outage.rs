@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::keeper::{Down, Keeper, Phase, Trying, down, down_of, lock, not_connected_yet};
 use crate::contained::{Contained, quietly};
-use crate::driver::{Established, Resumption, Shared, Trials, now, observe, resume};
+use crate::driver::{Established, Missed, Resumption, Shared, Trials, now, observe, resume};
 use crate::error::EndReason;
 
 /// The task.
@@ -122,7 +122,9 @@ impl Task {
                 let (keeper, shared) = (Arc::clone(keeper), Arc::clone(&shared));
                 match Contained::new(|| Box::pin(attempt(keeper, shared, ended))).await {
                     Some(attempt) => attempt,
-                    None => Err(Failed { why: "an attempt panicked".to_owned(), passes: true }),
+                    None => {
+                        Err(Failed { why: "an attempt panicked".to_owned(), passes: true, missed: Missed::NoSession })
+                    }
                 }
             };
             let made = tokio::select! {
@@ -141,7 +143,7 @@ impl Task {
                     // Resumed, or over: that is looked at above.
                 }
                 Err(failed) => {
-                    trials.failed(&keeper.way.backoff);
+                    trials.failed(&keeper.way.backoff, failed.missed);
                     self.note(&failed);
                 }
             }
@@ -194,12 +196,12 @@ async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Resul
     if ended {
         return match way.connect(None).await {
             Ok(Established { shared, .. }) => Ok(Some(shared)),
-            Err(error) => Err(Failed { why: error.to_string(), passes: error.passes() }),
+            Err(error) => Err(Failed { why: error.to_string(), passes: error.passes(), missed: error.missed() }),
         };
     }
     match resume(&shared, &*way.reach, &way.introduction).await {
         Resumption::Resumed | Resumption::Over => Ok(None),
-        Resumption::Failed(why) => Err(Failed { why, passes: true }),
+        Resumption::Failed(why, missed) => Err(Failed { why, passes: true, missed }),
     }
 }
 
@@ -207,6 +209,7 @@ async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Resul
 struct Failed {
     why: String,
     passes: bool,
+    missed: Missed,
 }
 
 impl Drop for Task {

@@ -6,10 +6,14 @@ use super::writer::now;
 
 /// While a call waits, the next attempt is made no later than this after the last one began.
 const SOON: Duration = Duration::from_secs(1);
+/// While a call waits and there was no link to be had, the next attempt is made no later than this after the last one failed, at first.
+const AT_FIRST: Duration = Duration::from_millis(10);
 
 /// Waits between attempts to reach a peer: they grow by a factor up to a bound, and each is a random part of that ("full
 /// jitter"), so that many clients do not come back at once. The first attempt is made at once. A link that is lost before it has
 /// carried anything counts as a failure, unless it stood for `most`.
+///
+/// While a call waits for the link, attempts are made beside these: see the guide.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(clippy::exhaustive_structs, reason = "users write it with ..Default::default()")]
 pub struct Backoff {
@@ -40,24 +44,38 @@ impl Backoff {
     /// A random part of the bound.
     pub(crate) fn delay(&self, failures: u32) -> Duration {
         let bound = self.bound(failures);
-        if bound.is_zero() {
-            return bound;
-        }
-        // Where the system has no random numbers, a plain wait is better than none.
-        let random = getrandom::u32().unwrap_or(u32::MAX);
-        bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
+        if bound.is_zero() { bound } else { bound.mul_f64(random()) }
     }
+}
+
+/// The longest that is waited, `age` after the outage began, while a call waits and there is no link to be had. It grows with the square of the
+/// age: a short outage is hardly longer for it, and after a second everyone in a crowd has spread out as far as `SOON` lets them.
+fn briskly(age: Duration) -> Duration {
+    let grown = age.as_secs_f64().powi(2) / SOON.as_secs_f64();
+    Duration::try_from_secs_f64(grown).unwrap_or(SOON).clamp(AT_FIRST, SOON)
+}
+
+/// Between 0 and 1.
+fn random() -> f64 {
+    // Where the system has no random numbers, a plain wait is better than none.
+    f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// The attempts in a row that came to nothing: to no link, or to one that was lost before it had carried anything. So a peer
 /// that takes links only to cut them is asked no more often than one that takes none.
 #[derive(Debug, Default)]
 pub(crate) struct Trials {
+    /// Those that were made in turn: the backoff grows by them. What is made early because somebody waits does not lengthen it.
     failures: u32,
     /// Before this no further one is made, unless somebody waits.
     not_before: Option<Instant>,
-    /// When the last one began.
+    /// The same while somebody waits, where there was no link to be had.
+    briskly: Option<Instant>,
+    /// When the first of them began.
+    since: Option<Instant>,
+    /// When the last one began, and whether it was in turn.
     began: Option<Instant>,
+    in_turn: bool,
     /// What the last one came to: since when it is there, and what had been carried before it.
     standing: Option<(Instant, u64)>,
 }
@@ -65,22 +83,43 @@ pub(crate) struct Trials {
 impl Trials {
     /// When the next attempt may be made; `None`: at once. While somebody waits for it, that is soon, however long the backoff.
     pub(crate) fn due(&self, is_waited_for: bool) -> Option<Instant> {
-        let soon = self.began.filter(|_| is_waited_for).and_then(|began| began.checked_add(SOON));
-        match (self.not_before, soon) {
-            (Some(at), Some(soon)) => Some(at.min(soon)),
-            (at, _) => at,
+        let not_before = self.not_before?;
+        if !is_waited_for {
+            return Some(not_before);
         }
+        let soon = self.began.and_then(|began| began.checked_add(SOON));
+        [soon, self.briskly].into_iter().flatten().chain([not_before]).min()
     }
 
     /// An attempt is made. It counts as failed until it is known to be otherwise.
     pub(crate) fn begin(&mut self, backoff: &Backoff) {
-        self.began = Some(now());
-        self.failures = self.failures.saturating_add(1);
-        self.failed(backoff);
+        let now = now();
+        self.since.get_or_insert(now);
+        (self.began, self.briskly) = (Some(now), None);
+        self.in_turn = self.not_before.is_none_or(|at| at <= now);
+        if self.in_turn {
+            self.wait_for_turn(backoff, 1);
+        }
     }
 
     /// The attempt has failed only now: the wait for the next begins.
-    pub(crate) fn failed(&mut self, backoff: &Backoff) {
+    pub(crate) fn failed(&mut self, backoff: &Backoff, why: Missed) {
+        let now = now();
+        if self.in_turn {
+            self.wait_for_turn(backoff, 0);
+        } else if self.not_before.is_none_or(|at| at <= now) {
+            self.wait_for_turn(backoff, 1);
+        }
+        // Who is there and turns links down has work with each of them.
+        let most = match why {
+            Missed::NoLink => briskly(self.since.map_or(SOON, |since| now.saturating_duration_since(since))),
+            Missed::NoSession => SOON,
+        };
+        self.briskly = if most < SOON { now.checked_add(most.mul_f64(0.5 + random() / 2.0)) } else { None };
+    }
+
+    fn wait_for_turn(&mut self, backoff: &Backoff, failures: u32) {
+        self.failures = self.failures.saturating_add(failures);
         self.not_before = now().checked_add(backoff.delay(self.failures));
     }
 
@@ -100,6 +139,15 @@ impl Trials {
         }
         useful
     }
+}
+
+/// What an attempt that failed came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// There was no link to be had.
+    NoLink,
+    /// There was a link, and no session over it.
+    NoSession,
 }
 
 #[cfg(test)]
@@ -137,11 +185,12 @@ mod tests {
             trials.made(7);
             assert!(!trials.lost(&backoff, 7), "nothing was carried");
             assert_eq!(trials.failures, failures);
+            tokio::time::advance(backoff.bound(failures)).await;
             trials.begin(&backoff);
         }
         trials.made(7);
         assert!(trials.lost(&backoff, 8));
-        assert_eq!((trials.failures, trials.not_before), (0, None));
+        assert_eq!((trials.failures, trials.due(true)), (0, None));
         trials.begin(&backoff);
         trials.made(8);
         tokio::time::advance(backoff.most).await;
@@ -163,5 +212,71 @@ mod tests {
         trials.not_before = Some(now());
         trials.began = Some(now());
         assert_eq!(trials.due(true), Some(now()), "nor later than the backoff says");
+    }
+
+    #[test]
+    fn at_first_waits_are_short_and_then_a_small_part_of_the_outage() {
+        let waits = [0, 50, 100, 200, 500, 999, 5000].map(|age| briskly(Duration::from_millis(age)).as_millis());
+        assert_eq!(waits, [10, 10, 10, 40, 250, 998, 1000]);
+        assert_eq!(briskly(Duration::MAX), SOON);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_there_and_turns_links_down_is_asked_no_sooner_for_those_who_wait() {
+        let (backoff, mut trials) = (Backoff::default(), Trials::default());
+        for why in [Missed::NoSession, Missed::NoLink] {
+            trials.begin(&backoff);
+            trials.not_before = now().checked_add(SOON / 2);
+            trials.in_turn = false;
+            trials.failed(&backoff, why);
+            assert_eq!(trials.due(true) == trials.not_before, why == Missed::NoSession);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_made_early_for_those_who_wait_lengthen_no_later_wait() {
+        let backoff = Backoff { first: Duration::from_secs(1), factor: 10.0, most: Duration::from_secs(1000) };
+        let mut trials = Trials::default();
+        trials.begin(&backoff);
+        trials.not_before = now().checked_add(SOON);
+        let turn = trials.not_before;
+        while trials.due(true) < turn {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            if trials.due(true).is_some_and(|at| at <= now()) {
+                trials.begin(&backoff);
+                trials.failed(&backoff, Missed::NoLink);
+            }
+        }
+        assert_eq!((trials.failures, trials.not_before), (1, turn));
+    }
+
+    /// A server goes down under a crowd of clients whose callers all wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_is_spread_out_within_a_second() {
+        const CLIENTS: usize = 500;
+        const SECONDS: usize = 5;
+        let backoff = Backoff::default();
+        let mut crowd: Vec<Trials> = (0..CLIENTS).map(|_| Trials::default()).collect();
+        let mut slots = vec![0; SECONDS * 100];
+        for slot in &mut slots {
+            for _ in 0..10 {
+                for trials in &mut crowd {
+                    if trials.due(true).is_none_or(|at| at <= now()) {
+                        trials.begin(&backoff);
+                        trials.failed(&backoff, Missed::NoLink);
+                        *slot += 1;
+                    }
+                }
+                tokio::time::advance(Duration::from_millis(1)).await;
+            }
+        }
+        let second = |n: usize| slots[n * 100..(n + 1) * 100].iter().sum::<usize>() / CLIENTS;
+        assert!(second(0) <= 40, "{} attempts of each in the first second", second(0));
+        for n in 1..SECONDS {
+            assert!(second(n) <= 3, "{} attempts of each in second {n}", second(n));
+        }
+        // A server that is back after a second meets so many in a hundredth of one.
+        let most = slots[100..].iter().max().copied().unwrap_or_default();
+        assert!(most <= CLIENTS / 12, "{most} of {CLIENTS} at once");
     }
 }

@@ -57,7 +57,7 @@ pub(crate) use alarm::Alarm;
 pub(crate) use authenticating::Authenticate;
 pub(crate) use backlog::Backlog;
 pub use backoff::Backoff;
-pub(crate) use backoff::Trials;
+pub(crate) use backoff::{Missed, Trials};
 pub(crate) use buffers::{give_buffer, take_buffer};
 pub(crate) use connect::{
     Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at, unconnected,

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::backoff::Missed;
 use super::connect::{hear, say};
 use super::shared::Shared;
 use crate::client::{ConnectError, Introduction};
@@ -22,7 +23,7 @@ pub(crate) enum Resumption {
     /// The session is over.
     Over,
     /// There is no link; says why.
-    Failed(String),
+    Failed(String, Missed),
 }
 
 /// Dials once for a session that waits for a link.
@@ -48,7 +49,7 @@ pub(crate) async fn resume(shared: &Shared, reach: &dyn Reach, introduction: &In
             shared.change(|state| state.session.lost("the peer does not know it any more"));
             Resumption::Over
         }
-        Err(Failure::NoLink(error)) => Resumption::failed(&error),
+        Err(Failure::NoLink(error)) => Resumption::Failed(error.to_string(), Missed::NoLink),
         Err(Failure::Greeting(error)) => Resumption::failed(&error),
     }
 }
@@ -80,7 +81,7 @@ impl Redial {
 
 impl Resumption {
     fn failed(error: &impl std::fmt::Display) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(error.to_string(), Missed::NoSession)
     }
 }
 
