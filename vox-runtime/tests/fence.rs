@@ -1,6 +1,7 @@
 //! The rules of the house that a compiler does not check: what the pure rooms may name, which way imports point,
 //! how long a file may be, and that every limit is in the table.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -186,6 +187,65 @@ fn imports_point_one_way() {
             }
         }
     }
+}
+
+/// The rooms of the shell whose files import each other one way. A file and the folder of its name count as one.
+const LINES_OF_FILES: &[&str] = &["channel", "client"];
+
+#[test]
+fn files_of_a_room_import_each_other_one_way() {
+    for room in LINES_OF_FILES {
+        let imports = imports_in(room);
+        assert!(imports.values().any(|named| !named.is_empty()), "the imports of `{room}` were not found");
+        let mut done = BTreeSet::new();
+        for file in imports.keys() {
+            follow(&imports, &mut vec![file.clone()], &mut done);
+        }
+    }
+}
+
+/// Goes along the imports of the last file of `way`, and panics where they come back to one that it has passed.
+fn follow(imports: &BTreeMap<String, BTreeSet<String>>, way: &mut Vec<String>, done: &mut BTreeSet<String>) {
+    let file = way.last().cloned().expect("the way begins somewhere");
+    for next in &imports[&file] {
+        if let Some(at) = way.iter().position(|passed| passed == next) {
+            panic!("these files import each other in a circle: {} -> {next}", way[at..].join(" -> "));
+        }
+        if !done.contains(next) {
+            way.push(next.clone());
+            follow(imports, way, done);
+            way.pop();
+        }
+    }
+    done.insert(file);
+}
+
+/// Each file of a room, and the other files of the room that it imports from.
+fn imports_in(room: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources().iter().filter(|source| source.room == room) {
+        let below = source.path.strip_prefix(root().join(room)).expect("below its room");
+        let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        let file = parts[0].trim_end_matches(".rs").to_owned();
+        if file == "mod" {
+            continue;
+        }
+        let (here, anywhere) = ("super::".repeat(parts.len()), format!("crate::{room}::"));
+        let named = imports.entry(file.clone()).or_default();
+        for (_, line) in source.code() {
+            for start in [here.as_str(), anywhere.as_str()] {
+                for (at, _) in line.match_indices(start) {
+                    let end = &line[at + start.len()..];
+                    if !line[..at].ends_with("super::") && !end.starts_with("super::") {
+                        named.extend(imported(end).into_iter().filter(|name| *name != file));
+                    }
+                }
+            }
+        }
+    }
+    let files: BTreeSet<String> = imports.keys().cloned().collect();
+    imports.values_mut().for_each(|named| named.retain(|name| files.contains(name)));
+    imports
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::client::CallerHandle;
 use crate::codec::{Program, Translation};
 use crate::descriptor::MethodDescriptor;
+use crate::driver::CallerHandle;
 use crate::driver::{Endpoint, HalfEnd, Shared, State};
 use crate::error::Place;
 use crate::ids::{ChannelId, ConnectionId};

@@ -8,11 +8,11 @@ use super::bound::{self, Bound, ItemPlan};
 use super::cell::{CallWaits, Cell, Half};
 use super::rx::{Reader, Rx};
 use super::tx::Tx;
-use crate::client::CallerHandle;
 use crate::codec::{
     ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program, Translation,
 };
 use crate::descriptor::MethodDescriptor;
+use crate::driver::CallerHandle;
 use crate::driver::{Endpoint, Shared};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::proto::Token;

@@ -1,6 +1,10 @@
 //! One call: what it is told before it is made, and the future that makes it.
 
+mod about;
+mod deadline;
+mod differing;
 mod ending;
+mod retry;
 mod trace;
 
 use std::future::Future;
@@ -11,14 +15,13 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
-use super::again::Again;
-use super::caller::CallerHandle;
-use super::station::Station;
-use super::writer::Written;
+use self::retry::RetryState;
+use super::client_connection::ClientConnection;
+use super::written::Written;
 use crate::channel::{CallWaits, Given};
 use crate::codec::EncodeError;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
-use crate::driver::{Alarm, Flush, Scope, Sent, Waiter, now};
+use crate::driver::{Alarm, CallerHandle, Flush, Scope, Sent, Waiter, now};
 use crate::error::{NotSent, Short, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
@@ -40,9 +43,9 @@ use crate::wire::{self, ChannelDirection, Payload};
 /// left. A warning in the log names what came too late.
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<T: 'static, E: 'static> {
-    pub(super) station: Arc<Station>,
+    pub(super) client_connection: Arc<ClientConnection>,
     /// Where it is made, if the client has moved since it was first connected.
-    pub(super) line: Option<Arc<CallerHandle>>,
+    pub(super) handle: Option<Arc<CallerHandle>>,
     pub(super) method: &'static MethodDescriptor,
     pub(super) payload: Payload,
     pub(super) channels: Vec<Given>,
@@ -62,7 +65,7 @@ pub struct Call<T: 'static, E: 'static> {
     /// What the deadline is moved on by while a long message moves.
     pub(super) patience: Option<Duration>,
     pub(super) state: CallState,
-    pub(super) again: Again,
+    retry: RetryState,
     /// The peer knows the method otherwise.
     pub(super) terms: Option<Arc<MethodTerms>>,
     /// It may read the link itself.
@@ -86,7 +89,7 @@ pub(super) enum CallState {
     Queued(u64),
     InFlight(Token, RequestId),
     /// Waits for a session to be made on.
-    Moving,
+    Reconnecting,
     /// It was told something after it was polled.
     Late(Late),
     Done,
@@ -102,15 +105,15 @@ pub(super) struct Late {
 
 impl<T, E> Call<T, E> {
     pub(super) fn new(
-        station: Arc<Station>,
+        client_connection: Arc<ClientConnection>,
         method: &'static MethodDescriptor,
         written: Written,
         reply: &'static Reply<T, E>,
     ) -> Self {
-        let Written { line, payload, channels, fault } = written;
+        let Written { handle, payload, channels, fault } = written;
         Self {
-            station,
-            line,
+            client_connection,
+            handle,
             method,
             payload,
             channels,
@@ -125,7 +128,7 @@ impl<T, E> Call<T, E> {
             deadline: None,
             patience: None,
             state: CallState::New,
-            again: Again::new(method.policy),
+            retry: RetryState::new(method.policy),
             terms: None,
             leads: false,
             alarm: None,
@@ -174,8 +177,8 @@ impl<T, E> Call<T, E> {
         match self.state {
             CallState::New => tell(&mut self),
             CallState::Done | CallState::Late(_) => {}
-            CallState::Queued(_) | CallState::InFlight(..) | CallState::Moving => {
-                let sent = matches!(self.state, CallState::InFlight(..)) || self.again.may_have_run();
+            CallState::Queued(_) | CallState::InFlight(..) | CallState::Reconnecting => {
+                let sent = matches!(self.state, CallState::InFlight(..)) || self.retry.may_have_run();
                 self.let_go();
                 self.state = CallState::Late(Late { setting, sent });
             }
@@ -185,12 +188,12 @@ impl<T, E> Call<T, E> {
 
     /// The limits of this end.
     pub(crate) fn limits(&self) -> &Limits {
-        &self.line().shared().limits
+        &self.handle().shared().limits
     }
 
     /// The connection that it is made on.
-    pub(super) fn line(&self) -> &Arc<CallerHandle> {
-        self.line.as_ref().unwrap_or(self.station.first())
+    pub(super) fn handle(&self) -> &Arc<CallerHandle> {
+        self.handle.as_ref().unwrap_or(self.client_connection.first())
     }
 
     /// Opens the call's own span: in the one that it is polled in, or else in the one that it was made in.
@@ -208,8 +211,8 @@ impl<T, E> Call<T, E> {
             rpc.system = "vox",
             rpc.service = self.method.service,
             rpc.method = self.method.name,
-            network.peer.address = %Shown::new(self.line().shared().peer.address()),
-            vox.connection = self.line().connection().0,
+            network.peer.address = %Shown::new(self.handle().shared().peer.address()),
+            vox.connection = self.handle().connection().0,
             vox.metadata = ?self.metadata,
         );
     }
@@ -250,11 +253,11 @@ impl<T, E> Future for Call<T, E> {
             },
             CallState::Queued(ticket) => this.poll_send(cx, now(), Some(ticket)),
             CallState::InFlight(token, _) => this.poll_reply(cx, token),
-            CallState::Moving => this.poll_move(cx),
+            CallState::Reconnecting => this.poll_reconnect(cx),
             CallState::Late(late) => Poll::Ready(Err(this.too_late(late))),
             CallState::Done => panic!("a call was polled after it was done"),
         };
-        let polled = polled.map(|result| this.again.judge(result).map_err(|error| this.about(error)));
+        let polled = polled.map(|result| this.retry.final_result(result).map_err(|error| this.about(error)));
         if polled.is_pending() {
             this.set_alarm(cx);
         }
@@ -263,7 +266,7 @@ impl<T, E> Future for Call<T, E> {
             this.alarm = None;
             // Halves that the call did not take with it will never be bound, however long this future is kept.
             this.channels.clear();
-            this.again.release();
+            this.retry.release();
             if let Err(error) = result {
                 tracing::debug!(outcome = error.kind(), "call failed");
             }
@@ -278,7 +281,7 @@ impl<T, E> Call<T, E> {
         if let Some(fault) = self.fault.take() {
             return Some(*fault);
         }
-        let shared = self.line().shared();
+        let shared = self.handle().shared();
         if let Err(what) = self.metadata.check() {
             return Some(NotSent::TooLarge(what.into()));
         }
@@ -306,13 +309,13 @@ impl<T, E> Call<T, E> {
     /// An operation whose outcome is kept needs a name.
     fn name_operation(&mut self) {
         if self.method.policy.persist && self.operation.is_none() {
-            self.operation = Some(Named { id: self.line().shared().new_operation(), minted: true });
+            self.operation = Some(Named { id: self.handle().shared().new_operation(), minted: true });
         }
     }
 
     /// The call has moved to another session. An id that it was given and that nobody was told is made anew, by the clock of this peer.
     pub(super) fn name_operation_anew(&mut self) {
-        if self.operation.is_some_and(|named| named.minted) && self.again.is_first() {
+        if self.operation.is_some_and(|named| named.minted) && self.retry.is_first() {
             self.operation = None;
             self.name_operation();
         }
@@ -333,14 +336,14 @@ impl<T, E> Call<T, E> {
             Send::Wait(ticket) => {
                 self.state = CallState::Queued(ticket);
                 self.channels.iter().for_each(|given| given.call_waits(CallWaits::Turn));
-                if let Some(remote) = self.station.remote() {
+                if let Some(remote) = self.client_connection.remote() {
                     remote.keeper().nudge();
                 }
                 Poll::Pending
             }
-            Send::Closed(_) if self.station.remote().is_some() => {
+            Send::Closed(_) if self.client_connection.remote().is_some() => {
                 self.leave_queue();
-                self.begin_move(cx)
+                self.begin_reconnect(cx)
             }
             Send::Closed(how) => {
                 self.leave_queue();
@@ -366,14 +369,14 @@ impl<T, E> Call<T, E> {
 
     fn try_send(&mut self, cx: &mut Context<'_>, now: Instant, ticket: Option<u64>) -> Send {
         let Self {
-            station,
-            line,
+            client_connection,
+            handle,
             method,
             payload,
             channels,
             metadata,
             operation,
-            again,
+            retry,
             terms,
             leads,
             deadline,
@@ -381,22 +384,22 @@ impl<T, E> Call<T, E> {
             scope,
             ..
         } = self;
-        let line = line.as_ref().unwrap_or(station.first());
-        let connection = line.connection();
+        let handle = handle.as_ref().unwrap_or(client_connection.first());
+        let connection = handle.connection();
         let deadline = *deadline;
         let patience = patience.map(|each| Patience { each, latest: scope.deadline });
-        let count = channels.len() + again.carried().len();
-        // A lone call is written here and now; where others are under way, the driver writes them all at once.
+        let count = channels.len() + retry.carried().len();
+        // A lone call is written here and now; where others are under config, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()
             && state.session.calls_in_flight(connection) <= 1
         {
             true => Flush::Here,
             false => Flush::Driver,
         };
-        let may_follow = station.remote().is_some();
+        let may_follow = client_connection.remote().is_some();
         // Not under the lock: what a waker does when it is cloned is its own affair.
         let waker = cx.waker().clone();
-        line.shared().with(alone, |state| {
+        handle.shared().with(alone, |state| {
             match state.turn(connection, count, ticket) {
                 Gate::Wait => {
                     let times = (now, deadline);
@@ -422,7 +425,7 @@ impl<T, E> Call<T, E> {
                 let endpoint = given.endpoint().pledged(may_follow);
                 halves.push((given.direction, state.endpoints.insert(endpoint)));
             }
-            for bound in again.carried() {
+            for bound in retry.carried() {
                 halves.push((bound.direction, state.endpoints.insert(bound.endpoint_again())));
             }
             // Kept where the call may be made again.
@@ -439,7 +442,7 @@ impl<T, E> Call<T, E> {
             };
             *leads = state.may_lead(now, token, cx.waker());
             if let Some(kept) = made.payload.filter(|_| may_follow) {
-                again.keep_payload(kept);
+                retry.keep_payload(kept);
             }
             if !may_follow {
                 payload.last = None;
@@ -467,21 +470,23 @@ impl<T, E> Call<T, E> {
     }
 
     fn poll_reply(&mut self, cx: &mut Context<'_>, token: Token) -> Poll<Result<T, VoxError<E>>> {
-        let line = self.line();
+        let handle = self.handle();
         let minted = self.operation.filter(|named| named.minted).map(|named| named.id);
-        let sent = Sent { connection: line.connection(), token, minted, leads: self.leads };
+        let sent = Sent { connection: handle.connection(), token, minted, leads: self.leads };
         let end = std::task::ready!(self.poll_end(cx, &sent));
         self.state = CallState::Done;
         let Some(end) = end else { return Poll::Ready(Err(self.indeterminate())) };
-        let end = match self.take_up(cx, end) {
+        let end = match self.on_attempt_end(cx, end) {
             Ok(end) => end,
-            Err(again) => return again,
+            Err(polled) => return polled,
         };
         // The peer has it, and its memory may be had again for the reply.
         self.payload.last = None;
-        self.again.drop_payload();
+        self.retry.drop_payload();
         Poll::Ready(match end {
-            CallEnd::Reply(payload) => self.reply.decode(&payload, &self.line().shared().limits, self.terms.as_deref()),
+            CallEnd::Reply(payload) => {
+                self.reply.decode(&payload, &self.handle().shared().limits, self.terms.as_deref())
+            }
             CallEnd::DeadlineExceeded => Err(VoxError::DeadlineExceeded),
             CallEnd::Indeterminate => Err(self.indeterminate()),
             CallEnd::NeverLeftInTime => Err(self.out_of_time(self.no_link())),

@@ -3,13 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::client_connection::ClientConnection;
 use super::remote::Remote;
-use super::session::Session;
 use super::state::{SessionState, SessionWatch};
-use super::station::Station;
-use super::writer::CallWriter;
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::driver::{Shared, observe};
+use crate::descriptor::ServiceDescriptor;
+use crate::driver::{CallerHandle, Shared, observe};
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
@@ -52,49 +50,7 @@ pub trait Client: Clone + Send + Sync + 'static {
 /// that needs it.
 #[derive(Clone)]
 pub struct Caller {
-    station: Arc<Station>,
-}
-
-/// Keeps a connection open, or, where there is none, the session.
-pub(crate) struct CallerHandle {
-    shared: Arc<Shared>,
-    connection: Option<ConnectionId>,
-}
-
-impl CallerHandle {
-    /// A connection that is open.
-    pub(super) fn on(shared: Arc<Shared>, connection: ConnectionId) -> Self {
-        Self { shared, connection: Some(connection) }
-    }
-
-    /// No connection, only the session.
-    pub(super) fn holding(shared: Arc<Shared>) -> Self {
-        shared.change(|state| state.holders += 1);
-        Self { shared, connection: None }
-    }
-
-    #[inline]
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    /// The connection; that of a client without a service is no peer's.
-    #[inline]
-    pub(crate) fn connection(&self) -> ConnectionId {
-        self.connection.unwrap_or(ConnectionId(0))
-    }
-}
-
-impl Drop for CallerHandle {
-    fn drop(&mut self) {
-        self.shared.let_go(|state| {
-            match self.connection {
-                Some(connection) => state.session.shut(connection),
-                None => state.holders -= 1,
-            }
-            state.end_if_unused();
-        });
-    }
+    client_connection: Arc<ClientConnection>,
 }
 
 impl Caller {
@@ -105,12 +61,12 @@ impl Caller {
         remote: Option<Arc<Remote>>,
         service: (&'static ServiceDescriptor, Metadata),
     ) -> Self {
-        Self { station: Station::new(CallerHandle::on(shared, connection), remote, Some(service)) }
+        Self { client_connection: ClientConnection::new(CallerHandle::on(shared, connection), remote, Some(service)) }
     }
 
     /// No connection, only the session.
     pub(super) fn holding(shared: Arc<Shared>, remote: Option<Arc<Remote>>) -> Self {
-        Self { station: Station::new(CallerHandle::holding(shared), remote, None) }
+        Self { client_connection: ClientConnection::new(CallerHandle::holding(shared), remote, None) }
     }
 
     /// Nothing yet: what is needed is made when it is.
@@ -119,48 +75,33 @@ impl Caller {
         remote: Arc<Remote>,
         service: Option<(&'static ServiceDescriptor, Metadata)>,
     ) -> Self {
-        Self { station: Station::new(CallerHandle::holding(none), Some(remote), service) }
-    }
-
-    /// Starts writing a call. For generated code.
-    #[inline]
-    pub fn call(&self, method: &'static MethodDescriptor) -> CallWriter<'_> {
-        CallWriter::new(self, method)
-    }
-
-    /// The session that the connection belongs to. Holding it keeps the session open.
-    pub fn session(&self) -> Session {
-        Session::hold(&self.station.line().shared, self.station.remote().cloned())
+        Self { client_connection: ClientConnection::new(CallerHandle::holding(none), Some(remote), service) }
     }
 
     /// The other end.
     pub fn peer(&self) -> &Peer {
-        &self.station.first().shared.peer
+        &self.client_connection.first().shared().peer
     }
 
     /// A new operation's id, by the server's clock: it is good there even if the clock of this end is hours off. Without a link it
     /// goes by what the server said last, and before the first by the clock of this end.
     pub fn new_operation(&self) -> OperationId {
-        self.station.line().shared.new_operation()
+        self.client_connection.handle().shared().new_operation()
     }
 
     /// Tells the server that the outcome of this operation is known here and will not be asked for again, so that it need not
     /// be kept. For ids that the application gave itself; those that the runtime made are acknowledged by it. A later
     /// attempt under the same id ends with `OperationExpired`.
     pub fn acknowledge(&self, operation: OperationId) {
-        let line = self.station.line();
-        line.shared.change(|state| state.session.acknowledge_operation(line.connection(), operation));
+        let handle = self.client_connection.handle();
+        handle.shared().change(|state| state.session.acknowledge_operation(handle.connection(), operation));
     }
 
     /// Waits until the connection has ended, with its session or by the peer alone, and says how. Where the peer can be
     /// reached again, the next call opens another.
     pub async fn closed(&self) -> EndReason {
-        let line = self.station.line();
-        observe(&line.shared, |state| match line.connection {
-            Some(connection) => state.session.connection_end(connection),
-            None => state.session.end_reason().cloned(),
-        })
-        .await
+        let handle = self.client_connection.handle();
+        observe(handle.shared(), |state| handle.end_in(state)).await
     }
 
     /// Whether there is a link, so that a call made now is sent now.
@@ -170,35 +111,35 @@ impl Caller {
 
     /// How its session stands, or the one that follows.
     pub fn state(&self) -> SessionState {
-        match self.station.remote() {
+        match self.client_connection.remote() {
             Some(remote) => remote.keeper().state(),
-            None => SessionState::alone(&self.station.line().shared.lock()),
+            None => SessionState::alone(&self.client_connection.handle().shared().lock()),
         }
     }
 
     /// Follows how its session stands.
     pub fn watch(&self) -> SessionWatch {
-        match self.station.remote() {
+        match self.client_connection.remote() {
             Some(remote) => SessionWatch::of_peer(remote.keeper().phases()),
-            None => SessionWatch::of_session(Arc::clone(&self.station.line().shared)),
+            None => SessionWatch::of_session(Arc::clone(self.client_connection.handle().shared())),
         }
     }
 
     /// The session that it calls on now.
     #[cfg(test)]
     pub(crate) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(self.station.line().shared())
+        Arc::clone(self.client_connection.handle().shared())
     }
 
-    pub(super) fn station(&self) -> &Arc<Station> {
-        &self.station
+    pub(super) fn client_connection(&self) -> &Arc<ClientConnection> {
+        &self.client_connection
     }
 }
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = self.station.line();
-        write!(f, "Caller({}, {})", line.connection(), Shown::new(line.shared.peer.address()))
+        let handle = self.client_connection.handle();
+        write!(f, "Caller({}, {})", handle.connection(), Shown::new(handle.shared().peer.address()))
     }
 }
 

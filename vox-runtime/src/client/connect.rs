@@ -11,9 +11,10 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::caller::{Caller, Client};
+use super::config::ConnectConfig;
 use super::connect_error::ConnectError;
 use super::credentials::{Credentials, Introduction};
-use super::remote::{Remote, Way};
+use super::remote::Remote;
 use crate::descriptor::ServiceDescriptor;
 use crate::driver::{Asking, Backoff, Established, Router, Trials, initiate, unconnected};
 use crate::limits::Limits;
@@ -293,14 +294,14 @@ impl<C: Connected> Connect<C> {
         let reconnects = self.reconnects;
         let (ways, limits) = self.prepare()?;
         match ways {
-            Ways::Again(way) if reconnects => {
-                let none = unconnected(limits, way.reach.name());
-                let remote = Remote::lazy(way, Arc::clone(&none));
+            Ways::Redial(config) if reconnects => {
+                let none = unconnected(limits, config.reach.name());
+                let remote = Remote::lazy(config, Arc::clone(&none));
                 let service = C::SERVICE.map(|service| (service, Metadata::new()));
                 Ok(C::connected(Caller::unconnected(none, remote, service)))
             }
-            Ways::Again(way) => {
-                Err(ConnectError::not_lazy(&way.reach.name(), "it is to connect once, with `no_reconnect`"))
+            Ways::Redial(config) => {
+                Err(ConnectError::not_lazy(&config.reach.name(), "it is to connect once, with `no_reconnect`"))
             }
             Ways::Once(link, ..) => Err(ConnectError::not_lazy(link.address(), "a `Link` is made already")),
         }
@@ -326,9 +327,14 @@ impl<C: Connected> Connect<C> {
         let limits = Arc::new(limits);
         let (introduction, resumes, backoff) = (self.introduction, self.resumes, self.backoff);
         let ways = match target {
-            Ok(reach) => {
-                Ways::Again(Way { reach, limits: Arc::clone(&limits), router, introduction, resumes, backoff })
-            }
+            Ok(reach) => Ways::Redial(ConnectConfig {
+                reach,
+                limits: Arc::clone(&limits),
+                router,
+                introduction,
+                resumes,
+                backoff,
+            }),
             Err(link) => Ways::Once(link, router, introduction),
         };
         Ok((ways, limits))
@@ -350,9 +356,9 @@ impl<C: Connected> Connect<C> {
                 };
                 (patience.in_time(&address, None, connecting).await?, None)
             }
-            Ways::Again(way) => {
-                let established = patience.connect(&way, service).await?;
-                let remote = reconnects.then(|| Remote::new(way, Arc::clone(&established.shared)));
+            Ways::Redial(config) => {
+                let established = patience.connect(&config, service).await?;
+                let remote = reconnects.then(|| Remote::new(config, Arc::clone(&established.shared)));
                 (established, remote)
             }
         };
@@ -367,7 +373,8 @@ impl<C: Connected> Connect<C> {
 
 /// How links are made.
 enum Ways {
-    Again(Way),
+    /// Others can be dialled.
+    Redial(ConnectConfig),
     /// There is one, and no other.
     Once(Link, Router, Introduction),
 }
@@ -382,22 +389,22 @@ struct Patience {
 impl Patience {
     async fn connect(
         &self,
-        way: &Way,
+        config: &ConnectConfig,
         service: Option<(&'static ServiceDescriptor, Metadata)>,
     ) -> Result<Established, ConnectError> {
-        let address = way.reach.name();
+        let address = config.reach.name();
         let (mut trials, mut last) = (Trials::default(), None);
         loop {
             let attempt = async {
                 if let Some(at) = trials.due(true) {
                     tokio::time::sleep_until(at.into()).await;
                 }
-                trials.begin(&way.backoff);
-                Ok(way.connect(service.clone()).await)
+                trials.begin(&config.backoff);
+                Ok(config.connect(service.clone()).await)
             };
             match self.in_time(&address, last.take(), attempt).await? {
                 Err(error) if self.waits && error.passes() => {
-                    trials.failed(&way.backoff, error.missed());
+                    trials.failed(&config.backoff, error.missed());
                     tracing::debug!(address, %error, "no session yet");
                     last = Some(error);
                 }

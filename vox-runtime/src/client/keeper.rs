@@ -3,7 +3,8 @@
 //! The task waits until the session loses its link or ends, and dials until it has a link again, for the same session or for the
 //! next. Calls take no part in it: they follow its [`Phase`]. While one waits, the task dials at least about once a second.
 
-use std::fmt;
+mod outage;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -12,50 +13,15 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::caller::CallerHandle;
-use super::outage::Task;
-use super::remote::Way;
+use self::outage::Task;
+use super::config::ConnectConfig;
+use super::phase::Phase;
 use super::state::SessionState;
-use crate::driver::{Shared, now};
+use crate::driver::{CallerHandle, Shared, now};
 use crate::error::EndReason;
-use crate::shown::Shown;
-
-/// How a peer is reached just now.
-#[derive(Debug, Clone)]
-pub(super) enum Phase {
-    /// Nobody has needed it yet.
-    Idle,
-    /// The session has a link.
-    Up,
-    /// It has none, and one is dialled for.
-    Trying(Trying),
-    /// The runtime went down, and the task with it. The next who needs a session starts another task where he is.
-    Orphaned,
-    /// There will be no other session.
-    Over(EndReason),
-}
-
-/// An outage so far.
-#[derive(Debug, Clone)]
-pub(super) struct Trying {
-    pub(super) since: Instant,
-    pub(super) attempts: u32,
-    /// What came of the last attempt; before the first, why there is no link.
-    pub(super) why: Arc<str>,
-}
-
-impl fmt::Display for Trying {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.attempts {
-            0 => write!(f, "{}, and no attempt to make one has ended yet", Shown::new(&self.why)),
-            1 => write!(f, "{}, 1 attempt", Shown::new(&self.why)),
-            attempts => write!(f, "{}, {attempts} attempts", Shown::new(&self.why)),
-        }
-    }
-}
 
 pub(super) struct Keeper {
-    pub(super) way: Way,
+    pub(super) config: ConnectConfig,
     pub(super) phase: watch::Sender<Phase>,
     /// The session there is, or was last.
     session: Mutex<Arc<Shared>>,
@@ -82,11 +48,11 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Keeps this session; without `idle`, its task is started.
-    pub(super) fn new(way: Way, shared: Arc<Shared>, idle: bool) -> Arc<Self> {
+    pub(super) fn new(config: ConnectConfig, shared: Arc<Shared>, idle: bool) -> Arc<Self> {
         let phase = if idle { Phase::Idle } else { Phase::Up };
         let held = (!idle).then(|| CallerHandle::holding(Arc::clone(&shared)));
         let keeper = Arc::new(Self {
-            way,
+            config,
             phase: watch::Sender::new(phase),
             session: Mutex::new(shared),
             held: Mutex::new(held),
@@ -112,8 +78,8 @@ impl Keeper {
         Arc::clone(&lock(&self.session))
     }
 
-    pub(super) fn way(&self) -> &Way {
-        &self.way
+    pub(super) fn config(&self) -> &ConnectConfig {
+        &self.config
     }
 
     /// Ends the session there is, for all that use it. None follows it, and those who wait for one are told.
@@ -167,10 +133,10 @@ impl Keeper {
     pub(super) fn words(&self) -> Option<String> {
         match &*self.phase.borrow() {
             Phase::Trying(trying) => Some(trying.to_string()),
-            Phase::Idle => Some(not_connected_yet(&self.way.reach.name())),
+            Phase::Idle => Some(not_connected_yet(&self.config.reach.name())),
             Phase::Up | Phase::Orphaned | Phase::Over(_) => {
                 let down = down(&self.current())?;
-                Some(format!("no link to {}: {}", self.way.reach.name(), down.reason()))
+                Some(format!("no link to {}: {}", self.config.reach.name(), down.reason()))
             }
         }
     }

@@ -1,26 +1,24 @@
 //! Calling: clients, the builders of calls and connections, sessions.
 
-mod about;
-mod again;
 mod budget;
 mod call;
 mod caller;
+mod client_connection;
 mod closing;
+mod config;
 mod connect;
 mod connect_error;
 mod credentials;
-mod deadline;
-mod differing;
 mod keeper;
-mod outage;
+mod opening;
+mod phase;
 mod remote;
 mod session;
 mod state;
-mod station;
 mod writer;
+mod written;
 
 pub use call::Call;
-pub(crate) use caller::CallerHandle;
 pub use caller::{Caller, Client, NoopClient};
 pub use closing::Closing;
 pub(crate) use connect::TargetKind;

@@ -1,24 +1,21 @@
 //! A session as users hold it: to open further connections, or only to keep it.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::caller::{Caller, Client};
+use super::client_connection::ClientConnection;
 use super::closing::Closing;
 use super::connect::{Connect, Connected, Target};
+use super::opening::open_connection;
 use super::remote::Remote;
 use super::state::{SessionState, SessionWatch};
-use super::station::Station;
 use crate::descriptor::{ServiceDescriptor, ServiceError};
-use crate::driver::{LAST_WORDS, OpenWaiter, Shared};
+use crate::driver::{LAST_WORDS, Shared};
 use crate::error::{EndReason, Refusal};
-use crate::ids::ConnectionId;
 use crate::limits::Refusals;
 use crate::metadata::Metadata;
-use crate::proto::Token;
 use crate::server::Peer;
 use crate::shown::show;
 
@@ -38,18 +35,18 @@ impl Session {
         Self { caller: Caller::holding(Arc::clone(shared), remote) }
     }
 
-    fn station(&self) -> &Arc<Station> {
-        self.caller.station()
+    fn client_connection(&self) -> &Arc<ClientConnection> {
+        self.caller.client_connection()
     }
 
     /// Where there is a session: this one, or, where it is lost and the peer can be reached again, the next.
     async fn live(&self) -> Arc<Shared> {
-        let line = self.station().line();
-        let ended = line.shared().lock().session.end_reason().is_some();
-        if ended && let Ok(next) = Arc::clone(self.station()).leave(Arc::clone(&line), None).await {
+        let handle = self.client_connection().handle();
+        let ended = handle.shared().lock().session.end_reason().is_some();
+        if ended && let Ok(next) = Arc::clone(self.client_connection()).reconnect(Arc::clone(&handle), None).await {
             return Arc::clone(next.shared());
         }
-        Arc::clone(line.shared())
+        Arc::clone(handle.shared())
     }
 
     /// Opens a connection to the service of `C`. Refused, with the peer's reason, where the peer does not serve it.
@@ -60,7 +57,7 @@ impl Session {
     /// As [`open`](Self::open), with metadata for the peer.
     pub async fn open_with<C: Client>(&self, metadata: Metadata) -> Result<C, OpenError> {
         let Some(service) = C::SERVICE else {
-            return Ok(C::from_caller(Caller::holding(self.live().await, self.station().remote().cloned())));
+            return Ok(C::from_caller(Caller::holding(self.live().await, self.client_connection().remote().cloned())));
         };
         Ok(C::from_caller(self.open_caller(service, metadata).await?))
     }
@@ -77,7 +74,7 @@ impl Session {
         let opened = open_connection(&shared, service, metadata.clone()).await;
         let refused = |refusal| OpenError::Refused { address: shared.peer.address().to_owned(), refusal };
         let connection = opened.map_err(refused)?;
-        let remote = self.station().remote().cloned();
+        let remote = self.client_connection().remote().cloned();
         Ok(Caller::on(shared, connection, remote, (service, metadata)))
     }
 
@@ -100,12 +97,12 @@ impl Session {
     /// items until they are received, its replies of over 1 KiB until their calls are polled, and what was sent to it that it has not read or not acknowledged. Above
     /// [`Limits::session_memory`](crate::Limits::session_memory) its calls are refused.
     pub fn memory(&self) -> usize {
-        self.station().line().shared().lock().session.memory()
+        self.client_connection().handle().shared().lock().session.memory()
     }
 
     /// How often this end turned down or held up what the peer asked for: in the session that there is, not in one that was before it.
     pub fn refusals(&self) -> Refusals {
-        self.station().line().shared().refusals()
+        self.client_connection().handle().shared().refusals()
     }
 
     /// How the session stands, or the one that follows.
@@ -135,7 +132,7 @@ impl Session {
     /// link has taken everything and the peer has hung up. It gives up when the link takes nothing for a second, when the peer has not hung up
     /// a second after the last byte, or after [`CLOSE_TIMEOUT`](Self::CLOSE_TIMEOUT). Without a link nothing can be said.
     ///
-    /// Dropping the last handle of a session (clients, sessions, halves of channels) ends it in the same way, with nobody to wait for it.
+    /// Dropping the last handle of a session (clients, sessions, halves of channels) ends it in the same config, with nobody to wait for it.
     ///
     /// ```
     /// # extern crate vox_runtime as vox;
@@ -144,76 +141,19 @@ impl Session {
     /// # }
     /// ```
     pub fn close(&self, reason: &str) -> Closing {
-        let own = Arc::clone(self.station().line().shared());
+        let own = Arc::clone(self.client_connection().handle().shared());
         let mut sessions: Vec<_> =
-            self.station().remote().map(|remote| remote.keeper().close(reason)).into_iter().collect();
+            self.client_connection().remote().map(|remote| remote.keeper().close(reason)).into_iter().collect();
         own.let_go(|state| state.session.goodbye(reason));
         sessions.push(own);
         Closing::of(sessions)
     }
 }
 
-/// Opens a connection on this session.
-pub(super) async fn open_connection(
-    shared: &Arc<Shared>,
-    service: &'static ServiceDescriptor,
-    metadata: Metadata,
-) -> Result<ConnectionId, Refusal> {
-    // Made before the lock is taken: the first time takes a while.
-    let contract = Some(service.contract());
-    let token = shared.change(|state| {
-        let token = state.opens.get_or_insert_default().insert(OpenWaiter::Waiting(None));
-        state.session.open(service.name, metadata, contract, token).map(|()| token).inspect_err(|_| {
-            state.take_open(token);
-        })
-    })?;
-    let mut opening = Opening { shared, token: Some(token) };
-    opening.wait().await
-}
-
-/// Waits for the answer to an `open`. Dropped before, it sees to it that the connection is closed again.
-struct Opening<'a> {
-    shared: &'a Shared,
-    /// `None` once answered.
-    token: Option<Token>,
-}
-
-impl Opening<'_> {
-    async fn wait(&mut self) -> Result<ConnectionId, Refusal> {
-        poll_fn(|cx| {
-            let Self { shared, token } = self;
-            let Some(key) = *token else { return Poll::Pending };
-            shared.change(|state| match state.opens.as_mut().and_then(|opens| opens.get_mut(key)) {
-                Some(OpenWaiter::Done(_)) => match state.take_open(key) {
-                    Some(OpenWaiter::Done(result)) => {
-                        *token = None;
-                        Poll::Ready(result)
-                    }
-                    Some(_) | None => Poll::Pending,
-                },
-                Some(OpenWaiter::Waiting(place)) => {
-                    state.after.keep(place, cx.waker());
-                    Poll::Pending
-                }
-                Some(OpenWaiter::Abandoned) | None => Poll::Pending,
-            })
-        })
-        .await
-    }
-}
-
-impl Drop for Opening<'_> {
-    fn drop(&mut self) {
-        let Some(token) = self.token else { return };
-        self.shared.change(|state| match state.opens.as_mut().and_then(|opens| opens.get_mut(token)) {
-            Some(OpenWaiter::Done(_)) => {
-                if let Some(OpenWaiter::Done(Ok(connection))) = state.take_open(token) {
-                    state.session.shut(connection);
-                }
-            }
-            Some(waiter) => *waiter = OpenWaiter::Abandoned,
-            None => {}
-        });
+impl Caller {
+    /// The session that the connection belongs to. Holding it keeps the session open.
+    pub fn session(&self) -> Session {
+        Session::hold(self.client_connection().handle().shared(), self.client_connection().remote().cloned())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::keeper::Phase;
+use super::phase::Phase;
 use crate::driver::{Shared, State, now, observe};
 use crate::error::EndReason;
 

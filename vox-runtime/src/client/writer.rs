@@ -6,11 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::call::Call;
-use super::caller::{Caller, CallerHandle};
+use super::caller::Caller;
+use super::written::Written;
 use crate::channel::{Given, Giving, RawHalf};
 use crate::codec::{ChannelKind, EncodeError, Encoder, LONG, check_cost_of};
 use crate::descriptor::MethodDescriptor;
-use crate::driver::take_buffer;
+use crate::driver::{CallerHandle, take_buffer};
 use crate::error::NotSent;
 use crate::evidence::ArgPlan;
 use crate::reply::{Reply, too_large_for_peer};
@@ -19,7 +20,7 @@ use crate::wire::Payload;
 /// Writes the arguments of a call, one after the other. For generated code.
 pub struct CallWriter<'a> {
     caller: &'a Caller,
-    line: Option<Arc<CallerHandle>>,
+    handle: Option<Arc<CallerHandle>>,
     method: &'static MethodDescriptor,
     payload: Payload,
     channels: Vec<Given>,
@@ -29,13 +30,21 @@ pub struct CallWriter<'a> {
     fault: Option<Box<NotSent>>,
 }
 
+impl Caller {
+    /// Starts writing a call. For generated code.
+    #[inline]
+    pub fn call(&self, method: &'static MethodDescriptor) -> CallWriter<'_> {
+        CallWriter::new(self, method)
+    }
+}
+
 impl<'a> CallWriter<'a> {
     #[inline]
-    pub(super) fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
-        let line = caller.station().moved();
+    fn new(caller: &'a Caller, method: &'static MethodDescriptor) -> Self {
+        let handle = caller.client_connection().moved();
         Self {
             caller,
-            line,
+            handle,
             method,
             payload: Payload::from(take_buffer()),
             channels: Vec::new(),
@@ -69,8 +78,8 @@ impl<'a> CallWriter<'a> {
 
     /// Writes all arguments, which are encoded already.
     pub(crate) fn rest(&mut self, bytes: Bytes) {
-        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
-        let (needed, limit) = (bytes.len(), line.shared().max_payload);
+        let handle = self.handle.as_ref().unwrap_or(self.caller.client_connection().first());
+        let (needed, limit) = (bytes.len(), handle.shared().max_payload);
         if needed > limit {
             let MethodDescriptor { service, name, .. } = self.method;
             let why = too_large_for_peer(&EncodeError::TooLarge { needed, limit });
@@ -98,8 +107,8 @@ impl<'a> CallWriter<'a> {
         if self.fault.is_some() {
             return;
         }
-        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
-        let max_len = line.shared().max_payload;
+        let handle = self.handle.as_ref().unwrap_or(self.caller.client_connection().first());
+        let max_len = handle.shared().max_payload;
         let mut giving = Giving { given: &mut self.channels, method: self.method, argument: self.written };
         let mut encoder = Encoder::new(&mut self.payload.encoded, max_len).with_channels(&mut giving);
         let written = write(&mut encoder).map(|last| self.payload.last = last);
@@ -117,12 +126,13 @@ impl<'a> CallWriter<'a> {
 
     /// The call, ready to be made.
     pub fn finish<T, E>(mut self, reply: &'static Reply<T, E>) -> Call<T, E> {
-        let line = self.line.as_ref().unwrap_or(self.caller.station().first());
-        if self.rate.saturating_mul(self.payload.len()) > line.shared().max_decoded && self.fault.is_none() {
-            self.measure(line.shared().max_decoded);
+        let handle = self.handle.as_ref().unwrap_or(self.caller.client_connection().first());
+        if self.rate.saturating_mul(self.payload.len()) > handle.shared().max_decoded && self.fault.is_none() {
+            self.measure(handle.shared().max_decoded);
         }
-        let written = Written { line: self.line, payload: self.payload, channels: self.channels, fault: self.fault };
-        Call::new(Arc::clone(self.caller.station()), self.method, written, reply)
+        let written =
+            Written { handle: self.handle, payload: self.payload, channels: self.channels, fault: self.fault };
+        Call::new(Arc::clone(self.caller.client_connection()), self.method, written, reply)
     }
 }
 
@@ -143,13 +153,4 @@ impl fmt::Debug for CallWriter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CallWriter({}::{})", self.method.service, self.method.name)
     }
-}
-
-/// What was written, for the call that takes it along.
-pub(super) struct Written {
-    pub(super) line: Option<Arc<CallerHandle>>,
-    pub(super) payload: Payload,
-    pub(super) channels: Vec<Given>,
-    /// What keeps the call from being sent.
-    pub(super) fault: Option<Box<NotSent>>,
 }

@@ -16,6 +16,7 @@ mod authenticating;
 mod backlog;
 mod backoff;
 mod buffers;
+mod caller_handle;
 mod chosen;
 mod connect;
 mod doorway;
@@ -59,6 +60,7 @@ pub(crate) use backlog::Backlog;
 pub use backoff::Backoff;
 pub(crate) use backoff::{Missed, Trials};
 pub(crate) use buffers::{give_buffer, take_buffer};
+pub(crate) use caller_handle::CallerHandle;
 pub(crate) use connect::{
     Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at, unconnected,
 };

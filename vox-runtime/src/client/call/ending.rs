@@ -12,20 +12,20 @@ impl<T, E> Call<T, E> {
     pub(in super::super) fn leave_queue(&mut self) {
         if let CallState::Queued(ticket) = self.state {
             self.state = CallState::Done;
-            let connection = self.line().connection();
-            self.line().shared().change(|state| state.dequeue(connection, ticket));
+            let connection = self.handle().connection();
+            self.handle().shared().change(|state| state.dequeue(connection, ticket));
         }
     }
 
     /// Nobody waits for the outcome any more: the peer stops the handler.
     pub(super) fn let_go(&mut self) {
         match self.state {
-            CallState::New | CallState::Moving | CallState::Late(_) | CallState::Done => {}
+            CallState::New | CallState::Reconnecting | CallState::Late(_) | CallState::Done => {}
             CallState::Queued(_) => self.leave_queue(),
             CallState::InFlight(token, request) => {
-                let connection = self.line().connection();
+                let connection = self.handle().connection();
                 // Its waker goes once the lock is free.
-                let waiter = self.line().shared().change(|state| {
+                let waiter = self.handle().shared().change(|state| {
                     state.call_over(token);
                     let waiter = state.waiters.remove(token);
                     match waiter {
@@ -38,7 +38,7 @@ impl<T, E> Call<T, E> {
                 quietly(move || drop(waiter));
             }
         }
-        self.again.release();
+        self.retry.release();
     }
 
     /// The outcome of a call that was told something after it had been polled.

@@ -15,7 +15,7 @@ impl<T, E> Call<T, E> {
                 continue;
             }
             let len = key.len() + value.len();
-            if self.metadata.has_room(len) && self.bare_len() + len + ENTRY_ROOM <= self.line().shared().max_payload {
+            if self.metadata.has_room(len) && self.bare_len() + len + ENTRY_ROOM <= self.handle().shared().max_payload {
                 self.metadata.push(key.to_owned(), value.to_owned(), sensitive);
                 self.inherited += 1;
             } else {
@@ -26,7 +26,7 @@ impl<T, E> Call<T, E> {
 
     /// The call has moved to another session, whose peer may take less: leaves of the trace context what does not fit, the last first.
     pub(in super::super) fn fit_trace(&mut self) {
-        while self.inherited > 0 && self.bare_len() > self.line().shared().max_payload {
+        while self.inherited > 0 && self.bare_len() > self.handle().shared().max_payload {
             self.inherited -= 1;
             if let Some((key, len)) = self.metadata.pop() {
                 self.goes_without(&key, len);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::keeper::{Down, Keeper, Phase, Trying, down, down_of, lock, not_connected_yet};
+use super::super::phase::{Phase, Trying};
+use super::{Down, Keeper, down, down_of, lock, not_connected_yet};
 use crate::contained::{Contained, quietly};
 use crate::driver::{Established, Missed, Resumption, Shared, Trials, now, observe, resume};
 use crate::error::EndReason;
@@ -52,9 +53,9 @@ impl Task {
             {
                 return self.end(reason.clone(), &shared);
             }
-            trials.lost(&keeper.way.backoff, shared.lock().session.carried());
+            trials.lost(&keeper.config.backoff, shared.lock().session.carried());
             let began = now();
-            let name = keeper.way.reach.name();
+            let name = keeper.config.reach.name();
             if !first {
                 let (session, reason) = (shared.number(), down.reason());
                 quietly(|| tracing::warn!(address = name, session, %reason, "lost the link to {name}, trying again"));
@@ -84,7 +85,7 @@ impl Task {
     /// The session has ended, and none follows.
     fn end(&self, reason: EndReason, shared: &Shared) -> EndReason {
         if !matches!(reason, EndReason::ClosedHere) {
-            let (address, session) = (self.keeper.way.reach.name(), shared.number());
+            let (address, session) = (self.keeper.config.reach.name(), shared.number());
             quietly(
                 || tracing::warn!(address, session, %reason, "the session with {address} has ended, and none follows it"),
             );
@@ -118,7 +119,7 @@ impl Task {
             };
             let attempt = async {
                 self.turn(trials, &shared).await;
-                trials.begin(&keeper.way.backoff);
+                trials.begin(&keeper.config.backoff);
                 let (keeper, shared) = (Arc::clone(keeper), Arc::clone(&shared));
                 match Contained::new(|| Box::pin(attempt(keeper, shared, ended))).await {
                     Some(attempt) => attempt,
@@ -143,7 +144,7 @@ impl Task {
                     // Resumed, or over: that is looked at above.
                 }
                 Err(failed) => {
-                    trials.failed(&keeper.way.backoff, failed.missed);
+                    trials.failed(&keeper.config.backoff, failed.missed);
                     self.note(&failed);
                 }
             }
@@ -177,7 +178,7 @@ impl Task {
     /// An attempt has failed: tells who follows the phase.
     fn note(&self, failed: &Failed) {
         let keeper = &self.keeper;
-        quietly(|| tracing::debug!(address = keeper.way.reach.name(), error = failed.why, "no link yet"));
+        quietly(|| tracing::debug!(address = keeper.config.reach.name(), error = failed.why, "no link yet"));
         if !failed.passes {
             keeper.refusals.fetch_add(1, Ordering::AcqRel);
         }
@@ -192,14 +193,14 @@ impl Task {
 
 /// Dials once: a link for the session that there is, or, where that has `ended`, the next session.
 async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Result<Option<Arc<Shared>>, Failed> {
-    let way = &keeper.way;
+    let config = &keeper.config;
     if ended {
-        return match way.connect(None).await {
+        return match config.connect(None).await {
             Ok(Established { shared, .. }) => Ok(Some(shared)),
             Err(error) => Err(Failed { why: error.to_string(), passes: error.passes(), missed: error.missed() }),
         };
     }
-    match resume(&shared, &*way.reach, &way.introduction).await {
+    match resume(&shared, &*config.reach, &config.introduction).await {
         Resumption::Resumed | Resumption::Over => Ok(None),
         Resumption::Failed(why, missed) => Err(Failed { why, passes: true, missed }),
     }

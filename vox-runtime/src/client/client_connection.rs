@@ -5,32 +5,37 @@ use std::time::Instant;
 
 use tokio::sync::Mutex as TurnMutex;
 
-use super::caller::CallerHandle;
+use super::opening::open_connection;
 use super::remote::Remote;
-use super::session::open_connection;
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::now;
+use crate::driver::{CallerHandle, now};
 use crate::metadata::Metadata;
 
 /// What the clones of one client share.
-pub(crate) struct Station {
+pub(crate) struct ClientConnection {
     first: Arc<CallerHandle>,
     /// Where it has moved to, once it has. So a client whose session was never lost takes no lock to find its connection.
     moved: OnceLock<Mutex<Arc<CallerHandle>>>,
     /// Held by the task that moves it.
-    moving: TurnMutex<()>,
+    reconnecting: TurnMutex<()>,
     remote: Option<Arc<Remote>>,
     /// What is opened; `None`: nothing, and only the session is held.
     service: Option<(&'static ServiceDescriptor, Metadata)>,
 }
 
-impl Station {
+impl ClientConnection {
     pub(super) fn new(
         first: CallerHandle,
         remote: Option<Arc<Remote>>,
         service: Option<(&'static ServiceDescriptor, Metadata)>,
     ) -> Arc<Self> {
-        Arc::new(Self { first: Arc::new(first), moved: OnceLock::new(), moving: TurnMutex::default(), remote, service })
+        Arc::new(Self {
+            first: Arc::new(first),
+            moved: OnceLock::new(),
+            reconnecting: TurnMutex::default(),
+            remote,
+            service,
+        })
     }
 
     #[inline]
@@ -51,35 +56,39 @@ impl Station {
     }
 
     /// Where it is.
-    pub(super) fn line(&self) -> Arc<CallerHandle> {
+    pub(super) fn handle(&self) -> Arc<CallerHandle> {
         self.moved().unwrap_or_else(|| Arc::clone(&self.first))
     }
 
     /// Leaves a place whose connection or session is over: for the next session, if there is to be one. Waits for it, to the
     /// deadline, or, where there is none, for [`Limits::link_wait`](crate::Limits::link_wait). `Err` says why there is none.
-    pub(super) async fn leave(
+    pub(super) async fn reconnect(
         self: Arc<Self>,
         dead: Arc<CallerHandle>,
         deadline: Option<Instant>,
-    ) -> Result<Arc<CallerHandle>, NoPlace> {
-        let Some(remote) = &self.remote else { return Err(NoPlace::Closed("its session has ended".to_owned())) };
-        let until = deadline.or_else(|| now().checked_add(remote.keeper().way().limits.link_wait));
+    ) -> Result<Arc<CallerHandle>, ReconnectError> {
+        let Some(remote) = &self.remote else { return Err(ReconnectError::Closed("its session has ended".to_owned())) };
+        let until = deadline.or_else(|| now().checked_add(remote.keeper().config().limits.link_wait));
         let moved = match until {
-            None => Some(self.relocate(remote, &dead).await),
-            Some(until) => remote.keeper().in_time(until, self.relocate(remote, &dead)).await,
+            None => Some(self.open_on_next_session(remote, &dead).await),
+            Some(until) => remote.keeper().in_time(until, self.open_on_next_session(remote, &dead)).await,
         };
         match moved {
-            Some(moved) => moved.map_err(NoPlace::Closed),
-            None => Err(NoPlace::TooLate(remote.keeper().words())),
+            Some(moved) => moved.map_err(ReconnectError::Closed),
+            None => Err(ReconnectError::TooLate(remote.keeper().words())),
         }
     }
 
-    async fn relocate(&self, remote: &Remote, dead: &Arc<CallerHandle>) -> Result<Arc<CallerHandle>, String> {
+    async fn open_on_next_session(
+        &self,
+        remote: &Remote,
+        dead: &Arc<CallerHandle>,
+    ) -> Result<Arc<CallerHandle>, String> {
         let waiting = remote.keeper().begin_to_wait();
-        let _moving = self.moving.lock().await;
-        let line = self.line();
-        if !Arc::ptr_eq(&line, dead) {
-            return Ok(line);
+        let _turn = self.reconnecting.lock().await;
+        let handle = self.handle();
+        if !Arc::ptr_eq(&handle, dead) {
+            return Ok(handle);
         }
         loop {
             let shared = remote.keeper().session(&waiting).await?;
@@ -103,7 +112,7 @@ impl Station {
 }
 
 /// Why there is nowhere to go.
-pub(super) enum NoPlace {
+pub(super) enum ReconnectError {
     Closed(String),
     /// The deadline came first. Says why there was no link by then, if there was none.
     TooLate(Option<String>),

@@ -4,7 +4,7 @@
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::call::Call;
+use super::Call;
 use crate::driver::{Alarm, Sent, now};
 use crate::error::{NotSent, VoxError};
 use crate::proto::CallEnd;
@@ -12,7 +12,7 @@ use crate::proto::CallEnd;
 impl<T, E> Call<T, E> {
     /// By when the call must be answered.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let default = self.channels.is_empty().then_some(self.line().shared().limits.call_timeout);
+        let default = self.channels.is_empty().then_some(self.handle().shared().limits.call_timeout);
         let own = self.timeout.or(self.method.timeout).or(default).and_then(|timeout| now.checked_add(timeout));
         crate::proto::earlier(own, self.scope.deadline)
     }
@@ -21,14 +21,14 @@ impl<T, E> Call<T, E> {
     /// bounds the calls that it makes, is kept beside that.
     pub(super) fn patience(&self) -> Option<Duration> {
         let is_bound = self.timeout.is_some() || self.method.timeout.is_some();
-        (!is_bound && self.channels.is_empty()).then_some(self.line().shared().limits.call_timeout)
+        (!is_bound && self.channels.is_empty()).then_some(self.handle().shared().limits.call_timeout)
     }
 
     /// Outside of the session's runtime the call sees to its deadline itself.
     #[inline]
     pub(super) fn set_alarm(&mut self, cx: &Context<'_>) {
         let Some(deadline) = self.deadline else { return };
-        if self.line().shared().is_home() {
+        if self.handle().shared().is_home() {
             return;
         }
         match &self.alarm {
@@ -51,7 +51,7 @@ impl<T, E> Call<T, E> {
 
     /// What the call waits for in the queue.
     pub(super) fn waited(&self, ticket: Option<u64>) -> Option<String> {
-        let state = self.line().shared().lock();
+        let state = self.handle().shared().lock();
         state.waits_for(ticket?).map(|what| what.obstacle.to_string())
     }
 
@@ -65,14 +65,14 @@ impl<T, E> Call<T, E> {
 
     /// The end of the call, if it has come, be it by its deadline.
     pub(super) fn poll_end(&mut self, cx: &Context<'_>, sent: &Sent) -> Poll<Option<CallEnd>> {
-        let end = self.line().shared().poll_end(sent, cx.waker());
+        let end = self.handle().shared().poll_end(sent, cx.waker());
         if end.is_ready() || !self.alarm_has_rung() {
             return end;
         }
         // The session's runtime stands still, so nobody else has seen to the deadline.
         let now = self.deadline.map_or_else(now, |deadline| deadline.max(now()));
-        self.line().shared().change(|state| state.session.expire_due(now));
-        let end = self.line().shared().poll_end(sent, cx.waker());
+        self.handle().shared().change(|state| state.session.expire_due(now));
+        let end = self.handle().shared().poll_end(sent, cx.waker());
         if end.is_pending() {
             // It was moved on, for a long message moves.
             let more = self.patience.unwrap_or(LOOK_AGAIN);

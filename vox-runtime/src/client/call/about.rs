@@ -1,6 +1,6 @@
 //! What a call's errors say about it.
 
-use super::call::Call;
+use super::Call;
 use crate::error::{CallError, Clocks, EndReason, Place, VoxError};
 
 impl<T, E> Call<T, E> {
@@ -12,13 +12,13 @@ impl<T, E> Call<T, E> {
     /// Whether it ran is unknown: says how its session ended, or its connection alone.
     #[cold]
     pub(super) fn indeterminate(&self) -> VoxError<E> {
-        let line = self.line();
-        let state = line.shared().lock();
+        let handle = self.handle();
+        let state = handle.shared().lock();
         let session = state.session.end_reason();
         VoxError::indeterminate(match session {
             Some(lost @ EndReason::Lost(_)) => lost.to_string(),
             Some(how) => format!("the session has ended: {how}"),
-            None => match state.session.connection_end(line.connection()) {
+            None => match state.session.connection_end(handle.connection()) {
                 Some(how) => format!("the connection has ended: {how}"),
                 None => "the call has no outcome here".to_owned(),
             },
@@ -46,12 +46,12 @@ impl<T, E> Call<T, E> {
 
     /// Which call it is: its service, its method, and the address of the peer.
     pub fn place(&self) -> Place {
-        Place::new(self.method.service, self.method.name, self.line().shared().peer.address())
+        Place::new(self.method.service, self.method.name, self.handle().shared().peer.address())
     }
 
     /// What time its operation's id says, and what time it is by the server's clock.
     fn clocks(&self) -> Clocks {
-        let server = self.line().shared().peer_time();
+        let server = self.handle().shared().peer_time();
         self.operation.map_or(Clocks::UNKNOWN, |named| Clocks::new(named.id.time(), server))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::call::Call;
+use super::Call;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{NotSent, VoxError};
 use crate::terms::MethodTerms;
@@ -16,7 +16,7 @@ impl<T, E> Call<T, E> {
         let before = terms.made();
         let refusal = self.reply.refusal(terms, self.method.args);
         if terms.made() != before {
-            self.line().shared().settle_terms(self.line().connection());
+            self.handle().shared().settle_terms(self.handle().connection());
         }
         refusal
     }

@@ -9,21 +9,20 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::call::{Call, CallState};
-use super::caller::CallerHandle;
-use super::station::NoPlace;
+use super::super::client_connection::ReconnectError;
+use super::{Call, CallState};
 use crate::channel::{Bound, CallWaits};
 use crate::descriptor::RetryPolicy;
-use crate::driver::now;
+use crate::driver::{CallerHandle, now};
 use crate::error::{NotSent, VoxError};
 use crate::ids::ChannelId;
 use crate::proto::{Attempts, CallEnd, Token, Verdict};
 use crate::wire;
 
-type Moving = Pin<Box<dyn Future<Output = Result<Arc<CallerHandle>, NoPlace>> + Send>>;
+type Reconnecting = Pin<Box<dyn Future<Output = Result<Arc<CallerHandle>, ReconnectError>> + Send>>;
 
 /// What is known of a call's attempts so far.
-pub(super) struct Again {
+pub(super) struct RetryState {
     attempts: Attempts,
     /// Most calls are short, without channels, and made once: they have none.
     rest: Option<Box<Rest>>,
@@ -38,10 +37,10 @@ struct Rest {
     carried: Vec<Arc<Bound>>,
     /// Long arguments, which the attempt took.
     payload: Option<Bytes>,
-    moving: Option<Moving>,
+    reconnecting: Option<Reconnecting>,
 }
 
-impl Again {
+impl RetryState {
     #[inline]
     pub(super) fn new(policy: RetryPolicy) -> Self {
         Self { attempts: Attempts::new(policy), rest: None }
@@ -69,7 +68,7 @@ impl Again {
     }
 
     /// What it is for the call that its last attempt was not sent: none says that nothing ran unless that holds for all.
-    pub(super) fn judge<T, E>(&self, result: Result<T, VoxError<E>>) -> Result<T, VoxError<E>> {
+    pub(super) fn final_result<T, E>(&self, result: Result<T, VoxError<E>>) -> Result<T, VoxError<E>> {
         match (result, self.rest.as_ref().and_then(|rest| rest.or.as_ref())) {
             (
                 Err(VoxError::NotSent(NotSent::DeadlineExceeded { .. } | NotSent::Waited(_))),
@@ -113,41 +112,41 @@ impl Again {
 impl<T, E> Call<T, E> {
     /// How many channels it goes out with.
     pub(super) fn channels(&self) -> usize {
-        self.channels.len() + self.again.carried().len()
+        self.channels.len() + self.retry.carried().len()
     }
 
     /// It went out, with its channels under these names: tells the halves that stay here.
     pub(super) fn bind(&mut self, opened: Vec<(ChannelId, Token)>) {
-        let (line, terms) = (Arc::clone(self.line()), self.terms.clone());
-        let rest = self.again.rest();
+        let (handle, terms) = (Arc::clone(self.handle()), self.terms.clone());
+        let rest = self.retry.rest();
         let before = std::mem::take(&mut rest.carried);
         if before.is_empty() {
             let given = self.channels.drain(..).zip(opened);
-            let bound = given.map(|(given, (channel, token))| given.bind(&line, channel, token, terms.as_deref()));
-            match self.station.remote() {
+            let bound = given.map(|(given, (channel, token))| given.bind(&handle, channel, token, terms.as_deref()));
+            match self.client_connection.remote() {
                 Some(_) => rest.carried.extend(bound),
                 None => bound.for_each(drop),
             }
         } else {
             let halves = before.iter().zip(opened);
             rest.carried
-                .extend(halves.map(|(half, (channel, token))| half.follow(&line, channel, token, terms.as_deref())));
+                .extend(halves.map(|(half, (channel, token))| half.follow(&handle, channel, token, terms.as_deref())));
         }
     }
 
     /// An attempt has ended. `Ok`: with the call's outcome; otherwise it is made again, once there is a session.
-    pub(super) fn take_up(
+    pub(super) fn on_attempt_end(
         &mut self,
         cx: &mut Context<'_>,
         end: CallEnd,
     ) -> Result<CallEnd, Poll<Result<T, VoxError<E>>>> {
-        let Some(remote) = self.station.remote() else { return Ok(end) };
-        let exchanged = !matches!(end, CallEnd::Reply(_)) && self.again.is_exchanged();
-        let or = match self.again.attempts.ended(end, exchanged) {
+        let Some(remote) = self.client_connection.remote() else { return Ok(end) };
+        let exchanged = !matches!(end, CallEnd::Reply(_)) && self.retry.is_exchanged();
+        let or = match self.retry.attempts.ended(end, exchanged) {
             Verdict::Again { or } => or,
             Verdict::End(end) => {
                 if let CallEnd::Reply(payload) = &end {
-                    match self.again.rest.as_ref().and_then(|rest| rest.or.as_ref()) {
+                    match self.retry.rest.as_ref().and_then(|rest| rest.or.as_ref()) {
                         Some(CallEnd::Indeterminate) => remote.budget.refund(),
                         _ => remote.budget.refill(|| wire::is_outcome(payload)),
                     }
@@ -158,7 +157,7 @@ impl<T, E> Call<T, E> {
         if or == CallEnd::Indeterminate && !remote.budget.spend() {
             return Ok(or);
         }
-        let rest = self.again.rest();
+        let rest = self.retry.rest();
         rest.or = Some(or);
         if let Some(payload) = rest.payload.take() {
             self.payload.encoded = payload.into();
@@ -168,30 +167,31 @@ impl<T, E> Call<T, E> {
             self.deadline = crate::proto::earlier(now().checked_add(patience), self.scope.deadline);
         }
         tracing::debug!("the call is made again");
-        Err(self.begin_move(cx))
+        Err(self.begin_reconnect(cx))
     }
 
     /// Leaves a connection that is over for the next.
-    pub(super) fn begin_move(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
-        let dead = Arc::clone(self.line());
-        self.again.rest().moving = Some(Box::pin(Arc::clone(&self.station).leave(dead, self.deadline)));
-        self.state = CallState::Moving;
+    pub(super) fn begin_reconnect(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
+        let dead = Arc::clone(self.handle());
+        self.retry.rest().reconnecting =
+            Some(Box::pin(Arc::clone(&self.client_connection).reconnect(dead, self.deadline)));
+        self.state = CallState::Reconnecting;
         self.channels.iter().for_each(|given| given.call_waits(CallWaits::Session));
-        self.poll_move(cx)
+        self.poll_reconnect(cx)
     }
 
-    pub(super) fn poll_move(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
+    pub(super) fn poll_reconnect(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, VoxError<E>>> {
         if self.alarm_has_rung() {
-            self.again.rest().moving = None;
+            self.retry.rest().reconnecting = None;
             return Poll::Ready(Err(self.out_of_time(self.no_link())));
         }
-        let rest = self.again.rest();
-        let Some(moving) = &mut rest.moving else { return Poll::Ready(Err(self.indeterminate())) };
-        let Poll::Ready(place) = moving.as_mut().poll(cx) else { return Poll::Pending };
-        rest.moving = None;
+        let rest = self.retry.rest();
+        let Some(reconnecting) = &mut rest.reconnecting else { return Poll::Ready(Err(self.indeterminate())) };
+        let Poll::Ready(place) = reconnecting.as_mut().poll(cx) else { return Poll::Pending };
+        rest.reconnecting = None;
         match place {
-            Ok(line) => {
-                self.line = Some(line);
+            Ok(handle) => {
+                self.handle = Some(handle);
                 self.name_operation_anew();
                 self.fit_trace();
                 match self.check() {
@@ -199,8 +199,8 @@ impl<T, E> Call<T, E> {
                     None => self.poll_send(cx, now(), None),
                 }
             }
-            Err(NoPlace::Closed(how)) => Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into())))),
-            Err(NoPlace::TooLate(why)) => Poll::Ready(Err(self.out_of_time(why))),
+            Err(ReconnectError::Closed(how)) => Poll::Ready(Err(VoxError::NotSent(NotSent::Closed(how.into())))),
+            Err(ReconnectError::TooLate(why)) => Poll::Ready(Err(self.out_of_time(why))),
         }
     }
 }
@@ -208,10 +208,10 @@ impl<T, E> Call<T, E> {
 impl<T, E> Call<T, E> {
     /// Why there is no link to send it over, if there is none.
     pub(super) fn no_link(&self) -> Option<String> {
-        if let Some(remote) = self.station.remote() {
+        if let Some(remote) = self.client_connection.remote() {
             return remote.keeper().words();
         }
-        let shared = self.line().shared();
+        let shared = self.handle().shared();
         let state = shared.lock();
         let how = state.session.detached_by()?;
         Some(format!("no link from {}, which has to make the next: {how}", shared.peer.address()))
@@ -221,14 +221,14 @@ impl<T, E> Call<T, E> {
     pub(super) fn out_of_time(&self, no_link: Option<String>) -> VoxError<E> {
         VoxError::NotSent(match no_link {
             // Where an earlier attempt may have run, its deadline is what ends it.
-            Some(why) if !self.again.may_have_run() || self.deadline.is_none() => NotSent::NoLink(why.into()),
+            Some(why) if !self.retry.may_have_run() || self.deadline.is_none() => NotSent::NoLink(why.into()),
             Some(_) | None => NotSent::DeadlineExceeded,
         })
     }
 }
 
-impl fmt::Debug for Again {
+impl fmt::Debug for RetryState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Again").field("or", &self.rest.as_ref().map(|rest| &rest.or)).finish_non_exhaustive()
+        f.debug_struct("RetryState").field("or", &self.rest.as_ref().map(|rest| &rest.or)).finish_non_exhaustive()
     }
 }
