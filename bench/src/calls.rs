@@ -7,6 +7,7 @@ use facet::Facet;
 use serde::{Deserialize, Serialize};
 
 use crate::contender::{Client, Fault, Item, Pending, Times, Work, expect};
+use crate::far::{self, Far, Figures, Meter, NotOffered};
 
 /// What a contender's client can be asked, by its own generated methods.
 ///
@@ -41,6 +42,30 @@ pub trait Calls: Clone + Send + Sync + 'static {
 
     /// How many calls of [`hold`](Self::hold) the server has in hand.
     fn held(&mut self) -> impl Future<Output = Result<u64, Fault>> + Send;
+
+    /// Brings bytes up; how many arrived, is returned.
+    fn put(&mut self, bytes: Vec<u8>) -> impl Future<Output = Result<u64, Fault>> + Send {
+        let _ = bytes;
+        async { Err(NotOffered.into()) }
+    }
+
+    /// Brings so many bytes down; how many arrived, is returned.
+    fn get(&mut self, bytes: u64) -> impl Future<Output = Result<usize, Fault>> + Send {
+        let _ = bytes;
+        async { Err(NotOffered.into()) }
+    }
+
+    /// Takes a stream of the numbers from nought to `items`, each of which is checked, until the meter has had enough.
+    fn numbers_into(&mut self, items: u64, meter: &mut Meter) -> impl Future<Output = Result<(), Fault>> + Send {
+        let _ = (items, meter);
+        async { Err(NotOffered.into()) }
+    }
+
+    /// Takes a stream of so many items of [`CHUNK`](far::CHUNK) bytes, until the meter has had enough.
+    fn chunks_into(&mut self, items: u64, meter: &mut Meter) -> impl Future<Output = Result<(), Fault>> + Send {
+        let _ = (items, meter);
+        async { Err(NotOffered.into()) }
+    }
 }
 
 /// The record of the scenario with records.
@@ -103,6 +128,10 @@ pub struct Driven<C>(pub C);
 impl<C: Calls> Client for Driven<C> {
     fn run<'a>(&'a mut self, work: Work, times: Option<&'a mut Times>) -> Pending<'a, ()> {
         Box::pin(drive(&mut self.0, work, times))
+    }
+
+    fn far(&mut self, far: Far) -> Pending<'_, Figures> {
+        Box::pin(far::drive(&mut self.0, far))
     }
 }
 

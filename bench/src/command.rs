@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::contender::{Contender, Fault};
 use crate::runner::{self, Extent};
 use crate::scenario::{Scenario, scenarios};
-use crate::{building, instructions, lane, memory, methods, plot, resume, slow, sweep};
+use crate::{building, instructions, lane, memory, methods, plot, resume, slow, sweep, wan};
 
 /// Runs what the command line says, with these contenders. The first is what the others are measured in.
 pub fn main(contenders: Vec<Box<dyn Contender>>) -> ExitCode {
@@ -34,6 +34,8 @@ fn run(contenders: Vec<Box<dyn Contender>>, arguments: &[String]) -> Result<(), 
         Some((command, rest)) if command == "plot" => plot::run(rest),
         Some((command, rest)) if command == "memory" => memory::run(Options::read(contenders, rest)?),
         Some((command, rest)) if command == "build" => building::run(Options::read(contenders, rest)?),
+        Some((command, rest)) if command == "wan-line" => wan::carry(rest),
+        Some((command, rest)) if command == "wan" => wan::run(Options::read(contenders, rest)?),
         Some((command, rest)) if command == "sweep" => swept(Options::read(contenders, rest)?),
         _ => cells(Options::read(contenders, arguments)?),
     }
@@ -45,6 +47,8 @@ pub(crate) struct Options {
     /// What is not an option.
     pub(crate) words: Vec<String>,
     pub(crate) extent: Extent,
+    /// How long a stream over a network is.
+    pub(crate) seconds: u64,
     out: Option<File>,
     /// What went wrong; the rest goes on.
     pub(crate) faults: Vec<String>,
@@ -53,7 +57,8 @@ pub(crate) struct Options {
 impl Options {
     fn read(contenders: Vec<Box<dyn Contender>>, arguments: &[String]) -> Result<Self, Fault> {
         let extent = Extent { rounds: 11, batch: Duration::from_millis(100) };
-        let mut options = Self { contenders, words: Vec::new(), extent, out: None, faults: Vec::new() };
+        let mut options =
+            Self { contenders, words: Vec::new(), extent, seconds: wan::SECONDS, out: None, faults: Vec::new() };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -61,6 +66,7 @@ impl Options {
                 "--rounds" => options.extent.rounds = value()?.parse::<usize>()?.max(1),
                 "--batch" => options.extent.batch = Duration::from_millis(value()?.parse()?),
                 "--quick" => options.extent = Extent { rounds: 3, batch: Duration::from_millis(5) },
+                "--seconds" => options.seconds = value()?.parse::<u64>()?.max(1),
                 "--only" => {
                     let names: Vec<&str> = value()?.split(',').collect();
                     options.contenders.retain(|contender| names.contains(&contender.name()));

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::far::{Far, Figures, NotOffered};
+
 /// Whatever went wrong; a benchmark only prints it.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,6 +29,11 @@ pub trait Contender: Send + Sync {
         usize::MAX
     }
 
+    /// What its bytes travel in.
+    fn carrier(&self) -> Carrier {
+        Carrier::Tcp
+    }
+
     /// Listens, serves for as long as the runtime runs, and says where: all that [`connect`](Self::connect) must know.
     fn serve(&self, setting: Setting) -> Pending<'static, String>;
 
@@ -41,6 +48,21 @@ pub trait Contender: Send + Sync {
 pub trait Client: Send {
     /// Does the work once, and checks what comes back. Where the times of single calls are wanted, they are added to `times`.
     fn run<'a>(&'a mut self, work: Work, times: Option<&'a mut Times>) -> Pending<'a, ()>;
+
+    /// Does what is asked over a network.
+    fn far(&mut self, far: Far) -> Pending<'_, Figures> {
+        let _ = far;
+        Box::pin(async { Err(NotOffered.into()) })
+    }
+}
+
+/// What bytes travel in over a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// A stream.
+    Tcp,
+    /// Datagrams.
+    Udp,
 }
 
 /// How long single calls took, in nanoseconds.

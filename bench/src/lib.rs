@@ -13,6 +13,7 @@
 //! cargo run --release -p vox-bench -- instructions    instructions per operation, by callgrind; fails over a bound
 //! cargo run --release -p vox-bench -- resume          from a cut link to the next reply
 //! cargo run --release -p vox-bench -- slow            large messages beside small ones
+//! cargo run --release -p vox-bench -- wan 50ms-100m   over links with delay and a rate; a cell, a kind of cell, a link, or all
 //! cargo run --release -p vox-bench -- plot figures.jsonl docs/plots
 //! ```
 
@@ -21,6 +22,7 @@ pub mod calls;
 mod command;
 pub mod contender;
 pub mod contenders;
+pub mod far;
 mod instructions;
 mod json;
 mod lane;
@@ -35,6 +37,8 @@ pub mod scenario;
 mod slow;
 mod sweep;
 mod table;
+mod wan;
 
 pub use command::main;
 pub use contender::{Client, Contender, Fault};
+pub use far::{Far, Figures, Meter};

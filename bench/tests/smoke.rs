@@ -31,6 +31,28 @@ fn every_cell_runs() {
     assert_eq!(texts(&lines, "\"contender\":\""), ["raw", "rawmux", "vox", "vox-persist"].into());
 }
 
+/// A cell of each kind, over the shortest link that it has.
+#[test]
+fn a_network_runs() {
+    let cells =
+        ["unary-0.2ms", "unary-64-0.2ms", "connect-10ms", "numbers-10ms", "chunks-10ms-100m", "put-10ms", "cut-10ms"];
+    let words: Vec<String> = cells.iter().map(|cell| format!("={cell}")).collect();
+    let mut arguments = vec!["wan", "--only", "vox", "--seconds", "1"];
+    arguments.extend(words.iter().map(String::as_str));
+    let lines = run("wan", &arguments);
+    assert_eq!(texts(&lines, "\"wan\":\""), cells.into());
+    let of = |cell: &str, figure: &str| {
+        let line = lines.lines().find(|line| line.contains(&format!("\"wan\":\"{cell}\""))).expect("the cell's line");
+        let value = line.split(&format!("\"{figure}\":")).nth(1).expect("the figure");
+        value.split([',', '}']).next().and_then(|number| number.parse::<f64>().ok()).expect("a number")
+    };
+    // What a link does not let through faster.
+    assert!(of("unary-0.2ms", "p50_us") >= 200.0);
+    assert!(of("put-10ms", "first_us") >= 10_000.0);
+    assert!(of("chunks-10ms-100m", "share") <= 130.0);
+    assert!(of("cut-10ms", "next_us") >= 100_000.0);
+}
+
 #[test]
 fn a_sweep_runs_and_is_drawn() {
     let lines = run("sweep", &["sweep", "in-flight"]);

@@ -7,6 +7,7 @@ use vox::{Limits, Rx, Server, Tx};
 use super::free_address;
 use crate::calls::{Calls, Driven, Hundred, Record};
 use crate::contender::{Client, Contender, Fault, Pending, Setting, Work, expect};
+use crate::far::{CHUNK, Meter};
 
 /// The contender.
 pub(crate) struct Vox {
@@ -25,6 +26,9 @@ trait Bench {
     async fn structs(&self, items: u64, structs: Tx<Hundred>);
     async fn hold(&self);
     async fn held(&self) -> u64;
+    async fn put(&self, bytes: Vec<u8>) -> u64;
+    async fn get(&self, bytes: u64) -> Vec<u8>;
+    async fn chunks(&self, items: u64, chunks: Tx<Vec<u8>>);
 }
 
 /// How many calls are held.
@@ -73,6 +77,23 @@ impl Bench for Bencher {
 
     async fn held(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    async fn put(&self, bytes: Vec<u8>) -> u64 {
+        bytes.len() as u64
+    }
+
+    async fn get(&self, bytes: u64) -> Vec<u8> {
+        vec![7; bytes as usize]
+    }
+
+    async fn chunks(&self, items: u64, chunks: Tx<Vec<u8>>) {
+        for _ in 0..items {
+            if chunks.send(vec![7; CHUNK]).await.is_err() {
+                return;
+            }
+        }
+        chunks.close();
     }
 }
 
@@ -197,5 +218,35 @@ impl Calls for VoxClient {
 
     async fn held(&mut self) -> Result<u64, Fault> {
         Ok(self.client.held().await?)
+    }
+
+    async fn put(&mut self, bytes: Vec<u8>) -> Result<u64, Fault> {
+        Ok(self.client.put(bytes).await?)
+    }
+
+    async fn get(&mut self, bytes: u64) -> Result<usize, Fault> {
+        Ok(self.client.get(bytes).await?.len())
+    }
+
+    async fn numbers_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let (numbers, mut received): (_, Rx<u64>) = vox::channel();
+        let _call = tokio::spawn(self.client.numbers(items, numbers).into_future());
+        loop {
+            expect(received.recv().await?, Some(meter.count()))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn chunks_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let (chunks, mut received): (_, Rx<Vec<u8>>) = vox::channel();
+        let _call = tokio::spawn(self.client.chunks(items, chunks).into_future());
+        loop {
+            expect(received.recv().await?.map(|chunk| chunk.len()), Some(CHUNK))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
     }
 }
