@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::writer::now;
+use super::clock::now;
 
 /// While a call waits, the next attempt is made no later than this after the last one began.
 const SOON: Duration = Duration::from_secs(1);

@@ -9,10 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
 
 use super::after::Note;
-use super::hosting::quietly;
+use super::clock::now;
 use super::router::Router;
 use super::shared::{OpenWaiter, Shared, State, Waiter};
-use super::writer::{Writer, Writing, now};
+use super::writer::{Writer, Writing};
+use crate::contained::quietly;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::proto::{CallEnd, ChannelEnd};
 

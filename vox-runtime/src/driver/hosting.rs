@@ -17,12 +17,12 @@ use tokio::runtime::Handle;
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
 
+use super::clock::now;
 use super::lookout::{in_user_code, share_woken};
 use super::operating::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Next, Shared, State};
-use super::writer::now;
-pub(super) use crate::contained::quietly;
+use crate::contained::quietly;
 use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
 use crate::proto::{HandlerEnd, Request};
 use crate::server::{Dispatcher, Incoming};

@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::hosting::quietly;
+use super::clock::now;
 use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Shared, State, Waiter};
-use super::writer::now;
+use crate::contained::quietly;
 use crate::proto::Token;
 
 /// A call leads where the one before it was made no longer ago than this.

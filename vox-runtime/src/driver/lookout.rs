@@ -21,9 +21,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::hosting::quietly;
 use super::shared::Shared;
 use super::task::Driver;
+use crate::contained::quietly;
 
 /// Between two looks while nothing blocks. Each look takes the processor from busy workers, which costs a call of a few µs some percent
 /// when there are 500 looks a second.

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
+use super::clock::now;
 use super::shared::{Shared, State};
-use super::writer::now;
 use crate::codec::DecodeErrorKind;
 use crate::ids::{ConnectionId, RequestId};
 

@@ -18,6 +18,7 @@ mod backoff;
 mod buffers;
 mod caller_handle;
 mod chosen;
+mod clock;
 mod connect;
 mod doorway;
 mod endpoint;
@@ -61,6 +62,7 @@ pub use backoff::Backoff;
 pub(crate) use backoff::{Missed, Trials};
 pub(crate) use buffers::{give_buffer, take_buffer};
 pub(crate) use caller_handle::CallerHandle;
+pub(crate) use clock::now;
 pub(crate) use connect::{
     Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at, unconnected,
 };
@@ -79,4 +81,4 @@ pub(crate) use slab::Slab;
 pub(crate) use task::LAST_WORDS;
 pub(crate) use unused::PATIENCE;
 pub(crate) use waiting::Sent;
-pub(crate) use writer::{LINK_PANICKED, now};
+pub(crate) use writer::LINK_PANICKED;

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::clock::now;
 use super::reading::Reader;
 use super::shared::Shared;
-use super::writer::now;
 use crate::proto::Session;
 
 /// Such buffers of one session, and the session's charge for them. Most sessions never have any.

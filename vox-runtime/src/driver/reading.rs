@@ -11,11 +11,12 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::buffers::{give_read_buffer, take_read_buffer};
-use super::hosting::quietly;
+use super::clock::now;
 use super::long_part::{LongPart, StockUse};
 use super::pins::Pins;
 use super::shared::{Shared, State};
-use super::writer::{LINK_PANICKED, now};
+use super::writer::LINK_PANICKED;
+use crate::contained::quietly;
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::proto::{Lent, Session};
 use crate::wire::{Kind, LENGTH_BYTES, PartHead};

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::after::Note;
+use super::clock::now;
 use super::shared::{Shared, State};
-use super::writer::now;
 use crate::error::Short;
 use crate::limits::{Refusals, Refused};
 

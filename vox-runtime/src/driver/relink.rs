@@ -7,9 +7,10 @@
 use tokio::io::AsyncRead;
 
 use super::after::Note;
-use super::hosting::quietly;
+use super::clock::now;
 use super::shared::{Shared, State};
-use super::writer::{Writer, Writing, now};
+use super::writer::{Writer, Writing};
+use crate::contained::quietly;
 use crate::error::EndReason;
 use crate::proto::Discontinuity;
 use crate::transport::{Link, WriteHalf};

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use super::hosting::{Hosting, quietly};
+use super::clock::now;
+use super::hosting::Hosting;
 use super::lookout::has_woken;
 use super::pins::Pins;
 use super::shared::{Flush, Shared, State};
-use super::writer::{Writing, now};
+use super::writer::Writing;
+use crate::contained::quietly;
 use crate::error::EndReason;
 use crate::proto::earlier;
 use crate::shown::Shown;

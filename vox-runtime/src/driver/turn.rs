@@ -4,12 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use super::hosting::quietly;
+use super::clock::now;
 use super::lookout::in_user_code;
 use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Next, Shared};
 use super::task::{Driver, flush};
-use super::writer::now;
+use crate::contained::quietly;
 use crate::proto::HandlerEnd;
 use crate::wire::{Failure, PART};
 

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWrite;
 
-use super::hosting::quietly;
+use super::clock::now;
 use super::pace::Pace;
 use super::shared::{Flush, Shared, State};
+use crate::contained::quietly;
 use crate::proto::Batch;
 use crate::transport::WriteHalf;
 use crate::wire::PART;
@@ -277,11 +278,6 @@ fn unharmed<R>(used: impl FnOnce() -> R) -> io::Result<R> {
         quietly(move || drop(payload));
         io::Error::other(LINK_PANICKED)
     })
-}
-
-/// Now, as tokio's clock has it, so that tests can pause it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 #[cfg(test)]

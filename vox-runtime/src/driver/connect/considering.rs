@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::accepting::{Found, shutting_down};
 use super::super::accounts::Seat;
 use super::super::authenticating::patience;
-use super::super::writer::now;
+use super::super::clock::now;
 use super::{Door, no_common_version};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{Role, ServiceIndex};
