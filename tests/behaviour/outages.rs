@@ -488,6 +488,70 @@ async fn a_lazy_client_connects_when_it_is_used() {
     assert_eq!(cable.server().sessions(), 0);
 }
 
+/// Links to a peer that the test plays: each one's other end.
+fn played() -> (Connector, tokio::sync::mpsc::UnboundedReceiver<Raw>) {
+    let (far, links) = tokio::sync::mpsc::unbounded_channel();
+    let connector = Connector::new("played", move || {
+        let far = far.clone();
+        async move {
+            let (ours, theirs) = tokio::io::duplex(4096);
+            let _ = far.send(Raw::new(theirs));
+            Ok(Link::new(ours, "played"))
+        }
+    });
+    (connector, links)
+}
+
+fn asks_for_the_lab(hello: &raw::Read) -> bool {
+    hello.body.windows(3).any(|text| text == b"Lab")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lazy_client_asks_for_its_service_in_the_handshake() {
+    let (connector, mut links) = played();
+    let lab: LabClient = vox::connect(connector).lazy().expect("a client");
+    let calls = [tokio::spawn(lab.echo(1)), tokio::spawn(lab.echo(2))];
+    let mut peer = links.recv().await.expect("a link");
+    assert!(asks_for_the_lab(&peer.read_kind(raw::HELLO).await));
+    peer.send(&raw::welcome(raw::LIMITS)).await;
+    for _ in &calls {
+        assert_eq!(peer.read_frame().await.expect("a frame").kind, raw::CALL, "it is open");
+    }
+    calls.iter().for_each(|call| call.abort());
+}
+
+/// The refusal may be for the service alone, and others would have the session.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_refused_with_a_service_is_asked_for_without() {
+    let (connector, mut links) = played();
+    let lab: LabClient = vox::connect(connector).lazy().expect("a client");
+    let call = tokio::spawn(lab.echo(1));
+    let mut peer = links.recv().await.expect("a link");
+    peer.read_kind(raw::HELLO).await;
+    peer.send(&raw::frame(raw::REJECTED).bytes(raw::MAGIC).u8(1).text("no lab here")).await;
+    let mut peer = links.recv().await.expect("another");
+    assert!(!asks_for_the_lab(&peer.read_kind(raw::HELLO).await));
+    peer.send(&raw::welcome(raw::LIMITS)).await;
+    peer.read_kind(raw::OPEN).await;
+    peer.send(&raw::frame(raw::REFUSE).var(1).u8(1).text("no lab here")).await;
+    let error = call.await.expect("no panic").expect_err("it has no lab");
+    assert!(matches!(&error, VoxError::NotSent(NotSent::Closed(why)) if why.contains("no lab here")), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_waits_for_any_longer_is_closed() {
+    let (connector, mut links) = played();
+    let lab: LabClient = vox::connect(connector).lazy().expect("a client");
+    let call = tokio::spawn(lab.echo(1));
+    let mut peer = links.recv().await.expect("a link");
+    peer.read_kind(raw::HELLO).await;
+    call.abort();
+    settle().await;
+    peer.send(&raw::welcome(raw::LIMITS)).await;
+    peer.read_kind(raw::SHUT).await;
+    drop(lab);
+}
+
 #[test]
 fn what_cannot_be_lazy_says_so() {
     let error = vox::connect::<LabClient>("mem://lazy").lazy().expect_err("no runtime");

@@ -84,14 +84,25 @@ impl ClientConnection {
         remote: &Remote,
         dead: &Arc<CallerHandle>,
     ) -> Result<Arc<CallerHandle>, String> {
+        // Before it is told that somebody waits, so that the handshake has it.
+        let turn = self.reconnecting.try_lock().ok();
+        let is_gone = turn.is_some() && Arc::ptr_eq(&self.handle(), dead);
+        let wish =
+            self.service.as_ref().filter(|_| is_gone).and_then(|service| remote.keeper().wishes.wish(service.clone()));
         let waiting = remote.keeper().begin_to_wait();
-        let _turn = self.reconnecting.lock().await;
+        let _turn = match turn {
+            Some(turn) => turn,
+            None => self.reconnecting.lock().await,
+        };
         let handle = self.handle();
         if !Arc::ptr_eq(&handle, dead) {
             return Ok(handle);
         }
         loop {
             let shared = remote.keeper().session(&waiting).await?;
+            if let Some(granted) = wish.as_ref().and_then(|wish| wish.granted(&shared)) {
+                return Ok(self.move_to(granted));
+            }
             // Until there is a connection, so that the session does not end for lack of one.
             let held = CallerHandle::holding(Arc::clone(&shared));
             let handle = match &self.service {
@@ -103,11 +114,15 @@ impl ClientConnection {
                     Err(refusal) => return Err(refusal.to_string()),
                 },
             };
-            let handle = Arc::new(handle);
-            let moved = self.moved.get_or_init(|| Mutex::new(Arc::clone(&handle)));
-            *moved.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&handle);
-            return Ok(handle);
+            return Ok(self.move_to(handle));
         }
+    }
+
+    fn move_to(&self, handle: CallerHandle) -> Arc<CallerHandle> {
+        let handle = Arc::new(handle);
+        let moved = self.moved.get_or_init(|| Mutex::new(Arc::clone(&handle)));
+        *moved.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&handle);
+        handle
     }
 }
 

@@ -152,6 +152,11 @@ impl ConnectError {
         }
     }
 
+    /// Whether a peer was asked, and said no.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// What an attempt to connect that ended so came to.
     pub(crate) fn missed(&self) -> Missed {
         if matches!(self, Self::NoLink(_)) { Missed::NoLink } else { Missed::NoSession }

@@ -4,6 +4,7 @@
 //! next. Calls take no part in it: they follow its [`Phase`]. While one waits, the task dials at least about once a second.
 
 mod outage;
+mod wish;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::outage::Task;
+use self::wish::Wishes;
 use super::config::ConnectConfig;
 use super::phase::Phase;
 use super::state::SessionState;
@@ -33,6 +35,8 @@ pub(super) struct Keeper {
     pub(super) is_down: AtomicBool,
     /// How many wait for a session.
     waiting: AtomicUsize,
+    /// What the next session is asked for in its handshake.
+    pub(super) wishes: Wishes,
     /// Somebody has begun to wait.
     pub(super) nudge: Notify,
     /// When the next is due of those who wait in no runtime, and so have no timer.
@@ -59,6 +63,7 @@ impl Keeper {
             is_running: Mutex::new(false),
             is_down: AtomicBool::new(idle),
             waiting: AtomicUsize::new(0),
+            wishes: Wishes::default(),
             nudge: Notify::new(),
             alarm: Mutex::default(),
             set: Notify::new(),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::super::connect_error::ConnectError;
 use super::super::phase::{Phase, Trying};
 use super::{Down, Keeper, down, down_of, lock, not_connected_yet};
 use crate::contained::{Contained, quietly};
-use crate::driver::{Established, Missed, Resumption, Shared, Trials, now, observe, resume};
+use crate::driver::{CallerHandle, Established, Missed, Resumption, Shared, Trials, now, observe, resume};
 use crate::error::EndReason;
 
 /// The task.
@@ -134,8 +135,11 @@ impl Task {
                 () = changed => continue,
             };
             match made {
-                Ok(Some(fresh)) => {
-                    keeper.take_up(fresh);
+                Ok(Some(Fresh { shared, granted })) => {
+                    keeper.take_up(shared);
+                    if let Some((wish, handle)) = granted {
+                        keeper.wishes.grant(wish, handle);
+                    }
                     trials.made(0);
                     return Outage::Back(false);
                 }
@@ -192,11 +196,11 @@ impl Task {
 }
 
 /// Dials once: a link for the session that there is, or, where that has `ended`, the next session.
-async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Result<Option<Arc<Shared>>, Failed> {
+async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Result<Option<Fresh>, Failed> {
     let config = &keeper.config;
     if ended {
-        return match config.connect(None).await {
-            Ok(Established { shared, .. }) => Ok(Some(shared)),
+        return match next_session(&keeper).await {
+            Ok(fresh) => Ok(Some(fresh)),
             Err(error) => Err(Failed { why: error.to_string(), passes: error.passes(), missed: error.missed() }),
         };
     }
@@ -204,6 +208,34 @@ async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Resul
         Resumption::Resumed | Resumption::Over => Ok(None),
         Resumption::Failed(why, missed) => Err(Failed { why, passes: true, missed }),
     }
+}
+
+/// The next session, and what was wished for along with it.
+struct Fresh {
+    shared: Arc<Shared>,
+    granted: Option<(u64, CallerHandle)>,
+}
+
+/// Makes the next session, with the connection that is wished for.
+async fn next_session(keeper: &Keeper) -> Result<Fresh, ConnectError> {
+    let wanted = keeper.wishes.wanted();
+    let service = wanted.as_ref().map(|wanted| wanted.service.clone());
+    let made = match (keeper.config.connect(service).await, &wanted) {
+        (Err(error), Some(wanted)) if error.is_refused() => {
+            keeper.wishes.refused(wanted.wish);
+            if error.passes() {
+                // Who is busy is not asked again at once.
+                return Err(error);
+            }
+            // It may be the service that is refused, and the session is for others too.
+            keeper.config.connect(None).await
+        }
+        (made, _) => made,
+    };
+    let Established { shared, connection } = made?;
+    let granted = wanted.zip(connection);
+    let granted = granted.map(|(wanted, connection)| (wanted.wish, CallerHandle::on(Arc::clone(&shared), connection)));
+    Ok(Fresh { shared, granted })
 }
 
 /// Why an attempt came to nothing, and whether that may be over before long.
