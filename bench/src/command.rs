@@ -25,7 +25,10 @@ pub fn main(contenders: Vec<Box<dyn Contender>>) -> ExitCode {
 fn run(contenders: Vec<Box<dyn Contender>>, arguments: &[String]) -> Result<(), Fault> {
     match arguments.split_first() {
         // What the other processes are started with.
-        Some((command, rest)) if command == "serve" => lane::serve(&contenders, rest),
+        Some((command, rest)) if command == "serve" => lane::serve(&contenders, rest, || Ok(())),
+        Some((command, rest)) if command == "serve-with-small-buffers" => {
+            lane::serve(&contenders, rest, wan::send_little)
+        }
         Some((command, rest)) if command == "memory-of" => memory::child(&contenders, rest),
         Some((command, rest)) if command == "operations" => instructions::child(&contenders, rest),
         Some((command, rest)) if command == "instructions" => instructions::run(&contenders, rest),

@@ -110,8 +110,17 @@ pub(crate) struct Other {
 
 impl Other {
     pub(crate) fn start(name: &str, setting: Setting, threads: usize) -> Result<Self, Fault> {
+        Self::start_as("serve", name, setting, threads)
+    }
+
+    /// As [`start`](Self::start), but its sockets keep little of what they send.
+    pub(crate) fn start_with_small_buffers(name: &str, setting: Setting, threads: usize) -> Result<Self, Fault> {
+        Self::start_as("serve-with-small-buffers", name, setting, threads)
+    }
+
+    fn start_as(command: &str, name: &str, setting: Setting, threads: usize) -> Result<Self, Fault> {
         let process = Command::new(std::env::current_exe()?)
-            .args(["serve", name, &threads.to_string()])
+            .args([command, name, &threads.to_string()])
             .args(words(setting))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -164,14 +173,21 @@ fn setting(words: &[String]) -> Result<Setting, Fault> {
 }
 
 /// The other process: serves until its standard input ends, so it never outlives who started it.
-pub(crate) fn serve(contenders: &[Box<dyn Contender>], arguments: &[String]) -> Result<(), Fault> {
+/// `prepared`: what is done to its sockets once it listens.
+pub(crate) fn serve(
+    contenders: &[Box<dyn Contender>],
+    arguments: &[String],
+    prepared: impl FnOnce() -> std::io::Result<()>,
+) -> Result<(), Fault> {
     let [name, threads, words @ ..] = arguments else { return Err("serve <contender> <threads> <setting>".into()) };
     let setting = setting(words)?;
     let contender =
         contenders.iter().find(|contender| contender.name() == name).ok_or_else(|| format!("no contender `{name}`"))?;
     crate::memory::raise_file_limit();
     runtime(threads.parse()?)?.block_on(async {
-        println!("{}", contender.serve(setting).await?);
+        let address = contender.serve(setting).await?;
+        prepared()?;
+        println!("{address}");
         let (over, ended) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

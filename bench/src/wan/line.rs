@@ -31,6 +31,8 @@ const LARGEST_READ: usize = 64 << 10;
 const IN_FLIGHT: usize = 4096;
 /// What the bucket lets through without a wait.
 const BURST: Duration = Duration::from_micros(500);
+/// How much the bucket holds: what a thread that overslept catches up with.
+const DEPTH: Duration = Duration::from_millis(2);
 
 impl Line {
     fn delay(self) -> Duration {
@@ -186,8 +188,9 @@ fn squeeze(mut from: TcpStream, line: Line, departed: &SyncSender<(Instant, Vec<
     let mut bytes = vec![0; line.read_at_once()];
     let mut free_at = Instant::now();
     while let Ok(read @ 1..) = from.read(&mut bytes) {
-        free_at = free_at.max(Instant::now()) + line.takes(read);
-        if departed.send((free_at + line.delay(), bytes[..read].to_vec())).is_err() {
+        let now = Instant::now();
+        free_at = free_at.max(now - DEPTH) + line.takes(read);
+        if departed.send((free_at.max(now) + line.delay(), bytes[..read].to_vec())).is_err() {
             return;
         }
         if let Some(wait) = free_at.checked_duration_since(Instant::now() + BURST) {

@@ -12,6 +12,7 @@ mod table;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::line::carry;
+pub(crate) use self::sockets::send_little;
 
 use self::cells::{Cell, Measure};
 use self::line::Laid;
@@ -87,7 +88,11 @@ fn setting(measure: Measure) -> Setting {
 /// One contender in one cell, once.
 fn measure(contender: &dyn Contender, cell: &Cell, length: Duration) -> Result<Figures, Fault> {
     let setting = setting(cell.measure);
-    let server = Other::start(contender.name(), setting, 1)?;
+    let is_slow = cell.line.rate > 0;
+    let server = match is_slow {
+        true => Other::start_with_small_buffers(contender.name(), setting, 1)?,
+        false => Other::start(contender.name(), setting, 1)?,
+    };
     let at = socket_address(&server.address)?;
     let mut laid = Laid::to(at, contender.carrier(), cell.line)?;
     let address = server.address.replace(at, laid.address());
@@ -98,6 +103,9 @@ fn measure(contender: &dyn Contender, cell: &Cell, length: Duration) -> Result<F
         let mut client = contender.connect(address, setting).await?;
         client.run(Work::Echo { calls: 1, in_flight: 1 }, None).await?;
         let connected = began.elapsed();
+        if is_slow {
+            send_little()?;
+        }
         let watch = Stopwatch::start(Some(process))?;
         let mut figures = match cell.measure {
             Measure::Connect => {

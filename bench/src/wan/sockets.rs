@@ -2,11 +2,11 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// The longest segment where there is a rate. On the loopback it would be 64 KiB, and the system gives such a socket a send buffer of some MiB.
+/// The longest segment where there is a rate. On the loopback it would be 64 KiB.
 pub(super) const SEGMENT: usize = 1448;
-/// What the line's sockets keep then.
+/// What sockets keep then. The system would let those of the loopback grow to some MiB.
 const BUFFER: libc::c_int = 64 << 10;
 
 /// Listens there.
@@ -44,6 +44,27 @@ pub(super) fn sleep_precisely() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }
 
+/// Sees to it that the TCP sockets of this process, and those that the ones that listen will take, keep little of what they send.
+pub(crate) fn send_little() -> io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let Some(fd) = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
+        if option(fd, libc::SO_TYPE) == Some(libc::SOCK_STREAM) && option(fd, libc::SO_DOMAIN) == Some(libc::AF_INET) {
+            // SAFETY: it was open a moment ago, and this process closes no socket while it connects or begins to serve.
+            let socket = unsafe { BorrowedFd::borrow_raw(fd) };
+            set(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, BUFFER)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an option of a socket is; `None`: it is no socket.
+fn option(fd: RawFd, name: libc::c_int) -> Option<libc::c_int> {
+    let (mut value, mut length): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+    // SAFETY: value and length live, and the length is the value's.
+    let done = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length) };
+    (done == 0).then_some(value)
+}
+
 fn socket() -> io::Result<OwnedFd> {
     // SAFETY: there is no pointer.
     let socket = check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) })?;
@@ -60,10 +81,10 @@ fn squeeze(socket: &OwnedFd, small: bool) -> io::Result<()> {
     set(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, BUFFER)
 }
 
-fn set(socket: &OwnedFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+fn set(socket: &impl AsFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let length = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the value lives, and is as long as is said.
-    let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), length) };
+    let done = unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), level, name, (&raw const value).cast(), length) };
     check(done).map(|_| ())
 }
 
@@ -80,4 +101,22 @@ fn raw(address: SocketAddr) -> io::Result<(libc::sockaddr_in, libc::socklen_t)> 
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_of_a_process_keep_little_of_what_they_send_and_so_do_those_they_take() {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        send_little().unwrap();
+        let far = connect(listener.local_addr().unwrap(), false).unwrap();
+        let (near, _) = listener.accept().unwrap();
+        // The system counts what it needs itself, and doubles what it is told.
+        assert_eq!(option(near.as_raw_fd(), libc::SO_SNDBUF), Some(2 * BUFFER));
+        assert_ne!(option(far.as_raw_fd(), libc::SO_SNDBUF), Some(2 * BUFFER));
+        send_little().unwrap();
+        assert_eq!(option(far.as_raw_fd(), libc::SO_SNDBUF), Some(2 * BUFFER));
+    }
 }
