@@ -8,6 +8,13 @@ interface Bench {
   structs @4 (items :UInt64, sink :Structs);
   hold @5 ();
   held @6 () -> (number :UInt64);
+  put @7 (bytes :Data) -> (number :UInt64);
+  get @8 (bytes :UInt64) -> (bytes :Data);
+  chunks @9 (items :UInt64, sink :Chunks);
+}
+
+interface Chunks {
+  item @0 (bytes :Data) -> stream;
 }
 
 interface Numbers {

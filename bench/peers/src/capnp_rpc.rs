@@ -16,9 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use vox_bench::calls::{Calls, Driven, Hundred, Record, drive};
 use vox_bench::contender::{Client, Contender, Fault, Pending, Setting, Times, Work, expect};
+use vox_bench::far::{CHUNK, Meter};
 use vox_bench::contenders::{Stream, connect_tcp, listen};
 
-use crate::bench_capnp::{bench, hundred, numbers, record, structs};
+use crate::bench_capnp::{bench, chunks, hundred, numbers, record, structs};
 
 /// The contender.
 pub struct CapnpRpc;
@@ -67,6 +68,27 @@ impl bench::Server for Bencher {
 
     async fn held(self: Rc<Self>, _: bench::HeldParams, mut results: bench::HeldResults) -> Result<(), Error> {
         results.get().set_number(crate::held());
+        Ok(())
+    }
+
+    async fn put(self: Rc<Self>, params: bench::PutParams, mut results: bench::PutResults) -> Result<(), Error> {
+        results.get().set_number(params.get()?.get_bytes()?.len() as u64);
+        Ok(())
+    }
+
+    async fn get(self: Rc<Self>, params: bench::GetParams, mut results: bench::GetResults) -> Result<(), Error> {
+        let bytes = params.get()?.get_bytes();
+        results.get().init_bytes(bytes as u32).fill(7);
+        Ok(())
+    }
+
+    async fn chunks(self: Rc<Self>, params: bench::ChunksParams, _: bench::ChunksResults) -> Result<(), Error> {
+        let (items, sink) = (params.get()?.get_items(), params.get()?.get_sink()?);
+        for _ in 0..items {
+            let mut request = sink.item_request();
+            request.get().init_bytes(CHUNK as u32).fill(7);
+            request.send().await?;
+        }
         Ok(())
     }
 }
@@ -317,6 +339,89 @@ impl Calls for CapnpClient {
     fn held(&mut self) -> impl Future<Output = Result<u64, Fault>> + Send {
         let request = self.0.held_request();
         SendWrapper::new(async move { Ok(request.send().promise.await?.get()?.get_number()) })
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) -> impl Future<Output = Result<u64, Fault>> + Send {
+        let mut request = self.0.put_request();
+        request.get().set_bytes(&bytes);
+        SendWrapper::new(async move { Ok(request.send().promise.await?.get()?.get_number()) })
+    }
+
+    fn get(&mut self, bytes: u64) -> impl Future<Output = Result<usize, Fault>> + Send {
+        let mut request = self.0.get_request();
+        request.get().set_bytes(bytes);
+        SendWrapper::new(async move { Ok(request.send().promise.await?.get()?.get_bytes()?.len()) })
+    }
+
+    fn numbers_into(&mut self, items: u64, meter: &mut Meter) -> impl Future<Output = Result<(), Fault>> + Send {
+        let client = self.client();
+        SendWrapper::new(async move {
+            let (taken, mut taking) = mpsc::unbounded_channel();
+            let mut request = client.numbers_request();
+            request.get().set_items(items);
+            request.get().set_sink(capnp_rpc::new_client::<numbers::Client, _>(Metered(taken)));
+            let call = request.send().promise;
+            meter_all(meter, &mut taking, call, |item, count| expect(item, count)).await
+        })
+    }
+
+    fn chunks_into(&mut self, items: u64, meter: &mut Meter) -> impl Future<Output = Result<(), Fault>> + Send {
+        let client = self.client();
+        SendWrapper::new(async move {
+            let (taken, mut taking) = mpsc::unbounded_channel();
+            let mut request = client.chunks_request();
+            request.get().set_items(items);
+            request.get().set_sink(capnp_rpc::new_client::<chunks::Client, _>(Metered(taken)));
+            let call = request.send().promise;
+            meter_all(meter, &mut taking, call, |length, _| expect(length, CHUNK as u64)).await
+        })
+    }
+}
+
+/// Takes what a sink was called with, until the meter has had enough. The call that feeds it is dropped then, and cancelled.
+async fn meter_all<R>(
+    meter: &mut Meter,
+    taking: &mut mpsc::UnboundedReceiver<u64>,
+    call: impl Future<Output = Result<R, Error>>,
+    check: impl Fn(u64, u64) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut call = std::pin::pin!(call);
+    let mut over = false;
+    loop {
+        let item = tokio::select! {
+            biased;
+            item = taking.recv() => item.ok_or("the stream ended early")?,
+            ended = &mut call, if !over => {
+                ended?;
+                over = true;
+                continue;
+            }
+        };
+        check(item, meter.count())?;
+        if !meter.took() {
+            return Ok(());
+        }
+    }
+}
+
+/// Hands on what comes, at once: its sender is bounded by the window of the connection.
+struct Metered(mpsc::UnboundedSender<u64>);
+
+impl Metered {
+    fn hand_on(&self, item: u64) -> Result<(), Error> {
+        self.0.send(item).map_err(|_| Error::failed("nobody takes it any more".to_owned()))
+    }
+}
+
+impl numbers::Server for Metered {
+    async fn item(self: Rc<Self>, params: numbers::ItemParams) -> Result<(), Error> {
+        self.hand_on(params.get()?.get_number())
+    }
+}
+
+impl chunks::Server for Metered {
+    async fn item(self: Rc<Self>, params: chunks::ItemParams) -> Result<(), Error> {
+        self.hand_on(params.get()?.get_bytes()?.len() as u64)
     }
 }
 

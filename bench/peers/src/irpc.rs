@@ -13,7 +13,8 @@ use noq::Endpoint;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vox_bench::calls::{Calls, Driven, Hundred, Record};
-use vox_bench::contender::{Client, Contender, Fault, Link, Pending, Setting, Work, expect};
+use vox_bench::contender::{Carrier, Client, Contender, Fault, Link, Pending, Setting, Work, expect};
+use vox_bench::far::{CHUNK, Meter};
 
 /// The contender.
 pub struct Irpc;
@@ -32,6 +33,12 @@ struct Structs(u64);
 struct Hold;
 #[derive(Debug, Serialize, Deserialize)]
 struct Held;
+#[derive(Debug, Serialize, Deserialize)]
+struct Put(ByteBuf);
+#[derive(Debug, Serialize, Deserialize)]
+struct Get(u64);
+#[derive(Debug, Serialize, Deserialize)]
+struct Chunks(u64);
 
 #[rpc_requests(message = Message)]
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +57,12 @@ enum Protocol {
     Hold(Hold),
     #[rpc(tx=oneshot::Sender<u64>)]
     Held(Held),
+    #[rpc(tx=oneshot::Sender<u64>)]
+    Put(Put),
+    #[rpc(tx=oneshot::Sender<ByteBuf>)]
+    Get(Get),
+    #[rpc(tx=mpsc::Sender<ByteBuf>)]
+    Chunks(Chunks),
 }
 
 /// What may wait for the actor, or for a reader inside the process.
@@ -96,6 +109,20 @@ async fn answer(message: Message) {
             });
         }
         Message::Held(WithChannels { tx, .. }) => drop(tx.send(crate::held()).await),
+        Message::Put(WithChannels { tx, inner, .. }) => drop(tx.send(inner.0.len() as u64).await),
+        Message::Get(WithChannels { tx, inner, .. }) => {
+            // What takes long to send would hold up the actor.
+            tokio::spawn(async move { drop(tx.send(ByteBuf::from(vec![7; inner.0 as usize])).await) });
+        }
+        Message::Chunks(WithChannels { tx, inner, .. }) => {
+            tokio::spawn(async move {
+                for _ in 0..inner.0 {
+                    if tx.send(ByteBuf::from(vec![7; CHUNK])).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
     }
 }
 
@@ -107,6 +134,10 @@ impl Contender for Irpc {
     fn takes_part(&self, setting: Setting) -> bool {
         // A message may have 16 MiB.
         !setting.kept && setting.link != Link::Unix && !matches!(setting.work, Work::Blob { bytes: 16_000_000.., .. })
+    }
+
+    fn carrier(&self) -> Carrier {
+        Carrier::Udp
     }
 
     fn calls_per_connection(&self) -> usize {
@@ -209,5 +240,33 @@ impl Calls for IrpcClient {
 
     async fn held(&mut self) -> Result<u64, Fault> {
         Ok(self.0.rpc(Held).await?)
+    }
+
+    async fn put(&mut self, bytes: Vec<u8>) -> Result<u64, Fault> {
+        Ok(self.0.rpc(Put(ByteBuf::from(bytes))).await?)
+    }
+
+    async fn get(&mut self, bytes: u64) -> Result<usize, Fault> {
+        Ok(self.0.rpc(Get(bytes)).await?.len())
+    }
+
+    async fn numbers_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let mut stream = self.0.server_streaming(Numbers(items), ROOM).await?;
+        loop {
+            expect(stream.recv().await?, Some(meter.count()))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn chunks_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let mut stream = self.0.server_streaming(Chunks(items), ROOM).await?;
+        loop {
+            expect(stream.recv().await?.map(|chunk| chunk.len()), Some(CHUNK))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use serde_bytes::ByteBuf;
 use tokio::net::UnixStream;
 use vox_bench::calls::{Calls, Driven, Hundred, Record};
 use vox_bench::contender::{Client, Contender, Fault, Pending, Setting, Work, expect};
+use vox_bench::far::{CHUNK, Meter};
 use vox_bench::contenders::{MEMORY, Stream, connect_tcp, listen};
 
 /// The contender.
@@ -24,6 +25,9 @@ pub trait Bench {
     async fn structs(&self, items: u64) -> Result<rch::mpsc::Receiver<Hundred>, CallError>;
     async fn hold(&self) -> Result<(), CallError>;
     async fn held(&self) -> Result<u64, CallError>;
+    async fn put(&self, bytes: ByteBuf) -> Result<u64, CallError>;
+    async fn get(&self, bytes: u64) -> Result<ByteBuf, CallError>;
+    async fn chunks(&self, items: u64) -> Result<rch::mpsc::Receiver<ByteBuf>, CallError>;
 }
 
 struct Bencher;
@@ -56,6 +60,18 @@ impl Bench for Bencher {
 
     async fn held(&self) -> Result<u64, CallError> {
         Ok(crate::held())
+    }
+
+    async fn put(&self, bytes: ByteBuf) -> Result<u64, CallError> {
+        Ok(bytes.len() as u64)
+    }
+
+    async fn get(&self, bytes: u64) -> Result<ByteBuf, CallError> {
+        Ok(ByteBuf::from(vec![7; bytes as usize]))
+    }
+
+    async fn chunks(&self, items: u64) -> Result<rch::mpsc::Receiver<ByteBuf>, CallError> {
+        Ok(stream(items, |_| ByteBuf::from(vec![7; CHUNK])))
     }
 }
 
@@ -172,5 +188,33 @@ impl Calls for RemocClient {
 
     async fn held(&mut self) -> Result<u64, Fault> {
         Ok(self.0.held().await?)
+    }
+
+    async fn put(&mut self, bytes: Vec<u8>) -> Result<u64, Fault> {
+        Ok(self.0.put(ByteBuf::from(bytes)).await?)
+    }
+
+    async fn get(&mut self, bytes: u64) -> Result<usize, Fault> {
+        Ok(self.0.get(bytes).await?.len())
+    }
+
+    async fn numbers_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let mut stream = self.0.numbers(items).await?;
+        loop {
+            expect(stream.recv().await?, Some(meter.count()))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn chunks_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let mut stream = self.0.chunks(items).await?;
+        loop {
+            expect(stream.recv().await?.map(|chunk| chunk.len()), Some(CHUNK))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
     }
 }

@@ -24,6 +24,8 @@ trait Bench {
     async fn records(records: Vec<Record>) -> Vec<Record>;
     async fn hold();
     async fn held() -> u64;
+    async fn put(bytes: ByteBuf) -> u64;
+    async fn get(bytes: u64) -> ByteBuf;
 }
 
 #[derive(Clone)]
@@ -48,6 +50,14 @@ impl Bench for Bencher {
 
     async fn held(self, _: context::Context) -> u64 {
         crate::held()
+    }
+
+    async fn put(self, _: context::Context, bytes: ByteBuf) -> u64 {
+        bytes.len() as u64
+    }
+
+    async fn get(self, _: context::Context, bytes: u64) -> ByteBuf {
+        ByteBuf::from(vec![7; bytes as usize])
     }
 }
 
@@ -164,5 +174,13 @@ impl Calls for TarpcClient {
 
     async fn held(&mut self) -> Result<u64, Fault> {
         Ok(self.0.held(context::current()).await?)
+    }
+
+    async fn put(&mut self, bytes: Vec<u8>) -> Result<u64, Fault> {
+        Ok(self.0.put(context::current(), ByteBuf::from(bytes)).await?)
+    }
+
+    async fn get(&mut self, bytes: u64) -> Result<usize, Fault> {
+        Ok(self.0.get(context::current(), bytes).await?.len())
     }
 }

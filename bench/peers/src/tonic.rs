@@ -12,6 +12,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status};
 use vox_bench::calls::{self, Calls, Driven};
 use vox_bench::contender::{Client, Contender, Fault, Link, Pending, Setting, expect};
+use vox_bench::far::{CHUNK, Meter};
 use vox_bench::contenders::{MEMORY, free_address};
 
 /// The contender.
@@ -33,6 +34,7 @@ type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl Bench for Bencher {
     type NumbersStream = Items<Number>;
     type StructsStream = Items<Hundred>;
+    type ChunksStream = Items<Payload>;
 
     async fn echo(&self, request: Request<Number>) -> Result<Response<Number>, Status> {
         Ok(Response::new(request.into_inner()))
@@ -66,6 +68,19 @@ impl Bench for Bencher {
 
     async fn held(&self, _: Request<Nothing>) -> Result<Response<Number>, Status> {
         Ok(Response::new(Number { number: crate::held() }))
+    }
+
+    async fn put(&self, request: Request<Payload>) -> Result<Response<Number>, Status> {
+        Ok(Response::new(Number { number: request.into_inner().bytes.len() as u64 }))
+    }
+
+    async fn get(&self, request: Request<Number>) -> Result<Response<Payload>, Status> {
+        Ok(Response::new(Payload { bytes: vec![7; request.into_inner().number as usize].into() }))
+    }
+
+    async fn chunks(&self, request: Request<Number>) -> Result<Response<Self::ChunksStream>, Status> {
+        let items = (0..request.into_inner().number).map(|_| Ok(Payload { bytes: vec![7; CHUNK].into() }));
+        Ok(Response::new(Box::pin(tokio_stream::iter(items))))
     }
 }
 
@@ -202,5 +217,33 @@ impl Calls for TonicClient {
 
     async fn held(&mut self) -> Result<u64, Fault> {
         Ok(self.0.held(Nothing {}).await?.into_inner().number)
+    }
+
+    async fn put(&mut self, bytes: Vec<u8>) -> Result<u64, Fault> {
+        Ok(self.0.put(Payload { bytes: bytes.into() }).await?.into_inner().number)
+    }
+
+    async fn get(&mut self, bytes: u64) -> Result<usize, Fault> {
+        Ok(self.0.get(Number { number: bytes }).await?.into_inner().bytes.len())
+    }
+
+    async fn numbers_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let mut stream = self.0.numbers(Number { number: items }).await?.into_inner();
+        loop {
+            expect(stream.message().await?.map(|of| of.number), Some(meter.count()))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn chunks_into(&mut self, items: u64, meter: &mut Meter) -> Result<(), Fault> {
+        let mut stream = self.0.chunks(Number { number: items }).await?.into_inner();
+        loop {
+            expect(stream.message().await?.map(|of| of.bytes.len()), Some(CHUNK))?;
+            if !meter.took() {
+                return Ok(());
+            }
+        }
     }
 }
