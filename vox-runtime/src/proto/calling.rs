@@ -165,8 +165,13 @@ impl Calling {
         matches!(self.agreement, Agreement::Awaited)
     }
 
-    /// On which terms this method is called; `None` where both ends know it alike. `Err`: what was short for them.
+    /// Whether there are methods that the ends know otherwise.
     #[inline]
+    pub(crate) fn differs(&self) -> bool {
+        matches!(self.agreement, Agreement::Differs(_))
+    }
+
+    /// On which terms this method is called; `None` where both ends know it alike. `Err`: what was short for them.
     pub(crate) fn terms(&self, method: MethodId) -> Result<Option<&Arc<MethodTerms>>, Short> {
         match &self.agreement {
             Agreement::Equal | Agreement::Awaited => Ok(None),

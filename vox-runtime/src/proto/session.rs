@@ -335,10 +335,13 @@ impl Session {
         let len = body.len();
         self.fx.frame_len = super::in_bytes(len);
         self.count_received(len);
-        let result = Frame::parse(body, &self.limits).and_then(|frame| {
-            self.carried += u64::from(frame.is_work());
-            self.on_frame(now, frame)
-        });
+        let result = match Frame::parse(body, &self.limits) {
+            Ok(frame) => {
+                self.carried += u64::from(frame.is_work());
+                self.on_frame(now, frame)
+            }
+            Err(violation) => Err(violation),
+        };
         self.handled(len, result)
     }
 
@@ -371,7 +374,8 @@ impl Session {
         self.end(EndReason::PeerViolation(violation.clone().into()));
     }
 
-    #[inline]
+    /// Always part of its one caller: a frame is large to pass on.
+    #[inline(always)]
     fn on_frame(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolViolation> {
         match frame {
             Frame::Call { head, payload } => self.on_call(now, head, payload),
@@ -399,17 +403,19 @@ impl Session {
             Frame::Refuse { connection, refusal } => self.on_answer(connection, Err(refusal)),
             Frame::Contract { connection, hash, contract } => self.on_contract(connection, hash, contract),
             Frame::Shut { connection } => self.on_shut(connection),
-            Frame::Goodbye { reason } => {
-                self.end(EndReason::Goodbye(reason.into()));
-                Ok(())
-            }
-            Frame::Violation(violation) => {
-                self.end(EndReason::AccusedByPeer(violation.into()));
-                Ok(())
-            }
+            Frame::Goodbye { reason } => self.on_end(EndReason::Goodbye(reason.into())),
+            Frame::Violation(violation) => self.on_end(EndReason::AccusedByPeer(violation.into())),
         }
     }
 
+    /// The peer ends the session.
+    #[cold]
+    fn on_end(&mut self, reason: EndReason) -> Result<(), ProtocolViolation> {
+        self.end(reason);
+        Ok(())
+    }
+
+    #[cold]
     fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
         let reason = Calling::shut_by_peer();
         if let Some(mut serving) = self.serving.remove(connection.0) {

@@ -26,6 +26,7 @@ pub(crate) enum NoTerms {
 }
 
 impl Session {
+    #[cold]
     pub(super) fn on_contract(
         &mut self,
         connection: ConnectionId,
@@ -100,6 +101,19 @@ impl Session {
     /// On which terms this method is called on the connection; `None` where both ends know it alike. `Err`: what is short for them.
     #[inline]
     pub(crate) fn terms(
+        &mut self,
+        connection: ConnectionId,
+        method: MethodId,
+    ) -> Result<Option<Arc<MethodTerms>>, Short> {
+        match self.calling.get(connection.0) {
+            Some(calling) if calling.differs() => self.terms_of_another(connection, method),
+            _ => Ok(None),
+        }
+    }
+
+    /// The same of a connection whose ends know its service otherwise. Calls of others do not pay for what it takes to find that out.
+    #[cold]
+    fn terms_of_another(
         &mut self,
         connection: ConnectionId,
         method: MethodId,

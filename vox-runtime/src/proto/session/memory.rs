@@ -162,10 +162,14 @@ impl Session {
 
     /// Whether a reply of so many bytes comes, or begins, for which there is no memory, because callers do not take those before it. Its
     /// caller is told so. Short ones always fit, and so does one beside which no other long one waits.
+    #[inline]
     pub(super) fn has_no_memory_for_reply(&mut self, connection: ConnectionId, request: RequestId, len: usize) -> bool {
-        if len <= REPLY || !self.fx.ledger.keeps_replies() {
-            return false;
-        }
+        len > REPLY && self.fx.ledger.keeps_replies() && self.refuses_reply(connection, request, len)
+    }
+
+    /// The same of a long reply beside which another waits.
+    #[cold]
+    fn refuses_reply(&mut self, connection: ConnectionId, request: RequestId, len: usize) -> bool {
         let Some(short) = self.is_past_memory(len) else { return false };
         let why = format!(
             "it takes {len} bytes, and this end has not taken the replies to other calls of the session: {}",

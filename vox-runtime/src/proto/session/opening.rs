@@ -152,6 +152,7 @@ impl Session {
         self.answer(&Frame::Refuse { connection, refusal: Refusal { reason, ..refusal } });
     }
 
+    #[cold]
     pub(super) fn on_open(&mut self, connection: ConnectionId, open: Open) -> Result<(), ProtocolViolation> {
         self.answer_allowed()?;
         self.peer_connections.open(connection.0).map_err(|fault| id_violation("connection", connection.0, fault))?;
@@ -165,6 +166,7 @@ impl Session {
         Ok(())
     }
 
+    #[cold]
     pub(super) fn on_answer(
         &mut self,
         connection: ConnectionId,
