@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::contender::{Contender, Fault};
 use crate::runner::{self, Extent};
 use crate::scenario::{Scenario, scenarios};
-use crate::{building, instructions, lane, memory, methods, plot, resume, slow, sweep, wan};
+use crate::{building, instructions, lane, memory, methods, plot, resume, slow, sweep, translating, wan};
 
 /// Runs what the command line says, with these contenders. The first is what the others are measured in.
 pub fn main(contenders: Vec<Box<dyn Contender>>) -> ExitCode {
@@ -31,6 +31,7 @@ fn run(contenders: Vec<Box<dyn Contender>>, arguments: &[String]) -> Result<(), 
         }
         Some((command, rest)) if command == "memory-of" => memory::child(&contenders, rest),
         Some((command, rest)) if command == "operations" => instructions::child(&contenders, rest),
+        Some((command, rest)) if command == "translating" => translating::child(rest),
         Some((command, rest)) if command == "instructions" => instructions::run(&contenders, rest),
         Some((command, _)) if command == "resume" => resume::run(),
         Some((command, rest)) if command == "slow" => slow::run(rest),

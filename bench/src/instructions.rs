@@ -8,6 +8,7 @@ use std::process::Command;
 
 use crate::contender::{Contender, Fault, Item, Link, Setting, Work};
 use crate::lane::runtime;
+use crate::translating;
 
 /// What is counted: what it is called, what it runs over, the work, and how many operations the shorter run has.
 const CASES: &[(&str, Link, Work, u64)] = &[
@@ -36,6 +37,9 @@ pub(crate) fn run(contenders: &[Box<dyn Contender>], arguments: &[String]) -> Re
             over.push(*title);
         }
     }
+    if name == "vox" {
+        over.extend(translating::over()?);
+    }
     match over.is_empty() {
         true => Ok(()),
         false => Err(format!("over the bound of bench/instructions.txt: {}", over.join("; ")).into()),
@@ -43,7 +47,7 @@ pub(crate) fn run(contenders: &[Box<dyn Contender>], arguments: &[String]) -> Re
 }
 
 /// The bound of a case: its line is the number, then what it is called.
-fn bound(title: &str) -> Result<u64, Fault> {
+pub(crate) fn bound(title: &str) -> Result<u64, Fault> {
     let lines = BOUNDS.lines().filter_map(|line| line.trim().split_once(' '));
     let mut found = lines.filter(|(_, name)| name.trim() == title).map(|(number, _)| number.replace(',', "").parse());
     Ok(found.next().ok_or_else(|| format!("no bound for `{title}` in bench/instructions.txt"))??)
@@ -52,15 +56,17 @@ fn bound(title: &str) -> Result<u64, Fault> {
 /// Instructions per operation.
 fn count(name: &str, case: usize) -> Result<f64, Fault> {
     let (_, _, _, operations) = CASES[case];
-    let (fewer, more) = (valgrind(name, case, operations)?, valgrind(name, case, 3 * operations)?);
+    let run = |operations: u64| valgrind(&["operations", name, &case.to_string(), &operations.to_string()]);
+    let (fewer, more) = (run(operations)?, run(3 * operations)?);
     Ok((more as f64 - fewer as f64) / (2 * operations) as f64)
 }
 
-fn valgrind(name: &str, case: usize, operations: u64) -> Result<u64, Fault> {
+/// The instructions of this program, run so.
+pub(crate) fn valgrind(arguments: &[&str]) -> Result<u64, Fault> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe()?)
-        .args(["operations", name, &case.to_string(), &operations.to_string()])
+        .args(arguments)
         // Not the instruction that moves any number of bytes at once, which some processors have and callgrind counts by the byte.
         .env(
             "GLIBC_TUNABLES",
@@ -106,6 +112,7 @@ mod tests {
         for (title, ..) in CASES {
             assert!(bound(title).is_ok_and(|bound| bound > 0), "{title}");
         }
-        assert_eq!(BOUNDS.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count(), CASES.len());
+        assert_eq!(BOUNDS.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count(), CASES.len() + 1);
+        assert!(bound(translating::BOUND).is_ok_and(|bound| bound == 150));
     }
 }

@@ -37,6 +37,7 @@ pub mod scenario;
 mod slow;
 mod sweep;
 mod table;
+mod translating;
 mod wan;
 
 pub use command::main;
