@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::after::Note;
 use super::authenticating::patience;
 use super::chosen::Serves;
+use super::heard;
 use super::lookout::in_user_code;
 use super::observe::observe;
 use super::router::Router;
@@ -19,9 +20,9 @@ use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, ServiceIndex};
 use crate::metadata::Metadata;
-use crate::schema::SchemaHash;
 use crate::server::{Choice, Chosen, Dispatcher, Offer};
 use crate::shown::Shown;
+use crate::wire::Named;
 
 /// The longest name of a service that the application is asked about, in bytes.
 const MAX_NAME: usize = 1024;
@@ -45,7 +46,7 @@ pub(super) enum Found {
 pub(super) struct Waiting {
     connection: ConnectionId,
     service: String,
-    contract: Option<SchemaHash>,
+    contract: Option<Named>,
     metadata: Metadata,
 }
 
@@ -141,7 +142,7 @@ impl State {
         &mut self,
         connection: ConnectionId,
         (service, metadata): (String, Metadata),
-        contract: Option<SchemaHash>,
+        contract: Option<Named>,
         router: &Router,
     ) {
         if self.draining {
@@ -151,9 +152,19 @@ impl State {
             return self.on_offer_to_choose(connection, service, contract, metadata);
         }
         match router.find(&service) {
-            Some((index, descriptor)) => self.session.accept(connection, index, descriptor, contract),
+            Some((index, descriptor)) => self.accept(connection, index, descriptor, contract),
             None => self.session.refuse(connection, router.refusal(&service)),
         }
+    }
+
+    fn accept(
+        &mut self,
+        connection: ConnectionId,
+        index: ServiceIndex,
+        descriptor: &'static ServiceDescriptor,
+        contract: Option<Named>,
+    ) {
+        self.session.accept(connection, index, descriptor, contract, heard::recall(descriptor, contract));
     }
 
     /// The peer asks for a connection, and the application is to be asked: once the lock is free.
@@ -161,7 +172,7 @@ impl State {
         &mut self,
         connection: ConnectionId,
         service: String,
-        contract: Option<SchemaHash>,
+        contract: Option<Named>,
         metadata: Metadata,
     ) {
         if let Some(refusal) = too_long(&service) {
@@ -178,7 +189,7 @@ impl State {
     fn on_chosen(
         &mut self,
         connection: ConnectionId,
-        contract: Option<SchemaHash>,
+        contract: Option<Named>,
         found: Result<Found, Refusal>,
         services: usize,
     ) {
@@ -190,10 +201,10 @@ impl State {
                 }
                 self.session.refuse(connection, shutting_down());
             }
-            Ok(Found::Own(index, descriptor)) => self.session.accept(connection, index, descriptor, contract),
+            Ok(Found::Own(index, descriptor)) => self.accept(connection, index, descriptor, contract),
             Ok(Found::Chosen(dispatcher, descriptor)) => {
                 let index = self.chosen.get_or_insert_default().put(services, connection, dispatcher);
-                self.session.accept(connection, index, descriptor, contract);
+                self.accept(connection, index, descriptor, contract);
                 // It may have been refused all the same.
                 self.let_go_of_chosen();
             }
@@ -209,7 +220,8 @@ impl Shared {
         let asking = async move {
             let Waiting { connection, service, contract, metadata } = waiting;
             let until = Instant::now() + patience;
-            let offer = || Offer::new(&service, contract, metadata, shared.peer.clone(), Some(Arc::clone(&shared)));
+            let named = contract.map(|named| named.hash);
+            let offer = || Offer::new(&service, named, metadata, shared.peer.clone(), Some(Arc::clone(&shared)));
             let mut choosing = Box::pin(shared.router.choose(offer, &service, until, patience));
             let choosing = poll_fn(|cx| in_user_code(shared.watched(), || choosing.as_mut().poll(cx)));
             let found = tokio::select! {

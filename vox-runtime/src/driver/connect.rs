@@ -16,6 +16,7 @@ use super::accepting::shutting_down;
 use super::accounts::{Accounts, HandshakeOf};
 use super::clock::now;
 use super::doorway::{A_WORD, Entrance};
+use super::heard;
 use super::reading::Reader;
 use super::redial::Redial;
 use super::registry::{Claim, Registry, new_ticket};
@@ -31,12 +32,12 @@ use crate::ids::{ConnectionId, Role};
 use crate::limits::{Limits, Purse, Refusals};
 use crate::metadata::Metadata;
 use crate::operation::Principal;
-use crate::proto::Session;
+use crate::proto::{Recalled, Session};
 use crate::server::Peer;
 use crate::transport::{Failure, Greeter, Link, Reach, WriteHalf, dial, memory_pair_at};
 use crate::wire::{
-    DIFFERS, Greeting, Hello, LENGTH_BYTES, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
-    words,
+    Greeting, Hello, LENGTH_BYTES, Named, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
+    differs_by, features_of, words,
 };
 
 /// The longest reason of a refusal in a handshake, in bytes: a peer may take few of a handshake.
@@ -91,27 +92,28 @@ pub(crate) enum Visitor {
 pub(crate) async fn initiate(link: Link, asking: Asking) -> Result<Established, ConnectError> {
     let address = link.address().to_owned();
     let greeting = Box::pin(asking.greet(link));
-    let (link, welcome) = within(&asking.limits, greeting).await.map_err(|error| error.at(&address))?;
-    Ok(asking.establish(link, welcome))
+    let (link, welcome, recalled) = within(&asking.limits, greeting).await.map_err(|error| error.at(&address))?;
+    Ok(asking.establish(link, welcome, recalled))
 }
 
 /// As [`initiate`], over the first link to a target whose peer answers.
 pub(crate) async fn initiate_at(reach: &dyn Reach, asking: Asking) -> Result<Established, ConnectError> {
     let dialling = Box::pin(dial(reach, asking.limits.handshake_timeout, &asking));
-    let (link, welcome) = dialling.await.map_err(|failure| match failure {
+    let (link, welcome, recalled) = dialling.await.map_err(|failure| match failure {
         Failure::NoLink(why) => ConnectError::NoLink(why),
         Failure::Greeting(error) => error,
     })?;
-    Ok(asking.establish(link, welcome))
+    Ok(asking.establish(link, welcome, recalled))
 }
 
 impl Greeter for Asking {
-    type Met = (Link, Welcome);
+    /// The link, what its peer said, and which contract it was asked whether it is its own.
+    type Met = (Link, Welcome, Option<Recalled>);
     type Error = ConnectError;
 
-    async fn greet(&self, mut link: Link) -> Result<(Link, Welcome), ConnectError> {
-        let welcome = self.ask(&mut link).await.map_err(|error| error.at(link.address()))?;
-        Ok((link, welcome))
+    async fn greet(&self, mut link: Link) -> Result<Self::Met, ConnectError> {
+        let (welcome, recalled) = self.ask(&mut link).await.map_err(|error| error.at(link.address()))?;
+        Ok((link, welcome, recalled))
     }
 
     fn is_final(&self, error: &ConnectError) -> bool {
@@ -120,14 +122,15 @@ impl Greeter for Asking {
 }
 
 impl Asking {
-    async fn ask(&self, link: &mut Link) -> Result<Welcome, ConnectError> {
+    async fn ask(&self, link: &mut Link) -> Result<(Welcome, Option<Recalled>), ConnectError> {
         let features = if self.resumes { RESUME } else { 0 };
         let (versions, limits, time) = ((VERSION, VERSION), self.limits.announced(), self.router.millis());
         let metadata = self.metadata.clone();
+        let recalled = self.service.as_ref().and_then(|(service, _)| heard::likely(&service.contract()));
         let service = self.service.as_ref().map(|(service, metadata)| Open {
             service: service.name.to_owned(),
             metadata: metadata.clone(),
-            contract: Some(service.contract().hash()),
+            contract: Some(Named::new(service.contract().hash(), recalled.as_ref().map(|told| told.hash))),
         });
         say(link, &Greeting::Hello(Hello { versions, features, limits, time, metadata, service })).await?;
         match hear(&mut link.read, &self.limits).await? {
@@ -136,22 +139,23 @@ impl Asking {
                 let why = format!("the peer chose version {}, which was not offered", welcome.version);
                 Err(ConnectError::handshake(why))
             }
-            Greeting::Welcome(welcome) => Ok(welcome),
+            Greeting::Welcome(welcome) => Ok((welcome, recalled)),
             Greeting::Hello(_) | Greeting::Resume(_) | Greeting::Resumed(_) | Greeting::Confirm => {
                 Err(ConnectError::handshake("the peer did not say what it should have answered"))
             }
         }
     }
 
-    fn establish(self, link: Link, welcome: Welcome) -> Established {
+    fn establish(self, link: Link, welcome: Welcome, recalled: Option<Recalled>) -> Established {
         let Self { limits, router, service, resumes, .. } = self;
         let mut session = Session::new(Role::Initiator, Arc::clone(&limits), welcome.limits, now());
         let redial = welcome.ticket.filter(|_| resumes).map(|ticket| {
             session.resumes(limits.resume_window);
             Box::new(Redial::new(ticket))
         });
-        let differs = welcome.features & DIFFERS != 0;
-        let connection = service.map(|(service, _)| session.opened_in_handshake(Some(service.contract()), differs));
+        let differs = differs_by(welcome.features);
+        let connection =
+            service.map(|(service, _)| session.opened_in_handshake(Some(service.contract()), recalled, differs));
         let peer = Peer::new(link.address().to_owned(), Metadata::new());
         Established { shared: start(session, link, router, limits, (peer, welcome.time), redial), connection }
     }
@@ -282,13 +286,8 @@ impl Door {
             session.resumes(self.limits.resume_window);
         }
         let (limits, time) = (self.limits.announced(), self.router.millis());
-        let welcome = Welcome {
-            version: VERSION,
-            features: if differs { DIFFERS } else { 0 },
-            limits,
-            time,
-            ticket: ticket.clone(),
-        };
+        let welcome =
+            Welcome { version: VERSION, features: features_of(differs), limits, time, ticket: ticket.clone() };
         say(&mut link, &Greeting::Welcome(welcome)).await?;
         let router = self.router.clone();
         let shared = prepared(session, link, router, Arc::clone(&self.limits), (peer, hello.time), None);

@@ -23,6 +23,7 @@ mod connect;
 mod doorway;
 mod endpoint;
 mod fault;
+pub(crate) mod heard;
 mod hosting;
 mod lead;
 mod long_part;

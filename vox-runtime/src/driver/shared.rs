@@ -15,6 +15,7 @@ use super::after::{After, Note, Notice};
 use super::chosen::ChosenTable;
 use super::endpoint::Endpoint;
 use super::fault::Unwinding;
+use super::heard;
 use super::hosting::Hosting;
 use super::lead::{Lead, Watch};
 use super::long_part::memory;
@@ -392,6 +393,7 @@ impl State {
                 self.after.notes.push(Note::Offered(connection, service.clone(), metadata.clone()));
                 self.on_offered(connection, (service, metadata), contract, router);
             }
+            Output::Heard { ours, theirs } => heard::keep(ours, &theirs),
             Output::ConnectionEnded { connection } => {
                 self.after.wakes.extend(self.queue.take_line(connection));
                 self.let_go_of_chosen();

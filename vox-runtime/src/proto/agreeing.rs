@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::testing::{Bench, OURS, PERSIST, Pot, SERVICE, VOLATILE, two_of_each};
-use super::{Gate, NoTerms, Output, Token};
+use super::{Gate, NoTerms, Output, Recalled, Token};
 use crate::codec::Plan;
 use crate::error::{RefusalCode, Rule, Scarce};
 use crate::ids::{ConnectionId, MethodId, RequestId};
@@ -13,10 +13,12 @@ use crate::limits::{HEAD_ROOM, Limits};
 use crate::metadata::Metadata;
 use crate::schema::{Contract, Described, Method, Optional, SchemaHash};
 use crate::terms::MethodTerms;
-use crate::wire::{Frame, Open, PART};
+use crate::wire::{Frame, Named, Open, PART, Recalls, Telling};
 
 const U8: &[u8] = b"\x01\x01\x02u8";
 const I8: &[u8] = b"\x01\x01\x02i8";
+/// The contracts differ, and each end tells its own.
+const BOTH: Telling = Telling { acceptors: true, openers: true };
 /// The connection that the bench opens in these tests.
 const OPENED: ConnectionId = ConnectionId(4);
 
@@ -45,21 +47,22 @@ fn told(connection: ConnectionId, contract: &Contract) -> Frame {
 fn asking(ours: &Arc<Contract>) -> Bench {
     let mut bench = Bench::new(two_of_each());
     let ours = Some(Arc::clone(ours));
-    bench.change(|session| session.open("alpha", Metadata::new(), ours, Token(1))).expect("there is room");
+    bench.change(|session| session.open("alpha", Metadata::new(), ours, None, Token(1))).expect("there is room");
     bench
 }
 
 #[test]
 fn the_opener_names_its_contract() {
     let ours = contract(U8);
-    let open = Open { service: "alpha".to_owned(), metadata: Metadata::new(), contract: Some(ours.hash()) };
+    let open =
+        Open { service: "alpha".to_owned(), metadata: Metadata::new(), contract: Some(Named::new(ours.hash(), None)) };
     assert_eq!(asking(&ours).sent(), [Frame::Open { connection: OPENED, open }]);
 }
 
 #[test]
 fn where_the_contracts_are_equal_nothing_is_told_and_all_may_be_called() {
     let mut bench = asking(&contract(U8));
-    bench.accept(Frame::Accept { connection: OPENED, differs: false });
+    bench.accept(Frame::Accept { connection: OPENED, differs: None });
     assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
     assert!(terms(&mut bench, OPENED, PERSIST).is_none());
 }
@@ -68,11 +71,14 @@ fn where_the_contracts_are_equal_nothing_is_told_and_all_may_be_called() {
 fn calls_wait_for_the_contract_and_then_those_that_differ_have_terms() {
     let (ours, theirs) = (contract(U8), contract(I8));
     let mut bench = asking(&ours);
-    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(BOTH) });
     assert_eq!(bench.session.gate(OPENED, 0), Gate::Wait);
     bench.outputs.clear();
     bench.accept(told(OPENED, &theirs));
-    assert!(matches!(bench.outputs[..], [Output::Room]), "{:?}", bench.outputs);
+    let [Output::Heard { ours: kept, theirs: heard }, Output::Room] = &bench.outputs[..] else {
+        panic!("{:?}", bench.outputs)
+    };
+    assert_eq!((*kept, heard.bytes()), (ours.hash(), theirs.bytes()));
     assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
     assert_eq!(bench.sent()[1..], [told(OPENED, &ours)], "the acceptor is told too, before any call");
     assert!(terms(&mut bench, OPENED, VOLATILE).is_none());
@@ -82,10 +88,104 @@ fn calls_wait_for_the_contract_and_then_those_that_differ_have_terms() {
     assert_eq!(again.rule, Rule::UnknownConnection);
 }
 
+/// A bench that asks for a connection, and recalls how another peer knew the service.
+fn recalling(ours: &Arc<Contract>, theirs: &Contract) -> Bench {
+    let mut bench = Bench::new(two_of_each());
+    let (ours, recalled) = (Some(Arc::clone(ours)), Recalled { hash: theirs.hash(), contract: theirs.bytes().clone() });
+    bench
+        .change(|session| session.open("alpha", Metadata::new(), ours, Some(recalled), Token(1)))
+        .expect("there is room");
+    bench
+}
+
+#[test]
+fn the_opener_names_the_contract_that_it_recalls() {
+    let (ours, theirs) = (contract(U8), contract(I8));
+    let named = Named { hash: ours.hash(), recalls: Recalls::Both(theirs.hash()) };
+    let open = Open { service: "alpha".to_owned(), metadata: Metadata::new(), contract: Some(named) };
+    assert_eq!(recalling(&ours, &theirs).sent(), [Frame::Open { connection: OPENED, open }]);
+}
+
+#[test]
+fn a_recalled_contract_is_not_waited_for() {
+    let (ours, theirs) = (contract(U8), contract(I8));
+    for openers in [true, false] {
+        let mut bench = recalling(&ours, &theirs);
+        bench.accept(Frame::Accept { connection: OPENED, differs: Some(Telling { acceptors: false, openers }) });
+        assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
+        assert!(terms(&mut bench, OPENED, VOLATILE).is_none());
+        assert!(terms(&mut bench, OPENED, PERSIST).is_some());
+        let told: &[Frame] = if openers { &[told(OPENED, &ours)] } else { &[] };
+        assert_eq!(bench.sent()[1..], *told, "the acceptor is told what it waits for");
+        let again = bench.receive(&self::told(OPENED, &theirs)).expect_err("it was not to be told");
+        assert_eq!(again.rule, Rule::UnknownConnection);
+    }
+}
+
+/// What was recalled is the contract of another peer.
+#[test]
+fn an_acceptor_of_yet_another_contract_tells_it() {
+    let (ours, other) = (contract(U8), contract(b"\x01\x01\x03u16"));
+    let mut bench = recalling(&ours, &other);
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(Telling { acceptors: true, openers: false }) });
+    assert_eq!(bench.session.gate(OPENED, 0), Gate::Wait);
+    bench.accept(told(OPENED, &contract(I8)));
+    assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
+    assert_eq!(bench.sent().len(), 1, "the acceptor was told before");
+    let mut bench = recalling(&ours, &other);
+    bench.accept(Frame::Accept { connection: OPENED, differs: None });
+    assert_eq!(bench.session.gate(OPENED, 0), Gate::Open);
+    assert!(terms(&mut bench, OPENED, PERSIST).is_none(), "it has the same as this end");
+}
+
+/// How the bench answers an opener that names its contract so, with what was told before.
+fn answer(recalls: Recalls, heard: Option<&Contract>) -> (Bench, Telling) {
+    let mut bench = Bench::new(two_of_each());
+    let named = Named { hash: contract(I8).hash(), recalls };
+    offer_by(&mut bench, 3, Some(named), heard);
+    let sent = bench.sent();
+    let [Frame::Accept { differs: Some(telling), .. }, rest @ ..] = &sent[..] else { panic!("{sent:?}") };
+    let ours = [told(ConnectionId(3), &SERVICE.contract())];
+    assert_eq!(rest, if telling.acceptors { &ours[..] } else { &[] });
+    (bench, *telling)
+}
+
+#[test]
+fn the_acceptor_waits_for_no_contract_that_it_was_told_before() {
+    let (theirs, ours) = (contract(I8), SERVICE.contract().hash());
+    let known = Telling { acceptors: true, openers: false };
+    assert_eq!(answer(Recalls::Own, Some(&theirs)).1, known);
+    assert_eq!(answer(Recalls::Both(SchemaHash([7; 32])), Some(&theirs)).1, known);
+    let (mut bench, telling) = answer(Recalls::Both(ours), Some(&theirs));
+    assert_eq!(telling, Telling { acceptors: false, openers: false }, "nothing is told");
+    assert!(served(&mut bench, 3, PERSIST).expect("there is memory").is_some());
+    let again = bench.receive(&told(ConnectionId(3), &theirs)).expect_err("it was not to be told");
+    assert_eq!(again.rule, Rule::UnknownConnection);
+}
+
+#[test]
+fn what_was_not_told_before_is_told() {
+    let ours = SERVICE.contract().hash();
+    assert_eq!(answer(Recalls::Nothing, Some(&contract(I8))).1, BOTH, "the opener may not know that it need not");
+    assert_eq!(answer(Recalls::Own, None).1, BOTH);
+    assert_eq!(answer(Recalls::Both(ours), None).1, Telling { acceptors: false, openers: true });
+    assert_eq!(answer(Recalls::Own, Some(&contract(U8))).1, BOTH, "it is not the one of that hash");
+}
+
+#[test]
+fn only_a_contract_of_its_hash_is_kept_for_later() {
+    let mut bench = asking(&contract(U8));
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(BOTH) });
+    bench.outputs.clear();
+    let lie = Frame::Contract { connection: OPENED, hash: SchemaHash([7; 32]), contract: contract(I8).bytes().clone() };
+    assert!(bench.receive(&lie).is_err());
+    assert!(!bench.outputs.iter().any(|output| matches!(output, Output::Heard { .. })), "{:?}", bench.outputs);
+}
+
 #[test]
 fn a_contract_that_is_not_the_one_of_its_hash_ends_the_session() {
     let mut bench = asking(&contract(U8));
-    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(BOTH) });
     let lie = Frame::Contract { connection: OPENED, hash: SchemaHash([7; 32]), contract: contract(I8).bytes().clone() };
     assert_eq!(bench.receive(&lie).expect_err("a lie").rule, Rule::MalformedFrame);
 }
@@ -95,8 +195,8 @@ fn an_acceptor_that_can_take_no_contract_is_called_by_the_methods_that_are_the_s
     let (ours, theirs) = (contract(U8), contract(I8));
     let len = ours.bytes().len();
     let mut bench = Bench::new(Limits { max_message_bytes: len + HEAD_ROOM - 1, ..two_of_each() });
-    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), Token(1))).expect("there is room");
-    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), None, Token(1))).expect("there is room");
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(BOTH) });
     bench.accept(told(OPENED, &theirs));
     assert!(!bench.sent().iter().any(|frame| matches!(frame, Frame::Contract { .. })));
     assert!(terms(&mut bench, OPENED, VOLATILE).is_none());
@@ -121,11 +221,17 @@ fn a_request_has_terms_once_its_callers_contract_is_there() {
 }
 
 fn offer(bench: &mut Bench, connection: u64, theirs: Option<SchemaHash>) {
+    offer_by(bench, connection, theirs.map(|hash| Named { hash, recalls: Recalls::Nothing }), None);
+}
+
+/// The peer opens a connection and names its contract so; this one is what the bench was told before.
+fn offer_by(bench: &mut Bench, connection: u64, theirs: Option<Named>, heard: Option<&Contract>) {
     let open = Open { service: "alpha".to_owned(), metadata: Metadata::new(), contract: theirs };
+    let heard = heard.map(|contract| contract.bytes().clone());
     let connection = ConnectionId(connection);
     bench.session.handle(bench.now, body(&Frame::Open { connection, open })).expect("no rule is broken");
     while bench.session.poll_output().is_some() {}
-    bench.change(|session| session.accept(connection, 0, &SERVICE, theirs));
+    bench.change(|session| session.accept(connection, 0, &SERVICE, theirs, heard));
 }
 
 fn body(frame: &Frame) -> Bytes {
@@ -141,11 +247,11 @@ fn the_acceptor_tells_its_contract_only_to_one_that_names_another() {
     for same in [None, Some(ours.hash())] {
         let mut bench = Bench::new(two_of_each());
         offer(&mut bench, 3, same);
-        assert_eq!(bench.sent(), [Frame::Accept { connection, differs: false }]);
+        assert_eq!(bench.sent(), [Frame::Accept { connection, differs: None }]);
     }
     let mut bench = Bench::new(two_of_each());
     offer(&mut bench, 3, Some(SchemaHash([7; 32])));
-    assert_eq!(bench.sent(), [Frame::Accept { connection, differs: true }, told(connection, &ours)]);
+    assert_eq!(bench.sent(), [Frame::Accept { connection, differs: Some(BOTH) }, told(connection, &ours)]);
 }
 
 #[test]
@@ -187,7 +293,7 @@ fn contracts_are_not_kept_without_bound() {
 #[test]
 fn a_shut_before_the_contract_ends_the_wait_for_it() {
     let mut bench = asking(&contract(U8));
-    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(BOTH) });
     bench.accept(Frame::Shut { connection: OPENED });
     bench.accept(told(OPENED, &contract(I8)));
     assert!(matches!(bench.session.gate(OPENED, 0), Gate::Closed(_)));
@@ -242,8 +348,8 @@ fn terms_are_charged_while_their_connection_is_open() {
     assert_eq!(memory(&mut bench) - before, both - one);
     // What this end asks for is charged as well.
     let ours = contract(U8);
-    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), Token(1))).expect("there is room");
-    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), None, Token(1))).expect("there is room");
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(BOTH) });
     bench.accept(told(OPENED, &long));
     assert!(memory(&mut bench) - before > 20_000);
     bench.change(|session| session.shut(OPENED));
@@ -304,8 +410,8 @@ fn past_its_memory_an_opener_calls_what_is_alike_and_says_nothing_of_the_rest() 
     let mut bench = Bench::new(roomy(30_000));
     differ(&mut bench, 3, &other(&"a".repeat(29_000)));
     let ours = contract(U8);
-    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), Token(1))).expect("there is room");
-    bench.accept(Frame::Accept { connection: OPENED, differs: true });
+    bench.change(|session| session.open("alpha", Metadata::new(), Some(ours), None, Token(1))).expect("there is room");
+    bench.accept(Frame::Accept { connection: OPENED, differs: Some(BOTH) });
     let _ = bench.sent();
     bench.accept(told(OPENED, &contract(I8)));
     assert!(!bench.sent().iter().any(|frame| matches!(frame, Frame::Contract { .. })));

@@ -17,7 +17,7 @@ use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::{Contract, SchemaHash};
 use crate::terms::MethodTerms;
-use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, LongHead, Payload, WHOLE};
+use crate::wire::{CallHead, ChannelDirection, ChannelOpen, Failure, Frame, LongHead, Payload, Telling, WHOLE};
 
 /// How a call ended, as far as the protocol knows.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +89,13 @@ enum AttemptState {
     Cancelled,
 }
 
+/// A contract that a peer told before.
+#[derive(Debug, Clone)]
+pub(crate) struct Recalled {
+    pub(crate) hash: SchemaHash,
+    pub(crate) contract: Bytes,
+}
+
 /// A connection that this end opened.
 #[derive(Debug)]
 pub(crate) struct Calling {
@@ -110,14 +117,22 @@ pub(crate) struct Calling {
 enum Agreement {
     /// They are equal, or were not compared.
     Equal,
-    /// They are not, and the peer's is on its way.
-    Awaited,
+    /// They are compared where the peer reads which one this end recalls.
+    Asked(Box<Recalled>),
+    /// They are not equal, and the peer's is on its way. `tells`: the peer waits for this end's.
+    Awaited { tells: bool },
     /// They are not, and these are the terms.
     Differs(Box<Agreed>),
 }
 
 impl Calling {
-    pub(crate) fn new(id: ConnectionId, role: Role, opening: Option<Token>, contract: Option<Arc<Contract>>) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        role: Role,
+        opening: Option<Token>,
+        contract: Option<Arc<Contract>>,
+        recalled: Option<Recalled>,
+    ) -> Self {
         Self {
             id,
             attempts: IdTable::default(),
@@ -127,31 +142,40 @@ impl Calling {
             channels: Channels::default(),
             opening,
             contract,
-            agreement: Agreement::Equal,
+            agreement: recalled.map_or(Agreement::Equal, |recalled| Agreement::Asked(recalled.into())),
         }
     }
 
-    /// The peer has accepted the connection and knows the service otherwise than this end does.
-    pub(crate) fn on_differs(&mut self) -> Result<(), ProtocolViolation> {
+    /// The peer has accepted the connection, and compared the contracts. `Some`: its own is this one, which it does not tell again.
+    pub(crate) fn on_compared(&mut self, differs: Option<Telling>) -> Result<Option<Recalled>, ProtocolViolation> {
+        let asked = std::mem::replace(&mut self.agreement, Agreement::Equal);
+        let Some(telling) = differs else { return Ok(None) };
         if self.contract.is_none() {
             let why = format!("connection {} differs from a contract that was not told", self.id);
             return Err(ProtocolViolation::new(Rule::MalformedFrame, why));
         }
-        self.agreement = Agreement::Awaited;
-        Ok(())
+        self.agreement = Agreement::Awaited { tells: telling.openers };
+        match (telling.acceptors, asked) {
+            (true, _) => Ok(None),
+            (false, Agreement::Asked(recalled)) => Ok(Some(*recalled)),
+            (false, _) => {
+                let why = format!("connection {} goes by a contract that this end does not recall", self.id);
+                Err(ProtocolViolation::new(Rule::MalformedFrame, why))
+            }
+        }
     }
 
-    /// The peer tells how it knows the service: both contracts, this end's first.
+    /// The peer tells how it knows the service: both contracts, this end's first, and whether the peer waits for that.
     pub(crate) fn on_contract(
         &self,
         hash: SchemaHash,
         theirs: &Bytes,
-    ) -> Result<(Arc<Contract>, Contract), ProtocolViolation> {
-        let (Some(ours), Agreement::Awaited) = (&self.contract, &self.agreement) else {
+    ) -> Result<(Arc<Contract>, Contract, bool), ProtocolViolation> {
+        let (Some(ours), Agreement::Awaited { tells }) = (&self.contract, &self.agreement) else {
             return Err(unawaited(self.id));
         };
         let theirs = Contract::read(theirs, hash, ours).map_err(|fault| malformed(self.id, &fault))?;
-        Ok((Arc::clone(ours), theirs))
+        Ok((Arc::clone(ours), theirs, *tells))
     }
 
     /// Calls go so from now on.
@@ -162,7 +186,7 @@ impl Calling {
     /// Whether calls have to wait until the peer's contract is here.
     #[inline]
     pub(crate) fn awaits_contract(&self) -> bool {
-        matches!(self.agreement, Agreement::Awaited)
+        matches!(self.agreement, Agreement::Awaited { .. })
     }
 
     /// Whether there are methods that the ends know otherwise.
@@ -174,7 +198,7 @@ impl Calling {
     /// On which terms this method is called; `None` where both ends know it alike. `Err`: what was short for them.
     pub(crate) fn terms(&self, method: MethodId) -> Result<Option<&Arc<MethodTerms>>, Short> {
         match &self.agreement {
-            Agreement::Equal | Agreement::Awaited => Ok(None),
+            Agreement::Equal | Agreement::Asked(_) | Agreement::Awaited { .. } => Ok(None),
             Agreement::Differs(agreed) => agreed.method(method),
         }
     }
@@ -189,7 +213,7 @@ impl Calling {
     /// What is charged for the terms.
     pub(super) fn standing(&self) -> usize {
         match &self.agreement {
-            Agreement::Equal | Agreement::Awaited => 0,
+            Agreement::Equal | Agreement::Asked(_) | Agreement::Awaited { .. } => 0,
             Agreement::Differs(agreed) => agreed.charged(),
         }
     }

@@ -67,7 +67,7 @@ mod violations;
 mod visits;
 
 pub(crate) use arrivals::{Lent, Memory};
-pub(crate) use calling::{CallEnd, NewCall, Patience};
+pub(crate) use calling::{CallEnd, NewCall, Patience, Recalled};
 pub(crate) use channels::{ChannelEnd, Sent};
 #[cfg(test)]
 pub(crate) use credit::CREDIT_CEILING;
@@ -92,8 +92,8 @@ use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::schema::SchemaHash;
-use crate::wire::Failure;
+use crate::schema::{Contract, SchemaHash};
+use crate::wire::{Failure, Named};
 
 /// A name that whoever drives a session gives to a thing of its own: a waiting call, a channel's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,7 +124,7 @@ pub(crate) enum Output {
     Opened { token: Token, result: Result<ConnectionId, Refusal> },
     /// The peer asks for a connection; answer with `accept` or `refuse`.
     /// `contract` names the service as the peer knows it.
-    Offered { connection: ConnectionId, service: String, metadata: Metadata, contract: Option<SchemaHash> },
+    Offered { connection: ConnectionId, service: String, metadata: Metadata, contract: Option<Named> },
     /// Run a handler; `handler_ended` says when it has ended. Whoever drains the session counts these, from 0, as the session does: what is
     /// said of the handler later names it by that number, the `nth`.
     Dispatch(Request),
@@ -147,6 +147,9 @@ pub(crate) enum Output {
     SenderEnded { token: Token, end: ChannelEnd },
     /// A connection of either side is gone, with all that was on it.
     ConnectionEnded { connection: ConnectionId },
+    /// The peer told this contract, beside which this end has that one. What is kept of it serves connections to come: see
+    /// [`Session::open`] and [`Session::accept`].
+    Heard { ours: SchemaHash, theirs: Box<Contract> },
     /// A call slot, a channel slot or room in the outbox is free again.
     Room,
     /// Something of the peer's was turned down, or has to wait, for this is short.

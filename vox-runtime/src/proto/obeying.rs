@@ -89,10 +89,11 @@ fn words_are_cut_to_what_the_peer_takes_and_keeps() {
 #[test]
 fn a_connection_that_the_peer_could_not_read_of_is_not_asked_for() {
     let mut bench = Bench::new(Limits { max_message_bytes: 1000, ..two_of_each() });
-    let refusal = bench.change(|session| session.open("alpha", long_metadata(), None, Token(1))).expect_err("too long");
+    let refusal =
+        bench.change(|session| session.open("alpha", long_metadata(), None, None, Token(1))).expect_err("too long");
     assert!(refusal.reason.contains("`Limits::max_message_bytes`"), "{refusal}");
     assert_eq!(bench.sent(), []);
-    bench.change(|session| session.open("alpha", Metadata::new(), None, Token(1))).expect("it is short");
+    bench.change(|session| session.open("alpha", Metadata::new(), None, None, Token(1))).expect("it is short");
 }
 
 #[test]

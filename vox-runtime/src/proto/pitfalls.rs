@@ -56,8 +56,8 @@ fn pitfall_16_a_caller_waits_at_the_peers_limit() {
     assert_eq!(bench.session.gate(OURS, 0), Gate::Open);
     assert_eq!(bench.session.gate(OURS, 1), Gate::Wait, "channels outlive their calls");
 
-    bench.change(|session| session.open("alpha", Metadata::new(), None, Token(9))).expect("a second connection");
-    let third = bench.change(|session| session.open("alpha", Metadata::new(), None, Token(10)));
+    bench.change(|session| session.open("alpha", Metadata::new(), None, None, Token(9))).expect("a second connection");
+    let third = bench.change(|session| session.open("alpha", Metadata::new(), None, None, Token(10)));
     assert_eq!(third.map_err(|refusal| refusal.code), Err(RefusalCode::Busy));
 }
 
@@ -78,7 +78,7 @@ fn pitfall_16_a_caller_is_not_accused_for_being_quick() {
 #[test]
 fn pitfall_22_a_refusal_reaches_whoever_opened() {
     let mut bench = Bench::new(two_of_each());
-    bench.change(|session| session.open("beta", Metadata::new(), None, Token(9))).expect("there is room");
+    bench.change(|session| session.open("beta", Metadata::new(), None, None, Token(9))).expect("there is room");
     let refusal = Refusal::new(RefusalCode::UnknownService, "no beta here");
     bench.accept(Frame::Refuse { connection: ConnectionId(4), refusal: refusal.clone() });
     assert!(matches!(&bench.outputs[..], [Output::Opened { token: Token(9), result: Err(why) }] if *why == refusal));

@@ -88,10 +88,10 @@ impl Bench {
         if let Some(window) = window {
             session.resumes(window);
         }
-        session.accepted_in_handshake(0, &SERVICE, None).expect("there is nothing to compare");
-        session.open(SERVICE.name, Metadata::new(), None, Token(0)).expect("one connection is allowed");
+        session.accepted_in_handshake(0, &SERVICE, None, None).expect("there is nothing to compare");
+        session.open(SERVICE.name, Metadata::new(), None, None, Token(0)).expect("one connection is allowed");
         let mut bench = Self { session, now, outputs: Vec::new(), written: Vec::new() };
-        bench.accept(Frame::Accept { connection: OURS, differs: false });
+        bench.accept(Frame::Accept { connection: OURS, differs: None });
         bench.write();
         bench.outputs.clear();
         bench.written.clear();
@@ -128,7 +128,7 @@ impl Bench {
         while let Some(output) = self.session.poll_output() {
             if let Output::Offered { connection, service, .. } = &output {
                 match service == SERVICE.name {
-                    true => self.session.accept(*connection, 0, &SERVICE, None),
+                    true => self.session.accept(*connection, 0, &SERVICE, None, None),
                     false => self.session.refuse(*connection, Refusal::new(RefusalCode::UnknownService, "none")),
                 }
             }

@@ -7,7 +7,7 @@ use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::wire::{ChannelDirection, Frame, LongHead, PART, Reset};
+use crate::wire::{ChannelDirection, Frame, LongHead, PART, Reset, Telling};
 use ChannelDirection::{CallerSends, HandlerSends};
 
 /// What leads up to the last step, and the last step, which must be the violation.
@@ -173,9 +173,9 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
         (
             Rule::UnknownConnection,
             "an acceptance",
-            vec![In(Frame::Accept { connection: ConnectionId(4), differs: false })],
+            vec![In(Frame::Accept { connection: ConnectionId(4), differs: None })],
         ),
-        (Rule::UnknownConnection, "a second acceptance", vec![In(Frame::Accept { connection: OURS, differs: false })]),
+        (Rule::UnknownConnection, "a second acceptance", vec![In(Frame::Accept { connection: OURS, differs: None })]),
         (
             Rule::UnknownConnection,
             "a refusal after an acceptance",
@@ -192,8 +192,29 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
             Rule::MalformedFrame,
             "an acceptance that differs from a contract that was not told",
             vec![
-                Do(|bench| bench.change(|s| s.open("alpha", Metadata::new(), None, Token(1))).expect("there is room")),
-                In(Frame::Accept { connection: ConnectionId(4), differs: true }),
+                Do(|bench| {
+                    bench.change(|s| s.open("alpha", Metadata::new(), None, None, Token(1))).expect("there is room")
+                }),
+                In(Frame::Accept {
+                    connection: ConnectionId(4),
+                    differs: Some(Telling { acceptors: true, openers: true }),
+                }),
+            ],
+        ),
+        (
+            Rule::MalformedFrame,
+            "an acceptance by a contract that was not recalled",
+            vec![
+                Do(|bench| {
+                    let ours = crate::schema::Contract::new(Default::default()).into();
+                    bench
+                        .change(|s| s.open("alpha", Metadata::new(), Some(ours), None, Token(1)))
+                        .expect("there is room");
+                }),
+                In(Frame::Accept {
+                    connection: ConnectionId(4),
+                    differs: Some(Telling { acceptors: false, openers: true }),
+                }),
             ],
         ),
         (Rule::UnknownChannel, "items", vec![In(items(THEIRS, 1, &[1]))]),
@@ -219,7 +240,7 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
         (
             Rule::WrongDirection,
             "an acceptance of its own",
-            vec![In(Frame::Accept { connection: THEIRS, differs: false })],
+            vec![In(Frame::Accept { connection: THEIRS, differs: None })],
         ),
         (Rule::WrongDirection, "items from the receiver", vec![Do(our_call), In(items(OURS, 2, &[1]))]),
         (Rule::WrongDirection, "a close from the receiver", vec![Do(our_call), close(OURS, 2)]),
@@ -533,6 +554,6 @@ fn frames_for_what_is_gone_are_ignored() {
     for connection in [THEIRS, OURS] {
         bench.accept(Frame::Shut { connection });
     }
-    bench.accept(Frame::Accept { connection: OURS, differs: false });
+    bench.accept(Frame::Accept { connection: OURS, differs: None });
     assert!(!bench.session.has_connections());
 }

@@ -6,6 +6,7 @@
 mod contract;
 mod cursor;
 mod graph;
+mod heard;
 mod judge;
 mod types;
 
@@ -17,6 +18,7 @@ pub(crate) use contract::judged_alone;
 pub(crate) use contract::{Argument, Contract, Described, Difference, Method};
 pub(crate) use cursor::SchemaFault;
 pub(crate) use graph::{Graph, NodeField, NodeKind, NodeVariant};
+pub(crate) use heard::Heard;
 use judge::Known;
 pub(crate) use judge::{Event, Finding, Stay, Writer, widens};
 pub(crate) use types::{Container, Field, Optional, Type, Types, Variant};

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::call::CallHead;
 use super::long::LongHead;
-use super::open::{Open, put_refusal, read_refusal};
+use super::open::{Open, Telling, put_refusal, read_refusal, read_telling, telling_code};
 use super::{LENGTH_BYTES, Reader, Reset, put_metadata, put_str, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
@@ -100,8 +100,8 @@ pub(crate) enum Frame {
     },
     Accept {
         connection: ConnectionId,
-        /// The acceptor knows the service otherwise than the opener says, and tells how in a `Contract`.
-        differs: bool,
+        /// The acceptor knows the service otherwise than the opener says: who tells how in a `Contract`.
+        differs: Option<Telling>,
     },
     Refuse {
         connection: ConnectionId,
@@ -261,7 +261,7 @@ impl Frame {
             }
             Self::Accept { connection, differs } => {
                 put_varint(out, connection.0);
-                out.push(u8::from(*differs));
+                out.push(telling_code(*differs));
             }
             Self::Shut { connection } => put_varint(out, connection.0),
             Self::Contract { connection, hash, contract } => {
@@ -359,7 +359,7 @@ impl Frame {
                 Self::Violation(ProtocolViolation::new(rule, r.reason("detail")?))
             }
             Kind::Open => Self::Open { connection: connection(r)?, open: Open::read(r)? },
-            Kind::Accept => Self::Accept { connection: connection(r)?, differs: r.flag("differs")? },
+            Kind::Accept => Self::Accept { connection: connection(r)?, differs: read_telling(r)? },
             Kind::Refuse => Self::Refuse { connection: connection(r)?, refusal: read_refusal(r)? },
             Kind::Shut => Self::Shut { connection: connection(r)? },
             Kind::Cancel => Self::Cancel { connection: connection(r)?, request: request(r)? },

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::open::{put_refusal, read_refusal};
 use super::resume::{RESUME, Resume, Resumed, Ticket};
-use super::{Kind, Open, Reader, begin, finish, put_limits, put_varint};
+use super::{Kind, Open, Reader, Telling, begin, finish, put_limits, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};
 use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;
@@ -16,7 +16,23 @@ pub(crate) const MAGIC: [u8; 4] = *b"vox\x01";
 pub(crate) const VERSION: u64 = 1;
 
 /// The feature bit of a `Welcome`: the acceptor knows the service otherwise than the `Hello` says, and a `Contract` follows.
-pub(crate) const DIFFERS: u64 = 2;
+const DIFFERS: u64 = 2;
+/// Beside [`DIFFERS`]: the acceptor's is the one that the `Hello` recalls, and does not follow.
+const RECALLED: u64 = 4;
+/// Beside [`DIFFERS`]: the acceptor was told the initiator's before, and waits for none.
+const KNOWN: u64 = 8;
+
+/// The features that say how the contracts compare.
+pub(crate) fn features_of(differs: Option<Telling>) -> u64 {
+    let Some(Telling { acceptors, openers }) = differs else { return 0 };
+    DIFFERS | if acceptors { 0 } else { RECALLED } | if openers { 0 } else { KNOWN }
+}
+
+/// How the contracts compare, as these features say it.
+pub(crate) fn differs_by(features: u64) -> Option<Telling> {
+    let has = |feature| features & feature != 0;
+    has(DIFFERS).then(|| Telling { acceptors: !has(RECALLED), openers: !has(KNOWN) })
+}
 
 /// What the initiator says first.
 #[derive(Debug, Clone, PartialEq)]

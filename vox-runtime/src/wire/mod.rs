@@ -21,9 +21,9 @@ pub(crate) use call::{CallHead, ChannelDirection, ChannelOpen};
 pub(crate) use frame::{Frame, Kind, begin, finish, put_items_head, put_reply_head};
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::MAGIC;
-pub(crate) use handshake::{DIFFERS, Greeting, Hello, VERSION, Welcome, common_version};
+pub(crate) use handshake::{Greeting, Hello, VERSION, Welcome, common_version, differs_by, features_of};
 pub(crate) use long::{LongHead, MAX_PART, PART, PartHead, SLACK, WHOLE, put_part_head};
-pub(crate) use open::Open;
+pub(crate) use open::{Named, Open, Recalls, Telling};
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use payload::Payload;
 pub(crate) use reader::{Reader, words};

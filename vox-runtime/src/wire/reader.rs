@@ -89,15 +89,6 @@ impl<'a> Reader<'a> {
         u32::try_from(value).map_err(|_| self.fault(what, "an integer past 32 bits"))
     }
 
-    /// A byte that is 0 or 1.
-    pub(crate) fn flag(&mut self, what: &str) -> Read<bool> {
-        match self.byte(what)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(self.fault(what, "neither 0 nor 1")),
-        }
-    }
-
     #[inline]
     pub(crate) fn take(&mut self, len: u64, what: &str) -> Read<&'a [u8]> {
         if len > self.remaining() as u64 {

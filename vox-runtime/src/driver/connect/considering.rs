@@ -9,6 +9,7 @@ use super::super::accepting::{Found, shutting_down};
 use super::super::accounts::Seat;
 use super::super::authenticating::patience;
 use super::super::clock::now;
+use super::super::heard;
 use super::{Door, no_common_version};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{Role, ServiceIndex};
@@ -16,7 +17,7 @@ use crate::operation::Principal;
 use crate::proto::Session;
 use crate::server::{Dispatcher, Offer, Peer};
 use crate::transport::Party;
-use crate::wire::{Hello, Open, common_version};
+use crate::wire::{Hello, Open, Telling, common_version};
 
 /// A session that may begin.
 pub(super) struct Considered {
@@ -24,7 +25,7 @@ pub(super) struct Considered {
     pub(super) peer: Peer,
     pub(super) seat: Seat,
     /// The peer knows the service that it asks for otherwise than this end.
-    pub(super) differs: bool,
+    pub(super) differs: Option<Telling>,
     /// What serves its first connection, and nothing else.
     pub(super) chosen: Option<Arc<dyn Dispatcher>>,
 }
@@ -49,9 +50,9 @@ impl Door {
         let peer = peer.authenticated(principal.clone());
         let mut session = Session::new(Role::Acceptor, Arc::clone(&self.limits), hello.limits, now());
         session.takes_from(Arc::clone(&self.memory));
-        let (mut differs, mut chosen) = (false, None);
+        let (mut differs, mut chosen) = (None, None);
         if let Some(Open { service, contract, metadata }) = &hello.service {
-            let offer = || Offer::new(service, *contract, metadata.clone(), peer.clone(), None);
+            let offer = || Offer::new(service, contract.map(|named| named.hash), metadata.clone(), peer.clone(), None);
             let (index, descriptor) = match self.choose(offer, service, until, patience).await? {
                 Found::Own(index, descriptor) => (index, descriptor),
                 Found::Chosen(dispatcher, descriptor) => {
@@ -59,7 +60,8 @@ impl Door {
                     (self.router.len() as ServiceIndex, descriptor)
                 }
             };
-            differs = session.accepted_in_handshake(index, descriptor, *contract)?;
+            differs =
+                session.accepted_in_handshake(index, descriptor, *contract, heard::recall(descriptor, *contract))?;
         }
         // Only now, so that nobody who is refused takes a seat meanwhile.
         let account = self.accounts.of(&principal, party);

@@ -35,6 +35,7 @@ impl Session {
     ) -> Result<(), ProtocolViolation> {
         if let Some(serving) = self.serving.get_mut(connection.0) {
             let (ours, theirs) = serving.on_contract(hash, &contract)?;
+            self.keep_for_later(&ours, &theirs);
             let agreed = self.agree(&ours, &theirs, None);
             if let Some(serving) = self.serving.get_mut(connection.0) {
                 serving.agree(agreed);
@@ -45,14 +46,15 @@ impl Session {
         let Some(calling) = self.calling.get_mut(connection.0) else {
             return self.stray(connection, "a contract", self.owner(connection));
         };
-        let (ours, theirs) = calling.on_contract(hash, &contract)?;
+        let (ours, theirs, tells) = calling.on_contract(hash, &contract)?;
+        self.keep_for_later(&ours, &theirs);
         let len = ours.bytes().len();
-        let untold = (len > most).then(|| {
+        let untold = (tells && len > most).then(|| {
             format!("it differs, and the {len} bytes that say how are over the peer's max_message_bytes, {most}")
         });
         let agreed = self.agree(&ours, &theirs, untold.as_deref());
         // The peer is told before any call that goes by it.
-        let is_told = untold.is_none() && matches!(agreed, Agreed::Terms { .. });
+        let is_told = tells && untold.is_none() && matches!(agreed, Agreed::Terms { .. });
         if let Some(calling) = self.calling.get_mut(connection.0) {
             calling.agree(agreed);
         }
@@ -61,8 +63,13 @@ impl Session {
         Ok(())
     }
 
+    /// The peer told this contract, and need not tell it to the next connection.
+    fn keep_for_later(&mut self, ours: &Contract, theirs: &Contract) {
+        self.fx.emit(Output::Heard { ours: ours.hash(), theirs: theirs.clone().into() });
+    }
+
     /// The terms of these contracts, if there is memory for them. Those that are alone always fit into the session's own.
-    fn agree(&mut self, ours: &Arc<Contract>, theirs: &Contract, untold: Option<&str>) -> Agreed {
+    pub(super) fn agree(&mut self, ours: &Arc<Contract>, theirs: &Contract, untold: Option<&str>) -> Agreed {
         let (before, most, purse) = (self.memory(), self.limits.session_memory, self.purse.as_ref());
         let is_free = |bytes: usize| before + bytes <= FREE;
         let terms = match untold {

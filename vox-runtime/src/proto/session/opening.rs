@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::super::calling::Calling;
+use bytes::Bytes;
+
+use super::super::calling::{Calling, Recalled};
 use super::super::serving::{Serving, id_violation};
 use super::super::{Output, Token};
 use super::Session;
@@ -12,54 +14,87 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
 use crate::ids::{ConnectionId, RequestId, ServiceIndex};
 use crate::limits::Fits;
 use crate::metadata::Metadata;
-use crate::schema::{Contract, SchemaFault, SchemaHash};
-use crate::wire::{Frame, Open, metadata_len};
+use crate::schema::{Contract, SchemaFault};
+use crate::wire::{Frame, Named, Open, Recalls, Telling, metadata_len};
 
 impl Session {
     /// The connection that the handshake opened, on the side that asked for it.
     ///
-    /// `differs`: the peer's contract of the service is another than `contract`, and follows.
-    pub(crate) fn opened_in_handshake(&mut self, contract: Option<Arc<Contract>>, differs: bool) -> ConnectionId {
-        let id = self.new_connection(None, contract);
-        if differs && let Some(Err(violation)) = self.calling.get_mut(id.0).map(Calling::on_differs) {
+    /// `differs`: the peer's contract of the service is another than `contract`. `recalled`: what was named to the peer as its own, perhaps.
+    pub(crate) fn opened_in_handshake(
+        &mut self,
+        contract: Option<Arc<Contract>>,
+        recalled: Option<Recalled>,
+        differs: Option<Telling>,
+    ) -> ConnectionId {
+        let id = self.new_connection(None, contract, recalled);
+        if let Err(violation) = self.on_compared(id, differs) {
             self.on_violation(&violation);
         }
         id
     }
 
+    /// The peer has accepted the connection, and says how the contracts compare.
+    fn on_compared(&mut self, connection: ConnectionId, differs: Option<Telling>) -> Result<(), ProtocolViolation> {
+        let Some(calling) = self.calling.get_mut(connection.0) else { return Ok(()) };
+        match calling.on_compared(differs)? {
+            Some(Recalled { hash, contract }) => self.on_contract(connection, hash, contract),
+            None => Ok(()),
+        }
+    }
+
     /// The connection that the handshake opened, on the side that serves it.
     ///
-    /// `theirs` names the contract that the peer has of the service. `Ok(true)`: this end's is another, which follows the
-    /// `Welcome`. `Err`: it cannot be told.
+    /// `theirs` names the contract that the peer has of the service, `heard` is that contract where it was told before. `Some`: this end's is
+    /// another, and who tells. `Err`: it cannot be told.
     pub(crate) fn accepted_in_handshake(
         &mut self,
         service: ServiceIndex,
         descriptor: &'static ServiceDescriptor,
-        theirs: Option<SchemaHash>,
-    ) -> Result<bool, Refusal> {
+        theirs: Option<Named>,
+        heard: Option<Bytes>,
+    ) -> Result<Option<Telling>, Refusal> {
         let id = ConnectionId(1);
-        let contract = self.other_contract(descriptor, theirs)?;
-        let differs = contract.is_some();
+        let compared = self.compare(descriptor, theirs, heard)?;
+        let differs = compared.as_ref().map(|compared| compared.telling);
         if self.peer_connections.open(id.0).is_ok() {
-            self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor, differs));
+            self.serve(id, service, descriptor, differs);
         }
-        self.tell(id, contract);
+        self.go_by(id, compared);
         Ok(differs)
     }
 
-    fn new_connection(&mut self, opening: Option<Token>, contract: Option<Arc<Contract>>) -> ConnectionId {
+    fn serve(
+        &mut self,
+        id: ConnectionId,
+        service: ServiceIndex,
+        descriptor: &'static ServiceDescriptor,
+        differs: Option<Telling>,
+    ) {
+        let awaits = differs.is_some_and(|telling| telling.openers);
+        self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor, awaits));
+    }
+
+    fn new_connection(
+        &mut self,
+        opening: Option<Token>,
+        contract: Option<Arc<Contract>>,
+        recalled: Option<Recalled>,
+    ) -> ConnectionId {
         let id: ConnectionId = self.connection_ids.allocate();
         self.highest_connection = id.0;
-        self.calling.push_rare(id.0, Calling::new(id, self.role, opening, contract));
+        self.calling.push_rare(id.0, Calling::new(id, self.role, opening, contract, recalled));
         id
     }
 
-    /// Asks the peer for a connection. `contract` is how this end knows the service.
+    /// Asks the peer for a connection. `contract` is how this end knows the service, `recalled` how a peer does that told it before: most
+    /// likely this one too.
     pub(crate) fn open(
         &mut self,
         service: &str,
         metadata: Metadata,
         contract: Option<Arc<Contract>>,
+        recalled: Option<Recalled>,
         token: Token,
     ) -> Result<(), Refusal> {
         if let Some(reason) = &self.ended {
@@ -80,9 +115,10 @@ impl Session {
             );
             return Err(Refusal::new(RefusalCode::Other, why));
         }
-        let hash = contract.as_ref().map(|contract| contract.hash());
-        let connection = self.new_connection(Some(token), contract);
-        let open = Open { service: service.to_owned(), metadata, contract: hash };
+        let named =
+            contract.as_ref().map(|contract| Named::new(contract.hash(), recalled.as_ref().map(|told| told.hash)));
+        let connection = self.new_connection(Some(token), contract, recalled);
+        let open = Open { service: service.to_owned(), metadata, contract: named };
         self.fx.send(&Frame::Open { connection, open });
         Ok(())
     }
@@ -121,25 +157,28 @@ impl Session {
         self.serving.get(connection.0).is_some() || runs_on.is_some()
     }
 
-    /// Serves an offered connection. `theirs` names the contract that the peer has of the service.
+    /// Serves an offered connection. `theirs` names the contract that the peer has of the service, and `heard` is that contract where it was
+    /// told before.
     pub(crate) fn accept(
         &mut self,
         id: ConnectionId,
         service: ServiceIndex,
         descriptor: &'static ServiceDescriptor,
-        theirs: Option<SchemaHash>,
+        theirs: Option<Named>,
+        heard: Option<Bytes>,
     ) {
-        let contract = match self.other_contract(descriptor, theirs) {
-            Ok(contract) => contract,
+        let compared = match self.compare(descriptor, theirs, heard) {
+            Ok(compared) => compared,
             Err(refusal) => return self.refuse(id, refusal),
         };
         self.answered(id);
         if self.ended.is_some() {
             return;
         }
-        self.serving.push_rare(id.0, Serving::new(id, self.role.peer(), service, descriptor, contract.is_some()));
-        self.answer(&Frame::Accept { connection: id, differs: contract.is_some() });
-        self.tell(id, contract);
+        let differs = compared.as_ref().map(|compared| compared.telling);
+        self.serve(id, service, descriptor, differs);
+        self.answer(&Frame::Accept { connection: id, differs });
+        self.go_by(id, compared);
     }
 
     /// Refuses an offered connection.
@@ -170,7 +209,7 @@ impl Session {
     pub(super) fn on_answer(
         &mut self,
         connection: ConnectionId,
-        answer: Result<bool, Refusal>,
+        answer: Result<Option<Telling>, Refusal>,
     ) -> Result<(), ProtocolViolation> {
         let Some(calling) = self.calling.get_mut(connection.0) else {
             return self.stray(connection, "an answer", self.role);
@@ -181,9 +220,7 @@ impl Session {
         };
         let result = match answer {
             Ok(differs) => {
-                if differs {
-                    calling.on_differs()?;
-                }
+                self.on_compared(connection, differs)?;
                 Ok(connection)
             }
             Err(refusal) => {
@@ -195,17 +232,29 @@ impl Session {
         Ok(())
     }
 
-    /// This end's contract of a service, where it is another than the peer's. `Err`: the peer cannot be told of it.
-    pub(super) fn other_contract(
+    /// How this end's contract of a service compares with the peer's; `None`: they are equal. `Err`: the peer cannot be told of it.
+    fn compare(
         &self,
         descriptor: &'static ServiceDescriptor,
-        theirs: Option<SchemaHash>,
-    ) -> Result<Option<Arc<Contract>>, Refusal> {
-        let Some(theirs) = theirs else { return Ok(None) };
+        theirs: Option<Named>,
+        heard: Option<Bytes>,
+    ) -> Result<Option<Compared>, Refusal> {
+        let Some(named) = theirs else { return Ok(None) };
         let ours = descriptor.contract();
-        if ours.hash() == theirs {
+        if ours.hash() == named.hash {
             return Ok(None);
         }
+        let heard = heard.filter(|_| named.recalls != Recalls::Nothing);
+        let theirs = heard.and_then(|contract| Contract::read(&contract, named.hash, &ours).ok());
+        let telling = Telling { acceptors: named.recalls != Recalls::Both(ours.hash()), openers: theirs.is_none() };
+        if telling.acceptors {
+            self.may_tell(descriptor, &ours)?;
+        }
+        Ok(Some(Compared { ours, theirs, telling }))
+    }
+
+    /// `Err`: the peer cannot be told this end's contract.
+    fn may_tell(&self, descriptor: &'static ServiceDescriptor, ours: &Contract) -> Result<(), Refusal> {
         let (name, len, most) = (descriptor.name, ours.bytes().len(), self.max_payload());
         if len > most {
             let why = format!("`{name}` differs, and its {len} bytes are over the peer's max_message_bytes, {most}");
@@ -214,7 +263,20 @@ impl Session {
         if self.outbox_is_full() {
             return Err(Refusal::new(RefusalCode::Busy, format!("too much waits to be sent to describe `{name}`")));
         }
-        Ok(Some(ours))
+        Ok(())
+    }
+
+    /// Tells this end's contract, where that is awaited, and serves by the peer's, where it was told before.
+    fn go_by(&mut self, connection: ConnectionId, compared: Option<Compared>) {
+        let Some(Compared { ours, theirs, telling }) = compared else { return };
+        if let Some(theirs) = theirs {
+            let agreed = self.agree(&ours, &theirs, None);
+            if let Some(serving) = self.serving.get_mut(connection.0) {
+                serving.agree(agreed);
+            }
+            self.settle_lease();
+        }
+        self.tell(connection, telling.acceptors.then_some(ours));
     }
 
     pub(super) fn tell(&mut self, connection: ConnectionId, contract: Option<Arc<Contract>>) {
@@ -223,6 +285,14 @@ impl Session {
             self.fx.send(&Frame::Contract { connection, hash, contract });
         }
     }
+}
+
+/// Two contracts of one service that differ.
+struct Compared {
+    ours: Arc<Contract>,
+    /// `Some`: it was told before.
+    theirs: Option<Contract>,
+    telling: Telling,
 }
 
 /// A contract that nobody waits for.

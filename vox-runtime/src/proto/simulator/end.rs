@@ -8,6 +8,7 @@ use super::Rng;
 use crate::error::EndReason;
 use crate::ids::{ConnectionId, RequestId, Role};
 use crate::limits::Limits;
+use crate::schema::Heard;
 use crate::wire::{PartHead, WHOLE};
 
 /// One end of the link.
@@ -33,6 +34,8 @@ pub(super) struct End {
     next_token: u64,
     /// Whether the service asked for exists.
     pub(super) opening: BTreeMap<Token, bool>,
+    /// The contracts that the other end told.
+    pub(super) heard: Heard,
     /// What its session has in common with others is little.
     pub(super) tight: bool,
     /// So much of what was read into is not free.
@@ -85,6 +88,7 @@ impl End {
             limits: limits.clone(),
             peer: peer.clone(),
             batch: Batch::default(),
+            heard: Heard::new(),
             unreported: 0,
             leaving: 0,
             incoming: Vec::new(),

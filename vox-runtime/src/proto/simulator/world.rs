@@ -1,11 +1,12 @@
 //! The script, the link between the ends, and the checks of each output.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::super::calling::Made;
+use super::super::calling::{Made, Recalled};
 use super::super::outbox::LongId;
 use super::super::testing::{PERSIST, Pot, SERVICE, VOLATILE, epoch};
 use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Request, Sent, Token};
@@ -17,9 +18,21 @@ use crate::error::{EndReason, Refusal, RefusalCode, Short};
 use crate::ids::{ConnectionId, Role};
 use crate::limits::Refused;
 use crate::metadata::Metadata;
+use crate::schema::{Contract, Method};
 use crate::wire::{
     ChannelDirection, Failure, Frame, Kind, LongHead, MAX_PART, PART, PartHead, Payload, Reader, Reset, SLACK, WHOLE,
 };
+
+/// The service as an opener of this version knows it; 0: as all acceptors do.
+fn version(version: usize) -> Arc<Contract> {
+    let ours = SERVICE.contract();
+    let mut methods: BTreeMap<_, Method> =
+        ours.methods().iter().map(|(id, method)| (*id, (**method).clone())).collect();
+    if let Some(method) = methods.get_mut(&VOLATILE).filter(|_| version > 0) {
+        method.response.schema = [&b"\x01\x01\x03u16"[..], b"\x01\x01\x03i16"][version - 1].to_vec().into();
+    }
+    Arc::new(Contract::new(methods))
+}
 
 /// Both ends, what is between them, and what they promised.
 pub(super) struct World {
@@ -87,8 +100,8 @@ impl World {
             log,
         };
         if world.rng.percent(70) {
-            let connection = world.ends[0].session.opened_in_handshake(None, false);
-            world.ends[1].session.accepted_in_handshake(0, &SERVICE, None).expect("there is nothing to compare");
+            let connection = world.ends[0].session.opened_in_handshake(None, None, None);
+            world.ends[1].session.accepted_in_handshake(0, &SERVICE, None, None).expect("there is nothing to compare");
             world.ends[0].calling.insert(connection);
             world.ends[1].serving.insert(connection);
         }
@@ -156,7 +169,11 @@ impl World {
         let end = &mut self.ends[e];
         let token = end.token();
         let full = (end.calling.len() + end.opening.len()) >= end.peer.max_connections;
-        let result = end.session.open(if known { SERVICE.name } else { "beta" }, Metadata::new(), None, token);
+        let ours = self.rng.percent(40).then(|| version(self.rng.below(3)));
+        let recalled = ours.as_ref().and_then(|ours| end.heard.likely(ours.hash()));
+        let recalled = recalled.map(|(hash, contract)| Recalled { hash, contract });
+        let service = if known { SERVICE.name } else { "beta" };
+        let result = end.session.open(service, Metadata::new(), ours, recalled, token);
         assert_eq!(result.is_err(), full, "opening: {result:?}");
         if result.is_ok() {
             end.opening.insert(token, known);
@@ -743,12 +760,15 @@ impl World {
                         assert!(known, "a service that does not exist");
                         self.ends[e].calling.insert(connection);
                     }
-                    Err(refusal) => assert!(!known || refusal.code == RefusalCode::Other, "{refusal}"),
+                    Err(refusal) => {
+                        assert!(!known || matches!(refusal.code, RefusalCode::Other | RefusalCode::Busy), "{refusal}");
+                    }
                 }
             }
-            Output::Offered { connection, service, .. } => {
+            Output::Offered { connection, service, contract, .. } => {
                 if service == SERVICE.name {
-                    end.session.accept(connection, 0, &SERVICE, None);
+                    let heard = contract.and_then(|named| end.heard.get(SERVICE.contract().hash(), named.hash));
+                    end.session.accept(connection, 0, &SERVICE, contract, heard);
                     end.serving.insert(connection);
                 } else {
                     end.session.refuse(connection, Refusal::new(RefusalCode::UnknownService, "no"));
@@ -794,6 +814,10 @@ impl World {
                 self.note(e, "connection ended", &[connection.0]);
             }
             Output::Refused { what, short } => self.on_refused(e, what, short),
+            Output::Heard { ours, theirs } => {
+                end.heard.keep(ours, &theirs);
+                self.note(e, "heard", &[theirs.bytes().len() as u64]);
+            }
             Output::Room => end.waits = None,
             Output::LinkDown(_) => self.detach(e),
             Output::Ended(reason) => self.on_ended(e, reason),

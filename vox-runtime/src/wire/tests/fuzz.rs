@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
 use super::super::{
-    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, LongHead, Open, Reader, Reset, put_varint,
+    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Kind, LongHead, Named, Open, Reader, Recalls,
+    Reset, Telling, put_varint,
 };
 use super::golden;
 use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
@@ -17,6 +18,7 @@ use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::SchemaHash;
+use crate::shown::cleaned;
 
 /// What a byte of a frame may cost in memory: an entry of metadata takes three bytes or more, a channel two.
 const WEIGHT_PER_BYTE: usize = 64;
@@ -220,6 +222,11 @@ fn weight(frame: &Frame) -> usize {
     }
 }
 
+/// Words for a person, which are read without what cannot be seen.
+fn words() -> impl Strategy<Value = String> {
+    "\\PC{0,20}".prop_map(|words| cleaned(&words, 1 << 10))
+}
+
 fn frame() -> impl Strategy<Value = Frame> {
     let connection = || any::<u64>().prop_map(ConnectionId);
     let channel = || any::<u64>().prop_map(ChannelId);
@@ -239,19 +246,27 @@ fn frame() -> impl Strategy<Value = Frame> {
         any::<u64>().prop_map(|number| Frame::Forget { number }),
         (any::<u64>(), any::<u64>(), long_head()).prop_map(|(number, total, head)| Frame::Long { number, total, head }),
         (any::<u64>(), payload()).prop_map(|(number, bytes)| Frame::Part { number, bytes }),
-        text().prop_map(|reason| Frame::Goodbye { reason }),
-        (rule, text()).prop_map(|(rule, detail)| Frame::Violation(ProtocolViolation::new(rule, detail))),
+        words().prop_map(|reason| Frame::Goodbye { reason }),
+        (rule, words()).prop_map(|(rule, detail)| Frame::Violation(ProtocolViolation::new(rule, detail))),
         (connection(), text(), metadata(), hash()).prop_map(|(connection, service, metadata, hash)| {
-            let contract = (hash.0[0] < 128).then_some(hash);
+            let recalls = match hash.0[1] % 3 {
+                0 => Recalls::Nothing,
+                1 => Recalls::Own,
+                _ => Recalls::Both(SchemaHash([hash.0[2]; 32])),
+            };
+            let contract = (hash.0[0] < 128).then_some(Named { hash, recalls });
             Frame::Open { connection, open: Open { service, metadata, contract } }
         }),
-        (connection(), any::<bool>()).prop_map(|(connection, differs)| Frame::Accept { connection, differs }),
+        (connection(), any::<Option<(bool, bool)>>()).prop_map(|(connection, differs)| {
+            let differs = differs.map(|(acceptors, openers)| Telling { acceptors, openers });
+            Frame::Accept { connection, differs }
+        }),
         (connection(), hash(), payload()).prop_map(|(connection, hash, contract)| Frame::Contract {
             connection,
             hash,
             contract
         }),
-        (connection(), code, text())
+        (connection(), code, words())
             .prop_map(|(connection, code, why)| Frame::Refuse { connection, refusal: Refusal::new(code, why) }),
         connection().prop_map(|connection| Frame::Shut { connection }),
         (head(), payload()).prop_map(|(head, payload)| Frame::Call { head, payload }),
@@ -290,8 +305,8 @@ fn reset() -> impl Strategy<Value = Reset> {
     prop_oneof![
         Just(Reset::Gone),
         Just(Reset::Dropped),
-        "\\PC{0,20}".prop_map(|reason| Reset::Aborted(reason.into())),
-        "\\PC{0,20}".prop_map(|reason| Reset::Full(reason.into())),
+        words().prop_map(|reason| Reset::Aborted(reason.into())),
+        words().prop_map(|reason| Reset::Full(reason.into())),
     ]
 }
 

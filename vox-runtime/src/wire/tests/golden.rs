@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{
-    CallHead, ChannelDirection, ChannelOpen, DIFFERS, Failure, Frame, Greeting, Hello, Kind, LongHead, Open, Reset,
-    Resume, Resumed, Secret, SessionId, Ticket, Welcome,
+    CallHead, ChannelDirection, ChannelOpen, Failure, Frame, Greeting, Hello, Kind, LongHead, Named, Open, Recalls,
+    Reset, Resume, Resumed, Secret, SessionId, Telling, Ticket, Welcome, features_of,
 };
 use crate::error::{ProtocolViolation, Ran, Refusal, RefusalCode, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
@@ -143,10 +143,18 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("part", Frame::Part { number: 1, bytes: Bytes::from_static(&[7, 8, 9]) }),
         ("goodbye", Frame::Goodbye { reason: "bye".into() }),
         ("violation", Frame::Violation(ProtocolViolation::new(Rule::IdReused, "req3"))),
-        ("open", open(3, "Bank", metadata(&[("token", "hünd", true)]), Some(HASH))),
+        ("open", open(3, "Bank", metadata(&[("token", "hünd", true)]), Some(named(Recalls::Nothing)))),
+        ("open-told-before", open(3, "Bank", Metadata::new(), Some(named(Recalls::Own)))),
+        ("open-recalls", open(3, "Bank", Metadata::new(), Some(named(Recalls::Both(SchemaHash([0xee; 32])))))),
         ("open-bare", open(2, "C", Metadata::new(), None)),
-        ("accept", Frame::Accept { connection: ConnectionId(3), differs: false }),
-        ("accept-other-contract", Frame::Accept { connection: ConnectionId(3), differs: true }),
+        ("accept", Frame::Accept { connection: ConnectionId(3), differs: None }),
+        (
+            "accept-other-contract",
+            Frame::Accept { connection: ConnectionId(3), differs: Some(Telling { acceptors: true, openers: true }) },
+        ),
+        ("accept-recalled-contract", accept(Telling { acceptors: false, openers: true })),
+        ("accept-known-contract", accept(Telling { acceptors: true, openers: false })),
+        ("accept-contracts-told-before", accept(Telling { acceptors: false, openers: false })),
         refuse("refuse-unknown-service", 3, RefusalCode::UnknownService, "no Bank"),
         refuse("refuse-busy", 5, RefusalCode::Busy, ""),
         refuse("refuse-shutting-down", 5, RefusalCode::ShuttingDown, ""),
@@ -255,7 +263,7 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
                 service: Some(Open {
                     service: "Bank".into(),
                     metadata: metadata(&[("k", "", true)]),
-                    contract: Some(HASH),
+                    contract: Some(named(Recalls::Nothing)),
                 }),
             }),
         ),
@@ -271,7 +279,23 @@ fn greetings() -> Vec<(&'static str, Greeting)> {
         ),
         (
             "welcome-other-contract",
-            Greeting::Welcome(Welcome { version: 1, features: DIFFERS, limits: small, time: 0, ticket: None }),
+            Greeting::Welcome(Welcome {
+                version: 1,
+                features: features_of(Some(Telling { acceptors: true, openers: true })),
+                limits: small,
+                time: 0,
+                ticket: None,
+            }),
+        ),
+        (
+            "welcome-contracts-told-before",
+            Greeting::Welcome(Welcome {
+                version: 1,
+                features: features_of(Some(Telling { acceptors: false, openers: false })),
+                limits: small,
+                time: 0,
+                ticket: None,
+            }),
         ),
         (
             "welcome-to-resume",
@@ -319,7 +343,15 @@ fn channel_open(id: u64, direction: ChannelDirection) -> ChannelOpen {
     ChannelOpen { id: ChannelId(id), direction }
 }
 
-fn open(connection: u64, service: &str, metadata: Metadata, contract: Option<SchemaHash>) -> Frame {
+fn accept(telling: Telling) -> Frame {
+    Frame::Accept { connection: ConnectionId(3), differs: Some(telling) }
+}
+
+fn named(recalls: Recalls) -> Named {
+    Named { hash: HASH, recalls }
+}
+
+fn open(connection: u64, service: &str, metadata: Metadata, contract: Option<Named>) -> Frame {
     Frame::Open { connection: ConnectionId(connection), open: Open { service: service.into(), metadata, contract } }
 }
 

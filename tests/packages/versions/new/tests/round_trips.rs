@@ -1,5 +1,5 @@
 //! What it costs to connect where the two ends know a service otherwise, in round trips: none. The acceptor's contract comes with its welcome, and the
-//! opener's leaves with its first call.
+//! opener's leaves with its first call. The next connection tells neither again.
 //!
 //! On a paused clock, over links whose bytes arrive a fixed time after they were written.
 
@@ -111,12 +111,15 @@ async fn call_new(ledger: new::LedgerClient) {
 
 #[tokio::test(start_paused = true)]
 async fn versions_that_differ_cost_no_round_trip_and_equal_ones_no_bytes_either() {
-    for (same, other) in
-        [(connect(call_old).await, connect(call_new).await), (open(call_old).await, open(call_new).await)]
-    {
-        assert_eq!((same.connected, same.called), (1.0, 1.0));
-        assert_eq!((other.connected, other.called), (1.0, 1.0));
-        assert!(same.bytes < 300, "{} bytes, without a contract", same.bytes);
-        assert!(other.bytes > same.bytes + 300, "{} bytes, with two contracts", other.bytes);
+    let (same, same_opened) = (connect(call_old).await, open(call_old).await);
+    let (first, again, opened) = (connect(call_new).await, connect(call_new).await, open(call_new).await);
+    for paid in [&same, &first, &again, &same_opened, &opened] {
+        assert_eq!((paid.connected, paid.called), (1.0, 1.0));
     }
+    for (same, again) in [(&same, &again), (&same_opened, &opened)] {
+        assert!(same.bytes < 300, "{} bytes, without a contract", same.bytes);
+        let more = again.bytes - same.bytes;
+        assert!((32..40).contains(&more), "{more} bytes more, for the name of a contract that was told before");
+    }
+    assert!(first.bytes > same.bytes + 300, "{} bytes, with two contracts", first.bytes);
 }

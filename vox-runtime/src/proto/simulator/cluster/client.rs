@@ -73,8 +73,8 @@ impl World {
             session.resumes(window);
             served.resumes(window);
         }
-        let connection = session.opened_in_handshake(None, false);
-        served.accepted_in_handshake(0, &SERVICE, None).expect("there is nothing to compare");
+        let connection = session.opened_in_handshake(None, None, None);
+        served.accepted_in_handshake(0, &SERVICE, None, None).expect("there is nothing to compare");
         let mut served = Served::new(served, self.clients[c].principal.clone(), number, &self.wall);
         served.link = Some(id);
         self.processes[p].sessions.insert(number, served);
