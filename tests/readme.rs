@@ -40,6 +40,7 @@ fn the_files_that_documents_link_to_exist() {
         "README.md",
         "ARCHITECTURE.md",
         "docs/changing.md",
+        "docs/cookbook.md",
         "docs/guide.md",
         "docs/dependencies.md",
         "docs/testing.md",

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod web;
+
 use std::fmt;
 use std::time::Duration;
 
