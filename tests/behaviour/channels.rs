@@ -9,6 +9,9 @@ use crate::support::{Wire, settle};
 
 const MANY: u64 = 10_000;
 
+/// The items of a window at first.
+const WINDOW: u64 = 4096;
+
 #[tokio::test(start_paused = true)]
 async fn pitfall_27_a_dropped_receiver_fails_its_callers_next_send() {
     let (lab, probe) = lab().await;
@@ -93,7 +96,7 @@ async fn what_arrived_before_the_link_was_lost_is_received_before_the_error() {
     settle().await;
     wire.cut();
     settle().await;
-    for n in 0..256 {
+    for n in 0..WINDOW {
         assert_eq!(rx.recv().await, Ok(Some(n)));
     }
     assert!(matches!(rx.recv().await, Err(RecvError::ConnectionLost(_))));
@@ -102,7 +105,7 @@ async fn what_arrived_before_the_link_was_lost_is_received_before_the_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_stops_its_sender_and_loses_nothing() {
-    let limits = Limits { channel_items: 16, channel_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits { channel_items: 16, channel_bytes: 1 << 20, max_channel_bytes: 1 << 20, ..Limits::default() };
     let (ours, theirs) = vox::transport::memory_pair();
     let bench = crate::lab::Bench::default();
     let probe = bench.probe.clone();
@@ -161,7 +164,7 @@ async fn try_send_says_full_and_gives_the_item_back() {
     let (tx, rx) = vox::channel();
     let call = tokio::spawn(lab.holding(rx).into_future());
     settle().await;
-    for n in 0..256 {
+    for n in 0..WINDOW {
         assert_eq!(tx.try_send(n), Ok(()), "{n}");
     }
     assert_eq!(tx.try_send(256), Err(TrySendError::Full(256)));

@@ -187,7 +187,7 @@ async fn an_abort_comes_after_everything_that_was_sent_and_needs_no_credit() {
     while up.try_send(1).is_ok() {
         sent += 1;
     }
-    assert_eq!(sent, 256, "the window");
+    assert_eq!(sent, 4096, "the window");
     up.abort("enough");
     assert_eq!(call.await.expect("no panic"), Ok(()));
     assert_eq!((probe.sent.get(), probe.endings()), (sent, vec![r#"Aborted("enough")"#.to_owned()]));

@@ -264,7 +264,7 @@ async fn a_send_whose_reader_reads_nothing_names_the_window() {
         }
     });
     let text = one(&warnings).await;
-    assert!(text.contains("`Lab::holding`") && text.contains("256 items") && text.contains("65536 bytes"), "{text}");
+    assert!(text.contains("`Lab::holding`") && text.contains("4096 items") && text.contains("65536 bytes"), "{text}");
     holding.abort();
     sending.await.expect("no panic");
 }
@@ -297,7 +297,7 @@ async fn a_sink_that_waits_says_so_as_a_send_does() {
     let holding = tokio::spawn(lab.holding(rx));
     let sending = tokio::spawn(fill(tx));
     let text = one(&warnings).await;
-    assert!(text.contains("`Lab::holding`") && text.contains("256 items"), "{text}");
+    assert!(text.contains("`Lab::holding`") && text.contains("4096 items"), "{text}");
     holding.abort();
     sending.await.expect("no panic");
 }

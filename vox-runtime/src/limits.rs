@@ -30,8 +30,9 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `max_connections` | 16 | 1 to 1,024 | yes | a violation; `open` refuses before it is sent |
 /// | `max_calls` | 128 | 1 to 1,048,576 | yes | a violation; callers wait |
 /// | `max_channels` | 256 | 0 to 1,048,576 | yes | a violation; calls with channels wait |
-/// | `channel_items` | 256 | 1 to 2,147,483,648 | yes | a violation; senders wait |
+/// | `channel_items` | 4,096 | 1 to 2,147,483,648 | yes | a violation; senders wait |
 /// | `channel_bytes` | 64 KiB | 1 to 2,147,483,648 | yes | a violation; senders wait. One item may overdraw it, so any message fits |
+/// | `max_channel_bytes` | 4 MiB | 1 to 2,147,483,648 | no | the window of a channel grows no further. Less than `channel_bytes` counts as that |
 /// | `max_partial_messages` | 32 | 1 to 1,048,576 | yes | a violation; further long messages wait for their turn |
 /// | `max_partial_bytes` | 20 MiB | 0 to 1,099,511,627,776 | yes | as above. Less than `max_message_bytes` counts as that |
 /// | `outbox_bytes` | 400 KiB | 1 to 1,099,511,627,776 | no | new calls and items wait; reading goes on |
@@ -87,10 +88,13 @@ pub struct Limits {
     pub max_calls: usize,
     /// How many channels the peer may have open on one connection.
     pub max_channels: usize,
-    /// The items that a channel's sender may have sent beyond what was consumed.
+    /// The items that a channel's sender may have sent beyond what was consumed, at first. They grow as the bytes do.
     pub channel_items: u32,
-    /// The bytes that a channel's sender may have sent beyond what was consumed.
+    /// The bytes that a channel's sender may have sent beyond what was consumed, at first: the channel's window.
     pub channel_bytes: u32,
+    /// The bytes to which that window may grow. It grows to what the link holds and a quarter more, while its reader keeps up. All that
+    /// the windows of a session have grown by takes at most half of `session_memory`, less what is kept; where memory is short they shrink.
+    pub max_channel_bytes: u32,
     /// How many long messages, each of which comes in parts, the peer may have begun and not ended at once.
     pub max_partial_messages: usize,
     /// How many bytes all long messages that the peer has begun and not ended may have, taken together.
@@ -159,8 +163,9 @@ impl Default for Limits {
             max_connections: 16,
             max_calls: 128,
             max_channels: 256,
-            channel_items: 256,
+            channel_items: 4096,
             channel_bytes: 64 << 10,
+            max_channel_bytes: 4 << 20,
             max_partial_messages: 32,
             max_partial_bytes: 20 << 20,
             outbox_bytes: 400 << 10,

@@ -10,7 +10,7 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::frames("max_calls", "{n} calls that do not end", calls).bound(128, Answer::Violation(5)),
         Row::frames("max_connections", "{n} connections", connections).bound(16, Answer::Violation(6)),
         Row::frames("max_channels", "{n} channels", channels).bound(256, Answer::Violation(7)),
-        Row::frames("channel_items", "{n} items that nobody takes", items).bound(256, Answer::Violation(8)),
+        Row::frames("channel_items", "{n} items that nobody takes", items).bound(4096, Answer::Violation(8)),
         Row::frames("channel_bytes", "an item of {n} bytes and another", item_bytes)
             .bound((64 << 10) - 1, Answer::Violation(8)),
         Row::frames("credit", "a grant of {n} items", credit).bound(1 << 31, Answer::Violation(9)),

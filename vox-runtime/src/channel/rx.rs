@@ -14,7 +14,7 @@ use super::cell::{Found, Half};
 use super::errors::{RecvError, TryRecvError};
 use super::local::Patience;
 use crate::codec::{ChannelKind, DecodeError, Decoder, channel_shape};
-use crate::driver::{Endpoint, HalfEnd, State};
+use crate::driver::{Endpoint, HalfEnd, State, now};
 use crate::error::Reason;
 use crate::metadata::Metadata;
 use crate::proto::ChannelEnd;
@@ -183,9 +183,8 @@ impl<T> Rx<T> {
     fn report(&mut self) {
         let (items, bytes) = (std::mem::take(&mut self.reader.items), std::mem::take(&mut self.reader.bytes));
         if let Some(bound) = self.half.get() {
-            bound
-                .shared
-                .change(|state| state.session.consumed(bound.connection, (bound.channel, bound.token), items, bytes));
+            let (now, channel) = (now(), (bound.channel, bound.token));
+            bound.shared.change(|state| state.session.consumed(now, bound.connection, channel, items, bytes));
         }
     }
 

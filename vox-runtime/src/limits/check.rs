@@ -91,6 +91,7 @@ impl Limits {
             max_channels,
             channel_items,
             channel_bytes,
+            max_channel_bytes,
             max_partial_messages,
             max_partial_bytes,
             outbox_bytes,
@@ -125,6 +126,7 @@ impl Limits {
         number("max_channels", max_channels, 0..=SOME)?;
         number("channel_items", channel_items as usize, 1..=CREDIT)?;
         number("channel_bytes", channel_bytes as usize, 1..=CREDIT)?;
+        number("max_channel_bytes", max_channel_bytes as usize, 1..=CREDIT)?;
         number("max_partial_messages", max_partial_messages, 1..=SOME)?;
         number("max_partial_bytes", max_partial_bytes, 0..=BYTES)?;
         number("outbox_bytes", outbox_bytes, 1..=BYTES)?;
@@ -258,6 +260,7 @@ mod tests {
         field!(seen, max_channels: "0 to 1,048,576", [0, 1 << 20], [(1 << 20) + 1, max]);
         field!(seen, channel_items: "1 to 2,147,483,648", [1, 1 << 31], [0, (1 << 31) + 1, u32::MAX]);
         field!(seen, channel_bytes: "1 to 2,147,483,648", [1, 1 << 31], [0, (1 << 31) + 1, u32::MAX]);
+        field!(seen, max_channel_bytes: "1 to 2,147,483,648", [1, 1 << 31], [0, (1 << 31) + 1, u32::MAX]);
         field!(seen, max_partial_messages: "1 to 1,048,576", [1, 1 << 20], [0, (1 << 20) + 1, max]);
         field!(seen, max_partial_bytes: "0 to 1,099,511,627,776", [0, TIB], [TIB + 1, max]);
         field!(seen, outbox_bytes: "1 to 1,099,511,627,776", [1, TIB], [0, TIB + 1, max]);

@@ -300,9 +300,9 @@ fn items_are_charged_until_they_are_consumed() {
     let call = bench.session.kept_of_peer() - ITEMS;
     bench.change(|session| assert!(session.bind(THEIRS, ChannelId(1), Token(1))));
     assert_eq!(bench.session.kept_of_peer(), call + ITEMS);
-    bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), 1, 3));
+    bench.consumed(1, 3);
     assert_eq!(bench.session.kept_of_peer(), call + ITEM + 400);
-    bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), 1, 400));
+    bench.consumed(1, 400);
     assert_eq!(bench.session.kept_of_peer(), call);
     bench.session.check_memory();
     bench.returns(THEIRS, 1);
@@ -349,7 +349,7 @@ fn items_of_a_channel_that_has_ended_are_charged_until_their_holder_lets_go() {
             bench.change(|session| session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Aborted));
             bench.session.check_memory();
             assert_eq!(bench.session.kept_of_peer(), ITEMS, "end {index}");
-            bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), 1, 3));
+            bench.consumed(1, 3);
             assert_eq!(bench.session.kept_of_peer(), ITEM + 400, "end {index}");
             bench.session.check_memory();
             bench.change(|session| session.let_go(Token(1)));
@@ -518,10 +518,10 @@ fn items_past_the_sessions_memory_end_their_channel_and_both_ends_are_told() {
         if !bind {
             bench.change(|session| assert!(session.bind(THEIRS, ChannelId(1), Token(1))));
         }
-        bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), 3, 703));
+        bench.consumed(3, 703);
         bench.accept(run(&[9]));
         bench.returns(THEIRS, 1);
-        bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), 1, 9));
+        bench.consumed(1, 9);
         bench.accept(close(1));
         bench.change(|session| (1..=3).for_each(|token| session.let_go(Token(token))));
         is_at_rest(&mut bench);
@@ -581,7 +581,7 @@ fn who_has_not_read_all_it_got_is_granted_nothing_where_memory_is_short() {
         let _ = bench.sent();
         (0..60).for_each(|_| bench.accept(run(&[3])));
         for (items, granted) in [50, 10].into_iter().zip(expected) {
-            bench.change(|session| session.consumed(THEIRS, (ChannelId(1), Token(1)), items, 3 * u64::from(items)));
+            bench.consumed(items, 3 * u64::from(items));
             assert_eq!(bench.sent(), granted, "beside {others} bytes");
         }
         [1, 3].into_iter().for_each(|request| bench.returns(THEIRS, request));

@@ -1,14 +1,18 @@
 //! The channels of one connection. One entry per channel, whatever its state.
 
+mod consumed;
 mod full;
 mod one;
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
-use super::credit::{SendCredit, Window};
-use super::ledger::{CHANNEL, Charge, ITEM, items_cost};
+use super::credit::SendCredit;
+use super::ledger::{CHANNEL, Charge, ITEM, Promise};
 use super::outbox::LongId;
 use super::table::IdTable;
+use super::window::Window;
 use super::{Effects, Output, Token, WORDS_HEAD};
 use crate::error::{EndReason, ProtocolViolation, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
@@ -63,11 +67,12 @@ enum Half {
         credit: SendCredit,
         state: SenderState,
     },
-    /// `charge`: for the items that are not consumed.
+    /// `charge`: for the items that are not consumed. `promise`: for what its window has grown by.
     Receiver {
         window: Window,
         state: ReceiverState,
         charge: Charge,
+        promise: Promise,
     },
 }
 
@@ -99,6 +104,8 @@ pub(crate) struct Windows {
     pub(crate) send: (u64, u64),
     /// What this end grants the peer's senders at the start.
     pub(crate) receive: (u32, u32),
+    /// How many bytes the latter may grow to.
+    pub(crate) most: u32,
 }
 
 /// All channels of one connection.
@@ -176,9 +183,10 @@ impl Channels {
                 state: SenderState::Live(token),
             },
             false => Half::Receiver {
-                window: Window::new(windows.receive.0, windows.receive.1),
+                window: Window::new(windows.receive.0, windows.receive.1, windows.most),
                 state: ReceiverState::Live(token),
                 charge: Charge::default(),
+                promise: Promise::default(),
             },
         };
         self.table.push(id.0, Channel { half, arriving: false, entry: Charge::default() });
@@ -192,9 +200,10 @@ impl Channels {
                 state: SenderState::Unbound { reset: false },
             },
             false => Half::Receiver {
-                window: Window::new(windows.receive.0, windows.receive.1),
+                window: Window::new(windows.receive.0, windows.receive.1, windows.most),
                 state: ReceiverState::Buffering { runs: Vec::new(), end: None, full: false },
                 charge: Charge::default(),
+                promise: Promise::default(),
             },
         };
         self.table.push(id.0, Channel { half, arriving: false, entry: fx.ledger.charge(CHANNEL) });
@@ -296,25 +305,6 @@ impl Channels {
         }
     }
 
-    /// The receiver took this much; grants are batched. `is_short`: memory is, and those who have not read all they got are granted nothing.
-    pub(crate) fn consumed(
-        &mut self,
-        connection: ConnectionId,
-        (id, token): (ChannelId, Token),
-        (items, bytes): (u32, u64),
-        is_short: bool,
-        fx: &mut Effects,
-    ) {
-        let kept = items_cost(items, bytes);
-        let Some(Channel { half: Half::Receiver { window, charge, .. }, .. }) = self.table.get_mut(id.0) else {
-            return fx.ledger.consume(token, kept);
-        };
-        fx.ledger.lower(charge, kept);
-        if let Some((items, bytes)) = window.consume(items, bytes, is_short) {
-            fx.send(&Frame::Credit { connection, channel: id, items, bytes });
-        }
-    }
-
     /// The call ended: channels that nobody took up end with it; bound ones are their holders'.
     pub(crate) fn reset_unbound(&mut self, connection: ConnectionId, request: RequestId, fx: &mut Effects) {
         if self.calls.is_empty() {
@@ -383,10 +373,16 @@ impl Channels {
     }
 
     /// Items arrived. `Ok` and nothing done where the channel is gone: the peer could not know yet.
-    pub(crate) fn on_items(&mut self, id: ChannelId, items: Bytes, fx: &mut Effects) -> Result<(), ProtocolViolation> {
+    pub(crate) fn on_items(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        items: Bytes,
+        fx: &mut Effects,
+    ) -> Result<(), ProtocolViolation> {
         let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return Ok(()) };
         channel.check_order(id)?;
-        let Half::Receiver { window, state, charge } = &mut channel.half else {
+        let Half::Receiver { window, state, charge, .. } = &mut channel.half else {
             return Err(wrong_direction("items", id));
         };
         let mut reader = Reader::new(&items);
@@ -394,6 +390,7 @@ impl Channels {
             // It takes no credit, so nothing else would bound how many are kept.
             return Err(reader.fault("items", "a run of none"));
         }
+        let (mut count, mut total, mut last) = (0, 0, 0);
         while reader.remaining() > 0 {
             let len = reader.varint("item length")?;
             reader.take(len, "item")?;
@@ -404,7 +401,9 @@ impl Channels {
                 )
             })?;
             fx.ledger.raise(charge, ITEM + len as usize);
+            (count, total, last) = (count + 1, total + len as i64, len as i64);
         }
+        window.note_run(now, count, total, last);
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
             // A long item has memory of its own.

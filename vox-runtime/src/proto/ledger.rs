@@ -40,12 +40,18 @@ pub(super) struct Ledger {
     /// The same of what is kept as long as its connection is. Nobody gives that back by reading or by ending a handler, so it is no reason
     /// to wait for room.
     standing: usize,
-    /// Of channels that have ended, what their holders have not consumed yet. Most sessions have none.
-    #[allow(clippy::box_collection, reason = "idle sessions are many")]
-    tails: Option<Box<BTreeMap<Token, Charge>>>,
-    /// Of replies that are longer than [`REPLY`] and that their callers have not taken. Most sessions never have one.
-    #[allow(clippy::box_collection, reason = "idle sessions are many")]
-    replies: Option<Box<BTreeMap<Token, Charge>>>,
+    /// Most sessions never have any of it.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Debug, Default)]
+struct Rare {
+    /// What windows have promised beyond what each has at first. Nothing of it has come.
+    promised: usize,
+    /// Of channels that have ended, what their holders have not consumed yet.
+    tails: BTreeMap<Token, Charge>,
+    /// Of replies that are longer than [`REPLY`] and that their callers have not taken.
+    replies: BTreeMap<Token, Charge>,
 }
 
 /// So many bytes in a [`Ledger`], which are given back by [`Ledger::release`] alone. One that is dropped stays charged, which a walk finds.
@@ -57,6 +63,18 @@ pub(super) struct Charge(usize);
 #[derive(Debug, Default)]
 #[must_use]
 pub(super) struct Standing(usize);
+
+/// So many bytes of what a ledger has as promised. One that is dropped stays promised, as a [`Charge`] stays charged.
+#[derive(Debug, Default)]
+#[must_use]
+pub(super) struct Promise(usize);
+
+impl Promise {
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.0
+    }
+}
 
 impl Standing {
     pub(super) fn bytes(&self) -> usize {
@@ -86,6 +104,22 @@ impl Ledger {
     /// Nothing stands there any more.
     pub(super) fn end_standing(&mut self, standing: Standing) {
         self.standing -= standing.0;
+    }
+
+    /// What windows have promised.
+    #[inline]
+    pub(super) fn promised(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| rare.promised)
+    }
+
+    /// A window has promised so much from now on.
+    #[inline]
+    pub(super) fn promise(&mut self, promise: &mut Promise, bytes: usize) {
+        if bytes != promise.0 {
+            let rare = self.rare.get_or_insert_default();
+            rare.promised = rare.promised - promise.0 + bytes;
+            promise.0 = bytes;
+        }
     }
 
     /// Something is kept.
@@ -120,7 +154,7 @@ impl Ledger {
     /// A channel has ended, and its holder has yet to consume what came on it.
     pub(super) fn leave(&mut self, token: Token, charge: Charge) {
         if charge.0 > 0
-            && let Some(before) = self.tails.get_or_insert_default().insert(token, charge)
+            && let Some(before) = self.rare.get_or_insert_default().tails.insert(token, charge)
         {
             self.release(before);
         }
@@ -143,7 +177,7 @@ impl Ledger {
 
     #[inline]
     fn tail(&mut self, token: Token) -> Option<Charge> {
-        self.tails.as_mut()?.remove(&token)
+        self.rare.as_mut()?.tails.remove(&token)
     }
 
     /// A reply of so many bytes waits for its caller to take it.
@@ -151,26 +185,26 @@ impl Ledger {
     pub(super) fn keep_reply(&mut self, token: Token, len: usize) {
         if len > REPLY {
             let charge = self.charge(len);
-            self.replies.get_or_insert_default().insert(token, charge);
+            self.rare.get_or_insert_default().replies.insert(token, charge);
         }
     }
 
     /// A caller has taken its reply, or will not.
     pub(super) fn take_reply(&mut self, token: Token) {
-        if let Some(charge) = self.replies.as_mut().and_then(|replies| replies.remove(&token)) {
+        if let Some(charge) = self.rare.as_mut().and_then(|rare| rare.replies.remove(&token)) {
             self.release(charge);
         }
     }
 
     /// Whether a long reply waits for its caller.
     pub(super) fn keeps_replies(&self) -> bool {
-        self.replies.as_ref().is_some_and(|replies| !replies.is_empty())
+        self.rare.as_ref().is_some_and(|rare| !rare.replies.is_empty())
     }
 
     /// What a walk over the tails and the replies finds.
     #[cfg(test)]
     pub(super) fn left_behind(&self) -> usize {
-        [&self.tails, &self.replies].into_iter().flatten().flat_map(|kept| kept.values()).map(Charge::bytes).sum()
+        self.rare.iter().flat_map(|rare| rare.tails.values().chain(rare.replies.values())).map(Charge::bytes).sum()
     }
 }
 

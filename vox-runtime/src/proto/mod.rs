@@ -35,11 +35,13 @@ mod outbox;
 mod pause;
 mod peer_clock;
 mod policy;
+mod rounds;
 mod secrets;
 mod serving;
 mod session;
 mod table;
 mod waiting_requests;
+mod window;
 
 #[cfg(test)]
 mod agreeing;

@@ -145,6 +145,7 @@ impl Session {
         Windows {
             send: (self.peer.channel_items, self.peer.channel_bytes),
             receive: (self.limits.channel_items, self.limits.channel_bytes),
+            most: self.limits.max_channel_bytes,
         }
     }
 

@@ -124,6 +124,12 @@ impl Bench {
         result
     }
 
+    /// The holder of the first channel that the peer opened, under the token of the same number, took so much.
+    pub(crate) fn consumed(&mut self, items: u32, bytes: u64) {
+        let now = self.now;
+        self.change(|session| session.consumed(now, THEIRS, (ChannelId(1), Token(1)), items, bytes));
+    }
+
     fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
             if let Output::Offered { connection, service, .. } = &output {

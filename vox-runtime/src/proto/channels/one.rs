@@ -32,12 +32,22 @@ impl Channel {
 
     /// Nothing is kept of it any more.
     #[inline]
-    pub(super) fn release(self, fx: &mut Effects) {
+    pub(super) fn release(mut self, fx: &mut Effects) {
+        self.promise_nothing(fx);
         fx.ledger.release(self.into_charge());
+    }
+
+    /// Its sender is promised nothing any more.
+    #[inline]
+    fn promise_nothing(&mut self, fx: &mut Effects) {
+        if let Half::Receiver { promise, .. } = &mut self.half {
+            fx.ledger.promise(promise, 0);
+        }
     }
 
     /// It has no entry any more. What is kept of it else is its holder's to consume, and to let go of.
     pub(super) fn leave_to(mut self, token: Token, fx: &mut Effects) {
+        self.promise_nothing(fx);
         let of_entry = self.entry.bytes().min(CHANNEL);
         fx.ledger.lower(&mut self.entry, of_entry);
         fx.ledger.leave(token, self.into_charge());
@@ -86,10 +96,11 @@ impl super::Channels {
     pub(in super::super) fn walk(&self) -> usize {
         let of = |(_, channel): (u64, &Channel)| {
             let (items, end) = match &channel.half {
-                Half::Receiver { window, charge, state } => {
+                Half::Receiver { window, charge, state, promise } => {
                     let (items, bytes) = window.kept();
                     let kept = items as usize * ITEM + bytes as usize;
                     assert_eq!(charge.bytes(), kept, "a channel is charged for what it does not keep");
+                    assert_eq!(promise.bytes(), window.promised(), "a window promises what nobody counts");
                     match state {
                         ReceiverState::Buffering { end: Some(end), full: false, .. } => (kept, end.memory()),
                         ReceiverState::Buffering { .. } | ReceiverState::Live(_) => (kept, 0),
@@ -101,6 +112,15 @@ impl super::Channels {
             let is_own = entry == 0 && !channel.is_unbound();
             assert!(is_own || entry == CHANNEL + end, "a channel's entry is charged {entry}, with an end of {end}");
             entry + items
+        };
+        self.table.iter().map(of).sum()
+    }
+
+    /// What a walk finds that windows promise.
+    pub(in super::super) fn promised(&self) -> usize {
+        let of = |(_, channel): (u64, &Channel)| match &channel.half {
+            Half::Receiver { promise, .. } => promise.bytes(),
+            Half::Sender { .. } => 0,
         };
         self.table.iter().map(of).sum()
     }

@@ -1,5 +1,7 @@
 //! What an id names: the channels of this end's user and of the peer's frames, and what is no longer there.
 
+use std::time::Instant;
+
 use super::super::channels::{Channels, Sent};
 use super::super::ledger::items_cost;
 use super::super::outbox::LongId;
@@ -55,14 +57,17 @@ impl Session {
     /// A receiver, which was bound under this token, took items.
     pub(crate) fn consumed(
         &mut self,
+        now: Instant,
         connection: ConnectionId,
         (channel, token): (ChannelId, Token),
         items: u32,
         bytes: u64,
     ) {
-        let is_short = self.is_short_of_memory();
+        let room = self.room_for_windows();
         match self.channels(connection) {
-            (Some(channels), fx) => channels.consumed(connection, (channel, token), (items, bytes), is_short, fx),
+            (Some(channels), fx) => {
+                channels.consumed(now, (connection, channel, token), (items, bytes), room, fx);
+            }
             (None, fx) => fx.ledger.consume(token, items_cost(items, bytes)),
         }
         self.settle_lease();

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::super::Token;
 use super::super::ledger::{REPLY, REQUEST};
 use super::super::serving::Serving;
+use super::super::window::Room;
 use super::Session;
 use crate::error::{ProtocolViolation, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
@@ -103,6 +104,20 @@ impl Session {
         self.memory() > self.limits.session_memory / 4 * 3
     }
 
+    /// What there is for windows to grow by: half of what may be kept, less what is kept and what others have grown by. Where memory is short
+    /// they shrink.
+    #[inline]
+    pub(super) fn room_for_windows(&self) -> Room {
+        if self.is_short_of_memory() {
+            Room::None
+        } else if self.shares_are_low() {
+            Room::Little
+        } else {
+            let taken = self.memory() + self.fx.ledger.promised();
+            Room::For((self.limits.session_memory / 2).saturating_sub(taken))
+        }
+    }
+
     /// Items arrived. Where more is kept than may be, their channel ends, whatever its window: what windows allow a peer is no violation.
     #[inline]
     pub(super) fn on_items(
@@ -114,8 +129,9 @@ impl Session {
         if let Some(short) = self.is_past_memory(items.len()) {
             self.end_full(connection, channel, short);
         }
+        let now = self.last_heard;
         match self.channels_for(connection, channel)? {
-            (Some(channels), fx) => channels.on_items(channel, items, fx),
+            (Some(channels), fx) => channels.on_items(now, channel, items, fx),
             (None, _) => Ok(()),
         }
     }
@@ -248,5 +264,9 @@ impl Session {
         let standing: usize = self.serving.iter().map(|(_, serving)| serving.standing()).sum();
         let standing = standing + self.calling.iter().map(|(_, calling)| calling.standing()).sum::<usize>();
         assert_eq!(self.fx.ledger.standing(), standing, "the sum of what stands has drifted");
+        let promised: usize = self.serving.iter().map(|(_, serving)| serving.channels.promised()).sum();
+        let promised = promised + self.calling.iter().map(|(_, calling)| calling.channels.promised()).sum::<usize>();
+        assert_eq!(self.fx.ledger.promised(), promised, "the sum of what windows promise has drifted");
+        assert!(promised <= self.limits.session_memory / 2, "windows promise {promised} bytes");
     }
 }

@@ -144,6 +144,7 @@ pub(super) fn small_limits(rng: &mut Rng) -> Limits {
         max_channels: 1 + rng.below(4),
         channel_items: 1 + rng.below(5) as u32,
         channel_bytes: *rng.pick(&[1, 16, 100, 1000, 64 << 10]),
+        max_channel_bytes: *Rng(rng.0.rotate_left(9)).pick(&[1, 700, 4000, 4 << 20]),
         max_partial_messages: *rng.pick(&[1, 2, 32]),
         max_partial_bytes: *rng.pick(&[0, 32 << 20]),
         outbox_bytes: *rng.pick(&[200, 2000, 400 << 10]),

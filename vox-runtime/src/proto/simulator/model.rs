@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::super::{CallEnd, ChannelEnd};
 use crate::error::EndReason;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
+use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::wire::{ChannelDirection, Failure, Reset, WHOLE};
 
@@ -207,4 +208,11 @@ impl ChannelModel {
             ChannelEnd::Lost(_) => assert!(self.lost, "lost while the connection is open"),
         }
     }
+}
+
+/// The most items and bytes that may be under way on a channel to an end with these limits, however its window grows.
+pub(super) fn widest(limits: &Limits) -> (usize, usize) {
+    let (items, bytes) = (limits.channel_items as usize, limits.channel_bytes as usize);
+    let most = bytes.max(limits.max_channel_bytes as usize);
+    ((items * most / bytes).max(items), most)
 }

@@ -13,7 +13,7 @@ use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patie
 use super::Rng;
 use super::end::{End, Half, Handler, small_limits};
 use super::link::Link;
-use super::model::{CallModel, ChannelModel, HandlerModel, bytes, failure};
+use super::model::{CallModel, ChannelModel, HandlerModel, bytes, failure, widest};
 use crate::error::{EndReason, Refusal, RefusalCode, Short};
 use crate::ids::{ConnectionId, Role};
 use crate::limits::Refused;
@@ -246,7 +246,7 @@ impl World {
                 id,
                 direction,
                 sender: if sends { e } else { 1 - e },
-                window: (receiver.channel_items as usize, receiver.channel_bytes as usize),
+                window: widest(receiver),
                 sent: Vec::new(),
                 delivered: 0,
                 consumed: 0,
@@ -396,7 +396,7 @@ impl World {
         channel.consumed += count;
         let connection = self.calls[channel.call].connection;
         if count > 0 {
-            self.ends[e].session.consumed(connection, (channel.id, token), count as u32, bytes as u64);
+            self.ends[e].session.consumed(self.now, connection, (channel.id, token), count as u32, bytes as u64);
         }
         self.note(e, "consume", &[index as u64, count as u64]);
         self.drain(e);
@@ -917,7 +917,7 @@ impl World {
         let bytes: usize = channel.sent[channel.consumed..end].iter().sum();
         let (connection, count) = (self.calls[channel.call].connection, (end - channel.consumed) as u32);
         let session = &mut self.ends[e].session;
-        session.consumed(connection, (channel.id, token), count, bytes as u64);
+        session.consumed(self.now, connection, (channel.id, token), count, bytes as u64);
         session.check_memory();
         session.let_go(token);
         session.check_memory();

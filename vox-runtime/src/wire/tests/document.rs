@@ -65,14 +65,15 @@ fn the_announced_limits_are_listed_with_their_defaults() {
         ("max_connections", limits.max_connections, "16"),
         ("max_calls", limits.max_calls, "128"),
         ("max_channels", limits.max_channels, "256"),
-        ("channel_items", limits.channel_items, "256"),
+        ("channel_items", limits.channel_items, "4,096"),
         ("channel_bytes", limits.channel_bytes, "64 KiB"),
         ("max_decoded_bytes", limits.max_decoded_bytes, "64 MiB"),
         ("max_partial_messages", limits.max_partial_messages, "32"),
         ("max_partial_bytes", limits.max_partial_bytes, "20 MiB"),
     ] {
         check_row(&format!("| `{name}` | {printed} |"));
-        let number: u64 = printed.split(' ').next().and_then(|n| n.parse().ok()).expect("a number first");
+        let number: Option<u64> = printed.split(' ').next().and_then(|n| n.replace(',', "").parse().ok());
+        let number = number.expect("a number first");
         let unit = match printed.split(' ').nth(1) {
             Some("MiB") => 1 << 20,
             Some("KiB") => 1 << 10,
