@@ -438,15 +438,16 @@ async fn a_receiver_is_slow() -> Tested {
     let (tx, mut rx) = vox::channel();
     lab.keep(tx).await?;
     let kept = bench.kept.lock().expect("not poisoned").remove(0);
-    for n in 0..256 {
+    let window = u64::from(vox::Limits::default().channel_items);
+    for n in 0..window {
         kept.try_send(n)?;
     }
-    assert_eq!(kept.try_send(256), Err(vox::TrySendError::Full(256)));
-    for n in 0..256 {
+    assert_eq!(kept.try_send(window), Err(vox::TrySendError::Full(window)));
+    for n in 0..window {
         assert_eq!(rx.recv().await, Ok(Some(n)));
     }
-    kept.send(256).await?;
-    assert_eq!(rx.recv().await, Ok(Some(256)));
+    kept.send(window).await?;
+    assert_eq!(rx.recv().await, Ok(Some(window)));
     Ok(())
 }
 
