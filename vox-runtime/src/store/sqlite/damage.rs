@@ -109,6 +109,26 @@ async fn no_bit_of_an_index_that_turned_lets_an_operation_run_again() {
     assert!(missed > 10, "only {missed} of the damages were seen at all");
 }
 
+/// Where the one index has lost the key, the other has it. The look-up says so, and not that a row could not be put in.
+#[tokio::test]
+async fn a_key_that_one_index_lacks_is_found_by_the_other() {
+    let directory = Directory::in_memory();
+    let (bytes, operations) = written(&directory).await;
+    let id = operations[77].key.id.to_u128().to_be_bytes();
+    let mut found = 0;
+    for place in index_pages(&bytes, &operations).iter().flat_map(|page| page * PAGE..(page + 1) * PAGE) {
+        if bytes[place..].starts_with(&id) {
+            let mut damaged = bytes.clone();
+            damaged[place + 15] ^= 1;
+            match told(&directory.path("a.db"), &damaged, &operations[77], Duration::ZERO).await {
+                Ok(told) => assert_eq!(told, Admission::Replay(outcome(b"sealed"))),
+                Err(error) => found += usize::from(error.to_string().contains("`vox_keys_again` has it")),
+            }
+        }
+    }
+    assert_eq!(found, 1, "the index that is asked first has the key once");
+}
+
 #[tokio::test]
 async fn a_row_whose_key_turned_is_not_anothers_and_cannot_be_acknowledged_away() {
     let directory = Directory::new();
