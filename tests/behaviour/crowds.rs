@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use vox::transport::Link;
-use vox::{ConnectError, Limits, RefusalCode, ServeError, Server, Session};
+use vox::{ConnectError, Limits, Principal, RefusalCode, ServeError, Server, Session};
 
 use crate::lab::{Bench, LabClient, LabDispatcher};
 use crate::support::raw::{self, Raw};
@@ -78,17 +78,32 @@ async fn a_thousand_handshakes_at_once_make_no_more_sessions_than_there_may_be()
 
 #[tokio::test(start_paused = true)]
 async fn links_that_are_brought_wait_while_too_many_are_in_their_handshake() {
-    let server = server(Limits { max_pending_handshakes: 2, ..Limits::default() });
-    let silent = (come(&server), come(&server));
-    settle().await;
-    let (link, accepting) = come(&server);
-    let honest = tokio::spawn(connect(link));
+    let builder = Server::builder().service(LabDispatcher::new(Bench::default()));
+    let builder = builder.limits(Limits { max_pending_handshakes: 2, ..Limits::default() });
+    let is_known = Arc::new(Semaphore::new(0));
+    let asked = Arc::clone(&is_known);
+    let server = builder.authenticate(move |_| {
+        let asked = Arc::clone(&asked);
+        async move {
+            asked.acquire().await.expect("nobody closes it").forget();
+            Ok(Principal::anonymous())
+        }
+    });
+    let server = Arc::new(server.start().expect("one service"));
+    // Two are asked about, two wait, and the fifth is told so.
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(tokio::spawn(connect(come(&server).0)));
+        settle().await;
+    }
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!(!accepting.is_finished() && !honest.is_finished(), "there is no room for a third");
-    drop(silent.0.0);
-    assert!(silent.0.1.await.expect("no panic").is_err());
-    assert_eq!(honest.await.expect("no panic").expect("its turn").echo(1).await, Ok(1));
-    drop(silent.1);
+    assert!(clients.iter().all(|client| !client.is_finished()), "there is no room for a third");
+    let refused = connect(come(&server).0).await.expect_err("as many wait");
+    assert!(refused.to_string().contains("2 links are in their handshake and as many wait"), "{refused}");
+    is_known.add_permits(4);
+    for client in clients {
+        assert_eq!(client.await.expect("no panic").expect("its turn").echo(1).await, Ok(1));
+    }
 }
 
 #[tokio::test(start_paused = true)]

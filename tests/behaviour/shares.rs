@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vox::Limits;
 
-use crate::stealing::{Den, confirm, works};
+use crate::stealing::{Den, SLOW, confirm, works};
 use crate::support::raw;
 use crate::support::settle;
 
@@ -87,31 +87,67 @@ async fn one_address_has_no_more_handshakes_than_its_share() {
     let (raw, ticket) = den.client_over(den.link_of(Some("2001:db8:1:2::7")), None).await;
     drop(raw);
     settle().await;
-    let silent = (mallory(), mallory());
-    settle().await;
-    // One that says hello is told at once, and one that says nothing in a moment.
-    let (mut hello, mut nothing) = (mallory(), mallory());
-    hello.send(&raw::hello(Some("Lab"), raw::LIMITS)).await;
-    let came = tokio::time::Instant::now();
-    for raw in [&mut hello, &mut nothing] {
-        let refused = raw.read().await.expect("an answer");
-        assert_eq!((refused.kind, refused.body[4]), (raw::REJECTED, BUSY));
-        let text = String::from_utf8_lossy(&refused.body).into_owned();
-        assert!(
-            text.contains("2001:db8:1:2::/64 has 2 of 2 links in their handshake (`max_peer_handshakes`)"),
-            "{text}"
-        );
+    let mut asked_about = (mallory(), mallory());
+    for raw in [&mut asked_about.0, &mut asked_about.1] {
+        raw.send(&raw::hello_with(&[("name", 0, SLOW)], raw::LIMITS)).await;
     }
-    assert!(came.elapsed() < Duration::from_secs(1));
+    // Links that say nothing take nothing of it.
+    let _silent = (mallory(), mallory(), mallory());
+    settle().await;
+    let mut third = mallory();
+    let came = tokio::time::Instant::now();
+    third.send(&raw::hello(Some("Lab"), raw::LIMITS)).await;
+    let refused = third.read().await.expect("an answer");
+    assert_eq!((refused.kind, refused.body[4]), (raw::REJECTED, BUSY));
+    let text = String::from_utf8_lossy(&refused.body).into_owned();
+    assert!(text.contains("2001:db8:1:2::/64 has 2 of 2 links in their handshake (`max_peer_handshakes`)"), "{text}");
     // A session that there is gets its link all the same, and other addresses have their own.
     let mut resuming = mallory();
     resuming.send(&ticket.resume()).await;
     assert_eq!(resuming.read().await.expect("an answer").kind, raw::RESUMED);
     drop(den.client_over(den.link_of(Some("2001:db8:1:3::1")), None).await);
     drop(den.client_over(den.link_of(Some("customer 7")), None).await);
-    drop(silent);
-    settle().await;
+    assert_eq!(came.elapsed(), Duration::ZERO, "nobody waits");
+    assert_eq!(asked_about.0.read().await.expect("an answer").kind, raw::WELCOME);
     drop(den.client_over(mallory(), None).await);
+}
+
+/// Each has sent half of its hello, and comes again as often as it is sent away.
+#[tokio::test(start_paused = true)]
+async fn links_that_do_not_finish_their_hello_keep_nobody_out() {
+    let den = Den::new(Limits { max_pending_handshakes: 60, ..Limits::default() });
+    let (raw, ticket) = den.client().await;
+    drop(raw);
+    let hello = raw::hello(Some("Lab"), raw::LIMITS).wire();
+    let half = async |n: usize| {
+        let mut raw = den.link_of(Some(["10.0.0.1", "10.0.0.2", "10.0.0.3"][n % 3]));
+        raw.try_write(&hello[..hello.len() / 2]).await;
+        settle().await;
+        raw
+    };
+    let mut attackers = Vec::new();
+    for n in 0..90 {
+        attackers.push(half(n).await);
+    }
+    // One whose line is slow is from an address of its own.
+    let mut slow = den.link_of(Some("192.0.2.7"));
+    slow.try_write(&hello[..9]).await;
+    for round in 0..10 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        for peer in [Some("192.0.2.1"), Some("10.0.0.1"), None] {
+            let came = tokio::time::Instant::now();
+            drop(den.client_over(den.link_of(peer), None).await);
+            assert!(came.elapsed() <= Duration::from_millis(100), "round {round}, {peer:?}: {:?}", came.elapsed());
+        }
+        let came = tokio::time::Instant::now();
+        drop(den.resume(&ticket).await.expect("its own"));
+        assert!(came.elapsed() <= Duration::from_millis(100), "round {round}, resuming: {:?}", came.elapsed());
+        for n in 0..10 {
+            attackers.push(half(n).await);
+        }
+    }
+    slow.try_write(&hello[9..]).await;
+    assert_eq!(slow.read().await.expect("an answer").kind, raw::WELCOME);
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,9 @@ const ACK: u8 = 0x0a;
 const SESSION_LOST: u8 = 5;
 const FALSE_ACK: u8 = 16;
 
+/// Who is asked about for five seconds.
+pub const SLOW: &str = "slow";
+
 /// What a session is resumed with, and how far its client has come in the two streams.
 #[derive(Clone)]
 pub struct Ticket {
@@ -49,10 +52,12 @@ impl Den {
     pub fn new(limits: Limits) -> Self {
         let bench = Bench::default();
         let probe = bench.probe.clone();
-        let server = Server::builder()
-            .service(LabDispatcher::new(bench))
-            .limits(limits)
-            .authenticate(async |peer| Ok(peer.metadata().get("name").map_or(Principal::anonymous(), Principal::new)));
+        let server = Server::builder().service(LabDispatcher::new(bench)).limits(limits).authenticate(async |peer| {
+            if peer.metadata().get("name") == Some(SLOW) {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+            Ok(peer.metadata().get("name").map_or(Principal::anonymous(), Principal::new))
+        });
         Self { server: server.start().expect("a server").into(), probe }
     }
 

@@ -23,8 +23,8 @@ pub(crate) use room::{Fits, HEAD_ROOM};
 /// | `max_depth` | 128 | 1 to 128 | no | the call gets `InvalidPayload`, the receiver `BadItem` |
 /// | `handshake_timeout` | 10 s | 1ms to 3600s | no | the link is closed |
 /// | `max_handshake_bytes` | 16 KiB | 256 to 1,048,576 | no | the link is closed |
-/// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | further links wait, in the listener's backlog or in `Server::accept`. An eighth as many more are listened to: those that resume a session go on, as many as this want a new one and wait, others are refused as `Busy`; the one that is silent for longest, and for 100 ms, is closed for another |
-/// | `max_peer_handshakes` | 512 | 1 to 16,777,216 | no | further links of that address are refused, unless they resume a session, or have said nothing for 100 ms: who a peer is, is not known yet |
+/// | `max_pending_handshakes` | 1,024 | 1 to 16,777,216 | no | so many are listened to, and so many beside them that want a new session are served; as many of these wait, and others are refused as `Busy`. Where so many are listened to, further links wait, in the listener's backlog or in `Server::accept`: of the address that has the most, the one that was silent for longest, and for 100 ms, is closed for another |
+/// | `max_peer_handshakes` | 512 | 1 to 16,777,216 | no | further links of that address that want a new session are refused: who a peer is, is not known yet. Nor may one address have more than there are places left, and it always has one |
 /// | `max_sessions` | 10,000 | 1 to 16,777,216 | no | further sessions are refused; one counts from before its welcome |
 /// | `max_peer_sessions` | 5,000 | 1 to 16,777,216 | no | further sessions of that peer are refused |
 /// | `max_connections` | 16 | 1 to 1,024 | yes | a violation; `open` refuses before it is sent |
@@ -76,7 +76,7 @@ pub struct Limits {
     pub max_handshake_bytes: usize,
     /// How many links may be in their handshake at once, per server.
     pub max_pending_handshakes: usize,
-    /// How many of them may be of one address.
+    /// How many of those that want a new session may be of one address.
     pub max_peer_handshakes: usize,
     /// How many sessions one server holds.
     pub max_sessions: usize,

@@ -23,11 +23,11 @@ pub(crate) fn rows() -> Vec<Row> {
             .slow("a handshake after the other is served"),
         Row::scene("max_peer_handshakes (here 8)", "{n} links of one address, the last says hello", handshakes)
             .with(|setting| setting.limits.max_peer_handshakes = 8)
-            .bound(8, Answer::Rejected(2)),
+            .bound(8, Answer::Fine),
         Row::scene("max_peer_handshakes, silent (here 8)", "{n} links of one address that say nothing", silent)
             .with(|setting| setting.limits.max_peer_handshakes = 8)
             .case("at", 8, Answer::Waits)
-            .case("over", 9, Answer::Rejected(2)),
+            .case("over", 9, Answer::Waits),
         Row::scene("max_peer_detached (here 8)", "{n} persist calls of two sessions, cancelled", detached)
             .with(|setting| setting.limits.max_peer_detached = 8)
             .case("under", 7, Answer::Failed(4))

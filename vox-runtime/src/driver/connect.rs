@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::considering::Considered;
 use super::accepting::shutting_down;
-use super::accounts::{Accounts, HandshakeOf};
+use super::accounts::Accounts;
 use super::clock::now;
-use super::doorway::{A_WORD, Entrance};
+use super::doorway::{Entrance, InRoom};
 use super::heard;
 use super::reading::Reader;
 use super::redial::Redial;
@@ -34,7 +34,7 @@ use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::{Recalled, Session};
 use crate::server::Peer;
-use crate::transport::{Failure, Greeter, Link, Reach, WriteHalf, dial, memory_pair_at};
+use crate::transport::{Failure, Greeter, Link, Party, Reach, WriteHalf, dial, memory_pair_at};
 use crate::wire::{
     Greeting, Hello, LENGTH_BYTES, Named, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
     differs_by, features_of, words,
@@ -176,41 +176,31 @@ pub(crate) fn unconnected(limits: Arc<Limits>, address: String) -> Arc<Shared> {
 }
 
 /// Answers: refuses what cannot be served, with a reason.
-pub(crate) async fn accept(mut link: Link, door: &Door, entrance: Entrance) -> Result<Visitor, ConnectError> {
+pub(crate) async fn accept(mut link: Link, door: &Door, mut entrance: Entrance) -> Result<Visitor, ConnectError> {
     let address = link.address().to_owned();
     let welcoming = Box::pin(async {
-        let share = door.share_of(&link);
+        entrance.waits_for_word(link.party.as_ref());
         let heard = tokio::select! {
             biased;
             () = door.closing.cancelled() => None,
-            refusal = silent_beyond(&share) => return reject(link, refusal).await,
-            () = entrance.sent_away() => {
-                let why = "the peer had said nothing while others waited (`max_pending_handshakes`)";
-                return Err(ConnectError::handshake(why));
-            }
+            () = entrance.sent_away() => return Err(sent_away()),
             heard = hear(&mut link.read, &door.limits) => Some(heard?),
         };
         let Some(greeting) = heard else { return reject(link, shutting_down()).await };
+        entrance.has_spoken();
         match greeting {
             Greeting::Hello(hello) => {
-                let _share = match share {
-                    Ok(share) => share,
-                    Err(refusal) => return reject(link, refusal).await,
-                };
                 let place = tokio::select! {
                     biased;
                     () = door.closing.cancelled() => Err(shutting_down()),
-                    place = entrance.wants_more() => place,
+                    place = door.admit(link.party.as_ref(), entrance) => place,
                 };
                 match place {
                     Ok(_place) => door.welcome(link, hello).await,
                     Err(refusal) => reject(link, refusal).await,
                 }
             }
-            Greeting::Resume(resume) => {
-                let _place = entrance.resumes();
-                door.resume(link, resume).await
-            }
+            Greeting::Resume(resume) => door.resume(link, resume, entrance).await,
             Greeting::Welcome(_) | Greeting::Rejected(_) | Greeting::Resumed(_) | Greeting::Confirm => {
                 Err(ConnectError::handshake("the peer answered where it should have said hello"))
             }
@@ -219,30 +209,15 @@ pub(crate) async fn accept(mut link: Link, door: &Door, entrance: Entrance) -> R
     within(&door.limits, welcoming).await.map_err(|error| error.at(&address))
 }
 
-/// A place among the handshakes of a link's peer, if anything is known of that. `Err`: it has its share.
-type Share = Result<Option<HandshakeOf>, Refusal>;
-
-/// Waits until a link that is beyond its peer's share has had time for a word. Then it is not listened to any longer.
-async fn silent_beyond(share: &Share) -> Refusal {
-    match share {
-        Ok(_) => std::future::pending().await,
-        Err(refusal) => {
-            tokio::time::sleep(A_WORD).await;
-            refusal.clone()
-        }
-    }
+fn sent_away() -> ConnectError {
+    ConnectError::handshake("the peer had said nothing while others waited (`max_pending_handshakes`)")
 }
 
 impl Door {
-    /// Who the peer is, is not known yet: what counts is where its link comes from.
-    fn share_of(&self, link: &Link) -> Share {
-        let Some(account) = self.accounts.of(&Principal::anonymous(), link.party.as_ref()) else { return Ok(None) };
-        let most = self.limits.max_peer_handshakes;
-        account.take_handshake(most).map(Some).ok_or_else(|| {
-            let whose = account.key.as_ref().map(ToString::to_string).unwrap_or_default();
-            let why = format!("{whose} has {most} of {most} links in their handshake (`max_peer_handshakes`)");
-            Refusal::new(RefusalCode::Busy, why)
-        })
+    /// The right to ask for a session. Who the peer is, is not known yet: what counts is where its link comes from.
+    async fn admit(&self, party: Option<&Party>, entrance: Entrance) -> Result<InRoom, Refusal> {
+        let account = self.accounts.of(&Principal::anonymous(), party);
+        entrance.wants_session(account, self.limits.max_peer_handshakes).await
     }
 
     pub(crate) fn new(limits: Limits, router: Router, registry: Option<Arc<Registry>>) -> Self {
@@ -301,7 +276,7 @@ impl Door {
     }
 
     /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same.
-    async fn resume(&self, mut link: Link, resume: Resume) -> Result<Visitor, ConnectError> {
+    async fn resume(&self, mut link: Link, resume: Resume, mut entrance: Entrance) -> Result<Visitor, ConnectError> {
         if common_version(resume.versions).is_none() {
             return reject(link, no_common_version(resume.versions)).await;
         }
@@ -325,7 +300,13 @@ impl Door {
         };
         let resumed = Resumed { received, time: self.router.millis(), secret: claim.secret.clone() };
         say(&mut link, &Greeting::Resumed(resumed)).await?;
-        match hear(&mut link.read, &self.limits).await? {
+        entrance.waits_for_answer(link.party.as_ref());
+        let confirmed = tokio::select! {
+            biased;
+            () = entrance.sent_away() => return Err(sent_away()),
+            confirmed = hear(&mut link.read, &self.limits) => confirmed?,
+        };
+        match confirmed {
             Greeting::Confirm => {}
             Greeting::Rejected(refusal) => {
                 shared.change(|state| state.session.lost("the peer cannot go on from where this end is"));

@@ -1,283 +1,326 @@
-//! Where links are that are in their handshake: how many there may be, and how those get in that only want their session back.
+//! Where links are that are in their handshake: how many there may be, whose they are, and who makes way for others.
 //!
-//! There are so many places in the *room*, and on the *step* before it an eighth as many more. Who comes when the room is full is
-//! listened to on the step. One that resumes a session goes on from there, so that no handshake of a stranger keeps it waiting; one that
-//! wants a new session waits for its place in the room. When the step is full too, the one that has said nothing for longest is sent away, once it
-//! has had time for a word.
+//! A link comes onto the *step*, where it is listened to. One that resumes a session goes on from there. One that wants a new session
+//! goes on into the *room*, in which it is asked who it is and what serves it; it leaves the step to the next, and waits in a queue where the room
+//! is full. So links that say nothing take no place of one that speaks. When the step is full, one of those that have said nothing makes way, once it
+//! has had time for a word: [`HalfOpen`] says which.
 
-use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::{Account, HandshakeOf};
+use super::half_open::{HalfOpen, Place};
 use crate::error::{Refusal, RefusalCode};
+use crate::transport::Party;
 
 /// How long one that has come may be silent, when others wait for its place: its first word comes with it, or right behind.
-pub(super) const A_WORD: Duration = Duration::from_millis(100);
+const A_WORD: Duration = Duration::from_millis(100);
+/// How long one that has been told how its session goes on may take to confirm that, when others wait for its place: the longest way there
+/// and back.
+const AN_ANSWER: Duration = Duration::from_secs(1);
 
-/// The room and the step of one server.
-pub(crate) struct Doorway {
+/// The step, the queue and the room of one server, with as many places each.
+pub(crate) struct Doorway(Arc<Floor>);
+
+struct Floor {
     most: usize,
-    room: Arc<Semaphore>,
     step: Arc<Semaphore>,
-    /// How many that have said hello may yet wait for the room.
     queue: Arc<Semaphore>,
-    /// Tells those who have a place and no link yet that a link waits for the room.
-    wanted: Arc<Notify>,
-    silent: Arc<Silent>,
+    room: Arc<Semaphore>,
+    /// Those on the step that are waited for.
+    half_open: Mutex<HalfOpen>,
 }
 
-/// A place, before it is known whose.
-enum Place {
-    Room(OwnedSemaphorePermit),
-    Step(OwnedSemaphorePermit),
-}
-
-/// Those on the step that have said nothing yet, in the order in which they came.
-#[derive(Default)]
-struct Silent(Mutex<(u64, BTreeMap<u64, Waiter>)>);
-
-/// Since when one of them is there, and what ends its handshake.
-type Waiter = (Instant, CancellationToken);
-
-/// The right to be in a handshake.
-pub(crate) struct Entrance(Way);
-
-enum Way {
-    /// Nobody counts.
-    Open,
-    Room {
-        place: OwnedSemaphorePermit,
-    },
-    /// Apart, because few are here and the tasks of all sessions would be larger by it.
-    Step(Box<OnStep>),
-}
+/// The right to be in a handshake. `None`: nobody counts. Apart, because few are here and the tasks of all sessions would be larger by it.
+pub(crate) struct Entrance(Option<Box<OnStep>>);
 
 struct OnStep {
     place: OwnedSemaphorePermit,
-    silence: Silence,
-    room: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
-    wanted: Arc<Notify>,
-    most: usize,
+    waited_for: Option<WaitedFor>,
+    floor: Arc<Floor>,
 }
 
-/// One on the step that has said nothing yet.
-struct Silence {
-    number: u64,
+/// A link on the step that is to say something.
+struct WaitedFor {
+    place: Place,
     ends: CancellationToken,
-    silent: Arc<Silent>,
+    floor: Arc<Floor>,
 }
 
-impl Drop for Silence {
+/// A place in the room, and one among those of its peer.
+pub(super) struct InRoom {
+    _place: Option<OwnedSemaphorePermit>,
+    _share: Option<HandshakeOf>,
+}
+
+impl Drop for WaitedFor {
     fn drop(&mut self) {
-        self.silent.0.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&self.number);
+        self.floor.half_open().remove(&self.place);
     }
 }
 
 impl Doorway {
     pub(crate) fn new(most: usize) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
-        let semaphore = |places| Arc::new(Semaphore::new(places));
-        let step = semaphore((most / 8).max(1));
-        let (room, queue, wanted) = (semaphore(most), semaphore(most), Arc::default());
-        Self { most, room, step, queue, wanted, silent: Arc::default() }
+        let places = || Arc::new(Semaphore::new(most));
+        Self(Arc::new(Floor { most, step: places(), queue: places(), room: places(), half_open: Mutex::default() }))
     }
 
     /// The right to be in a handshake, of a link that has come, once there is a place.
     pub(crate) async fn enter(&self) -> Entrance {
-        let place = self.place().await;
-        self.entrance(place)
+        let place = self.0.place().await;
+        Entrance(Some(Box::new(OnStep { place, waited_for: None, floor: Arc::clone(&self.0) })))
     }
 
-    /// What comes next, and the right to be in a handshake. It is asked for nothing while there is no place for it; a place in the room
-    /// that nothing has come for is given up for a link that is here.
+    /// What comes next, and the right to be in a handshake. It is asked for nothing while there is no place for it.
     pub(crate) async fn next<T>(&self, next: impl Future<Output = T>) -> (T, Entrance) {
-        let mut next = pin!(next);
-        loop {
-            // Who waits by now has been given a place before this one.
-            let mut wanted = pin!(self.wanted.notified());
-            wanted.as_mut().enable();
-            let place = self.place().await;
-            tokio::select! {
-                biased;
-                next = &mut next => return (next, self.entrance(place)),
-                () = wanted, if matches!(place, Place::Room(_)) => {}
-            }
-        }
-    }
-
-    async fn place(&self) -> Place {
-        if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
-            return Place::Room(place);
-        }
-        if let Ok(place) = Arc::clone(&self.step).try_acquire_owned() {
-            return Place::Step(place);
-        }
-        let (mut room, mut step) =
-            (pin!(Arc::clone(&self.room).acquire_owned()), pin!(Arc::clone(&self.step).acquire_owned()));
-        let closed = "nobody closes it";
-        loop {
-            let due = self.silent.longest().map_or_else(|| Instant::now() + A_WORD, |since| since + A_WORD);
-            tokio::select! {
-                biased;
-                place = &mut room => return Place::Room(place.expect(closed)),
-                place = &mut step => return Place::Step(place.expect(closed)),
-                () = tokio::time::sleep_until(due) => self.silent.send_away_before(Instant::now() - A_WORD),
-            }
-        }
-    }
-
-    /// The place is a link's, which has come now.
-    fn entrance(&self, place: Place) -> Entrance {
-        let place = match place {
-            Place::Room(place) => return Entrance(Way::Room { place }),
-            Place::Step(place) => place,
-        };
-        let (room, queue, wanted) = (Arc::clone(&self.room), Arc::clone(&self.queue), Arc::clone(&self.wanted));
-        let (silence, most) = (self.silent.one(), self.most);
-        Entrance(Way::Step(Box::new(OnStep { place, silence, room, queue, wanted, most })))
+        let entrance = self.enter().await;
+        (next.await, entrance)
     }
 }
 
-impl Silent {
-    fn one(self: &Arc<Self>) -> Silence {
-        let ends = CancellationToken::new();
-        let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        silent.0 += 1;
-        let number = silent.0;
-        silent.1.insert(number, (Instant::now(), ends.clone()));
-        Silence { number, ends, silent: Arc::clone(self) }
+impl Floor {
+    fn half_open(&self) -> MutexGuard<'_, HalfOpen> {
+        self.half_open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Since when the one waits that has said nothing for longest.
-    fn longest(&self) -> Option<Instant> {
-        let silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        silent.1.first_key_value().map(|(_, (since, _))| *since)
-    }
-
-    /// Sends the one away that has said nothing for longest, if it came by then.
-    fn send_away_before(&self, then: Instant) {
-        let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(first) = silent.1.first_entry()
-            && first.get().0 <= then
-        {
-            first.remove().1.cancel();
+    /// A place on the step. Where there is none, one after the other makes way.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        let mut place = pin!(Arc::clone(&self.step).acquire_owned());
+        let mut soonest = Instant::now();
+        loop {
+            let due = self.half_open().due().unwrap_or_else(|| Instant::now() + A_WORD);
+            tokio::select! {
+                biased;
+                place = &mut place => return place.expect("nobody closes it"),
+                () = tokio::time::sleep_until(due.max(soonest)) => {
+                    let now = Instant::now();
+                    self.half_open().send_away(now);
+                    // Before another goes, this one has had time to leave.
+                    soonest = now + A_WORD;
+                }
+            }
         }
+    }
+
+    /// A share of the room for one more of this peer's links: no more than so many, and no more than there are places left, so that few peers
+    /// do not fill it. One it always has.
+    fn share(&self, account: &Arc<Account>, most: usize) -> Result<HandshakeOf, Refusal> {
+        let left = self.room.available_permits().max(1);
+        account.take_handshake(most.min(left)).ok_or_else(|| {
+            let whose = account.key.as_ref().map(ToString::to_string).unwrap_or_default();
+            let why = match left < most {
+                true => format!("{whose} has a link in its handshake for each of the {left} places that are left of {} (`max_pending_handshakes`)", self.most),
+                false => format!("{whose} has {most} of {most} links in their handshake (`max_peer_handshakes`)"),
+            };
+            Refusal::new(RefusalCode::Busy, why)
+        })
     }
 }
 
 impl Entrance {
     /// Of a link that is served alone.
     pub(crate) fn open() -> Self {
-        Self(Way::Open)
+        Self(None)
+    }
+
+    /// The link, which is this peer's, is to say its first word.
+    pub(super) fn waits_for_word(&mut self, party: Option<&Party>) {
+        self.waits(party, A_WORD);
+    }
+
+    /// The link is to confirm that its session goes on.
+    pub(super) fn waits_for_answer(&mut self, party: Option<&Party>) {
+        self.waits(party, AN_ANSWER);
+    }
+
+    fn waits(&mut self, party: Option<&Party>, time: Duration) {
+        let Some(step) = &mut self.0 else { return };
+        let (ends, floor) = (CancellationToken::new(), Arc::clone(&step.floor));
+        let place = floor.half_open().put(party.cloned(), Instant::now() + time, ends.clone());
+        step.waited_for = Some(WaitedFor { place, ends, floor });
+    }
+
+    /// The link has spoken, and is not sent away any more.
+    pub(super) fn has_spoken(&mut self) {
+        if let Some(step) = &mut self.0 {
+            step.waited_for = None;
+        }
     }
 
     /// Waits until this link is sent away, because it has said nothing and others come.
     pub(super) async fn sent_away(&self) {
-        match &self.0 {
-            Way::Step(step) => step.silence.ends.cancelled().await,
-            Way::Open | Way::Room { .. } => std::future::pending().await,
+        match self.0.as_ref().and_then(|step| step.waited_for.as_ref()) {
+            Some(waited_for) => waited_for.ends.cancelled().await,
+            None => std::future::pending().await,
         }
     }
 
-    /// The link wants a session that there is, so it stays where it is. It has spoken, and is not sent away any more.
-    pub(super) fn resumes(self) -> Option<OwnedSemaphorePermit> {
-        match self.0 {
-            Way::Step(step) => Some(step.place),
-            Way::Room { place } => Some(place),
-            Way::Open => None,
-        }
-    }
-
-    /// The link wants a new session, so it needs a place in the room.
-    pub(super) async fn wants_more(self) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-        let Way::Step(step) = self.0 else { return Ok(self.resumes()) };
-        let OnStep { place, silence, room, queue, wanted, most } = *step;
-        drop((place, silence));
-        if let Ok(place) = Arc::clone(&room).try_acquire_owned() {
-            return Ok(Some(place));
-        }
-        let Ok(_waits) = queue.try_acquire_owned() else {
-            let why = format!("{most} links are in their handshake and as many wait (`max_pending_handshakes`)");
-            return Err(Refusal::new(RefusalCode::Busy, why));
+    /// The link wants a new session, so it needs a place in the room, and of those that its peer may have, which are so many at most.
+    pub(super) async fn wants_session(self, account: Option<Arc<Account>>, most: usize) -> Result<InRoom, Refusal> {
+        let Some(step) = self.0 else { return Ok(InRoom { _place: None, _share: None }) };
+        let OnStep { place, waited_for, floor } = *step;
+        drop(waited_for);
+        let share = account.map(|account| floor.share(&account, most)).transpose()?;
+        let room = Arc::clone(&floor.room);
+        let in_room = match Arc::clone(&room).try_acquire_owned() {
+            Ok(in_room) => in_room,
+            Err(_) => {
+                let Ok(_waits) = Arc::clone(&floor.queue).try_acquire_owned() else {
+                    let most = floor.most;
+                    let why =
+                        format!("{most} links are in their handshake and as many wait (`max_pending_handshakes`)");
+                    return Err(Refusal::new(RefusalCode::Busy, why));
+                };
+                drop(place);
+                room.acquire_owned().await.expect("nobody closes it")
+            }
         };
-        let mut place = pin!(room.acquire_owned());
-        // It is in the queue first, so that what is given up comes to it.
-        if let Poll::Ready(place) = poll_fn(|cx| Poll::Ready(place.as_mut().poll(cx))).await {
-            return Ok(Some(place.expect("nobody closes it")));
-        }
-        wanted.notify_waiters();
-        Ok(Some(place.await.expect("nobody closes it")))
+        Ok(InRoom { _place: Some(in_room), _share: share })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::accounts::Accounts;
     use super::*;
+    use crate::operation::Principal;
 
-    fn is_on_the_step(entrance: &Entrance) -> bool {
-        matches!(entrance.0, Way::Step(_))
+    fn party(name: &str) -> Option<Party> {
+        Some(Party::named(name))
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_is_silent_for_longest_makes_way_and_who_has_spoken_does_not() {
-        let doorway = Doorway::new(16);
-        let mut in_room = Vec::new();
-        for _ in 0..16 {
-            in_room.push(doorway.enter().await);
+    /// A link of this peer's that says nothing yet.
+    async fn silent(doorway: &Doorway, name: &str) -> Entrance {
+        let mut entrance = doorway.enter().await;
+        entrance.waits_for_word(party(name).as_ref());
+        entrance
+    }
+
+    async fn is_sent_away(entrance: &Entrance) -> bool {
+        tokio::time::timeout(Duration::ZERO, entrance.sent_away()).await.is_ok()
+    }
+
+    /// How long it takes until a link gets in, while every one leaves that is sent away.
+    async fn gets_in(doorway: &Doorway, silent: &mut Vec<Entrance>) -> Duration {
+        let came = Instant::now();
+        let mut enters = pin!(doorway.enter());
+        loop {
+            if tokio::time::timeout(Duration::from_millis(1), &mut enters).await.is_ok() {
+                return came.elapsed();
+            }
+            let mut stay = Vec::new();
+            for entrance in silent.drain(..) {
+                if !is_sent_away(&entrance).await {
+                    stay.push(entrance);
+                }
+            }
+            *silent = stay;
         }
-        assert!(!in_room.iter().any(is_on_the_step));
-        let (first, second) = (doorway.enter().await, doorway.enter().await);
-        assert!(is_on_the_step(&first) && is_on_the_step(&second));
-        let spoke = first.resumes();
-        let (came, third) = (Instant::now(), doorway.enter());
-        let away = async {
-            second.sent_away().await;
-            drop(second);
-        };
-        let (third, ()) = tokio::join!(third, away);
-        assert!(is_on_the_step(&third));
-        assert!(came.elapsed() >= A_WORD, "it had time for a word");
-        drop(spoke);
-        // One that wants more than the step gives waits for the room.
-        let mut waits = Box::pin(third.wants_more());
-        let in_time = tokio::time::timeout(Duration::from_secs(1), &mut waits).await;
-        assert!(in_time.is_err(), "the room is full");
-        in_room.pop();
-        assert!(waits.await.is_ok_and(|place| place.is_some()));
     }
+
     #[tokio::test(start_paused = true)]
-    async fn a_place_that_no_link_has_come_for_is_given_to_one_that_is_here() {
-        let doorway = Arc::new(Doorway::new(1));
-        let first = doorway.enter().await;
-        let second = doorway.enter().await;
-        assert!(is_on_the_step(&second) && !is_on_the_step(&first));
-        // As the task does that waits for links.
-        let (comes, next) = tokio::sync::oneshot::channel::<&str>();
-        let waits = tokio::spawn({
-            let doorway = Arc::clone(&doorway);
-            async move { doorway.next(next).await }
-        });
-        tokio::task::yield_now().await;
-        drop(first);
-        tokio::task::yield_now().await;
-        let place = tokio::time::timeout(Duration::from_millis(1), second.wants_more()).await;
-        assert!(place.is_ok_and(|place| place.is_ok()), "nobody is in the room");
-        comes.send("the next").expect("it waits");
-        assert_eq!(waits.await.expect("no panic").0, Ok("the next"));
+    async fn who_is_silent_makes_way_once_it_has_had_time_for_a_word_and_who_has_spoken_does_not() {
+        let doorway = Doorway::new(4);
+        let mut spoke = silent(&doorway, "a").await;
+        let mut links = Vec::new();
+        for _ in 0..3 {
+            links.push(silent(&doorway, "a").await);
+        }
+        spoke.has_spoken();
+        let waited = gets_in(&doorway, &mut links).await;
+        assert!(waited >= A_WORD && waited <= A_WORD * 2, "{waited:?}");
+        assert_eq!(links.len(), 2);
+        assert!(!is_sent_away(&spoke).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_hello_is_heard_while_three_addresses_fill_every_place() {
+        let doorway = Doorway::new(16);
+        let slow = silent(&doorway, "honest").await;
+        let mut links = Vec::new();
+        for n in 0..15 {
+            links.push(silent(&doorway, ["x", "y", "z"][n % 3]).await);
+        }
+        tokio::time::sleep(A_WORD).await;
+        for n in 0..12 {
+            let waited = gets_in(&doorway, &mut links).await;
+            assert!(waited <= Duration::from_millis(2), "all have had their time: {waited:?}");
+            links.push(silent(&doorway, ["x", "y", "z"][n % 3]).await);
+            tokio::time::sleep(A_WORD).await;
+        }
+        assert!(!is_sent_away(&slow).await, "others have more than its one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_speaks_takes_no_place_of_those_that_are_silent_and_leaves_its_own() {
+        let doorway = Doorway::new(2);
+        let _silent = silent(&doorway, "a").await;
+        let mut rooms = Vec::new();
+        for _ in 0..2 {
+            rooms.push(silent(&doorway, "b").await.wants_session(None, 1).await.expect("a place"));
+        }
+        // The room is full: two wait, and the next is refused. The step is free for those that resume.
+        let mut waiting = Vec::new();
+        for _ in 0..2 {
+            let mut waits = Box::pin(silent(&doorway, "b").await.wants_session(None, 1));
+            let in_time = tokio::time::timeout(Duration::from_secs(60), &mut waits).await;
+            assert!(in_time.is_err(), "the room is full");
+            waiting.push(waits);
+        }
+        let refused = silent(&doorway, "b").await.wants_session(None, 1).await.err().expect("the queue is full");
+        assert!(refused.reason.contains("`max_pending_handshakes`"), "{refused}");
+        drop(silent(&doorway, "c").await);
+        rooms.pop();
+        assert!(waiting.swap_remove(0).await.is_ok());
+    }
+
+    /// Half for one, a third each for two, a quarter for three.
+    #[tokio::test]
+    async fn the_share_of_a_peer_shrinks_as_places_get_scarce_and_is_never_none() {
+        let (doorway, accounts) = (Doorway::new(12), Accounts::default());
+        let mut rooms = Vec::new();
+        let mut come = async |name: &str, expected: usize| {
+            let account = accounts.of(&Principal::anonymous(), party(name).as_ref());
+            let mut found = 0;
+            loop {
+                let wants = silent(&doorway, name).await.wants_session(account.clone(), 512);
+                let Ok(Ok(in_room)) = tokio::time::timeout(Duration::ZERO, wants).await else { break };
+                rooms.push(in_room);
+                found += 1;
+            }
+            assert_eq!(found, expected, "{name}");
+        };
+        come("a", 6).await;
+        come("b", 3).await;
+        come("c", 2).await;
+        come("d", 1).await;
+        let account = accounts.of(&Principal::anonymous(), party("e").as_ref());
+        let mut waits = Box::pin(silent(&doorway, "e").await.wants_session(account, 512));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waits).await.is_err(), "it waits, and is not refused");
+        rooms.pop();
+        assert!(waits.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_goes_on_has_longer_for_its_answer() {
+        let doorway = Doorway::new(1);
+        let mut link = doorway.enter().await;
+        link.waits_for_answer(party("a").as_ref());
+        let waited = gets_in(&doorway, &mut vec![link]).await;
+        assert!(waited >= AN_ANSWER && waited <= AN_ANSWER * 2, "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_comes_after_a_long_quiet_has_time_for_a_word() {
-        let doorway = Arc::new(Doorway::new(1));
-        let _in_room = doorway.enter().await;
+        let doorway = Arc::new(Doorway::new(2));
+        let _spoke = doorway.enter().await;
         let (comes, next) = tokio::sync::oneshot::channel::<()>();
         let waits = tokio::spawn({
             let doorway = Arc::clone(&doorway);
@@ -285,16 +328,9 @@ mod tests {
         });
         tokio::time::sleep(Duration::from_secs(60)).await;
         comes.send(()).expect("it waits");
-        let (_, on_step) = waits.await.expect("no panic");
-        assert!(is_on_the_step(&on_step));
-        let came = Instant::now();
-        let away = async {
-            on_step.sent_away().await;
-            came.elapsed()
-        };
-        tokio::select! {
-            after = away => assert!(after >= A_WORD, "sent away after {after:?}"),
-            _ = doorway.enter() => unreachable!("both places are taken"),
-        }
+        let (_, mut came) = waits.await.expect("no panic");
+        came.waits_for_word(None);
+        let waited = gets_in(&doorway, &mut vec![came]).await;
+        assert!(waited >= A_WORD, "{waited:?}");
     }
 }

@@ -23,6 +23,7 @@ mod connect;
 mod doorway;
 mod endpoint;
 mod fault;
+mod half_open;
 pub(crate) mod heard;
 mod hosting;
 mod lead;

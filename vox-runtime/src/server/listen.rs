@@ -157,7 +157,7 @@ impl Server {
     /// Takes in a link that came in by other means: for a new session, or for one of this server's that lost its link.
     ///
     /// Gives back how the handshake went, once it has; the session goes on by itself. While `Limits::max_pending_handshakes`
-    /// links are in their handshake, only a few more are read, to see whether they resume a session; others wait. A server that is shutting down refuses the link.
+    /// links have said nothing yet, others wait until one of them makes way. A server that is shutting down refuses the link.
     ///
     /// A peer may take up to `Limits::handshake_timeout`, so give each link a task of its own, or use
     /// [`accept_all`](Self::accept_all).
@@ -172,7 +172,7 @@ impl Server {
     }
 
     /// Takes in every link of a stream, as [`accept`](Self::accept) does, each in a task of its own. Ends with the stream, or
-    /// when the server shuts down. The stream is asked for no link while `Limits::max_pending_handshakes` are in their handshake.
+    /// when the server shuts down. The stream is asked for no link while `Limits::max_pending_handshakes` have said nothing yet.
     pub async fn accept_all(&self, links: impl Stream<Item = Link> + Send) {
         let mut links = pin!(links);
         loop {
