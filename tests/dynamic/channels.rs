@@ -264,7 +264,10 @@ async fn a_reader_that_reads_slowly_slows_the_handler_behind() {
         }
         settle().await;
         let more = sent() - before - ahead;
-        assert!((2 * window..=4 * window).contains(&more), "{more} more items");
+        // The reader kept up, so the windows may have grown.
+        let limits = Limits::default();
+        let most = window * u64::from(limits.max_channel_bytes / limits.channel_bytes);
+        assert!((2 * window..=3 * window + hops * most).contains(&more), "{more} more items");
         drop(rows);
         assert_eq!(call.await.expect("it ends"), Ok(Value::Unit), "its handler heard that the reader left");
     }

@@ -61,11 +61,15 @@ impl Rounds {
         }
     }
 
-    /// What the last round says, once. Who reads only when all has come long ago has no use for more.
-    pub(super) fn take_verdict(&mut self, now: Instant) -> Option<Verdict> {
-        let idle = now.saturating_duration_since(self.last);
-        let is_prompt = idle <= self.round_trip();
-        self.verdict.take().filter(|verdict| is_prompt || matches!(verdict, Verdict::Shrink(_)))
+    /// What the last round says. Who reads only when all has come long ago has no use for more.
+    pub(super) fn verdict(&self, now: Instant) -> Option<Verdict> {
+        let is_prompt = now.saturating_duration_since(self.last) <= self.round_trip();
+        self.verdict.filter(|verdict| is_prompt || matches!(verdict, Verdict::Shrink(_)))
+    }
+
+    /// That is done, or is not to be done.
+    pub(super) fn settle(&mut self) {
+        self.verdict = None;
     }
 
     fn round_trip(&self) -> Duration {

@@ -103,19 +103,25 @@ impl Window {
 
     /// Grows or shrinks, by what the last round said and the memory allows.
     fn fit(&mut self, now: Instant, room: Room) {
-        let verdict = self.rounds.as_mut().and_then(|rounds| rounds.take_verdict(now));
-        let Room::For(more) = room else { return self.resize(self.base.1) };
-        match verdict {
-            // Who does not read what has come has no use for more.
-            Some(Verdict::Grow(to)) if self.kept.0 * 2 <= self.size.0 && self.kept.1 * 2 <= self.size.1 => {
-                let to = to.min(self.most).min(self.affordable(more));
-                if to > self.size.1 {
-                    self.resize(to);
-                }
-            }
-            Some(Verdict::Shrink(to)) if to < self.size.1 => self.resize(to.max(self.base.1)),
-            Some(Verdict::Grow(_) | Verdict::Shrink(_)) | None => {}
+        let Some(rounds) = &self.rounds else { return };
+        let verdict = rounds.verdict(now);
+        let to = match (room, verdict) {
+            (Room::Little | Room::None, _) => self.base.1,
+            (Room::For(_), None) => return,
+            (Room::For(_), Some(Verdict::Shrink(to))) => to.clamp(self.base.1, self.size.1),
+            // Who has yet to read what has come gets more once that is read, and no more if it never is.
+            (Room::For(_), Some(Verdict::Grow(_))) if self.is_behind() => return,
+            (Room::For(more), Some(Verdict::Grow(to))) => to.min(self.most).min(self.affordable(more)).max(self.size.1),
+        };
+        if let Some(rounds) = &mut self.rounds {
+            rounds.settle();
         }
+        self.resize(to);
+    }
+
+    /// Whether half of the window has come and is not read.
+    fn is_behind(&self) -> bool {
+        self.kept.0 * 2 > self.size.0 || self.kept.1 * 2 > self.size.1
     }
 
     /// How many bytes the window may have where so much more may be promised.
@@ -196,6 +202,7 @@ mod tests {
     /// A sender that always has something to send, over a link with a rate and a delay, to a reader that takes what comes, at so many bytes a
     /// second at most.
     struct Stream {
+        began: Instant,
         now: Instant,
         window: Window,
         credit: SendCredit,
@@ -216,12 +223,15 @@ mod tests {
         item: usize,
         reader: f64,
         room: Room,
+        /// What comes within so long is read from the link at once.
+        burst: Duration,
     }
 
     impl Stream {
         fn new(window: Window) -> Self {
             let (now, credit) = (epoch(), SendCredit::new(window.left.0 as u64, window.left.1 as u64));
             Self {
+                began: now,
                 now,
                 window,
                 credit,
@@ -244,7 +254,9 @@ mod tests {
                     self.credit.charge(way.item);
                     self.busy = self.busy.max(self.now) + Duration::from_secs_f64(way.item as f64 / way.rate);
                     self.queue = self.queue.max(self.busy - self.now);
-                    self.items.push_back(self.busy + way.delay);
+                    let (comes, burst) = (self.busy + way.delay, way.burst.as_nanos().max(1) as u64);
+                    let since = (comes - self.began).as_nanos() as u64;
+                    self.items.push_back(self.began + Duration::from_nanos(since.next_multiple_of(burst)));
                 }
                 let next = [
                     self.grants.front().map(|grant| grant.0),
@@ -276,7 +288,14 @@ mod tests {
     }
 
     fn way(round_trip: u64, rate: f64, item: usize) -> Way {
-        Way { delay: Duration::from_millis(round_trip) / 2, rate, item, reader: 1e9, room: PLENTY }
+        Way {
+            delay: Duration::from_millis(round_trip) / 2,
+            rate,
+            item,
+            reader: 1e9,
+            room: PLENTY,
+            burst: Duration::ZERO,
+        }
     }
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -302,6 +321,26 @@ mod tests {
                 assert!(queue <= way.delay + item + Duration::from_millis(30), "{what}");
             }
         }
+    }
+
+    /// A reader finds all that came since it looked last, so that much is kept when it begins to read that.
+    #[test]
+    fn a_window_grows_where_what_comes_is_found_in_lumps() {
+        // In the last of them a lump is more than the window at first.
+        for (round_trip, rate, burst, item) in [(50, 1e7, 2, 16), (50, 1e7, 4, 1000), (10, 1e8, 1, 160)] {
+            let way = Way { burst: Duration::from_millis(burst), ..way(round_trip, rate, item) };
+            let mut stream = Stream::new(Window::new(4096, 64 << 10, 4 << 20));
+            stream.run(&way, SECOND);
+            let (read, _) = stream.run(&way, SECOND);
+            assert!(read as f64 >= 0.96 * rate, "{burst} ms, {item}: {read} bytes by {:?}", stream.window);
+        }
+    }
+
+    #[test]
+    fn a_window_grows_to_its_bound_and_no_further() {
+        let mut stream = Stream::new(Window::new(4096, 64 << 10, 200_000));
+        stream.run(&way(50, 1e8, 1000), SECOND);
+        assert_eq!(stream.window.size, (12_500, 200_000));
     }
 
     #[test]
