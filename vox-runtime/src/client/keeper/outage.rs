@@ -44,7 +44,8 @@ impl Task {
     /// Keeps the peer reached until there is to be no other session; says why.
     async fn keep(&self) -> EndReason {
         let keeper = &self.keeper;
-        let mut trials = Trials::default();
+        // Most sessions lose no link, and hold no memory for it.
+        let mut kept: Option<Box<Trials>> = None;
         loop {
             let shared = keeper.current();
             let first = matches!(*keeper.phase.borrow(), Phase::Idle);
@@ -54,6 +55,7 @@ impl Task {
             {
                 return self.end(reason.clone(), &shared);
             }
+            let trials = kept.get_or_insert_default();
             trials.lost(&keeper.config.backoff, shared.lock().session.carried());
             let began = now();
             let name = keeper.config.reach.name();
@@ -66,7 +68,7 @@ impl Task {
             keeper.phase.send_replace(Phase::Trying(Trying { since: began, attempts: 0, why: why.into() }));
             drop(shared);
             // Most of the time there is none, and its memory is not held.
-            let outage = Box::pin(self.bring_back(&mut trials)).await;
+            let outage = Box::pin(self.bring_back(trials)).await;
             keeper.is_down.store(false, Ordering::Relaxed);
             match outage {
                 Outage::Over(reason) => return reason,
