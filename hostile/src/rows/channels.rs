@@ -13,6 +13,9 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::frames("channel_items", "{n} items that nobody takes", items).bound(4096, Answer::Violation(8)),
         Row::frames("channel_bytes", "an item of {n} bytes and another", item_bytes)
             .bound((64 << 10) - 1, Answer::Violation(8)),
+        Row::frames("max_channel_bytes (here 64 KiB)", "an item of {n} bytes and another", item_bytes)
+            .with(|setting| setting.limits.max_channel_bytes = 64 << 10)
+            .bound((64 << 10) - 1, Answer::Violation(8)),
         Row::frames("credit", "a grant of {n} items", credit).bound(1 << 31, Answer::Violation(9)),
     ]
 }
