@@ -1,4 +1,4 @@
-//! What came of a cell, as a table and as lines of JSON.
+//! The results of a cell, as a table and as lines of JSON.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(crate) struct Round {
     pub(crate) p99: f64,
 }
 
-/// What came of one cell. The first row is what the others are measured in.
+/// The result of one cell. The first row is what the others are measured in.
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) title: String,

@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     /// The operation that the call is an attempt at: an id, or `new`, which prints it before the call is sent
     #[arg(long, value_name = "ID")]
     op: Option<String>,
-    /// Print what became of the call as one JSON object
+    /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
 }

@@ -95,7 +95,7 @@ impl Feed {
     }
 }
 
-/// `Ok` also where the server has left: what became of the call says more.
+/// `Ok` also where the server has left: the outcome of the call says more.
 async fn feed(sender: &ValueTx, mut lines: impl AsyncBufRead + Unpin) -> Result<(), String> {
     let mut line = String::new();
     for number in 1_u64.. {

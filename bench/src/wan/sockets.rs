@@ -32,7 +32,7 @@ pub(super) fn connect(to: SocketAddr, small: bool) -> io::Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
-/// Whoever waits for a connection there waits no longer, and none is taken.
+/// Ends the wait of a client that connects there. No further connection is taken.
 pub(super) fn stop_listening(listener: RawFd) {
     // SAFETY: there is no pointer.
     unsafe { libc::shutdown(listener, libc::SHUT_RDWR) };

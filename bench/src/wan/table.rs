@@ -1,4 +1,4 @@
-//! What came of a cell, as a table and as lines of JSON.
+//! The results of a cell, as a table and as lines of JSON.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ const COLUMNS: &[(&str, &str, f64)] = &[
     ("cpu_us", "cpu µs", 1.0),
 ];
 
-/// What came of one cell.
+/// The result of one cell.
 pub(super) struct Table {
     name: String,
     title: String,

@@ -27,7 +27,7 @@ pub(super) enum Phase {
 pub(super) struct Trying {
     pub(super) since: Instant,
     pub(super) attempts: u32,
-    /// What came of the last attempt; before the first, why there is no link.
+    /// Why the last attempt failed; before the first, why there is no link.
     pub(super) why: Arc<str>,
 }
 
