@@ -612,7 +612,7 @@ async fn a_flood_of_opens_that_reads_no_answer_is_named() {
     server.await.expect("no panic").expect("an end");
 }
 
-/// Whoever reads no replies cannot make calls without end either: those count until they were handed to the link.
+/// A peer that reads no replies cannot make calls without end either: a call counts until its reply was handed to the link.
 #[tokio::test(start_paused = true)]
 async fn calls_beyond_unread_replies_are_named() {
     let (mut peer, _, server) = cornered(64).await;

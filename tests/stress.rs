@@ -250,7 +250,7 @@ async fn calls_that_read_for_themselves_come_and_go() {
     .await;
 }
 
-/// One call after the other, each polled by whoever comes along: its own task, a thread, one task after the other, or nobody.
+/// One call after the other, each polled by somebody else: its own task, a thread, one task after the other, or nobody.
 async fn wander(mill: MillClient, mut dice: Dice, calls: u64, sound: bool) {
     for n in 0..calls {
         let mut call = Box::pin(mill.echo(n).timeout(Duration::MAX).into_future());
@@ -365,14 +365,14 @@ async fn lone_calls_over_a_narrow_link_are_never_forgotten() {
         let mill: MillClient = vox::connect(Link::new(ours, "narrow")).await.expect("a session");
         let text = "x".repeat(300);
         for _ in 0..2_000 {
-            // Without a deadline, whose timer would wake whoever sleeps too long.
+            // Without a deadline, whose timer would wake a task that sleeps too long.
             assert_eq!(mill.text(&text).timeout(Duration::MAX).await.as_deref(), Ok(text.as_str()));
         }
     })
     .await;
 }
 
-/// A link that is full once, and free again before whoever found it full has said so.
+/// A link that is full once, and free again before the task that found it full has said so.
 struct Tripping {
     inner: tokio::io::WriteHalf<tokio::io::DuplexStream>,
     trips: Arc<AtomicBool>,

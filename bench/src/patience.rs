@@ -20,7 +20,7 @@ use crate::contender::Fault;
 pub(crate) const BATCH: Duration = Duration::from_secs(60);
 /// How long a process may take that measures memory, with its thousands of connections.
 pub(crate) const PROCESS: Duration = Duration::from_secs(300);
-/// How long after that the whole run is given up, where whoever hangs does not even let go of its thread.
+/// How long after that the whole run is given up, where the task that hangs does not even let go of its thread.
 const GRACE: Duration = Duration::from_secs(30);
 /// How often the clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -112,7 +112,7 @@ async fn until<T>(alarm: &Alarm, work: impl Future<Output = Result<T, Fault>>) -
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        // Whoever polls this is one task, whose waker stays the same; so this costs a wake next to nothing.
+        // One task polls this, and its waker stays the same; so a wake costs next to nothing.
         if !known {
             known = true;
             *lock(&alarm.waker) = Some(cx.waker().clone());

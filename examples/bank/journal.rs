@@ -70,7 +70,7 @@ impl Journal {
         self.file.sync_data()
     }
 
-    /// Notes what came of a transfer.
+    /// Notes how a transfer ended.
     pub fn note(&mut self, place: usize, outcome: Outcome) -> io::Result<()> {
         let Some(entry) = self.entries.get_mut(&place) else { return Ok(()) };
         entry.outcome = Some(outcome);

@@ -39,7 +39,7 @@ fn main() -> std::io::Result<()> {
             let _ = write!(text, "\nsecond reminder, no. {}", id / 800);
         }
         let text = quote(&text);
-        // Five rows are wrong on purpose: whoever imports them has to say where and why.
+        // Five rows are wrong on purpose: an importer has to say where and why.
         let _ = match id {
             1_500 => writeln!(csv, "{id},{from},{to},{cents},{date}"),
             3_333 => writeln!(csv, "{id},{from},{to},12.50,{date},{text}"),

@@ -197,7 +197,7 @@ async fn a_second_call_ends_the_lead_of_the_first() {
 
 /// A link's fault is the session's, and not that of its reader.
 #[tokio::test(start_paused = true)]
-async fn a_link_that_panics_is_lost_whoever_reads_it() {
+async fn a_link_that_panics_when_read_is_lost_with_either_reader() {
     for leads in [true, false] {
         let Scene { porch, session: _session, broken, .. } = scene().await;
         for n in 0..3 {
@@ -215,7 +215,7 @@ async fn a_link_that_panics_is_lost_whoever_reads_it() {
 
 /// A call that is alone is written where it is made, several at once are written by the session's task.
 #[tokio::test(start_paused = true)]
-async fn a_link_that_panics_is_lost_whoever_writes_it() {
+async fn a_link_that_panics_when_written_is_lost_with_either_writer() {
     for alone in [true, false] {
         let Scene { porch, session: _session, blunt, .. } = scene().await;
         assert_eq!(porch.echo(1).await, Ok(1));

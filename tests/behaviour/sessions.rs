@@ -218,7 +218,7 @@ async fn an_open_that_is_dropped_leaves_nothing_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_the_end_of_a_session_hears_of_it() {
+async fn all_who_wait_for_the_end_of_a_session_hear_of_it() {
     let (ours, theirs) = vox::transport::memory_pair();
     let server = both(theirs);
     let lab: LabClient = vox::connect(ours).await.expect("a session");

@@ -9,7 +9,7 @@ use crate::support::settle;
 
 const SOON: Duration = Duration::from_millis(50);
 
-/// Two attempts at one operation, by these clients; the operation runs once and both get what came of it.
+/// Two attempts at one operation, by these clients; the operation runs once and both get its outcome.
 async fn check_shared(lab: &Lab, one: &LedgerClient, other: &LedgerClient, cents: u64, expected: Result<u64, Refused>) {
     let id = id();
     let runs = lab.bench.started.get();
@@ -47,9 +47,9 @@ async fn attempts_without_an_id_are_operations_of_their_own() {
     assert_eq!(client.transfer(2).await, Ok(2));
 }
 
-/// The others stay, the handler runs on, and whoever cancelled is answered once, or its slot would never be free.
+/// The others stay, the handler runs on, and the cancelled attempt is answered once, or its slot would never be free.
 #[tokio::test(start_paused = true)]
-async fn pitfall_8_whoever_cancels_ends_alone() {
+async fn pitfall_8_an_attempt_that_is_cancelled_ends_alone() {
     let limits = vox::Limits { max_calls: 3, ..vox::Limits::default() };
     let lab = Lab::with(|builder| builder.limits(limits)).await;
     let client = lab.client().await;
@@ -245,7 +245,7 @@ async fn handlers_that_run_on_are_bounded_for_each_peer() {
     assert_eq!(crowded.transfer(2).await, Ok(7), "there is room again");
 }
 
-/// A refusal starts nothing: whoever only asks again how it ended is told, and an id that was refused is free.
+/// A refusal starts nothing: an attempt at what is over is told its outcome, and an id that was refused is free.
 #[tokio::test(start_paused = true)]
 async fn what_is_over_is_replayed_by_a_server_that_starts_no_more() {
     let limits = vox::Limits { max_server_detached: 1, ..vox::Limits::default() };

@@ -7,7 +7,7 @@ use vox::{Client, ConnectError, Peer, Principal, Refusal, RefusalCode, VoxError}
 
 use crate::lab::{Lab, LedgerClient, id};
 
-/// Whoever says who they are is believed, in a test.
+/// In a test every peer is believed to be who it says it is.
 async fn ask(peer: Peer) -> Result<Principal, Refusal> {
     let name = peer.metadata().get("name").unwrap_or_default();
     match name {

@@ -1,5 +1,5 @@
-//! Calls of `persist` methods that name no operation, as only a peer of another make sends them: nobody can ask for what came of one,
-//! so nothing of one is kept.
+//! Calls of `persist` methods that name no operation, as only a peer of another make sends them. Nobody can ask for the
+//! outcome of such a call, so it is not kept.
 
 use std::sync::Arc;
 

@@ -418,7 +418,7 @@ pub enum Admission {
     Running,
     /// The id belongs to another method or other arguments.
     Conflict,
-    /// It was admitted once and nobody will ever know what came of it.
+    /// It was admitted once and nobody will ever know its outcome.
     Indeterminate,
     /// The id is too old, or of a time to come, or its caller said that it would not ask again.
     Expired,

@@ -1,4 +1,4 @@
-//! A method's response: `Result<T, VoxError<E>>`, whatever came of the call.
+//! A method's response: `Result<T, VoxError<E>>`, however the call ended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -198,8 +198,8 @@ fn translate<T>(plan: &Plan<T>, by: Result<&Translation, Arc<str>>, decoder: &mu
 }
 
 impl Operation {
-    /// What `result` comes to when the operation's handler returns it: its method's response, in at most `max_len` bytes. Says
-    /// why where there is none, as when the method returns something else.
+    /// What becomes of `result` when the operation's handler returns it: its method's response, in at most `max_len` bytes.
+    /// Says why where there is none, as when the method returns something else.
     ///
     /// This is for stores, whose users seal an outcome together with its effect. A handler's return value is sealed by the
     /// runtime.

@@ -445,7 +445,7 @@ fn read_record(record: record::Reader<'_>) -> Result<u64, Fault> {
     Ok(record.get_id() + letters as u64 + record.get_score() as u64 + u64::from(record.get_flag()))
 }
 
-/// What came of a stream.
+/// What a stream gave.
 #[derive(Default)]
 struct Received {
     next: Cell<u64>,

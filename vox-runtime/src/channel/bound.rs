@@ -48,7 +48,7 @@ impl ItemPlan {
 }
 
 impl Bound {
-    /// The half that stays with whoever made the call.
+    /// The half that stays with the caller.
     pub(crate) fn of_call(
         caller: &Arc<CallerHandle>,
         channel: ChannelId,

@@ -136,7 +136,7 @@ impl<T, E> Call<T, E> {
     }
 
     /// Names the operation that this call is an attempt at. Calls of the same id, method and arguments are attempts at one
-    /// operation: it runs once, and each attempt gets what came of it, from another process and after a crash as well.
+    /// operation: it runs once, and each attempt gets its outcome, from another process and after a crash as well.
     ///
     /// Of a `persist` method the server keeps the outcome in its store, until it is
     /// [acknowledged](crate::Caller::acknowledge) or a day old; without an id of the application's own the runtime makes one,

@@ -10,7 +10,8 @@ use super::connect_error::ConnectError;
 use crate::contained::Contained;
 use crate::metadata::Metadata;
 
-/// What a closure given to [`Connect::credentials`](super::Connect::credentials) comes to: metadata, or the reason why there is none.
+/// What a closure given to [`Connect::credentials`](super::Connect::credentials) gives: metadata, or the reason why there
+/// is none.
 pub trait Credentials {
     /// The metadata, or the error's text.
     fn into_metadata(self) -> Result<Metadata, String>;

@@ -23,7 +23,7 @@ pub enum SessionState {
         since: Instant,
         /// How many attempts have failed since then.
         attempts: u32,
-        /// What came of the last; before the first, why there is no link.
+        /// Why the last one failed; before the first, why there is no link.
         last_error: Option<String>,
     },
     /// It has ended, and none follows it.

@@ -51,7 +51,7 @@ impl<T: Facet<'static>> Plan<T> {
 }
 
 impl<T> Plan<T> {
-    /// A plan by a shape, for whoever has lost the bound on `T` on the way.
+    /// A plan by a shape, for code that has lost the bound on `T` on the way.
     ///
     /// # Safety
     ///

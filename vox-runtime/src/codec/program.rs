@@ -185,8 +185,8 @@ pub(super) struct Block {
     pub(super) size: usize,
     pub(super) align: usize,
     pub(super) min_len: usize,
-    /// The longest encoding, if it is bounded. Then the block reserves nothing: whoever runs it
-    /// has reserved this much.
+    /// The longest encoding, if it is bounded. Then the block reserves nothing: the caller has
+    /// reserved this much.
     pub(super) max_len: Option<usize>,
 }
 

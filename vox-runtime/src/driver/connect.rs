@@ -244,7 +244,7 @@ impl Door {
         self.memory.refusals()
     }
 
-    /// How many sessions there are that have not ended, those included that are being welcomed.
+    /// How many sessions have not ended. Sessions that are being welcomed count too.
     pub(crate) fn seated(&self) -> usize {
         self.limits.max_sessions.min(Semaphore::MAX_PERMITS) - self.seats.available_permits()
     }

@@ -148,7 +148,7 @@ impl Operating {
         self.desk.lock().unwrap_or_else(|poisoned| self.give_up_all(poisoned.into_inner()))
     }
 
-    /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.
+    /// Takes up an attempt. Gives its handler, if it is to be started at once.
     fn attempt(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
@@ -429,7 +429,7 @@ impl Shared {
         }
     }
 
-    /// Takes up an attempt. Gives its handler to be started, if that is what it comes to at once.
+    /// Takes up an attempt. Gives its handler, if it is to be started at once.
     pub(super) fn start_operation(self: &Arc<Self>, request: Request, serves: Serves<'_>) -> Option<Granting> {
         let method = serves.service().method(request.method)?;
         self.operating(method.policy.persist)?.attempt(self, method, request, serves.chosen())

@@ -111,7 +111,7 @@ impl State {
         self.spring(super::fault::Trap::Take);
     }
 
-    /// Takes up what came of a write. The writer, if the one who wrote is to go on.
+    /// Takes up the result of a write. Gives the writer back, if the one who wrote is to go on.
     fn end_write(
         &mut self,
         mut writer: Box<Writer>,

@@ -23,7 +23,7 @@ impl Default for Memory {
     }
 }
 
-/// The memory of a message, lent to whoever reads a part straight into it.
+/// The memory of a message, lent to the reader of the link, which reads a part straight into it.
 #[derive(Debug)]
 pub(crate) struct Lent {
     pub(crate) number: u64,

@@ -6,8 +6,8 @@
 //! run is repeated by repeating its inputs.
 //!
 //! The contract: after every input drain [`Session::poll_output`], write what [`Session::take`] gives, drain again once that is written, and
-//! call [`Session::handle_timeout`] no later than [`Session::poll_timeout`] says. Whoever drives a session
-//! keeps its own state under [`Token`]s of its choosing; the session only hands them back.
+//! call [`Session::handle_timeout`] no later than [`Session::poll_timeout`] says. A session's driver keeps its own state
+//! under [`Token`]s of its choosing; the session only hands them back.
 //!
 //! A session that may be [resumed](Session::resumes) outlives its links. It numbers the bytes of whole frames each way, keeps what the
 //! peer has not acknowledged, and when a link is lost it waits: calls, channels and deadlines go on. With the next link
@@ -15,7 +15,7 @@
 //! be proven the session is lost.
 //!
 //! A [long](crate::wire::WHOLE) message leaves in parts, which take turns, behind whatever is short: [`Session::take_parts`]. Those of the
-//! peer are put together here, in memory that [`Session::lend`] lends to whoever reads. A call whose last part has not left has not
+//! peer are put together here, in memory that [`Session::lend`] lends to the reader. A call whose last part has not left has not
 //! run, and is forgotten where nobody wants it any more.
 //!
 //! What was taken out of the outbox counts as read by the peer, whether or not its write is reported yet; what is not
@@ -97,7 +97,7 @@ use crate::operation::OperationId;
 use crate::schema::{Contract, SchemaHash};
 use crate::wire::{Failure, Named};
 
-/// A name that whoever drives a session gives to a thing of its own: a waiting call, a channel's end.
+/// A name that a session's driver gives to a thing of its own: a waiting call, a channel's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Token(pub(crate) u64);
 
@@ -127,7 +127,7 @@ pub(crate) enum Output {
     /// The peer asks for a connection; answer with `accept` or `refuse`.
     /// `contract` names the service as the peer knows it.
     Offered { connection: ConnectionId, service: String, metadata: Metadata, contract: Option<Named> },
-    /// Run a handler; `handler_ended` says when it has ended. Whoever drains the session counts these, from 0, as the session does: what is
+    /// Run a handler; `handler_ended` says when it has ended. The driver counts these from 0, as the session does: what is
     /// said of the handler later names it by that number, the `nth`.
     Dispatch(Request),
     /// End the handler of this request at its next await.

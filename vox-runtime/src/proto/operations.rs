@@ -5,7 +5,7 @@
 //! operation that is over: the store knows.
 //!
 //! What always holds: an attempt gets exactly one answer; an outcome is answered only once it is sealed; while an operation is
-//! live, its handler runs at most once; whoever leaves, leaves alone.
+//! live, its handler runs at most once; an attempt that leaves takes no other with it.
 //!
 //! `R` is whatever starts a handler. It comes with an attempt and is given back, once, to be run.
 
@@ -69,7 +69,7 @@ pub(crate) enum OperationEnd {
 /// What the operations want done next.
 #[derive(Debug)]
 pub(crate) enum Step<R> {
-    /// Ask the store to admit it; `admitted` says what came of it.
+    /// Ask the store to admit it; `admitted` takes the store's answer.
     Admit(Arc<NewOperation>),
     /// Another process runs it. After a while, longer each time, call `ask_again`.
     Wait { key: OperationKey, round: Round, times: u32 },
@@ -110,7 +110,7 @@ struct Live<R> {
     schema: SchemaHash,
     /// Its handler goes on when nobody waits for it.
     runs_on_alone: bool,
-    /// Its id was made here and told nobody, so what came of it is asked for by those alone who wait.
+    /// Its id was made here and told nobody, so only those who wait ask for its outcome.
     unnamed: bool,
     /// Whose handler it is that runs, or will.
     origin: Attempt,
@@ -139,7 +139,7 @@ enum Phase {
     /// Nobody waits any more for a handler that does not run on alone; it was told to end.
     Aborting(Fence, Failure),
     Sealing(Fence),
-    /// The store was told that there will be no outcome. Unless it knows of one, whoever waits gets this.
+    /// The store was told that there will be no outcome. Unless it knows of one, every attempt that waits gets this.
     LettingGo(Failure),
 }
 
@@ -198,8 +198,8 @@ impl<R> Operations<R> {
         self.live.insert(key, live);
     }
 
-    /// An attempt arrived at an operation that is not live, and the store, asked in the same moment, has granted it: its
-    /// handler runs, by whoever says so.
+    /// An attempt arrived at an operation that is not live, and the store, asked in the same moment, has granted it: the
+    /// one who reports this runs its handler.
     pub(crate) fn attempt_granted(&mut self, attempt: Attempt, operation: &NewOperation, fence: Fence) {
         let live = self.entry(attempt, operation, Phase::Running(fence));
         let before = self.live.insert(operation.key.clone(), live);
@@ -343,7 +343,7 @@ impl<R> Operations<R> {
         }
     }
 
-    /// The store answered a `Seal`: with what is sealed, whoever sealed it.
+    /// The store answered a `Seal`: with what is sealed, by this process or another.
     pub(crate) fn sealed(&mut self, key: &OperationKey, sealed: Result<Outcome, StoreFailed>) {
         let Some(live) = self.live.get_mut(key) else { return };
         let Phase::Sealing(fence) = live.phase else { return };

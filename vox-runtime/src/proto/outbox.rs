@@ -146,7 +146,7 @@ impl Outbox {
     }
 
     /// The stream offset after everything that was taken. The peer may have read up to here, whatever was reported
-    /// written: whoever writes does so first and reports it later.
+    /// written: a writer writes first and reports it later.
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }

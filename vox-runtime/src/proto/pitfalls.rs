@@ -76,7 +76,7 @@ fn pitfall_16_a_caller_is_not_accused_for_being_quick() {
 }
 
 #[test]
-fn pitfall_22_a_refusal_reaches_whoever_opened() {
+fn pitfall_22_a_refusal_reaches_the_opener() {
     let mut bench = Bench::new(two_of_each());
     bench.change(|session| session.open("beta", Metadata::new(), None, None, Token(9))).expect("there is room");
     let refusal = Refusal::new(RefusalCode::UnknownService, "no beta here");

@@ -149,7 +149,7 @@ impl Session {
         }
     }
 
-    // ---- what whoever drives the session drains ----
+    // ---- what the driver drains ----
 
     #[inline]
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
@@ -215,7 +215,7 @@ impl Session {
         if let Some(reason) = &self.ended {
             return Gate::Closed(reason.clone());
         }
-        // Whoever asks has not closed it.
+        // The one who asks has not closed it.
         let Some(calling) = self.calling.get(connection.0) else { return Gate::Closed(Calling::shut_by_peer()) };
         // What is not handed to a link has not left, and its deadline says so.
         let full = self.is_detached()
@@ -483,7 +483,7 @@ pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant>
     }
 }
 
-/// How a call ends that was never sent, as whoever waits for it sees it.
+/// How a call that was never sent ends for its caller.
 impl From<EndReason> for CallEnd {
     fn from(reason: EndReason) -> Self {
         Self::NeverLeft(reason)

@@ -18,8 +18,8 @@
 //! - items arrive whole, in order and once; after a clean end all of them have, with the end's own metadata;
 //!   a reset or a lost link never looks like a clean end; every half hears of its end exactly once;
 //! - no sender is ever past its window, and nobody is left waiting for credit, or for room, that is there;
-//! - when everything is over, nothing is left in any table and no timer runs, and whoever was full before can be
-//!   filled again to the same number.
+//! - when everything is over, nothing is left in any table and no timer runs, and an end that was full before
+//!   can be filled again to the same number.
 //!
 //! `VOX_SEEDS=200000 cargo test --release …` runs more, `VOX_SEED=17` one, with its log.
 //!
@@ -31,7 +31,7 @@
 //! followed; a reply counted as unread until its write is reported; no `Room` after a reply or a close; no notice of
 //! credit; a channel too many let through; ended channels counted; a deadline unwatched on either end; items added to
 //! a run that is gone, that another frame followed, or that is another channel's; a place lost in a half-written
-//! buffer; whoever opens not told of the end. What only a hostile peer does (wrong parity, reuse, items without
+//! buffer; an opener not told of the end. What only a hostile peer does (wrong parity, reuse, items without
 //! credit, unread replies) is in the table of violations.
 
 mod cluster;

@@ -76,7 +76,7 @@ fn cases() -> Vec<(Rule, &'static str, Vec<Step>)> {
         (Rule::MalformedFrame, "a run of no items", vec![In(call(THEIRS, 1, &[(1, CallerSends)])), Raw(&[0x30, 1, 1])]),
         (
             Rule::FrameTooLarge,
-            "a length past the limit, which whoever reads the link sees",
+            "a length past the limit, which the reader of the link sees",
             vec![Do(|bench| bench.change(|s| s.on_violation(&ProtocolViolation::new(Rule::FrameTooLarge, "long"))))],
         ),
         (Rule::WrongParity, "a connection", vec![In(open(4, "alpha"))]),

@@ -3,8 +3,9 @@
 use super::serving::Request;
 use super::table::IdTable;
 
-/// Requests that were dispatched and whose handlers are not started, in the order of their dispatch. Whoever drives a session keeps one,
-/// and tells it of each [`Dispatch`](super::Output::Dispatch): both count them, so a request is found by its number.
+/// Requests that were dispatched and whose handlers are not started, in the order of their dispatch. A session's driver
+/// keeps one and tells it of each [`Dispatch`](super::Output::Dispatch): both count them, so a request is found by its
+/// number.
 #[derive(Debug, Default)]
 pub(crate) struct WaitingRequests {
     table: IdTable<Request>,

@@ -45,7 +45,7 @@ impl Detached {
         self.len
     }
 
-    /// A session comes to wait. `account`: whose it is; those of which nothing is known share one.
+    /// Adds a session that begins to wait. `account`: whose it is; those of which nothing is known share one.
     pub(super) fn push(&mut self, account: u64, is_used: bool, session: u64) -> Place {
         self.next += 1;
         let place = Place { account, is_used, order: self.next };

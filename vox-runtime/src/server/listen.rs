@@ -143,8 +143,8 @@ impl Server {
         self.address.as_ref().map(Address::to_string).unwrap_or_default()
     }
 
-    /// How many sessions are open, those included that wait for a new link. One counts from before its peer is welcomed until it ends, so
-    /// a client that is connected is counted.
+    /// How many sessions are open. A session that waits for a new link counts too. One counts from before its peer is
+    /// welcomed until it ends, so a client that is connected is counted.
     pub fn sessions(&self) -> usize {
         self.hall.sessions()
     }

@@ -76,7 +76,7 @@ impl Arriving {
         self.terms.as_ref().map(|terms| terms.ours.takes_same(&terms.theirs)).map_err(Misread::clone)
     }
 
-    /// Comes to the end of the arguments.
+    /// Reads to the end of the arguments.
     pub(crate) fn finish(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Misread> {
         let terms = self.terms.clone()?;
         self.come_to(terms.theirs.arguments.len(), decoder)?;
@@ -98,7 +98,7 @@ impl Arriving {
         Ok(theirs)
     }
 
-    /// Comes to the argument of this number, by the peer's count, and passes over those before it that were not read.
+    /// Moves to the argument of this number, by the peer's count, and passes over those before it that were not read.
     fn come_to(&mut self, theirs: usize, decoder: &mut Decoder<'_>) -> Result<(), Misread> {
         let terms = self.terms.clone()?;
         while self.begins.len() <= theirs {

@@ -42,7 +42,7 @@ pub(crate) trait Greeter {
 pub(crate) enum Failure<E> {
     /// No place gave a link whose peer answered in time.
     NoLink(NoLink),
-    /// A peer answered, or broke its link, and this came of it.
+    /// A peer answered, or broke its link, with this error.
     Greeting(E),
 }
 
@@ -113,12 +113,12 @@ async fn attempt<G: Greeter>(link: Linking, greeter: &G, turn: &TurnMutex<()>) -
     }
 }
 
-/// The attempts under way, and what came of those before.
+/// The attempts under way, and how those before failed.
 struct Race<'a, T, E> {
     running: Vec<(String, Trying<'a, T, E>)>,
     /// The places that gave no link.
     tried: Vec<(String, io::Error)>,
-    /// What came of the last place that did.
+    /// Why the last place that did failed.
     error: Option<E>,
 }
 
@@ -171,7 +171,7 @@ async fn in_time<T>(until: Option<Instant>, future: impl Future<Output = T>) -> 
     }
 }
 
-/// No link could be made to a target: says to which, and what came of each of its addresses.
+/// No link could be made to a target: says to which, and how each of its addresses failed.
 #[derive(Debug)]
 pub struct NoLink {
     target: String,

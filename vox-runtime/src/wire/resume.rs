@@ -9,7 +9,7 @@ use crate::metadata::Metadata;
 /// The feature bit of a `Hello` and a `Welcome`: the session can be resumed.
 pub(crate) const RESUME: u64 = 1;
 
-/// What a session is called. Whoever knows it can ask for the session, and no more.
+/// What a session is called. Knowing it allows asking for the session, and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionId(pub(crate) [u8; 16]);
 

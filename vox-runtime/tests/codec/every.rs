@@ -72,7 +72,7 @@ fn check<T: Facet<'static> + Debug>(dice: &mut Dice, value: T) {
     assert_eq!(held(), before, "{} leaks", std::any::type_name::<T>());
 }
 
-/// Decodes, and encodes what came of it: that is decoded to the same again.
+/// Decodes, and encodes the result: that is decoded to the same again.
 fn attempt<T: Facet<'static> + Debug>(plan: &Plan<T>, bytes: &[u8], is_whole: bool) {
     let frame = Bytes::copy_from_slice(bytes);
     let decode = |frame: &Bytes| plan.decode(&mut Decoder::new(frame, Budget::new(1 << 20, Budget::DEPTH)));

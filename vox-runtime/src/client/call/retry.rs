@@ -28,7 +28,7 @@ pub(super) struct RetryState {
     rest: Option<Box<Rest>>,
 }
 
-/// What a further attempt needs, and what came of those before.
+/// What a further attempt needs, and how those before ended.
 #[derive(Default)]
 struct Rest {
     /// The call's outcome, unless a further attempt has a better one. `None`: the first is still to come.

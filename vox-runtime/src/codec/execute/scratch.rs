@@ -22,7 +22,7 @@ impl Scratch {
         self.start
     }
 
-    /// Gives its room away, to be released by whoever has it.
+    /// Gives its room away. The new owner releases it.
     pub(super) fn into_start(self) -> *mut u8 {
         ManuallyDrop::new(self).start
     }

@@ -72,7 +72,7 @@ impl Session {
         }
     }
 
-    /// Ends what had to be done by now. Says nothing of the peer, so that it may be called by whoever has not read the link.
+    /// Ends what had to be done by now. Says nothing of the peer, so it may be called before the link is read.
     pub(crate) fn expire_due(&mut self, now: Instant) {
         if self.ended.is_none() && self.deadline.is_some_and(|deadline| deadline <= now) {
             self.expire(now);

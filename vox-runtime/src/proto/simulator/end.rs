@@ -1,4 +1,4 @@
-//! One end: its session, and what whoever drives it would keep.
+//! One end: its session, and what its driver would keep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

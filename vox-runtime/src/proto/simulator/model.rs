@@ -84,7 +84,7 @@ impl CallModel {
         }
     }
 
-    /// A reply is on its way, whoever waits for it.
+    /// A reply is on its way, and it does not matter who waits for it.
     pub(super) fn reply_arrives(&mut self) {
         self.replies_seen += 1;
         assert_eq!(self.replies_seen, 1, "a second reply");

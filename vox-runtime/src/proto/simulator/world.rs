@@ -1001,7 +1001,7 @@ impl World {
             self.hurry +=
                 Duration::from_millis(if self.ends.iter().any(|end| end.held_off.is_some()) { 500 } else { 0 });
         }
-        assert!(!connected || self.ends.iter().any(|end| end.ended.is_some()), "it never comes to rest");
+        assert!(!connected || self.ends.iter().any(|end| end.ended.is_some()), "it never rests");
     }
 
     fn at_rest(&mut self) -> bool {

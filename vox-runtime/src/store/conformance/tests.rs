@@ -96,7 +96,7 @@ impl OperationStore for Broken {
                 Fault::AdmitsInTwoSteps if admission == Ok(Admission::Running) => {
                     tokio::task::yield_now().await;
                     let fences = self.fences.lock().expect("no panic");
-                    // Whoever looked at once, before the first was there to be seen.
+                    // One that looked at once, before the first was there to be seen.
                     return Ok(fences.get(&asked.key).map_or(Admission::Running, |&fence| Admission::Granted(fence)));
                 }
                 Fault::GrantsTwice if admission == Ok(Admission::Running) => {

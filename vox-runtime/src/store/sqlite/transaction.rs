@@ -107,7 +107,7 @@ pub(super) trait Worked {
     /// Whether what it did is to be kept.
     fn is_ok(&self) -> bool;
 
-    /// Tells whoever waits, by what became of the transaction.
+    /// Tells the one who waits how the transaction ended.
     fn answer(self: Box<Self>, kept: Result<(), Unkept>);
 }
 

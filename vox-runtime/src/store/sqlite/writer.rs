@@ -306,7 +306,7 @@ impl From<rusqlite::Error> for Stop {
 fn answered<T: 'static>(step: Step<T>, answer: Answer<T>, again: Option<Deferred>) -> (Result<(), Stop>, Done) {
     let (worked, result) = split(step);
     let after = move |committed: &Result<(), StoreError>| {
-        // Whoever asked may be gone.
+        // The one who asked may be gone.
         drop(answer.send(committed.clone().and(result)));
         again.filter(|_| committed.is_err())
     };
@@ -374,7 +374,7 @@ impl Job {
     /// It is not done. Gives back what is done with the next transaction all the same.
     fn fail(self, error: &StoreError) -> Option<Deferred> {
         let error = error.clone();
-        // Whoever asked may be gone.
+        // The one who asked may be gone.
         match self {
             Self::Admit(_, answer) => drop(answer.send(Err(error))),
             Self::Seal(.., answer) => drop(answer.send(Err(error))),

@@ -1,8 +1,8 @@
 //! Bytes to values.
 //!
 //! The cursor goes from operation to operation by value and stays in a register. A null cursor
-//! means failure; the error waits in the reader. Whoever fails has dropped what it had made:
-//! after a failure the destination holds nothing.
+//! means failure; the error waits in the reader. An operation that fails has dropped what it had
+//! made: after a failure the destination holds nothing.
 
 use std::alloc::Layout;
 use std::ptr;

@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    /// A handler comes to its end, or to its transaction.
+    /// A handler reaches its end, or its transaction.
     pub(super) fn handler_step(&mut self, p: usize) {
         if self.processes[p].handlers.is_empty() {
             return;

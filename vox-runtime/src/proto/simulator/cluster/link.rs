@@ -160,7 +160,7 @@ impl World {
             let Some(served) = self.processes[p].sessions.get_mut(&number) else { return };
             if served.link != Some(id) {
                 if !served.session.is_detached() {
-                    // Its session has another: whoever reads this one finds out before it tells the session.
+                    // Its session has another: the reader of this one finds out before it tells the session.
                     return;
                 }
                 self.model.event("stale bytes");

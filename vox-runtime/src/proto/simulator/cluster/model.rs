@@ -111,7 +111,7 @@ struct Execution {
     panicked: bool,
 }
 
-/// What is known of an operation, whoever remembers it.
+/// What is known of an operation, in whichever store.
 #[derive(Debug, Default)]
 pub(super) struct OperationModel {
     /// Its handler's starts.

@@ -142,7 +142,7 @@ impl World {
         let served = self.served(p, session);
         let (method, principal) = (method(&request), served.principal.clone());
         let place = if method.policy.persist { Where::Process } else { Where::Session(session) };
-        let id = request.operation.expect("whoever calls an operation names it");
+        let id = request.operation.expect("a caller of an operation names it");
         let operation = NewOperation {
             key: OperationKey { id, principal },
             peer: None,

@@ -262,7 +262,7 @@ impl World {
             if self.chaos && self.rng.percent(self.store_failures) {
                 self.model.store_failed = true;
                 group.facts.extend(job.leaves_stuck().map(Fact::Stuck));
-                // A seal may fail after it had its effect; whoever failed to admit does not leave it admitted.
+                // A seal may fail after it had its effect; an admission that failed leaves nothing admitted.
                 if matches!(job, Job::Seal { .. }) && self.rng.percent(50) {
                     let failure = job.failure();
                     group.write(job);

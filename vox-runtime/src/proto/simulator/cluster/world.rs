@@ -1,4 +1,4 @@
-//! The script: what may happen next, and how everything comes to its end.
+//! The script: what may happen next, and how everything ends.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -311,7 +311,7 @@ impl World {
 
     // ---- the end ----
 
-    /// Nothing goes wrong any more: everything that was begun comes to its end.
+    /// Nothing goes wrong any more: everything that was begun ends.
     fn settle(&mut self) {
         for p in 0..self.processes.len() {
             if self.processes[p].writer.poisoned {
