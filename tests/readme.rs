@@ -37,28 +37,6 @@ fn ci_runs_the_commands_of_the_readme() {
 }
 
 #[test]
-fn the_files_that_documents_link_to_exist() {
-    for name in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "docs/changing.md",
-        "docs/cookbook.md",
-        "docs/guide.md",
-        "docs/dependencies.md",
-        "docs/testing.md",
-        "examples/data/README.md",
-    ] {
-        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
-        for (at, open) in text.match_indices("](") {
-            let target = text[at + open.len()..].split([')', '#']).next().unwrap_or_default();
-            let exists = file.parent().is_some_and(|dir| dir.join(target).exists());
-            assert!(target.starts_with("http") || exists, "{name} links to {target}, which is not there");
-        }
-    }
-}
-
-#[test]
 fn the_code_in_the_guide_is_tested_here() {
     let flat = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     for block in blocks(GUIDE, "rust") {

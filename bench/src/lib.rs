@@ -1,4 +1,4 @@
-//! Measures contenders side by side. `docs/benchmarks.md` says how, `docs/performance.md` has the figures.
+//! Measures contenders side by side. `docs/internals/benchmarks.md` says how, `docs/performance.md` has the figures.
 //!
 //! The package's own program has vox and what one would write instead of it; the one in `peers/`, a workspace of its own that
 //! nobody else builds, adds what one would pick instead. Both are [`main`] with a list of [`Contender`]s.

@@ -1,6 +1,7 @@
 //! The rules for documents that a reader would otherwise have to watch over.
 
 mod lines;
+mod paths;
 mod words;
 
 use std::fs;

@@ -1,7 +1,7 @@
 //! What a user would pick instead of vox, measured beside it: `cargo run --release --manifest-path bench/peers/Cargo.toml -- s1`.
 //!
 //! Each contender is written as its own documentation has it, with its defaults and without delays on TCP; its file says which
-//! documentation that is. `docs/benchmarks.md` says how everything is measured.
+//! documentation that is. `docs/internals/benchmarks.md` says how everything is measured.
 
 // Where the generated code looks for itself.
 capnp::generated_code!(mod bench_capnp);

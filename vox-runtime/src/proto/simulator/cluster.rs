@@ -2,7 +2,7 @@
 //!
 //! One or two server processes, each with its operations and its sessions, share a store. Clients of two principals call
 //! them over links that are cut, replaced and late. Where a session is lost a client opens a fresh one, and the table of
-//! policies says which calls are sent again. What goes wrong is in the script: see `docs/simulator.md`.
+//! policies says which calls are sent again. What goes wrong is in the script: see `docs/internals/simulator.md`.
 //!
 //! The sessions, the operations, the policy and the records of the store are the ones that vox runs. What is around them is a
 //! model of the shell: the [`server`] does in steps what `driver` does in tasks, and the [`store`] puts the records of
