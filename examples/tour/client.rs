@@ -4,8 +4,9 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vox::{MethodError, Rx, Tx, VoxError};
+use vox::{MethodError, OperationId, Rx, Tx, VoxError};
 
+use crate::cable::Cable;
 use crate::process::ServerProcess;
 use crate::rows::{BadRow, Rows};
 use crate::service::{BankClient, Event, Money, Progress, Row, WeatherClient};
@@ -24,7 +25,7 @@ pub async fn run(file: &Path) -> Result<(), Box<dyn Error>> {
     let bank: BankClient = vox::connect(server.address()).await?;
     println!("connected");
     let interrupted = tokio::select! {
-        shown = show(&bank, rows) => shown.map(|()| false)?,
+        shown = show(&bank, server.address(), rows) => shown.map(|()| false)?,
         pressed = tokio::signal::ctrl_c() => pressed.map(|()| true)?,
     };
     if interrupted {
@@ -40,9 +41,11 @@ pub async fn run(file: &Path) -> Result<(), Box<dyn Error>> {
     if interrupted { Ok(()) } else { power_cut().await }
 }
 
-async fn show(bank: &BankClient, rows: Rows) -> Result<(), Box<dyn Error>> {
+async fn show(bank: &BankClient, address: &str, rows: Rows) -> Result<(), Box<dyn Error>> {
     let mut feed = Feed::open(bank).await?;
     calls(bank, &mut feed).await?;
+    lost_link(address).await?;
+    paid_once(bank, &mut feed).await?;
     import(bank, &mut feed, rows).await?;
     cancel(bank, &mut feed).await?;
     deadline(bank, &mut feed).await?;
@@ -59,6 +62,38 @@ async fn calls(bank: &BankClient, feed: &mut Feed) -> Result<(), Box<dyn Error>>
     feed.until(|event| matches!(event, Event::Transferred { .. })).await?;
     failed("sending 9999.00 more", bank.transfer(7, 8, 999_900).await)?;
     failed("asking for account 4711", bank.balance(4711).await)
+}
+
+/// A session outlives its link: its calls and channels go on over the next one.
+async fn lost_link(address: &str) -> Result<(), Box<dyn Error>> {
+    heading("A lost link");
+    let cable = Cable::to(address).await?;
+    let bank: BankClient = vox::connect(cable.address()).await?;
+    let mut feed = Feed::open(&bank).await?;
+    let paying = tokio::spawn(bank.pay(9, 10, 5_000));
+    feed.until(|event| matches!(event, Event::PaymentStarted { .. })).await?;
+    cable.cut();
+    println!("cut the link in the middle of a payment");
+    println!("its answer came over the next link: 9 holds {}", Money(paying.await??));
+    feed.until(|event| matches!(event, Event::Transferred { .. })).await?;
+    println!("and so did the feed's event: it is the same session");
+    vox::Client::caller(&bank).session().close("done").await;
+    Ok(())
+}
+
+/// A `persist` method runs once for one operation id, and all who ask under that id get its outcome.
+async fn paid_once(bank: &BankClient, feed: &mut Feed) -> Result<(), Box<dyn Error>> {
+    heading("A payment that is made once");
+    let id = OperationId::new();
+    let paying = tokio::spawn(bank.pay(7, 8, 10_000).operation(id));
+    feed.until(|event| matches!(event, Event::PaymentStarted { from: 7, .. })).await?;
+    paying.abort();
+    println!("gave up waiting: whether it was made is not known here");
+    println!("asked again under its id: 7 holds {}", Money(bank.pay(7, 8, 10_000).operation(id).await?));
+    println!("and once more: 7 holds {}", Money(bank.pay(7, 8, 10_000).operation(id).await?));
+    feed.until(|event| matches!(event, Event::Transferred { from: 7, .. })).await?;
+    println!("it was made once: 7 holds {}", Money(bank.balance(7).await?));
+    Ok(())
 }
 
 /// A channel each way: rows go out, reports come in.

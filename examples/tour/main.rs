@@ -9,6 +9,7 @@
 
 #![allow(unreachable_pub, reason = "what is public in a module is so for its neighbours")]
 
+mod cable;
 mod client;
 mod process;
 mod rows;

@@ -16,6 +16,8 @@ const ACCOUNTS: std::ops::RangeInclusive<u64> = 1..=200;
 const OPENING_BALANCE: u64 = 100_000;
 /// How many rows of an import lie between two reports.
 const REPORT_EVERY: u64 = 3_000;
+/// How long a payment takes.
+const CLEARING: Duration = Duration::from_millis(100);
 
 /// Serves until standard input ends, which is when the process that started this one closes it, or is gone.
 pub async fn run() -> Result<(), Box<dyn Error>> {
@@ -51,20 +53,16 @@ impl Bank for MyBank {
     }
 
     async fn transfer(&self, from: u64, to: u64, cents: u64) -> Result<u64, BankError> {
-        let left = {
-            let mut books = self.books();
-            books.balance(to)?;
-            let balance = books.balance(from)?;
-            let left = balance.checked_sub(cents).ok_or(BankError::InsufficientFunds {
-                account: from,
-                balance,
-                wanted: cents,
-            })?;
-            books.book(from, to, cents);
-            left
-        };
+        let left = self.books().transfer(from, to, cents)?;
         self.watchers.tell(Event::Transferred { from, to, cents });
         Ok(left)
+    }
+
+    async fn pay(&self, from: u64, to: u64, cents: u64) -> Result<u64, BankError> {
+        self.watchers.tell(Event::PaymentStarted { from, to, cents });
+        // The clearing house. The caller may give up meanwhile: this goes on.
+        tokio::time::sleep(CLEARING).await;
+        self.transfer(from, to, cents).await
     }
 
     async fn import(&self, mut rows: Rx<Row>, progress: Tx<Progress>) -> Result<Progress, BankError> {
@@ -123,6 +121,16 @@ impl Books {
         }
         let change = self.changes.get(&account).copied().unwrap_or_default();
         Ok(OPENING_BALANCE.saturating_add_signed(change))
+    }
+
+    /// Gives the sender's new balance.
+    fn transfer(&mut self, from: u64, to: u64, cents: u64) -> Result<u64, BankError> {
+        self.balance(to)?;
+        let balance = self.balance(from)?;
+        let short = BankError::InsufficientFunds { account: from, balance, wanted: cents };
+        let left = balance.checked_sub(cents).ok_or(short)?;
+        self.book(from, to, cents);
+        Ok(left)
     }
 
     /// Imported rows have happened already: no account is too poor for them.

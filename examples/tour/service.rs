@@ -15,6 +15,11 @@ pub trait Bank {
     /// Moves money. Gives the sender's new balance.
     async fn transfer(&self, from: u64, to: u64, cents: u64) -> Result<u64, BankError>;
 
+    /// Moves money once, however often it is asked to under one operation id. The clearing house takes its time. Gives the
+    /// sender's new balance.
+    #[vox(persist)]
+    async fn pay(&self, from: u64, to: u64, cents: u64) -> Result<u64, BankError>;
+
     /// Books every row that the caller sends, and tells it how far it got.
     async fn import(&self, rows: Rx<Row>, progress: Tx<Progress>) -> Result<Progress, BankError>;
 
@@ -56,7 +61,7 @@ pub struct Date {
     pub day: u8,
 }
 
-/// What an import has come to.
+/// How far an import is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Facet)]
 pub struct Progress {
     pub rows: u64,
@@ -68,6 +73,7 @@ pub struct Progress {
 #[repr(u8)]
 pub enum Event {
     Transferred { from: u64, to: u64, cents: u64 },
+    PaymentStarted { from: u64, to: u64, cents: u64 },
     Imported(Progress),
     AuditStarted { account: u64 },
     AuditStopped { account: u64, finished: bool },
@@ -100,6 +106,9 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transferred { from, to, cents } => write!(f, "{} went from {from} to {to}", Money(*cents)),
+            Self::PaymentStarted { from, to, cents } => {
+                write!(f, "a payment of {} from {from} to {to} started", Money(*cents))
+            }
             Self::Imported(sum) => write!(f, "{} rows were imported, {} in all", sum.rows, Money(sum.cents)),
             Self::AuditStarted { account } => write!(f, "the audit of {account} started"),
             Self::AuditStopped { account, finished: true } => write!(f, "the audit of {account} finished"),
