@@ -230,6 +230,7 @@ fn held() -> Frame {
 
 // ---- violations ----
 
+// proves: frame.length.zero, frame.length.limit, items.empty
 #[tokio::test]
 async fn garbage_and_lengths_that_lie_are_named() {
     let field = Field::new().await;
@@ -252,6 +253,7 @@ async fn garbage_and_lengths_that_lie_are_named() {
     field.reads_as("garbage.txt");
 }
 
+// proves: long.part.fits
 #[tokio::test]
 async fn parts_that_do_not_fit_are_named() {
     let field = Field::new().await;
@@ -279,6 +281,7 @@ async fn parts_that_do_not_fit_are_named() {
     field.reads_as("parts.txt");
 }
 
+// proves: limit.partial.messages, limit.partial.bytes, long.number
 #[tokio::test]
 async fn totals_that_lie_and_many_begun_messages_are_named() {
     let field = Field::new().await;
@@ -313,6 +316,7 @@ async fn totals_that_lie_and_many_begun_messages_are_named() {
     }
 }
 
+// proves: long.short
 #[tokio::test]
 async fn parts_of_several_calls_are_put_together_each_to_its_own() {
     let field = Field::new().await;
@@ -340,6 +344,7 @@ async fn parts_of_several_calls_are_put_together_each_to_its_own() {
     field.is_unharmed().await;
 }
 
+// proves: id.increasing, id.parity
 #[tokio::test]
 async fn pitfall_16_ids_of_the_wrong_parity_or_used_before_are_named() {
     let field = Field::new().await;
@@ -358,6 +363,8 @@ async fn pitfall_16_ids_of_the_wrong_parity_or_used_before_are_named() {
     field.reads_as("ids.txt");
 }
 
+// proves: limit.connections, limit.calls, limit.channels, limit.channel.items, limit.channel.bytes, credit.overrun
+// proves: credit.overflow
 #[tokio::test]
 async fn pitfall_16_one_past_each_announced_limit_is_named() {
     let field = Field::new().await;
@@ -379,6 +386,7 @@ async fn pitfall_16_one_past_each_announced_limit_is_named() {
     field.reads_as("limits.txt");
 }
 
+// proves: id.never, channel.direction
 #[tokio::test]
 async fn messages_for_what_never_was_are_named() {
     let field = Field::new().await;
@@ -400,6 +408,7 @@ async fn messages_for_what_never_was_are_named() {
     field.reads_as("unknown.txt");
 }
 
+// proves: metadata.limits
 #[tokio::test]
 async fn metadata_bombs_are_named() {
     let field = Field::new().await;
@@ -420,6 +429,7 @@ async fn metadata_bombs_are_named() {
 }
 
 /// A violation stops at its frame: what was done before it stays done, and nothing after it is.
+// proves: violation.nothing
 #[tokio::test]
 async fn nothing_after_a_violation_is_read() {
     let field = Field::new().await;
@@ -443,6 +453,7 @@ async fn reply(peer: &mut Raw) -> (u64, Vec<u8>) {
     (request, fields.0.to_vec())
 }
 
+// proves: call.own-error
 #[tokio::test]
 async fn truncated_and_over_long_arguments_are_their_calls_own() {
     let field = Field::new().await;
@@ -532,6 +543,7 @@ async fn what_comes_after_a_channels_end_is_ignored() {
     assert_eq!(field.deer.started.get(), 0);
 }
 
+// proves: call.reply.once, call.cancel.late
 #[tokio::test]
 async fn every_request_of_a_flood_of_cancels_has_one_reply() {
     let field = Field::new().await;
@@ -585,6 +597,7 @@ async fn cornered_with(
     (Raw::initiate(ours, Some("Prey")).await, deer, server)
 }
 
+// proves: flood.unread
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_pings_that_reads_no_pong_is_named() {
     let (mut peer, _, server) = cornered(1 << 10).await;
@@ -598,6 +611,7 @@ async fn a_flood_of_pings_that_reads_no_pong_is_named() {
     server.await.expect("no panic").expect("an end");
 }
 
+// proves: flood.unread
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_opens_that_reads_no_answer_is_named() {
     let (mut peer, _, server) = cornered(1 << 10).await;
@@ -613,6 +627,7 @@ async fn a_flood_of_opens_that_reads_no_answer_is_named() {
 }
 
 /// A peer that reads no replies cannot make calls without end either: a call counts until its reply was handed to the link.
+// proves: call.unread
 #[tokio::test(start_paused = true)]
 async fn calls_beyond_unread_replies_are_named() {
     let (mut peer, _, server) = cornered(64).await;
@@ -694,6 +709,7 @@ async fn replies_that_nobody_acknowledges_are_not_made_without_end() {
     assert!(grown(marked) < 3 << 20, "{}", grown(marked));
 }
 
+// proves: frame.length.limit
 #[tokio::test(start_paused = true)]
 async fn pitfall_34_no_memory_is_made_for_a_length_before_its_bytes_come() {
     let (mut peer, _, server) = cornered(1 << 10).await;
@@ -776,6 +792,7 @@ async fn pitfall_29_items_that_wait_do_not_keep_what_came_with_them() {
 
 // ---- links that end anywhere ----
 
+// proves: frame.cut
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_ends_at_any_byte_ends_its_session_and_its_handlers() {
     let conversation = wire([
@@ -798,6 +815,7 @@ async fn a_stream_that_ends_at_any_byte_ends_its_session_and_its_handlers() {
     assert_eq!(PANICS.get(), 0);
 }
 
+// proves: handshake.time
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_ends_or_stops_at_any_byte_comes_to_nothing() {
     watch_panics();
@@ -866,6 +884,7 @@ async fn a_hostile_server_is_named_too() {
     assert_eq!(PANICS.get(), 0);
 }
 
+// proves: call.reply.unasked
 #[tokio::test(start_paused = true)]
 async fn a_second_reply_is_named_and_the_first_stands() {
     let (client, mut server) = lured(raw::LIMITS).await;
@@ -905,6 +924,7 @@ async fn a_reply_out_of_turn_is_named_and_its_call_ends() {
     assert_eq!(outcome, Err(vox::VoxError::Indeterminate));
 }
 
+// proves: outcome.invalid
 #[tokio::test(start_paused = true)]
 async fn replies_that_are_none_are_invalid_responses() {
     let (client, mut server) = lured(raw::LIMITS).await;

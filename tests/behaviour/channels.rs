@@ -58,6 +58,7 @@ async fn pitfall_27_a_dropped_receiver_fails_its_handlers_next_send() {
     assert_eq!(probe.sent.get(), 1);
 }
 
+// proves: close.clean
 #[tokio::test(start_paused = true)]
 async fn pitfall_28_a_lost_link_is_an_error_to_both_receivers_and_senders() {
     let (ours, theirs, wire) = Wire::new();
@@ -86,6 +87,7 @@ async fn pitfall_28_a_lost_link_is_an_error_to_both_receivers_and_senders() {
     assert!(endings[0].starts_with("ConnectionLost"), "{endings:?}");
 }
 
+// proves: channel.lost
 #[tokio::test(start_paused = true)]
 async fn what_arrived_before_the_link_was_lost_is_received_before_the_error() {
     let (ours, theirs, wire) = Wire::new();
@@ -103,6 +105,7 @@ async fn what_arrived_before_the_link_was_lost_is_received_before_the_error() {
     assert_eq!(call.await.expect("no panic"), Err(VoxError::Indeterminate));
 }
 
+// proves: limit.channel.items
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_stops_its_sender_and_loses_nothing() {
     let limits = Limits { channel_items: 16, channel_bytes: 1 << 20, max_channel_bytes: 1 << 20, ..Limits::default() };
@@ -124,6 +127,7 @@ async fn a_slow_reader_stops_its_sender_and_loses_nothing() {
     assert_eq!(call.await.expect("no panic"), Ok(100));
 }
 
+// proves: limit.channel.bytes
 #[tokio::test(start_paused = true)]
 async fn a_window_in_bytes_stops_a_sender_of_large_items() {
     let limits = Limits { channel_items: 1000, channel_bytes: 10_000, ..Limits::default() };
@@ -143,6 +147,7 @@ async fn a_window_in_bytes_stops_a_sender_of_large_items() {
     assert_eq!(call.await.expect("no panic"), Ok(()));
 }
 
+// proves: credit.overdraw
 #[tokio::test(start_paused = true)]
 async fn an_item_larger_than_the_window_passes() {
     let limits = Limits { channel_items: 1, channel_bytes: 1, ..Limits::default() };
@@ -377,6 +382,7 @@ trait Blind {
     async fn sum(&self, numbers: Rx<u64>, more: u64) -> u64;
 }
 
+// proves: channel.unbound
 #[tokio::test(start_paused = true)]
 async fn pitfall_29_halves_that_the_handler_never_takes_are_reset() {
     struct Sees;

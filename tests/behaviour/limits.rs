@@ -13,6 +13,7 @@ use crate::support::raw::{self, Raw};
 use crate::support::settle;
 
 /// Callers wait for their turn, and take it in the order in which they came.
+// proves: limit.calls
 #[tokio::test(start_paused = true)]
 async fn pitfall_16_callers_never_exceed_the_announced_calls_and_wait_in_order() {
     let (lab, probe) = lab_with(Limits { max_calls: 3, ..Limits::default() }).await;
@@ -66,6 +67,7 @@ async fn a_waiting_call_that_is_dropped_when_its_turn_came_leaves_the_turn_to_th
     assert_eq!(third.await.expect("no panic"), Ok(3));
 }
 
+// proves: limit.channels
 #[tokio::test(start_paused = true)]
 async fn calls_with_channels_wait_for_room_and_those_without_go_before_them() {
     let (lab, probe) = lab_with(Limits { max_channels: 2, ..Limits::default() }).await;
@@ -103,6 +105,7 @@ async fn more_channels_in_one_call_than_there_can_be_are_refused() {
     assert_eq!(lab.echo(1).await, Ok(1));
 }
 
+// proves: limit.message
 #[tokio::test(start_paused = true)]
 async fn a_caller_with_a_smaller_limit_is_obeyed_too() {
     // The peer announces two calls at most, and sees that no third comes before a reply.
@@ -134,6 +137,7 @@ async fn a_caller_with_a_smaller_limit_is_obeyed_too() {
     }
 }
 
+// proves: limit.message
 #[tokio::test(start_paused = true)]
 async fn arguments_over_the_peers_limit_are_refused_before_they_are_sent() {
     let (lab, _) = lab_with(Limits { max_message_bytes: 1 << 10, ..Limits::default() }).await;
@@ -156,6 +160,7 @@ async fn arguments_over_the_peers_limit_are_refused_before_they_are_sent() {
     assert_eq!(lab.echo(1).await, Ok(1));
 }
 
+// proves: call.response.limit
 #[tokio::test(start_paused = true)]
 async fn a_response_over_the_callers_limit_is_an_invalid_response() {
     let (ours, theirs) = vox::transport::memory_pair();
@@ -209,6 +214,7 @@ async fn metadata_over_a_limit_is_refused_before_it_is_sent() {
     assert_eq!(lab.echo(1).await, Ok(1));
 }
 
+// proves: limit.connections
 #[tokio::test(start_paused = true)]
 async fn connections_past_the_peers_limit_are_refused_before_they_are_asked_for() {
     let (ours, theirs) = vox::transport::memory_pair();
@@ -283,6 +289,7 @@ async fn persist_calls_past_the_limit_of_those_that_run_on_are_answered_busy() {
 }
 
 /// A peer that does not count what its messages decode to is refused by the one that decodes them.
+// proves: limit.decoded
 #[tokio::test(start_paused = true)]
 async fn what_decodes_to_too_much_is_refused_by_its_receiver() {
     let (ours, theirs) = tokio::io::duplex(64 << 10);

@@ -111,6 +111,7 @@ async fn connecting_as_a_whole_has_a_timeout_too() {
 }
 
 /// Idle clients and those that speak another language hold up nobody, and are closed.
+// proves: handshake.time, handshake.wrong
 #[tokio::test(start_paused = true)]
 async fn pitfall_24_a_client_that_says_nothing_or_nonsense_blocks_nobody() {
     let (silent, theirs) = tokio::io::duplex(1024);
@@ -156,6 +157,7 @@ async fn pitfall_24_the_accept_loop_survives_bad_clients() {
     works(&server).await;
 }
 
+// proves: handshake.version
 #[tokio::test(start_paused = true)]
 async fn a_peer_of_another_version_is_rejected_with_a_reason() {
     let (ours, theirs) = tokio::io::duplex(4096);
@@ -235,6 +237,7 @@ async fn a_peer_that_answers_no_probe_is_given_up() {
 }
 
 /// The session ends, at once and not after a busy second, and the link with it, though the client is still held.
+// proves: write.stall
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_stops_reading_is_given_up_and_its_link_closed() {
     let (ours, theirs) = tokio::io::duplex(256);

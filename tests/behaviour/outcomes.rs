@@ -73,6 +73,7 @@ async fn calls_that_wait_when_the_link_is_lost_were_not_sent() {
     }
 }
 
+// proves: call.lost
 #[tokio::test(start_paused = true)]
 async fn a_lost_link_stops_the_handlers_and_lets_persist_ones_end() {
     let (ours, theirs, wire) = Wire::new();
@@ -129,6 +130,7 @@ async fn a_trace_context_is_inherited_by_calls_inside_a_handler() {
 }
 
 /// The error says what is wrong with connecting; the first call does not have to.
+// proves: handshake.service
 #[tokio::test(start_paused = true)]
 async fn pitfall_22_connecting_to_an_unknown_service_fails_with_the_reason() {
     let (ours, theirs) = vox::transport::memory_pair();

@@ -26,11 +26,13 @@ async fn works(lab: &LabClient) {
     }
 }
 
+// proves: call.panic
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_handlers_first_poll_is_its_calls_own() {
     check(Explosion::FirstPoll, Some(VoxError::Panicked)).await;
 }
 
+// proves: call.panic
 #[tokio::test(start_paused = true)]
 async fn a_panic_after_an_await_is_its_calls_own() {
     check(Explosion::AfterAnAwait, Some(VoxError::Panicked)).await;

@@ -136,6 +136,7 @@ pub async fn works(raw: &mut Raw, request: u64) {
     assert_eq!((fields.var(), fields.var()), (1, request));
 }
 
+// proves: resume.refused
 #[tokio::test(start_paused = true)]
 async fn a_guessed_secret_is_refused_like_a_session_that_never_was_and_harms_nobody() {
     let den = Den::new(Limits::default());
@@ -154,6 +155,7 @@ async fn a_guessed_secret_is_refused_like_a_session_that_never_was_and_harms_nob
     assert_eq!(den.server.detached_sessions(), 0, "the one that has the session keeps its link");
 }
 
+// proves: secret.once
 #[tokio::test(start_paused = true)]
 async fn a_secret_is_good_until_the_next_is_confirmed_and_then_for_nothing() {
     let den = Den::new(Limits::default());
@@ -177,6 +179,7 @@ async fn a_secret_is_good_until_the_next_is_confirmed_and_then_for_nothing() {
     assert!(den.resume(&fourth).await.is_ok());
 }
 
+// proves: resume.two
 #[tokio::test(start_paused = true)]
 async fn of_two_resumes_at_once_the_one_that_is_confirmed_has_the_session() {
     let den = Den::new(Limits::default());
@@ -230,6 +233,7 @@ fn resume_at_once(ticket: &Ticket) -> Vec<u8> {
     [ticket.resume().wire(), frame(CONFIRM).bytes(raw::MAGIC).wire()].concat()
 }
 
+// proves: resume.old-link
 #[tokio::test(start_paused = true)]
 async fn a_resume_takes_the_session_from_a_link_that_is_half_open() {
     let den = Den::new(Limits::default());
@@ -247,6 +251,7 @@ fn old_reply_bytes() -> u64 {
     4 + 1 + 1 + 1 + 2
 }
 
+// proves: resume.acceptor-checks
 #[tokio::test(start_paused = true)]
 async fn a_lie_about_what_was_received_costs_the_session() {
     for (received, fine) in [(0, true), (old_reply_bytes(), true), (old_reply_bytes() + 1, false), (u64::MAX, false)] {
@@ -267,6 +272,7 @@ async fn a_lie_about_what_was_received_costs_the_session() {
     }
 }
 
+// proves: resume.acceptor-checks
 #[tokio::test(start_paused = true)]
 async fn less_than_was_acknowledged_costs_the_session() {
     let den = Den::new(Limits::default());
@@ -279,6 +285,7 @@ async fn less_than_was_acknowledged_costs_the_session() {
     assert_eq!(den.server.sessions(), 0);
 }
 
+// proves: ack.false
 #[tokio::test(start_paused = true)]
 async fn an_ack_past_the_end_is_a_violation() {
     let den = Den::new(Limits::default());
@@ -289,6 +296,7 @@ async fn an_ack_past_the_end_is_a_violation() {
     den.refused(&ticket, "a session that ended is not resumed").await;
 }
 
+// proves: resume.refused
 #[tokio::test(start_paused = true)]
 async fn another_principals_session_is_refused_though_the_secret_is_right() {
     let den = Den::new(Limits::default());
@@ -299,6 +307,7 @@ async fn another_principals_session_is_refused_though_the_secret_is_right() {
     assert!(den.resume(&ticket).await.is_ok(), "its own principal is let in");
 }
 
+// proves: resume.time
 #[tokio::test(start_paused = true)]
 async fn a_resume_that_is_never_confirmed_is_closed_in_time_and_costs_nothing() {
     let den = Den::new(Limits::default());
@@ -395,6 +404,7 @@ async fn a_server_without_room_for_sessions_resumes_those_it_has() {
 }
 
 /// A server that says to have received what was never sent.
+// proves: resume.initiator-checks
 #[tokio::test(start_paused = true)]
 async fn a_client_does_not_go_on_with_a_server_that_lies() {
     let (links, mut asked) = tokio::sync::mpsc::unbounded_channel();

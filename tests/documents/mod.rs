@@ -2,6 +2,7 @@
 
 mod lines;
 mod paths;
+mod rules;
 mod words;
 
 use std::fs;

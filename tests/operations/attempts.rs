@@ -27,12 +27,14 @@ async fn check_shared(lab: &Lab, one: &LedgerClient, other: &LedgerClient, cents
     assert_eq!(lab.bench.started.get(), runs + 1);
 }
 
+// proves: operation.joined
 #[tokio::test(start_paused = true)]
 async fn attempts_in_one_session_share_one_run() {
     let (lab, client) = lab().await;
     check_shared(&lab, &client, &client, 2, Ok(1)).await;
 }
 
+// proves: operation.joined
 #[tokio::test(start_paused = true)]
 async fn attempts_of_several_sessions_share_one_run_and_its_error() {
     let (lab, client) = lab().await;
@@ -48,6 +50,7 @@ async fn attempts_without_an_id_are_operations_of_their_own() {
 }
 
 /// The others stay, the handler runs on, and the cancelled attempt is answered once, or its slot would never be free.
+// proves: operation.alone
 #[tokio::test(start_paused = true)]
 async fn pitfall_8_an_attempt_that_is_cancelled_ends_alone() {
     let limits = vox::Limits { max_calls: 3, ..vox::Limits::default() };
@@ -93,6 +96,7 @@ async fn pitfall_9_what_was_cancelled_runs_on_and_is_not_run_again() {
     assert_eq!((lab.bench.started.get(), lab.bench.finished.get()), (1, 1));
 }
 
+// proves: operation.alone
 #[tokio::test(start_paused = true)]
 async fn a_deadline_detaches_its_attempt_and_the_outcome_is_kept() {
     let (lab, client) = lab().await;
@@ -182,6 +186,7 @@ async fn handlers_without_callers_are_bounded() {
 }
 
 /// The sessions of all of them are gone: the bound of each session says nothing of them.
+// proves: shut.detached
 #[tokio::test(start_paused = true)]
 async fn handlers_whose_sessions_are_gone_are_bounded_for_the_whole_server() {
     let limits = vox::Limits { max_server_detached: 3, ..vox::Limits::default() };

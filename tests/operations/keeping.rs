@@ -51,6 +51,7 @@ async fn ids_that_the_application_gave_are_acknowledged_by_it_alone() {
     assert_eq!(lab.bench.started.get(), 1);
 }
 
+// proves: operation.acknowledge
 #[tokio::test(start_paused = true)]
 async fn what_runs_is_not_acknowledged() {
     let store = Scripted::new();

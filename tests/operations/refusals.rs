@@ -37,6 +37,7 @@ impl other::Other for Later {
     }
 }
 
+// proves: operation.conflict
 #[tokio::test(start_paused = true)]
 async fn pitfall_3_another_method_or_other_arguments_are_a_conflict_and_nothing_leaks() {
     let (lab, client) = lab().await;
@@ -59,6 +60,7 @@ async fn pitfall_3_another_method_or_other_arguments_are_a_conflict_and_nothing_
 }
 
 /// After each kind of reply that the runtime makes, the same connection carries ordinary ones.
+// proves: outcome.shape
 #[tokio::test(start_paused = true)]
 async fn pitfall_1_replies_that_the_runtime_makes_have_their_methods_shape() {
     let (lab, client) = lab().await;
@@ -84,6 +86,7 @@ async fn pitfall_1_replies_that_the_runtime_makes_have_their_methods_shape() {
     works().await;
 }
 
+// proves: operation.expired
 #[tokio::test(start_paused = true)]
 async fn ids_that_are_too_old_or_of_the_future_never_run() {
     let (lab, client) = lab().await;
@@ -100,6 +103,7 @@ async fn ids_that_are_too_old_or_of_the_future_never_run() {
 }
 
 /// What was refused before its handler started leaves no record: the id is free.
+// proves: operation.refused
 #[tokio::test(start_paused = true)]
 async fn arguments_that_cannot_be_decoded_are_not_kept() {
     let lab = Lab::new().await;
@@ -137,6 +141,7 @@ async fn pitfall_12_a_record_that_cannot_be_read_does_not_run_again_unless_it_ma
     assert_eq!(client.explode_once().operation(may_run_again).await, Ok("it ran".to_owned()));
 }
 
+// proves: operation.unknown
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_recorded_and_repeats_say_so() {
     let (lab, client) = lab().await;
@@ -150,6 +155,7 @@ async fn a_panic_is_recorded_and_repeats_say_so() {
     assert_eq!(lab.bench.started.get(), 1);
 }
 
+// proves: operation.unknown
 #[tokio::test(start_paused = true)]
 async fn what_may_run_again_does_after_a_panic() {
     let (lab, client) = lab().await;
@@ -181,6 +187,7 @@ async fn raw_reply(raw: &mut Raw, request: u64, id: OperationId, len: u8) -> Vec
 }
 
 /// On a new connection, in a new session, of a new server.
+// proves: operation.replayed
 #[tokio::test(start_paused = true)]
 async fn pitfall_2_what_was_sealed_is_replayed_byte_for_byte_anywhere() {
     let store = Arc::new(MemoryStore::new());

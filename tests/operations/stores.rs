@@ -14,6 +14,7 @@ fn broken() -> StoreError {
     StoreError::Unavailable("on purpose".to_owned())
 }
 
+// proves: operation.sealed
 #[tokio::test(start_paused = true)]
 async fn pitfall_10_nobody_is_answered_before_the_outcome_is_sealed() {
     let store = Scripted::slow();
@@ -35,6 +36,7 @@ async fn pitfall_10_nobody_is_answered_before_the_outcome_is_sealed() {
     assert_eq!(store.log(), ["admit", "seal"]);
 }
 
+// proves: operation.store
 #[tokio::test(start_paused = true)]
 async fn pitfall_10_when_sealing_fails_the_outcome_is_not_given_away() {
     let store = Scripted::new();
@@ -48,6 +50,7 @@ async fn pitfall_10_when_sealing_fails_the_outcome_is_not_given_away() {
     assert_eq!(client.at_once(2).await, Ok(2), "others are not harmed");
 }
 
+// proves: operation.store
 #[tokio::test(start_paused = true)]
 async fn when_admitting_fails_nothing_runs() {
     let store = Scripted::new();

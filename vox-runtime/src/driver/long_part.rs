@@ -218,6 +218,7 @@ mod tests {
         assert_eq!((lent.start, lent.end, lent.bytes.len()), (200_000, 500_000, 0));
     }
 
+    // proves: long.room
     #[test]
     fn memory_grows_by_what_was_received() {
         let total = 64 << 20;

@@ -67,6 +67,7 @@ fn where_the_contracts_are_equal_nothing_is_told_and_all_may_be_called() {
     assert!(terms(&mut bench, OPENED, PERSIST).is_none());
 }
 
+// proves: contract.before-call
 #[test]
 fn calls_wait_for_the_contract_and_then_those_that_differ_have_terms() {
     let (ours, theirs) = (contract(U8), contract(I8));
@@ -182,6 +183,7 @@ fn only_a_contract_of_its_hash_is_kept_for_later() {
     assert!(!bench.outputs.iter().any(|output| matches!(output, Output::Heard { .. })), "{:?}", bench.outputs);
 }
 
+// proves: contract.hash
 #[test]
 fn a_contract_that_is_not_the_one_of_its_hash_ends_the_session() {
     let mut bench = asking(&contract(U8));
@@ -190,6 +192,7 @@ fn a_contract_that_is_not_the_one_of_its_hash_ends_the_session() {
     assert_eq!(bench.receive(&lie).expect_err("a lie").rule, Rule::MalformedFrame);
 }
 
+// proves: contract.opener-cannot
 #[test]
 fn an_acceptor_that_can_take_no_contract_is_called_by_the_methods_that_are_the_same() {
     let (ours, theirs) = (contract(U8), contract(I8));
@@ -210,6 +213,7 @@ fn an_acceptor_that_can_take_no_contract_is_called_by_the_methods_that_are_the_s
 }
 
 /// A call comes before its connection's contract, and another after it.
+// proves: contract.unwaited
 #[test]
 fn a_request_has_terms_once_its_callers_contract_is_there() {
     let mut bench = Bench::new(two_of_each());
@@ -254,6 +258,7 @@ fn the_acceptor_tells_its_contract_only_to_one_that_names_another() {
     assert_eq!(bench.sent(), [Frame::Accept { connection, differs: Some(BOTH) }, told(connection, &ours)]);
 }
 
+// proves: contract.acceptor-cannot
 #[test]
 fn a_peer_that_can_take_no_contract_is_refused_and_told_why() {
     let len = SERVICE.contract().bytes().len();
@@ -378,6 +383,7 @@ fn what_is_made_for_terms_is_charged_when_it_is_settled() {
     bench.session.check_memory();
 }
 
+// proves: memory.contract
 #[test]
 fn past_the_sessions_memory_what_differs_is_not_served_and_the_rest_is() {
     let mut bench = Bench::new(roomy(30_000));
@@ -405,6 +411,7 @@ fn past_the_sessions_memory_what_differs_is_not_served_and_the_rest_is() {
     assert!(matches!(served(&mut bench, 7, PERSIST), Ok(Some(_))), "there is room again");
 }
 
+// proves: memory.contract
 #[test]
 fn past_its_memory_an_opener_calls_what_is_alike_and_says_nothing_of_the_rest() {
     let mut bench = Bench::new(roomy(30_000));

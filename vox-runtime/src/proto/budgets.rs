@@ -74,6 +74,7 @@ fn close(channel: u64) -> Frame {
     Frame::Close { connection: THEIRS, channel: ChannelId(channel), metadata: Metadata::new() }
 }
 
+// proves: memory.call
 #[test]
 fn calls_are_taken_up_to_the_last_byte_of_the_sessions_memory_and_those_beyond_did_not_run() {
     for (room, fits) in [(2 * cost(10_000), true), (2 * cost(10_000) - 1, false)] {
@@ -208,6 +209,7 @@ fn calls_with_channels_are_refused_for_their_channels_too_and_one_that_is_alone_
     is_at_rest(&mut bench);
 }
 
+// proves: memory.call
 #[test]
 fn a_call_that_is_alone_always_fits() {
     let mut bench = Bench::new(limits(1));
@@ -426,6 +428,7 @@ fn the_arguments_of_handlers_of_connections_that_are_gone_are_charged() {
     assert_eq!(refused, 8);
 }
 
+// proves: memory.arguments
 #[test]
 fn what_arguments_decode_to_is_charged_up_to_the_last_byte() {
     for (room, fits) in [(2 * cost(1000) + 5000, true), (2 * cost(1000) + 4999, false)] {
@@ -484,6 +487,7 @@ fn is_full(end: &ChannelEnd) -> bool {
     matches!(end, ChannelEnd::Reset(Reset::Full(why)) if why.contains("(`Limits::session_memory`)"))
 }
 
+// proves: memory.item
 #[test]
 fn items_past_the_sessions_memory_end_their_channel_and_both_ends_are_told() {
     for bind in [false, true] {
@@ -528,6 +532,7 @@ fn items_past_the_sessions_memory_end_their_channel_and_both_ends_are_told() {
     }
 }
 
+// proves: memory.item
 #[test]
 fn what_came_before_memory_was_short_is_received_before_the_end() {
     let mut bench = filled(false);
@@ -570,6 +575,7 @@ fn a_long_item_past_the_sessions_memory_ends_its_channel_as_it_begins() {
 }
 
 /// Fifty items of 60 are read, which is half of the window; the last ten are read later.
+// proves: memory.credit
 #[test]
 fn who_has_not_read_all_it_got_is_granted_nothing_where_memory_is_short() {
     let credit = |items| Frame::Credit { connection: THEIRS, channel: ChannelId(1), items, bytes: 3 * items };
@@ -590,6 +596,7 @@ fn who_has_not_read_all_it_got_is_granted_nothing_where_memory_is_short() {
     }
 }
 
+// proves: memory.reply.made
 #[test]
 fn replies_past_the_sessions_memory_are_not_kept_and_their_callers_are_told_why() {
     let reply = |bench: &mut Bench, request: u64, len: usize| {
@@ -647,6 +654,7 @@ fn the_peer_is_not_read_where_the_next_message_may_not_fit_until_a_handler_has_e
     assert!(bench.session.poll_timeout().is_none_or(|at| at >= bench.now + Limits::default().keepalive));
 }
 
+// proves: memory.wait
 #[test]
 fn what_was_left_for_later_is_read_after_a_second_in_which_nothing_was_given_back() {
     let mut bench = held_off();

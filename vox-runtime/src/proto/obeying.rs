@@ -69,6 +69,7 @@ fn frame_body(frame: &Frame) -> bytes::Bytes {
     bytes::Bytes::from(bytes.split_off(LENGTH_BYTES))
 }
 
+// proves: text.cut
 #[test]
 fn words_are_cut_to_what_the_peer_takes_and_keeps() {
     for limit in [80, 100, 256, 1000] {

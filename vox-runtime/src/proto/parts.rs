@@ -59,6 +59,7 @@ fn a_payload_of_a_little_over_a_part_is_one_frame_and_a_longer_one_is_not() {
     }
 }
 
+// proves: long.turns
 #[test]
 fn long_messages_take_turns_and_what_is_short_goes_between() {
     let mut bench = Bench::new(roomy());
@@ -148,6 +149,7 @@ fn a_message_that_is_alone_leaves_in_as_few_parts_as_the_link_takes() {
     assert_eq!(parts(3 * PART, PART), [PART; 3]);
 }
 
+// proves: limit.partial.messages
 #[test]
 fn no_more_is_begun_than_the_peer_puts_together() {
     let limits = Limits { max_partial_messages: 2, max_message_bytes: 5 * PART, ..roomy() };
@@ -277,6 +279,7 @@ fn the_time_of_a_patient_call_is_moved_on_by_every_part_that_leaves_and_that_com
     assert_eq!(bench.session.calls_in_flight(OURS), 0);
 }
 
+// proves: call.patient
 #[test]
 fn the_servers_time_begins_with_the_last_part_where_the_call_is_patient_and_else_with_the_first() {
     for patient in [false, true] {
@@ -307,6 +310,7 @@ fn a_session_that_is_lost_in_the_middle_of_a_call_has_not_sent_it() {
     }
 }
 
+// proves: goodbye.last
 #[test]
 fn a_goodbye_waits_for_long_replies_and_items_and_not_for_calls() {
     let mut bench = Bench::new(roomy());
@@ -323,6 +327,7 @@ fn a_goodbye_waits_for_long_replies_and_items_and_not_for_calls() {
     assert!(finished(&bench).contains(&(Token(2), CallEnd::NeverLeft(EndReason::ClosedHere))));
 }
 
+// proves: long.item.alone
 #[test]
 fn what_follows_a_long_item_on_its_channel_waits_and_what_is_elsewhere_does_not() {
     let mut bench = Bench::new(roomy());
@@ -345,6 +350,7 @@ fn what_follows_a_long_item_on_its_channel_waits_and_what_is_elsewhere_does_not(
     assert_eq!(send(&mut bench, 0, 10), Sent::Yes);
 }
 
+// proves: reset.after-items
 #[test]
 fn a_close_and_a_reset_come_after_the_item_that_is_under_way() {
     for close in [true, false] {
@@ -387,6 +393,7 @@ fn a_reply_that_its_caller_does_not_want_is_not_sent_on() {
     assert!(matches!(sent.last(), Some(Frame::Reply { payload, .. }) if *payload == cancelled));
 }
 
+// proves: long.ends
 #[test]
 fn what_is_on_a_connection_that_is_shut_is_forgotten() {
     for ours in [true, false] {
@@ -419,6 +426,7 @@ fn a_long_call_is_dispatched_once_it_is_whole_and_others_before_it() {
     assert_eq!(bench.session.arrivals().sums(), (0, 0, 0));
 }
 
+// proves: long.call.forgotten
 #[test]
 fn a_forgotten_call_leaves_nothing_but_its_id() {
     let mut bench = Bench::new(Limits { max_calls: 1, ..roomy() });
@@ -451,6 +459,7 @@ fn a_channels_long_item_is_delivered_once_it_is_whole() {
 }
 
 /// What nobody waits for is counted and not kept.
+// proves: long.unwanted
 #[test]
 fn parts_of_what_nobody_wants_are_taken_and_dropped() {
     let mut bench = Bench::new(roomy());
@@ -556,6 +565,7 @@ fn a_part_that_is_cut_off_counts_for_nothing_and_comes_again() {
     assert_eq!(request.payload[..], [[7; 10], [8; 10], [6; 10]].concat());
 }
 
+// proves: keepalive.moves
 #[test]
 fn bytes_that_move_are_a_sign_of_life() {
     let mut bench = Bench::resumable(roomy());

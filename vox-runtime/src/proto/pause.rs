@@ -76,6 +76,7 @@ mod tests {
         assert!(pause.look(true, 10, MOST, after(start, 0.7)), "and another may begin");
     }
 
+    // proves: memory.wait
     #[test]
     fn a_pause_ends_when_nothing_is_given_back_for_a_second_and_there_is_no_other_before_there_is_room() {
         let (mut pause, start) = (Pause::default(), Instant::now());

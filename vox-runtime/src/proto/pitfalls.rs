@@ -27,6 +27,7 @@ fn pitfall_15_an_abandoned_call_is_cancelled_and_its_slot_is_free_after_the_answ
     assert!(matches!(bench.outputs[..], [Output::Room]), "nobody waits for it: {:?}", bench.outputs);
 }
 
+// proves: call.cancel.reply
 #[test]
 fn pitfall_15_a_cancelled_handler_is_answered_for_when_it_has_ended() {
     let mut bench = Bench::new(two_of_each());
@@ -62,6 +63,7 @@ fn pitfall_16_a_caller_waits_at_the_peers_limit() {
 }
 
 /// Writes are reported after they are made: the peer may have read a reply that is not yet known to be written.
+// proves: violation.honest
 #[test]
 fn pitfall_16_a_caller_is_not_accused_for_being_quick() {
     let mut bench = Bench::new(two_of_each());
@@ -85,6 +87,7 @@ fn pitfall_22_a_refusal_reaches_the_opener() {
     assert!(matches!(bench.session.gate(ConnectionId(4), 0), Gate::Closed(_)));
 }
 
+// proves: goodbye.end
 #[test]
 fn pitfall_25_the_peer_is_told_of_the_end_and_every_handler_is_counted_until_it_has_ended() {
     let mut bench = Bench::new(two_of_each());
@@ -101,6 +104,7 @@ fn pitfall_25_the_peer_is_told_of_the_end_and_every_handler_is_counted_until_it_
 }
 
 /// Opening, calling and shutting in turns must not run more handlers than the limits allow together.
+// proves: shut.room
 #[test]
 fn pitfall_25_handlers_of_connections_that_are_gone_still_take_their_room() {
     let mut bench = Bench::new(two_of_each());
@@ -137,6 +141,7 @@ fn a_connection_is_served_until_the_last_handler_that_came_with_it_has_ended() {
     assert!(!bench.session.serves(THEIRS));
 }
 
+// proves: shut.detached
 #[test]
 fn detached_handlers_past_their_limit_are_refused_and_no_other_calls() {
     let mut bench = Bench::new(Limits { max_detached: 1, ..two_of_each() });
@@ -175,6 +180,7 @@ fn pitfall_27_a_dropped_receiver_fails_its_sender() {
     assert!(bench.outputs.last().is_some_and(ended));
 }
 
+// proves: close.clean
 #[test]
 fn pitfall_28_a_lost_link_is_never_a_clean_end() {
     let mut bench = Bench::new(two_of_each());
@@ -194,6 +200,7 @@ fn pitfall_28_a_lost_link_is_never_a_clean_end() {
     }
 }
 
+// proves: channel.kept
 #[test]
 fn pitfall_29_what_arrives_before_binding_is_kept_in_order_with_its_end() {
     for closes in [true, false] {
@@ -296,6 +303,7 @@ fn pitfall_32_a_send_that_waits_has_taken_no_credit() {
     assert_eq!([send(&mut bench), send(&mut bench)], [Sent::Yes, Sent::Wait]);
 }
 
+// proves: call.lost
 #[test]
 fn a_call_has_never_left_only_where_nobody_can_have_written_it() {
     enum Reach {
@@ -329,6 +337,7 @@ fn a_call_has_never_left_only_where_nobody_can_have_written_it() {
     }
 }
 
+// proves: call.deadline
 #[test]
 fn a_deadline_ends_a_call_on_both_ends() {
     let mut bench = Bench::new(two_of_each());
@@ -362,6 +371,7 @@ fn a_deadline_ends_a_call_on_both_ends() {
     assert_eq!(bench.sent(), [cancel, answer(1, &Failure::DeadlineExceeded)]);
 }
 
+// proves: keepalive.lost
 #[test]
 fn a_silent_peer_is_probed_and_then_given_up() {
     let mut bench = Bench::new(Limits::default());
@@ -384,6 +394,7 @@ fn a_silent_peer_is_probed_and_then_given_up() {
     assert_eq!(bench.session.end_reason(), Some(&EndReason::KeepaliveTimeout));
 }
 
+// proves: keepalive.idle
 #[test]
 fn an_idle_peer_that_is_gone_does_not_keep_its_session() {
     let mut bench = Bench::new(Limits::default());

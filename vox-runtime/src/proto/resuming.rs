@@ -52,6 +52,7 @@ fn called(frames: &[Frame]) -> Vec<u64> {
     frames.iter().filter_map(request).collect()
 }
 
+// proves: resume.nothing-lost
 #[test]
 fn the_peer_gets_what_it_has_not_received_and_nothing_twice() {
     let mut bench = Bench::resumable(Limits { max_calls: 8, ..two_of_each() });
@@ -146,6 +147,7 @@ fn deadlines_and_cancels_go_on_without_a_link() {
     assert_eq!(bench.sent(), [cancel(4), cancel(2)]);
 }
 
+// proves: keepalive.lost
 #[test]
 fn a_missed_keepalive_is_a_lost_link_and_none_is_sent_without_one() {
     let mut bench = Bench::resumable(two_of_each());
@@ -160,6 +162,7 @@ fn a_missed_keepalive_is_a_lost_link_and_none_is_sent_without_one() {
     assert_eq!(bench.session.poll_timeout(), Some(bench.now + Limits::default().keepalive));
 }
 
+// proves: ack.replay
 #[test]
 fn who_keeps_too_much_waits_until_it_is_acknowledged() {
     let mut bench = Bench::resumable(Limits {
@@ -233,6 +236,7 @@ fn replies_are_kept_past_replay_bytes_by_one_of_each_handler_that_runs() {
     start(&mut bench);
 }
 
+// proves: ack.kept
 #[test]
 fn an_acknowledgement_lets_go_of_just_what_it_names() {
     let mut bench = Bench::resumable(two_of_each());
@@ -247,6 +251,7 @@ fn an_acknowledgement_lets_go_of_just_what_it_names() {
     assert!(bench.session.outbox().reaches(received));
 }
 
+// proves: ack.kept
 #[test]
 fn a_reply_acknowledges_what_came_before_it() {
     let mut bench = Bench::resumable(two_of_each());
@@ -302,6 +307,7 @@ fn a_goodbye_without_a_link_is_heard_by_nobody() {
     assert!(!bench.session.has_output());
 }
 
+// proves: resume.old-link
 #[test]
 fn frames_of_a_link_that_was_given_up_count_for_nothing() {
     let mut bench = Bench::resumable(two_of_each());
@@ -342,6 +348,7 @@ fn flood(acknowledges: bool) -> (usize, Option<Rule>) {
     (most, None)
 }
 
+// proves: flood.unacknowledged
 #[test]
 fn a_peer_that_acknowledges_nothing_cannot_have_answers_kept_without_end() {
     let (most, rule) = flood(false);

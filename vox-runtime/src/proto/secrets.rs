@@ -68,6 +68,7 @@ impl<S: PartialEq> Secrets<S> {
 mod tests {
     use super::*;
 
+    // proves: secret.once
     #[test]
     fn a_secret_is_good_once() {
         let mut secrets = Secrets::new(1);
@@ -78,6 +79,7 @@ mod tests {
         assert!(secrets.claim(2, 3).is_some());
     }
 
+    // proves: secret.answers-lost
     #[test]
     fn whichever_answers_are_lost_the_peer_is_known() {
         let mut secrets = Secrets::new(1);
@@ -91,6 +93,7 @@ mod tests {
         assert!(secrets.confirm(11, round));
     }
 
+    // proves: resume.two
     #[test]
     fn of_two_links_one_is_confirmed_and_none_that_was_given_up() {
         let mut secrets = Secrets::new(1);

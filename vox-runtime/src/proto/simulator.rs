@@ -47,6 +47,7 @@ use world::World;
 /// How many seeds a plain test run tries.
 const SEEDS: u64 = 2000;
 
+// proves: call.reply.once, violation.honest
 #[test]
 fn two_honest_ends_keep_every_promise_whatever_happens_between_them() {
     if let Some(seed) = variable("VOX_SEED") {

@@ -144,6 +144,7 @@ fn busy(request: u64, channel: u64, short: Short) -> [Frame; 2] {
 
 /// Those who end channels that nobody takes up make no room for others without bound. An honest peer cannot know, so it is told to try
 /// again.
+// proves: channel.ended.room
 #[test]
 fn what_is_kept_of_channels_that_ended_is_bounded_in_bytes() {
     // Four windows of sixteen bytes: eight runs of ten are more.
@@ -186,6 +187,7 @@ fn what_is_kept_of_channels_that_ended_is_bounded_in_bytes() {
     assert_eq!(violation.rule, Rule::TooManyChannels);
 }
 
+// proves: channel.ended.room
 #[test]
 fn channels_that_ended_without_items_are_bounded_in_number() {
     let limits = Limits { max_calls: 2000, max_channels: 1, ..two_of_each() };

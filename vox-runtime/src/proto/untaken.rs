@@ -53,6 +53,7 @@ fn a_long_reply_counts_until_it_is_taken() {
     assert_eq!(bench.session.memory(), 0);
 }
 
+// proves: memory.reply.comes
 #[test]
 fn a_reply_past_the_sessions_memory_is_not_kept_unless_it_is_alone() {
     let mut bench = bench(100_000);
@@ -77,6 +78,7 @@ fn a_short_reply_is_always_kept() {
     assert_eq!((ends(&bench), refusals(&bench)), (vec![(1, 200_000), (2, REPLY)], 0));
 }
 
+// proves: memory.reply.comes
 #[test]
 fn of_a_reply_in_parts_that_begins_past_the_sessions_memory_nothing_is_kept() {
     let mut bench = bench(100_000);

@@ -467,6 +467,10 @@ fn our_unsent_call(bench: &mut Bench) {
     bench.call(7, &[]);
 }
 
+// proves: contract.recalled, contract.unwaited, refuse.unasked, call.channels, call.reply.unasked, call.cancel.reply
+// proves: call.unread, channel.direction, channel.second-end, items.empty, credit.overrun, credit.overflow
+// proves: long.reply.alone, long.item.alone, long.part.fits, long.number, violation.named, violation.nothing
+// proves: ack.false
 #[test]
 fn every_broken_rule_is_named_once_and_ends_the_session() {
     let mut cases = cases();
@@ -520,6 +524,7 @@ fn check(rule: Rule, what: &str, mut steps: Vec<Step>) {
 }
 
 /// What a late frame may be: for anything that was opened once, of either end.
+// proves: id.late, shut.late, call.cancel.late
 #[test]
 fn frames_for_what_is_gone_are_ignored() {
     let mut bench = Bench::new(two_of_each());

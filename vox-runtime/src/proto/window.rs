@@ -189,6 +189,7 @@ mod tests {
         assert_eq!([window.consume(now, 2, 20, Room::None), window.consume(now, 1, 10, PLENTY)], [None, Some((3, 30))]);
     }
 
+    // proves: credit.overdraw
     #[test]
     fn one_item_may_overdraw_the_window_and_the_next_may_not() {
         let now = epoch();
@@ -363,6 +364,7 @@ mod tests {
         assert_eq!((stream.window.size, stream.window.promised()), ((4096, 64 << 10), 0));
     }
 
+    // proves: memory.credit
     #[test]
     fn a_grown_window_shrinks_where_memory_is_short_and_where_little_comes() {
         // So short that they take their share of the window in items and in bytes.

@@ -459,6 +459,7 @@ mod tests {
         assert_eq!(judged(written, read, &[], Writer::There), Ok(None));
     }
 
+    // proves: read.fields, read.common
     #[test]
     fn fields_go_by_their_names() {
         accepted(POINT, POINT);
@@ -481,6 +482,7 @@ mod tests {
 
     const KEEP: &str = "; the newer of the two must keep the type of the older";
 
+    // proves: read.kinds
     #[test]
     fn kinds_of_types_lengths_and_wire_types_stay() {
         let (number, text) = (b"\x01\x01\x03u64", b"\x01\x01\x06string");
@@ -505,6 +507,7 @@ mod tests {
         refused(b"\x01\x0a\x01\x02u8", b"\x01\x0a\x01\x03u16", &format!("it's item is u16 here and u8 there{KEEP}"));
     }
 
+    // proves: read.integers
     #[test]
     fn integers_become_wider_without_loss() {
         let all = ["u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
@@ -515,6 +518,7 @@ mod tests {
         assert!(!widens("f32", "f64") && !widens("bool", "u8") && !widens("char", "u32") && !widens("u", "u8"));
     }
 
+    // proves: read.variants, read.common
     #[test]
     fn variants_go_by_their_names() {
         let (new_paid, more) =
@@ -535,6 +539,7 @@ mod tests {
         );
     }
 
+    // proves: read.keys
     #[test]
     fn keys_lose_nothing() {
         let set = |point: &[u8]| [b"\x01\x09", &point[1..]].concat();
@@ -569,6 +574,7 @@ mod tests {
         );
     }
 
+    // proves: read.keys
     #[test]
     fn channels_are_not_left_out() {
         let with = b"\x01\x02\x02\x01x\x01\x03u64\x01y\x04\x0a\x01\x02u8";

@@ -84,6 +84,7 @@ fn the_announced_limits_are_listed_with_their_defaults() {
 }
 
 /// The document's examples of method ids, recomputed.
+// proves: method.id
 #[test]
 fn method_ids_are_fnv_1a_of_the_dotted_name() {
     for name in ["Bank.balance", "Bank.transfer"] {

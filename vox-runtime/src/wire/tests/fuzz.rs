@@ -128,6 +128,7 @@ fn every_truncation_of_a_golden_frame_is_a_named_violation() {
 }
 
 /// A claim that was believed would ask for more memory than there is, and abort.
+// proves: frame.counts
 #[test]
 fn pitfall_34_no_number_in_a_frame_is_believed() {
     for (_, body) in golden::bodies().into_iter().chain(golden::greeting_bodies()) {
@@ -142,6 +143,7 @@ fn pitfall_34_no_number_in_a_frame_is_believed() {
     }
 }
 
+// proves: metadata.limits
 #[test]
 fn metadata_past_any_limit_is_refused_alike_before_sending_and_after() {
     let limits = Limits::default();

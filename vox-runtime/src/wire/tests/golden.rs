@@ -51,6 +51,7 @@ fn greetings_are_written_and_read_as_the_golden_vectors_say() {
     }
 }
 
+// proves: handshake.later
 #[test]
 fn bytes_past_the_end_of_a_greeting_are_a_later_versions() {
     for (name, bytes) in vectors(HANDSHAKE) {
@@ -81,6 +82,7 @@ fn every_frame_kind_has_a_vector() {
     }
 }
 
+// proves: frame.length.zero, varint.fits, varint.narrow, frame.end, frame.flags, frame.kind, call.timeout.zero
 #[test]
 fn frames_that_must_be_refused_are_refused_by_name() {
     for (name, bytes) in vectors(REJECTED) {
@@ -89,6 +91,7 @@ fn frames_that_must_be_refused_are_refused_by_name() {
     }
 }
 
+// proves: violation.unknown
 #[test]
 fn a_violation_code_that_is_not_known_reads_as_a_malformed_frame() {
     let parsed = Frame::parse(Bytes::from_static(&[0x0f, 200, 1, b'x']), &Limits::default());
