@@ -197,6 +197,7 @@ async fn run(cuts: usize, rng: &Rng) {
     println!("{} links, {} handlers, {:?} bytes", cable.links(), ran, cable.carried());
 }
 
+// proves: guide.resume
 // proves: resume.nothing-lost
 #[test]
 fn any_number_of_cuts_loses_nothing_and_leaves_nothing_behind() {

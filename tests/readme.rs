@@ -185,6 +185,7 @@ async fn until(condition: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it happens within ten seconds");
 }
 
+// proves: guide.deadline, guide.deadline.stops
 #[tokio::test]
 async fn its_time_is_up() -> Tested {
     let bench = Bench::default();
@@ -208,6 +209,7 @@ async fn its_time_is_up() -> Tested {
     Ok(())
 }
 
+// proves: guide.deadline.nested
 #[tokio::test]
 async fn a_call_inside_a_handler_has_the_time_that_is_left() -> Tested {
     let bench = Bench::default();
@@ -218,6 +220,7 @@ async fn a_call_inside_a_handler_has_the_time_that_is_left() -> Tested {
     Ok(())
 }
 
+// proves: guide.drop, guide.drop.persist
 #[tokio::test]
 async fn i_drop_it() -> Tested {
     let bench = Bench::default();
@@ -236,6 +239,7 @@ async fn i_drop_it() -> Tested {
     Ok(())
 }
 
+// proves: guide.panic
 #[tokio::test]
 async fn its_handler_panics() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;
@@ -245,6 +249,7 @@ async fn its_handler_panics() -> Tested {
     Ok(())
 }
 
+// proves: guide.lost.one-link, guide.channel.lost
 #[tokio::test]
 async fn the_link_is_lost() -> Tested {
     let bench = Bench::default();
@@ -268,6 +273,7 @@ async fn the_link_is_lost() -> Tested {
     Ok(())
 }
 
+// proves: guide.shutdown.grace
 #[tokio::test]
 async fn the_server_shuts_down() -> Tested {
     let bench = Bench::default();
@@ -284,6 +290,7 @@ async fn the_server_shuts_down() -> Tested {
     Ok(())
 }
 
+// proves: guide.shutdown.busy
 #[tokio::test]
 async fn the_server_is_shutting_down_and_answers_busy() -> Tested {
     let bench = Bench::default();
@@ -299,6 +306,7 @@ async fn the_server_is_shutting_down_and_answers_busy() -> Tested {
     Ok(())
 }
 
+// proves: guide.many
 #[tokio::test]
 async fn there_are_too_many() -> Tested {
     let bench = Bench::default();
@@ -315,6 +323,7 @@ async fn there_are_too_many() -> Tested {
     Ok(())
 }
 
+// proves: guide.large.unsent
 #[tokio::test(start_paused = true)]
 async fn it_is_large() -> Tested {
     let (ours, near) = tokio::io::duplex(4 << 10);
@@ -341,6 +350,7 @@ async fn it_is_large() -> Tested {
     Ok(())
 }
 
+// proves: guide.too-large, guide.too-large.response
 #[tokio::test]
 async fn it_is_too_large() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;
@@ -353,6 +363,7 @@ async fn it_is_too_large() -> Tested {
     Ok(())
 }
 
+// proves: guide.close
 #[tokio::test]
 async fn a_program_ends() -> Tested {
     let server = vox::Server::builder().service(LabDispatcher::new(Bench::default())).bind("tcp://127.0.0.1:0").await?;
@@ -366,6 +377,7 @@ async fn a_program_ends() -> Tested {
     Ok(())
 }
 
+// proves: guide.channel.close
 #[tokio::test]
 async fn a_channel_is_closed() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;
@@ -380,6 +392,7 @@ async fn a_channel_is_closed() -> Tested {
     Ok(())
 }
 
+// proves: guide.channel.outlives, guide.channel.reader-gone
 #[tokio::test]
 async fn a_channel_outlives_its_call_and_its_receiver_is_dropped() -> Tested {
     let bench = Bench::default();
@@ -399,6 +412,7 @@ async fn a_channel_outlives_its_call_and_its_receiver_is_dropped() -> Tested {
     Ok(())
 }
 
+// proves: guide.channel.unsent
 #[tokio::test]
 async fn a_channel_whose_call_is_never_sent() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;
@@ -411,6 +425,7 @@ async fn a_channel_whose_call_is_never_sent() -> Tested {
     Ok(())
 }
 
+// proves: guide.channel.slow
 #[tokio::test]
 async fn a_receiver_is_slow() -> Tested {
     let bench = Bench::default();
@@ -431,6 +446,7 @@ async fn a_receiver_is_slow() -> Tested {
     Ok(())
 }
 
+// proves: guide.channel.panic
 #[tokio::test]
 async fn a_handler_that_panics_resets_its_channel() -> Tested {
     let (lab, _cable) = over_a_cable(&Bench::default()).await?;

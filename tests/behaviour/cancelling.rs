@@ -33,6 +33,7 @@ async fn pitfall_15_dropping_calls_leaks_no_slot() {
     assert_eq!((probe.started.get(), probe.stopped.get()), (50, 50));
 }
 
+// proves: guide.deadline.stops
 #[tokio::test(start_paused = true)]
 async fn a_deadline_ends_the_call_and_stops_its_handler() {
     let (lab, probe) = lab().await;

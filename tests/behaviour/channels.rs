@@ -87,6 +87,7 @@ async fn pitfall_28_a_lost_link_is_an_error_to_both_receivers_and_senders() {
     assert!(endings[0].starts_with("ConnectionLost"), "{endings:?}");
 }
 
+// proves: guide.channel.lost
 // proves: channel.lost
 #[tokio::test(start_paused = true)]
 async fn what_arrived_before_the_link_was_lost_is_received_before_the_error() {

@@ -147,6 +147,7 @@ async fn leaves_nothing(address: &str, ending: Ending) {
     assert!(all.contains(&Seen::Stopped), "{ending:?}: {all:?}");
 }
 
+// proves: guide.close
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_that_ends_in_good_order_leaves_nothing_on_the_server() {
     let path = std::env::temp_dir().join(format!("vox-closing-{}", std::process::id()));

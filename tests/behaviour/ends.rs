@@ -115,6 +115,7 @@ async fn ends_are_told(client: &EndsClient) {
     }
 }
 
+// proves: guide.channel.close, guide.channel.drop
 #[tokio::test]
 async fn only_a_close_is_a_clean_end_in_both_directions_and_over_every_link() {
     let dir = std::env::temp_dir().join(format!("vox-ends-{}", std::process::id()));
@@ -129,6 +130,7 @@ async fn only_a_close_is_a_clean_end_in_both_directions_and_over_every_link() {
     }
 }
 
+// proves: guide.channel.resumed
 #[tokio::test(start_paused = true)]
 async fn an_end_crosses_a_resume_as_it_was_meant() {
     for how in ALL {
@@ -176,6 +178,7 @@ async fn the_reason_of_an_abort_is_bounded() {
 }
 
 /// The window is full: the abort waits behind what was sent, and for nothing more.
+// proves: guide.channel.abort
 #[tokio::test(start_paused = true)]
 async fn an_abort_comes_after_everything_that_was_sent_and_needs_no_credit() {
     let (lab, probe) = lab().await;
@@ -235,6 +238,7 @@ async fn soon<F: Future>(what: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(60), what).await.expect("it is woken")
 }
 
+// proves: guide.channel.closed
 #[tokio::test(start_paused = true)]
 async fn a_sender_learns_that_its_reader_left_without_an_item_to_send() {
     let (lab, _) = lab().await;

@@ -68,6 +68,7 @@ async fn a_call_in_a_select_goes_on_where_it_was() {
     assert_eq!(gate.await, Ok(7));
 }
 
+// proves: guide.drop
 #[tokio::test(start_paused = true)]
 async fn the_first_poll_sends_a_call_and_dropping_it_cancels_it() {
     let (lab, probe) = lab().await;
@@ -82,6 +83,7 @@ async fn the_first_poll_sends_a_call_and_dropping_it_cancels_it() {
     assert_eq!(probe.stopped.get(), 1);
 }
 
+// proves: guide.told-late
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_told_something_after_it_was_sent_is_cancelled() {
     let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;
@@ -96,6 +98,7 @@ async fn a_call_that_is_told_something_after_it_was_sent_is_cancelled() {
     assert_eq!(lab.echo(1).await, Ok(1), "its slot is free");
 }
 
+// proves: guide.told-late
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_told_something_while_it_waits_for_its_turn_is_not_sent() {
     let (lab, probe) = lab_with(Limits { max_calls: 1, ..Limits::default() }).await;

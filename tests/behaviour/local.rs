@@ -5,6 +5,7 @@ use vox::{Limits, Metadata, RecvError, Rx, SendError, Server, TryRecvError, TryS
 use crate::lab::{Bench, Lab, LabClient, lab};
 use crate::support::settle;
 
+// proves: guide.channel.local
 #[tokio::test(start_paused = true)]
 async fn two_halves_in_one_process_are_a_bounded_channel() {
     let (tx, mut rx) = vox::channel();
@@ -113,6 +114,7 @@ async fn a_local_half_is_a_sink_and_a_stream() {
 }
 
 /// Everything that is sent before the call leaves with it, in order, however small the window of its channel is.
+// proves: guide.channel.early
 #[tokio::test(start_paused = true)]
 async fn items_that_were_sent_before_the_call_leave_with_it_within_its_window() {
     for window in [1, 7, 256] {

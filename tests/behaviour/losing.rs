@@ -128,6 +128,7 @@ async fn outcome(call: JoinHandle<Result<u64, VoxError>>) -> Result<u64, VoxErro
     call.await.expect("no panic")
 }
 
+// proves: guide.resume, guide.lost.resumed
 #[tokio::test(start_paused = true)]
 async fn a_link_drops_and_the_session_is_resumed() {
     for policy in ALL {
@@ -142,6 +143,7 @@ async fn a_link_drops_and_the_session_is_resumed() {
     }
 }
 
+// proves: guide.lost.unsent
 #[tokio::test(start_paused = true)]
 async fn the_session_is_lost_and_the_request_never_left() {
     for policy in ALL {
@@ -154,6 +156,7 @@ async fn the_session_is_lost_and_the_request_never_left() {
     }
 }
 
+// proves: guide.lost.sent
 #[tokio::test(start_paused = true)]
 async fn the_session_is_lost_and_the_request_may_have_run() {
     for policy in ALL {
@@ -174,6 +177,7 @@ async fn the_session_is_lost_and_the_request_may_have_run() {
     }
 }
 
+// proves: guide.lost.sent
 #[tokio::test(start_paused = true)]
 async fn the_session_is_lost_and_the_request_has_run() {
     for policy in ALL {
@@ -192,6 +196,7 @@ async fn the_session_is_lost_and_the_request_has_run() {
     }
 }
 
+// proves: guide.lost.caller
 #[tokio::test(start_paused = true)]
 async fn the_caller_is_gone_for_good() {
     for policy in ALL {
@@ -227,6 +232,7 @@ async fn a_cancel_without_a_link_reaches_the_handler_over_the_next() {
 }
 
 /// No retry is without end: a server that loses its sessions with every call is not asked for ever.
+// proves: guide.lost.five
 #[tokio::test(start_paused = true)]
 async fn a_call_is_made_five_times_at_most() {
     let bench = Bench::new().await;
@@ -242,6 +248,7 @@ async fn a_call_is_made_five_times_at_most() {
 }
 
 /// So many calls are made again, and no more while none succeeds: a peer that is well earns it that more may be.
+// proves: guide.lost.budget
 #[tokio::test(start_paused = true)]
 async fn calls_that_succeed_make_room_for_others_to_be_made_again() {
     let bench = Bench::with(Limits { max_calls: 4096, ..Limits::default() }).await;

@@ -198,6 +198,7 @@ impl Kept {
     }
 }
 
+// proves: guide.lost.channels
 #[tokio::test(start_paused = true)]
 async fn a_call_takes_its_untouched_channels_to_the_next_session() {
     for losses in 0..=4 {
@@ -250,6 +251,7 @@ async fn who_waits_on_a_channel_waits_on_while_its_call_moves() {
     }
 }
 
+// proves: guide.lost.channels.used
 #[tokio::test(start_paused = true)]
 async fn a_call_does_not_move_once_an_item_was_exchanged() {
     for policy in [Policy::Idem, Policy::Greeting] {
@@ -271,6 +273,7 @@ async fn a_call_does_not_move_once_an_item_was_exchanged() {
 }
 
 /// Nothing came back, but the handler may have acted on what it got.
+// proves: guide.lost.channels.used
 #[tokio::test(start_paused = true)]
 async fn a_call_does_not_move_once_an_item_was_sent() {
     let bench = Bench::new().await;

@@ -43,6 +43,7 @@ fn no_link<T: std::fmt::Debug>(result: Result<T, VoxError>) -> String {
 }
 
 /// Whether the link is lost for the session, or the session too, whatever becomes of a call that is made then.
+// proves: guide.outage.deadline
 #[tokio::test(start_paused = true)]
 async fn a_call_without_a_link_was_not_sent_and_says_why() {
     for resumes in [true, false] {
@@ -341,6 +342,7 @@ async fn a_call_without_a_deadline_waits_to_a_bound() {
 }
 
 /// A refusal for good is told to those who wait, and those who come later ask anew.
+// proves: guide.outage.refused
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_refuses_for_good_is_not_waited_for() {
     let admits = Arc::new(AtomicBool::new(true));
@@ -395,6 +397,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// The session's runtime is gone: a call outside of any says so, and one in another makes a session there.
+// proves: guide.outage.runtime
 #[test]
 fn a_client_outlives_the_runtime_of_its_session() {
     let server = Killable::at("tcp://127.0.0.1:0");
@@ -411,6 +414,7 @@ fn a_client_outlives_the_runtime_of_its_session() {
 }
 
 /// In another runtime than the session's, and in none: a call waits for the link to its deadline, and is made when it is back.
+// proves: guide.outage.runtime
 #[test]
 fn calls_wait_in_any_runtime_and_in_none() {
     let home = runtime();

@@ -95,6 +95,7 @@ async fn a_lost_link_stops_the_handlers_and_lets_persist_ones_end() {
     }
 }
 
+// proves: guide.drop.persist
 #[tokio::test(start_paused = true)]
 async fn a_persist_handler_runs_to_its_end_after_a_cancel_and_a_deadline() {
     let (lab, probe) = lab().await;
@@ -119,6 +120,7 @@ async fn metadata_reaches_the_handler_and_secrets_are_never_printed() {
     assert!(printed.contains("acme") && !printed.contains("hunter2"), "{printed}");
 }
 
+// proves: guide.trace
 #[tokio::test(start_paused = true)]
 async fn a_trace_context_is_inherited_by_calls_inside_a_handler() {
     let (lab, _, _) = chain().await;

@@ -189,6 +189,7 @@ async fn a_result_over_the_callers_decode_budget_says_that_the_call_ran() {
 }
 
 /// An outcome that one caller cannot decode is kept all the same: another, with a larger limit, gets it.
+// proves: guide.too-large.kept
 #[tokio::test]
 async fn an_outcome_over_a_callers_limit_stays_kept() {
     let server = Server::builder().service(SheetDispatcher::new(Desk)).bind("mem://kept-outcome").await.expect("free");
@@ -201,6 +202,7 @@ async fn an_outcome_over_a_callers_limit_stays_kept() {
     assert_eq!(roomy.report(500).operation(id).await.map(|people| people.len()), Ok(500));
 }
 
+// proves: guide.too-large.response
 #[tokio::test]
 async fn a_result_over_the_callers_message_limit_names_both_numbers_and_the_setting() {
     let (ours, theirs) = memory_pair();

@@ -1,8 +1,9 @@
-//! The rules of the protocol have names, and each has a test that says it proves it.
+//! The rules of the protocol and the promises of the guide have names, and each has a test that says it proves it.
 
 use std::collections::BTreeMap;
 
-const PAGE: &str = include_str!("../../docs/protocol.md");
+const PROTOCOL: &str = include_str!("../../docs/protocol.md");
+const GUIDE: &str = include_str!("../../docs/guide.md");
 
 /// How a test says which rules it proves, in a comment before its attributes.
 const PROVES: &str = "// proves: ";
@@ -11,10 +12,12 @@ const PROVES: &str = "// proves: ";
 const NO_RULES: [&str; 3] = ["what the acceptor must obey", "what the initiator must obey", "| the peer must |"];
 
 #[test]
-fn every_rule_of_the_protocol_has_a_test_and_every_proof_is_of_a_rule() {
-    let mut proved: BTreeMap<&str, usize> = rules(PAGE).into_iter().map(|rule| (rule, 0)).collect();
-    assert!(proved.len() > 100, "the page has lost its rules: {}", proved.len());
-    assert_eq!(proved.len(), rules(PAGE).len(), "a name is given to two rules");
+fn every_rule_has_a_test_and_every_proof_is_of_a_rule() {
+    let pages = [PROTOCOL, GUIDE].map(rules);
+    assert!(pages[0].len() > 100 && pages[1].len() > 30, "a page has lost its rules");
+    let named = pages.concat();
+    let mut proved: BTreeMap<&str, usize> = named.iter().map(|rule| (*rule, 0)).collect();
+    assert_eq!(proved.len(), named.len(), "a name is given to two rules");
     let mut wrong = Vec::new();
     for (file, text) in super::files("rs") {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -26,20 +29,20 @@ fn every_rule_of_the_protocol_has_a_test_and_every_proof_is_of_a_rule() {
             for rule in named.split(", ") {
                 match proved.get_mut(rule) {
                     Some(proofs) => *proofs += 1,
-                    None => wrong.push(format!("{file}:{}: docs/protocol.md has no rule `{rule}`", at + 1)),
+                    None => wrong.push(format!("{file}:{}: no rule is called `{rule}`", at + 1)),
                 }
             }
         }
     }
     let unproved = proved.iter().filter(|(_, proofs)| **proofs == 0);
-    wrong.extend(unproved.map(|(rule, _)| format!("docs/protocol.md: no test says that it proves `{rule}`")));
+    wrong.extend(unproved.map(|(rule, _)| format!("no test says that it proves `{rule}`")));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn every_must_of_the_protocol_is_a_rule_with_a_name() {
     let mut without = Vec::new();
-    for block in blocks(PAGE) {
+    for block in blocks(PROTOCOL) {
         let is_must = block.split(|c: char| !c.is_alphanumeric()).any(|word| word == "must");
         if is_must && rules(&block).is_empty() && !NO_RULES.iter().any(|other| block.contains(other)) {
             without.push(block);
