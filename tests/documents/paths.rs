@@ -57,7 +57,7 @@ fn each(path: &str) -> Vec<String> {
 #[test]
 fn what_the_page_of_questions_says_to_look_for_is_there() {
     let page = std::fs::read_to_string(super::root().join("docs/internals/where.md")).expect("the page");
-    let rows = page.lines().filter(|line| line.starts_with(|c: char| c == '|') && line.contains(".rs`"));
+    let rows = page.lines().filter(|line| line.starts_with('|') && line.contains(".rs`"));
     let mut asked = 0;
     for row in rows {
         let cells: Vec<&str> = row.split(" | ").collect();
