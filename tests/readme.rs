@@ -1,7 +1,5 @@
 //! What the README and the guide show and promise is what there is.
 
-mod documents;
-
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -11,7 +11,7 @@ const AVOIDED: [(&str, &str); 5] = [
 ];
 
 /// This file has them to say what they are.
-const HERE: &str = "tests/documents/words.rs";
+const HERE: &str = "tests/fence/words.rs";
 
 #[test]
 fn documents_and_comments_put_the_subject_first() {
