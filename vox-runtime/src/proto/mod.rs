@@ -44,27 +44,11 @@ mod waiting_requests;
 mod window;
 
 #[cfg(test)]
-mod agreeing;
-#[cfg(test)]
-mod budgets;
-#[cfg(test)]
-mod obeying;
-#[cfg(test)]
-mod parts;
-#[cfg(test)]
-mod pitfalls;
-#[cfg(test)]
-mod resuming;
-#[cfg(test)]
 mod simulator;
-#[cfg(test)]
-mod steps;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
-mod untaken;
-#[cfg(test)]
-mod violations;
+mod tests;
 #[cfg(test)]
 mod visits;
 
