@@ -2,11 +2,11 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use vox::transport::Link;
-use vox::{ConnectError, Limits, Peer, Principal, Refusal, RefusalCode, Server};
+use vox::{ConnectError, Limits, Peer, Principal, Ran, Refusal, RefusalCode, Server};
 
 use crate::lab::{Bench, LabClient, LabDispatcher, Mine};
 use crate::support::cable::Cable;
@@ -134,6 +134,34 @@ async fn a_session_outlives_an_answer_that_fails_when_it_comes_back() {
     assert_eq!(lab.echo(1).await, Ok(1));
     assert_eq!(asked.load(SeqCst), 4, "connected, panicked, too late, resumed");
     assert_eq!(cable.server().sessions(), 1, "it is the same session");
+}
+
+// proves: resume.authenticate
+/// A refusal for good costs the session, and a call under way reads why. A later session shows new credentials.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_refused_when_it_comes_back_is_lost_for_the_reason_of_its_server() {
+    for code in [RefusalCode::Unauthorized, RefusalCode::Other] {
+        let good = Arc::new(AtomicBool::new(true));
+        let is_good = Arc::clone(&good);
+        let server = server(Limits::default(), move |_| {
+            let good = is_good.load(SeqCst);
+            async move { good.then(|| Principal::new("ada")).ok_or(Refusal::new(code, "the token has expired")) }
+        });
+        let cable = Cable::to(server);
+        let lab: LabClient = vox::connect(cable.connector()).await.expect("ada");
+        let call = tokio::spawn(lab.gate(1));
+        settle().await;
+        good.store(false, SeqCst);
+        cable.cut();
+        let error = call.await.expect("no panic").expect_err("its session is lost");
+        assert_eq!(error.ran(), Ran::Unknown);
+        let told = error.to_string();
+        assert!(told.contains("the peer refused to resume it: the token has expired"), "{told}");
+        let refused = lab.echo(1).await.expect_err("the next session is refused too").to_string();
+        assert!(refused.contains("the token has expired"), "{refused}");
+        good.store(true, SeqCst);
+        assert_eq!(lab.echo(2).await, Ok(2));
+    }
 }
 
 #[tokio::test(start_paused = true)]

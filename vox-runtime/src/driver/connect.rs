@@ -282,14 +282,11 @@ impl Door {
         }
         let peer = Peer::new(link.address().to_owned(), resume.metadata);
         let principal = match self.authenticate(&peer).await {
-            Ok(principal) => Some(principal),
-            // It has nothing to do with the session, and the peer may ask again.
-            Err(refusal) if matches!(refusal.code, RefusalCode::Busy | RefusalCode::ShuttingDown) => {
-                return reject(link, refusal).await;
-            }
-            Err(_) => None,
+            Ok(principal) => principal,
+            // The ticket was not looked at, so this says nothing of it.
+            Err(refusal) => return reject(link, refusal).await,
         };
-        let claim = principal.zip(self.registry.as_ref()).and_then(|(principal, registry)| {
+        let claim = self.registry.as_ref().and_then(|registry| {
             let claim = registry.claim(&resume.ticket, &principal)?;
             Some((registry, claim))
         });

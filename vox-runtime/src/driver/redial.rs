@@ -1,6 +1,5 @@
 //! The end that connected gets its session a new link. When that is tried, the client's keeper decides.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::backoff::Missed;
@@ -39,18 +38,28 @@ pub(crate) async fn resume(shared: &Shared, reach: &dyn Reach, introduction: &In
     let ticket = redial.ticket.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (versions, time) = ((VERSION, VERSION), shared.router.millis());
     let resume = Resume { versions, ticket, received, time, metadata };
-    let resuming = Resuming { resume, limits: &shared.limits, is_lost: AtomicBool::new(false) };
+    let resuming = Resuming { resume, limits: &shared.limits, refusal: Mutex::default() };
     match dial(reach, bound, &resuming).await {
         Ok((link, resumed)) => match tokio::time::timeout(bound, redial.confirm(shared, link, resumed)).await {
             Ok(resumption) => resumption,
             Err(_) => Resumption::failed(&ConnectError::timeout(bound).at(&reach.name())),
         },
-        Err(_) if resuming.is_lost.into_inner() => {
-            shared.change(|state| state.session.lost("the peer does not know it any more"));
-            Resumption::Over
-        }
-        Err(Failure::NoLink(error)) => Resumption::Failed(error.to_string(), Missed::NoLink),
-        Err(Failure::Greeting(error)) => Resumption::failed(&error),
+        Err(failure) => match (resuming.refusal.into_inner().unwrap_or_else(PoisonError::into_inner), failure) {
+            (Some(refusal), _) => {
+                shared.change(|state| state.session.lost(&not_resumed(&refusal)));
+                Resumption::Over
+            }
+            (None, Failure::NoLink(error)) => Resumption::Failed(error.to_string(), Missed::NoLink),
+            (None, Failure::Greeting(error)) => Resumption::failed(&error),
+        },
+    }
+}
+
+/// Why a session whose resume was refused for good is lost.
+fn not_resumed(refusal: &Refusal) -> String {
+    match refusal.code {
+        RefusalCode::SessionLost => "the peer does not know it any more".to_owned(),
+        _ => format!("the peer refused to resume it: {refusal}"),
     }
 }
 
@@ -89,8 +98,8 @@ impl Resumption {
 struct Resuming<'a> {
     resume: Resume,
     limits: &'a Limits,
-    /// A peer does not know the session. One at another address of the same name may.
-    is_lost: AtomicBool,
+    /// A peer refused for good. One at another address of the same name may not.
+    refusal: Mutex<Option<Refusal>>,
 }
 
 impl Greeter for Resuming<'_> {
@@ -106,10 +115,11 @@ impl Greeter for Resuming<'_> {
         match answer.await.map_err(|error| error.at(&address))? {
             Greeting::Resumed(resumed) => Ok((link, resumed)),
             Greeting::Rejected(refusal) => {
-                if refusal.code == RefusalCode::SessionLost {
-                    self.is_lost.store(true, Ordering::Relaxed);
+                let error = ConnectError::refused(refusal.clone()).at(&address);
+                if !error.passes() {
+                    *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
                 }
-                Err(ConnectError::refused(refusal).at(&address))
+                Err(error)
             }
             Greeting::Hello(_) | Greeting::Welcome(_) | Greeting::Resume(_) | Greeting::Confirm => {
                 Err(ConnectError::handshake("the peer did not say what it should have answered").at(&address))
