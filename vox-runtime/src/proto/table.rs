@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 /// Entries in the order of their ids. Ids are pushed in increasing order, so the table stays sorted by
-/// itself: a look-up is a binary search, an insertion a push, and a removal leaves a gap that is dropped
-/// once gaps are the greater part. Nothing is allocated while the number of entries stays in its range.
+/// itself: a look-up is one look where each id is the one before and two, and else a binary search, an insertion is a push,
+/// and a removal leaves a gap that is dropped once gaps are the greater part. Nothing is allocated while the number of entries stays in its range.
 #[derive(Debug)]
 pub(crate) struct IdTable<T> {
     entries: VecDeque<(u64, Option<T>)>,
@@ -48,10 +48,16 @@ impl<T> IdTable<T> {
     #[inline]
     fn index(&self, id: u64) -> Option<usize> {
         // The lone entry and the newest are the common cases.
-        match self.entries.back() {
-            Some((last, _)) if *last == id => Some(self.entries.len() - 1),
-            Some((last, _)) if *last > id => self.search(id),
-            _ => None,
+        let (first, last) = (self.entries.front()?.0, self.entries.back()?.0);
+        if last == id {
+            return Some(self.entries.len() - 1);
+        }
+        // The ids of one end are odd or even. Where no gap was dropped but at the front, this is the place.
+        let likely = usize::try_from(id.checked_sub(first)? / 2).ok()?;
+        match self.entries.get(likely) {
+            Some((found, _)) if *found == id => Some(likely),
+            _ if id > last => None,
+            _ => self.search(id),
         }
     }
 
@@ -100,14 +106,20 @@ impl<T> IdTable<T> {
         2 * self.live + 16
     }
 
+    #[inline]
     fn drop_gaps(&mut self) {
         while self.entries.front().is_some_and(|(_, value)| value.is_none()) {
             self.entries.pop_front();
         }
         if self.entries.len() > self.max_entries() {
-            visit(self.entries.len());
-            self.entries.retain(|(_, value)| value.is_some());
+            self.close_up();
         }
+    }
+
+    #[inline(never)]
+    fn close_up(&mut self) {
+        visit(self.entries.len());
+        self.entries.retain(|(_, value)| value.is_some());
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {

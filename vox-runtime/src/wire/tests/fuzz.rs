@@ -88,6 +88,17 @@ proptest! {
     }
 }
 
+#[test]
+fn integers_at_the_bounds_of_each_length_take_as_few_bytes_as_they_can() {
+    let bounds = (1..=9).flat_map(|len| [(len, (1 << (7 * len)) - 1), (len + 1, 1 << (7 * len))]);
+    for (len, value) in bounds.chain([(1, 0), (10, u64::MAX)]) {
+        let mut bytes = vec![0xff];
+        put_varint(&mut bytes, value);
+        assert_eq!(bytes.len() - 1, len, "{value:#x}");
+        assert_eq!(Reader::new(&bytes[1..]).varint("value"), Ok(value));
+    }
+}
+
 /// The same cases every time, unless proptest's own variables say otherwise, and no persistence file: a failure
 /// prints its value, and belongs into a test of its own.
 fn config() -> ProptestConfig {
