@@ -90,7 +90,11 @@ impl fmt::Display for EncodeError {
                  bytes; `Limits::max_decoded_bytes` of the peer raises it"
             ),
             Self::TooManyEmptyItems { count, limit } => {
-                write!(f, "a collection of {count} items that take no bytes passes the limit of {limit} such items")
+                write!(
+                    f,
+                    "a collection of {count} items that take no bytes passes the limit of {limit} such items; no setting \
+                     raises it: send their number"
+                )
             }
             Self::NoChannels => f.write_str("the value holds a channel, and none can be opened here"),
             Self::Channel(why) => write!(f, "a channel in the value cannot be given away: {why}"),
@@ -217,7 +221,11 @@ impl fmt::Display for DecodeErrorKind {
             Self::BadValue(what) => write!(f, "not a valid {what}"),
             Self::BadLength(len) => write!(f, "a length of {len} is more than the frame holds"),
             Self::TooManyEmptyItems { count, limit } => {
-                write!(f, "a collection of {count} items that take no bytes passes the limit of {limit} such items")
+                write!(
+                    f,
+                    "a collection of {count} items that take no bytes passes the limit of {limit} such items; no setting \
+                     raises it: send their number"
+                )
             }
             Self::OverBudget { needed, limit } => write!(
                 f,
