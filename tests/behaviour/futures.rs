@@ -24,7 +24,8 @@ fn is_task<F: Future + Send + Unpin + 'static>(call: F) -> F {
 #[tokio::test(start_paused = true)]
 async fn calls_are_spawned_and_joined_as_they_are() {
     let (lab, _) = lab().await;
-    let spawned = tokio::spawn(is_task(lab.echo(1)));
+    let call: vox::Call<u64> = lab.echo(1);
+    let spawned = tokio::spawn(is_task(call));
     let (two, three) = tokio::join!(lab.echo(2), lab.name("three"));
     assert_eq!((spawned.await.expect("no panic"), two, three.as_deref()), (Ok(1), Ok(2), Ok("three")));
     let mut set = JoinSet::new();

@@ -22,7 +22,7 @@ use crate::channel::{CallWaits, Given};
 use crate::codec::EncodeError;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, CallerHandle, Flush, Scope, Sent, Waiter, now};
-use crate::error::{NotSent, Short, VoxError};
+use crate::error::{Never, NotSent, Short, VoxError};
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -35,6 +35,7 @@ use crate::wire::{self, ChannelDirection, Payload};
 
 /// A call: a future that sends it when it is first polled, and a builder before that.
 ///
+/// `Call<u64>` is one of a method that returns a `u64`, `Call<u64, Overdrawn>` one of a method that returns a `Result<u64, Overdrawn>`.
 /// Await it, spawn it, or give it to anything that takes a future: it is `Unpin`, and where its method's types are `Send`, it is `Send`
 /// and `'static`. Dropping it cancels the call, if it was sent. The tour of the crate `vox` has an example of each.
 ///
@@ -42,7 +43,7 @@ use crate::wire::{self, ChannelDirection, Payload};
 /// afterwards: a call that is told something too late is cancelled, and its next poll ends it as `Cancelled`, or as `NotSent` if it had not
 /// left. A warning in the log names what came too late.
 #[must_use = "a call is made when it is awaited"]
-pub struct Call<T: 'static, E: 'static> {
+pub struct Call<T: 'static, E: 'static = Never> {
     pub(super) client_connection: Arc<ClientConnection>,
     /// Where it is made, if the client has moved since it was first connected.
     pub(super) handle: Option<Arc<CallerHandle>>,
