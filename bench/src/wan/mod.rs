@@ -32,6 +32,10 @@ const PUT: usize = (4 << 20) - (1 << 10);
 const AWAY: Duration = Duration::from_millis(100);
 /// How often a caller tries again whose call has failed.
 const AGAIN: Duration = Duration::from_millis(5);
+/// So long the calls of a cell take about, if their contender is slower than the link.
+const LONG: Duration = Duration::from_secs(5);
+/// How many calls each caller makes first, which say how long one takes, and the fewest that are measured.
+const FIRST_CALLS: u64 = 10;
 /// A client that makes no good call for so long after a cut never does.
 const NEVER: Duration = Duration::from_secs(3);
 
@@ -146,9 +150,17 @@ fn share(figures: &mut Figures, rate: u64) {
     }
 }
 
+/// How many calls one caller makes, of which each takes so long: for about two seconds, if nothing but the delay counts.
+fn calls_each(rtt: Duration, takes: Duration) -> u64 {
+    let by_delay = (2.0 / rtt.as_secs_f64()) as u64;
+    let by_contender = (LONG.as_secs_f64() / takes.as_secs_f64().max(1e-6)) as u64;
+    by_delay.min(by_contender).clamp(FIRST_CALLS, 2_000)
+}
+
 async fn echo(client: &mut dyn Client, cell: &Cell, in_flight: u64) -> Result<Figures, Fault> {
-    // For about two seconds, if nothing but the delay counts.
-    let calls = ((2.0 / cell.line.rtt.as_secs_f64()) as u64).clamp(10, 2_000) * in_flight;
+    let began = Instant::now();
+    client.run(Work::Echo { calls: FIRST_CALLS * in_flight, in_flight }, None).await?;
+    let calls = calls_each(cell.line.rtt, began.elapsed() / FIRST_CALLS as u32) * in_flight;
     let mut times = Times::new();
     let began = Instant::now();
     client.run(Work::Echo { calls, in_flight }, Some(&mut times)).await?;
@@ -186,6 +198,18 @@ mod tests {
             assert_eq!(socket_address(address).ok(), Some("127.0.0.1:123"), "{address}");
         }
         assert!(socket_address("unix:///tmp/s").is_err());
+    }
+
+    #[test]
+    fn a_slow_contender_makes_fewer_calls() {
+        let millis = Duration::from_millis;
+        let (local, near) = (Duration::from_micros(200), millis(10));
+        assert_eq!([calls_each(near, millis(10)), calls_each(near, Duration::ZERO)], [200, 200]);
+        assert_eq!(
+            [calls_each(local, local), calls_each(local, millis(5)), calls_each(local, millis(50))],
+            [2_000, 1_000, 100]
+        );
+        assert_eq!([calls_each(near, millis(900)), calls_each(millis(1500), millis(1500))], [10, 10]);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use super::clock::now;
 /// While a call waits, the next attempt is made no later than this after the last one began.
 const SOON: Duration = Duration::from_secs(1);
 /// While a call waits and there was no link to be had, the next attempt is made no later than this after the last one failed, at first.
-const AT_FIRST: Duration = Duration::from_millis(10);
+const AT_FIRST: Duration = Duration::from_millis(8);
+/// An outage of this length makes waits as long, and others waits that grow with the square of theirs: 8 ms after a tenth of a second.
+const GROWTH: Duration = Duration::from_millis(1250);
 
 /// Waits between attempts to reach a peer: they grow by a factor up to a bound, and each is a random part of that ("full
 /// jitter"), so that many clients do not come back at once. The first attempt is made at once. A link that is lost before it has
@@ -49,9 +51,9 @@ impl Backoff {
 }
 
 /// The longest that is waited, `age` after the outage began, while a call waits and there is no link to be had. It grows with the square of the
-/// age: a short outage is hardly longer for it, and after a second everyone in a crowd has spread out as far as `SOON` lets them.
+/// age: a short outage is hardly longer for it, and soon after a second everyone in a crowd has spread out as far as `SOON` lets them.
 fn briskly(age: Duration) -> Duration {
-    let grown = age.as_secs_f64().powi(2) / SOON.as_secs_f64();
+    let grown = age.as_secs_f64().powi(2) / GROWTH.as_secs_f64();
     Duration::try_from_secs_f64(grown).unwrap_or(SOON).clamp(AT_FIRST, SOON)
 }
 
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn at_first_waits_are_short_and_then_a_small_part_of_the_outage() {
         let waits = [0, 50, 100, 200, 500, 999, 5000].map(|age| briskly(Duration::from_millis(age)).as_millis());
-        assert_eq!(waits, [10, 10, 10, 40, 250, 998, 1000]);
+        assert_eq!(waits, [8, 8, 8, 32, 200, 798, 1000]);
         assert_eq!(briskly(Duration::MAX), SOON);
     }
 
