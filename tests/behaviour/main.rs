@@ -31,6 +31,7 @@ mod outcomes;
 mod panics;
 mod printed;
 mod resuming;
+mod runs;
 mod secrets;
 mod serving;
 mod sessions;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::codec::{Program, Translation};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::CallerHandle;
-use crate::driver::{Endpoint, HalfEnd, Shared, State};
+use crate::driver::{Endpoint, HalfEnd, SendRun, Shared, State};
 use crate::error::Place;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::Token;
@@ -27,6 +27,8 @@ pub(crate) struct Bound {
     pub(crate) method: &'static MethodDescriptor,
     /// Where they go since its call was made again. Set under the lock of `shared`, and from then on the token means nothing.
     pub(crate) next: OnceLock<Arc<Bound>>,
+    /// What its sender gathers. Only a channel over which much is sent has one.
+    pub(crate) run: OnceLock<Arc<SendRun>>,
 }
 
 /// How the items of a channel are written and read.
@@ -59,7 +61,8 @@ impl Bound {
     ) -> Self {
         let (shared, connection) = (Arc::clone(caller.shared()), caller.connection());
         let hold = Some(Arc::clone(caller));
-        Self { shared, _hold: hold, connection, channel, token, items, direction, method, next: OnceLock::new() }
+        let (next, run) = (OnceLock::new(), OnceLock::new());
+        Self { shared, _hold: hold, connection, channel, token, items, direction, method, next, run }
     }
 
     /// The call that it came with, for errors.
@@ -91,6 +94,12 @@ impl Bound {
         if let (Some(end), Some(next)) = (end, self.next.get()) {
             next.end(end);
         }
+    }
+
+    /// Gathers an item with those before it. `false`: it goes by the session.
+    #[inline]
+    pub(super) fn gathers(&self, item: &[u8]) -> bool {
+        self.run.get().is_some_and(|run| run.push(item))
     }
 
     /// What the half finds where its call is made again.

@@ -196,6 +196,7 @@ impl Taking<'_> {
             direction,
             method: self.method,
             next: OnceLock::new(),
+            run: OnceLock::new(),
         });
         Ok(Half::bound_to(bound))
     }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use facet::{Facet, Shape};
 
 use super::bound::Bound;
@@ -46,8 +47,9 @@ unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Rx<T> {
 /// What was received and not yet handed out.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// The rest of a run: items, each with its length before it.
+    /// A run of items, each with its length before it, and how far it is read.
     run: Bytes,
+    at: usize,
     items: u32,
     bytes: u64,
     end: Option<End>,
@@ -66,6 +68,37 @@ impl<T: Facet<'static> + 'static> Rx<T> {
     /// Cancel-safe: where the future is dropped before it is ready, no item is lost.
     pub async fn recv(&mut self) -> Result<Option<T>, RecvError> {
         poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// The next items, at most so many: waits for the first, and takes those that came with it. They are added to `items`, and their number is
+    /// given; 0 once the sender has closed the channel and every item was received, or where `most` is 0.
+    ///
+    /// Cancel-safe: where the future is dropped before it is ready, no item is lost. An error that comes after items is the next one's.
+    ///
+    /// ```
+    /// # extern crate vox_runtime as vox;
+    /// # async fn sum(mut rx: vox::Rx<u64>) -> Result<u64, vox::RecvError> {
+    /// let (mut sum, mut items) = (0, Vec::new());
+    /// while rx.recv_many(&mut items, 1_000).await? > 0 {
+    ///     sum += items.drain(..).sum::<u64>();
+    /// }
+    /// # Ok(sum)
+    /// # }
+    /// ```
+    pub async fn recv_many(&mut self, items: &mut Vec<T>, most: usize) -> Result<usize, RecvError> {
+        if most == 0 {
+            return Ok(0);
+        }
+        let Some(first) = self.recv().await? else { return Ok(0) };
+        items.push(first);
+        let mut count = 1;
+        while count < most && self.reader.has_items() && self.reader.end.is_none() {
+            // What is wrong with it is kept for the next call.
+            let Ok(item) = self.next_in_run() else { break };
+            items.push(item);
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// An item that is here already. It waits for nothing.
@@ -105,7 +138,7 @@ impl<T: Facet<'static> + 'static> Rx<T> {
                     End::Failed(error) => Err(error.clone()),
                 });
             }
-            if !self.reader.run.is_empty() {
+            if self.reader.has_items() {
                 return Poll::Ready(self.next_in_run().map(Some));
             }
             match self.half.poll_take(waker) {
@@ -130,22 +163,16 @@ impl<T: Facet<'static> + 'static> Rx<T> {
         }
     }
 
+    #[inline]
     fn next_in_run(&mut self) -> Result<T, RecvError> {
         let Some(bound) = self.half.get() else { return Err(RecvError::Reset { at: self.half.place() }) };
-        // The session has checked that the run is whole items.
-        let mut reader = wire::Reader::new(&self.reader.run);
-        let len = reader.varint("item length").unwrap_or_default() as usize;
-        let head = reader.position();
-        self.reader.run.advance(head);
-        let item = self.reader.run.split_to(len.min(self.reader.run.len()));
-        self.reader.items += 1;
-        self.reader.bytes += item.len() as u64;
-        let report = self.reader.items >= REPORT || self.reader.run.is_empty();
-        let decoded = decode::<T>(bound, &item);
-        if report {
+        let item = self.reader.next_item();
+        let decoded = decode::<T>(bound, &self.reader.run, item.clone());
+        if self.reader.items >= REPORT || !self.reader.has_items() {
             self.report();
         }
-        decoded.map_err(|error| {
+        decoded.map_err(|mut error| {
+            error.offset = error.offset.saturating_sub(item.start);
             let error = RecvError::BadItem { error, at: self.half.place() };
             self.half.end(HalfEnd::Reset(Reset::Gone));
             self.fail(error.clone());
@@ -154,9 +181,11 @@ impl<T: Facet<'static> + 'static> Rx<T> {
     }
 }
 
-fn decode<T: Facet<'static>>(bound: &Bound, item: &Bytes) -> Result<T, DecodeError> {
+/// Reads the item that stands there in a run.
+#[inline]
+fn decode<T: Facet<'static>>(bound: &Bound, run: &Bytes, item: Range<usize>) -> Result<T, DecodeError> {
     let budget = crate::reply::budget(&bound.shared.limits);
-    let mut decoder = Decoder::new(item, budget);
+    let mut decoder = Decoder::of_part(run, item, budget);
     let value = match &bound.items.by {
         None => bound.items.program.decode(&mut decoder)?,
         Some(by) => by.decode(&mut decoder)?,
@@ -201,15 +230,33 @@ impl<T> Rx<T> {
 }
 
 impl Reader {
+    #[inline]
+    fn has_items(&self) -> bool {
+        self.at < self.run.len()
+    }
+
+    /// Where in the run the next item is, which counts as consumed. The session has checked that the run is whole items.
+    #[inline]
+    fn next_item(&mut self) -> Range<usize> {
+        let mut reader = wire::Reader::new(&self.run[self.at..]);
+        let len = reader.varint("item length").unwrap_or_default() as usize;
+        let start = self.at + reader.position();
+        let end = start.saturating_add(len).min(self.run.len());
+        self.at = end;
+        self.items += 1;
+        self.bytes += (end - start) as u64;
+        start..end
+    }
+
     fn poll_run(&mut self, bound: &Bound, state: &mut State, waker: Option<&Waker>) -> Poll<()> {
-        let Self { run, end, .. } = self;
+        let Self { run, at, end, .. } = self;
         let endpoint = state.endpoints.get_mut(bound.token);
         let Some(receiver) = endpoint.and_then(Endpoint::as_receiver) else {
             *end = Some(End::Failed(RecvError::Reset { at: bound.place() }));
             return Poll::Ready(());
         };
         if let Some(next) = receiver.queue.pop_front() {
-            *run = next;
+            (*run, *at) = (next, 0);
             return Poll::Ready(());
         }
         match receiver.end.take() {

@@ -72,6 +72,9 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
         };
         let mut encoded = Encoded::new(self.encode(&item)?);
         drop(item);
+        if self.gathers(&encoded) {
+            return Ok(());
+        }
         poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
     }
 
@@ -120,6 +123,9 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
             Poll::Ready(Ok(())) => {}
         }
         let mut encoded = Encoded::new(self.encode(&item).map_err(TrySendError::Closed)?);
+        if self.gathers(&encoded) {
+            return Ok(());
+        }
         match self.poll_send(&mut encoded.0, None) {
             Poll::Ready(Ok(())) => Ok(()),
             Poll::Ready(Err(error)) => Err(TrySendError::Closed(error)),
@@ -233,10 +239,18 @@ impl<T> Tx<T> {
         SendError::NotBound(Reason::new("this half was closed before", self.half.place()))
     }
 
+    /// Puts the item to those that were sent before it and have not left, if there is credit for it and the link is busy.
+    #[inline]
+    fn gathers(&self, item: &Encoded) -> bool {
+        self.half.get().is_some_and(|bound| bound.gathers(&item.0))
+    }
+
     /// Takes credit and appends the item in one step, so neither is ever without the other.
     fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
         let mut slow = None;
         let polled = self.on_bound(|bound, state| {
+            // What was gathered goes first, and a long item cannot be followed at once.
+            state.close_run(bound.token);
             let endpoint = match live(&mut state.endpoints, &mut state.after, bound, waker) {
                 Ok(endpoint) => endpoint,
                 Err(polled) => return polled,
@@ -250,6 +264,7 @@ impl<T> Tx<T> {
             match state.session.send_item(bound.connection, bound.channel, item) {
                 Sent::Yes => {
                     endpoint.touch();
+                    state.open_run(bound);
                     Poll::Ready(Ok(()))
                 }
                 Sent::Gone => Poll::Ready(Err(SendError::Reset { at: bound.place() })),
@@ -450,6 +465,9 @@ impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
             Poll::Ready(found) => found?,
         }
         let mut encoded = Encoded::new(self.encode(&item)?);
+        if self.gathers(&encoded) {
+            return Ok(());
+        }
         loop {
             if let Poll::Ready(result) = self.poll_send(&mut encoded.0, None) {
                 return result;

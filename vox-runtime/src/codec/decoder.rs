@@ -14,6 +14,8 @@ use super::{Budget, ChannelDecoder, DecodeError, DecodeErrorKind};
 pub struct Decoder<'a> {
     pub(super) frame: &'a Bytes,
     pub(super) position: usize,
+    /// Where the reading ends in the frame.
+    pub(super) end: usize,
     pub(super) budget: Budget,
     pub(super) channels: Option<&'a mut dyn ChannelDecoder>,
     /// Something that was read is a slice of the frame, and keeps all of it.
@@ -27,13 +29,20 @@ impl<'a> Decoder<'a> {
     /// Reads `frame` from its start, spending `budget`.
     #[must_use]
     pub fn new(frame: &'a Bytes, budget: Budget) -> Self {
-        Self { frame, position: 0, budget, channels: None, shares: false }
+        Self::of_part(frame, 0..frame.len(), budget)
+    }
+
+    /// Reads a part of `frame`, which is within it. Positions are those in the frame.
+    #[inline]
+    pub(crate) fn of_part(frame: &'a Bytes, part: Range<usize>, budget: Budget) -> Self {
+        let end = part.end.min(frame.len());
+        Self { frame, position: part.start.min(end), end, budget, channels: None, shares: false }
     }
 
     /// Reads on where another decoder of the same frame stopped, with what is left of its budget.
     #[must_use]
     pub fn resume(frame: &'a Bytes, position: usize, budget: Budget) -> Self {
-        Self { frame, position: position.min(frame.len()), budget, channels: None, shares: false }
+        Self::of_part(frame, position..frame.len(), budget)
     }
 
     /// What may still be spent.
@@ -62,8 +71,8 @@ impl<'a> Decoder<'a> {
 
     /// All that is left of the frame, which is a slice of it.
     pub(crate) fn rest_of_frame(&mut self) -> Bytes {
-        let start = std::mem::replace(&mut self.position, self.frame.len());
-        self.slice(start..self.frame.len())
+        let start = std::mem::replace(&mut self.position, self.end);
+        self.slice(start..self.end)
     }
 
     /// How many bytes have been read.
@@ -75,7 +84,7 @@ impl<'a> Decoder<'a> {
     /// How many bytes are left.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.frame.len() - self.position
+        self.end - self.position
     }
 
     /// The frame being read.
@@ -126,7 +135,7 @@ impl<'a> Decoder<'a> {
 
     /// Goes to a place in the frame where it was before.
     pub(crate) fn go_to(&mut self, position: usize) {
-        self.position = position.min(self.frame.len());
+        self.position = position.min(self.end);
     }
 
     /// Passes over so many bytes.
@@ -204,7 +213,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn rest(&self) -> &'a [u8] {
-        &self.frame[self.position..]
+        &self.frame[self.position..self.end]
     }
 }
 

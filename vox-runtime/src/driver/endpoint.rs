@@ -61,6 +61,8 @@ pub(crate) struct SenderState {
     pub(super) upload: Option<Box<Upload>>,
     /// A send waits for credit.
     pub(super) waits: Wait,
+    /// How often the outbox had been taken when an item was put into it, and one more.
+    sent_at: u64,
 }
 
 /// A held receiver.
@@ -77,6 +79,12 @@ pub(crate) struct ReceiverState {
 const COPIED: usize = 4 << 10;
 
 impl SenderState {
+    /// An item was put into the outbox, which was taken so often. Whether another was since that was last done.
+    #[inline]
+    pub(super) fn follows(&mut self, taken: u64) -> bool {
+        std::mem::replace(&mut self.sent_at, taken + 1) == taken + 1
+    }
+
     /// A send waits.
     pub(crate) fn wait(&mut self, waker: &Waker, after: &mut After) {
         if !self.wakers.iter().any(|known| known.will_wake(waker)) {

@@ -104,6 +104,7 @@ impl State {
             endpoint.end(ChannelEnd::Lost(reason.clone()), &mut self.after.wakes);
         }
         self.backlogs.clear();
+        self.close_runs();
         self.requests.clear();
         self.after.wakes.extend(mem::take(&mut self.queue).take_all());
         self.after

@@ -347,6 +347,24 @@ impl<S: Borrow<Arc<Shared>>> Drop for HandlerTask<S> {
 }
 
 impl State {
+    /// A handler ended; those who wait for the last one may want to look.
+    #[inline]
+    pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
+        // Most handlers are done before they would have a task; the key need not be hashed for them.
+        if let Some(tasks) = &mut self.tasks
+            && !tasks.is_empty()
+        {
+            tasks.remove(&(connection, request));
+        }
+        self.session.handler_ended(connection, request, end);
+        if self.chosen.is_some() {
+            self.let_go_of_chosen();
+        }
+        if self.draining {
+            self.wake_observers();
+        }
+    }
+
     /// The next request to host. None while the outbox is full: a peer that reads no replies gets no more made.
     #[inline]
     pub(super) fn next_request(&mut self) -> Option<Next> {

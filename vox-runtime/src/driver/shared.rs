@@ -28,6 +28,7 @@ use super::redial::Redial;
 use super::refusing::Refusing;
 use super::relink::LinkState;
 use super::router::Router;
+use super::runs::Runs;
 use super::slab::Slab;
 use super::writer::{Writer, Writing};
 use crate::error::{EndReason, Refusal, Short};
@@ -87,6 +88,8 @@ pub(crate) struct State {
     pub(crate) opens: Option<Box<Slab<OpenWaiter>>>,
     /// Senders that have something to send once the outbox has room.
     pub(super) backlogs: Vec<Token>,
+    /// What senders gather without the lock.
+    pub(super) runs: Runs,
     /// Calls that wait for their turn.
     pub(super) queue: Queue,
     pub(super) next_ticket: u64,
@@ -212,6 +215,7 @@ impl Shared {
             endpoints: Slab::default(),
             opens: None,
             backlogs: Vec::new(),
+            runs: Runs::default(),
             queue: Queue::default(),
             next_ticket: 0,
             patience: None,
@@ -274,10 +278,15 @@ impl Shared {
         shared
     }
 
-    /// The state. A panic under this lock is a fault of ours, which ends the session: what comes after finds one that has ended.
+    /// The state, with all that was sent. A panic under this lock is a fault of ours, which ends the session: what comes after finds one that
+    /// has ended.
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| self.end_by_fault(poisoned.into_inner()))
+        let mut state = self.state.lock().unwrap_or_else(|poisoned| self.end_by_fault(poisoned.into_inner()));
+        if !state.runs.is_empty() {
+            state.gather_up();
+        }
+        state
     }
 
     /// Changes the state, then does what the change asks for: wakes, aborts, writes.
@@ -385,6 +394,7 @@ impl State {
                 if let Some(endpoint) = self.endpoints.get_mut(token) {
                     endpoint.end(end, &mut self.after.wakes);
                     self.drop_backlog(token);
+                    self.close_run(token);
                 }
             }
             Output::GrantPermits { token } => self.on_credit(token),
@@ -469,23 +479,5 @@ impl State {
     #[inline]
     pub(crate) fn driver_is_awake(&self) -> bool {
         self.driver_awake
-    }
-
-    /// A handler ended; those who wait for the last one may want to look.
-    #[inline]
-    pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        // Most handlers are done before they would have a task; the key need not be hashed for them.
-        if let Some(tasks) = &mut self.tasks
-            && !tasks.is_empty()
-        {
-            tasks.remove(&(connection, request));
-        }
-        self.session.handler_ended(connection, request, end);
-        if self.chosen.is_some() {
-            self.let_go_of_chosen();
-        }
-        if self.draining {
-            self.wake_observers();
-        }
     }
 }

@@ -100,6 +100,7 @@ impl State {
     fn take_output(&mut self, writer: &mut Writer) {
         self.unwatched = false;
         self.writing = Writing::Busy;
+        self.close_runs();
         let longs = self.session.longs() as u32;
         writer.begin_batch(longs);
         if longs > 0 {

@@ -3,11 +3,13 @@
 mod consumed;
 mod full;
 mod one;
+mod sending;
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
+pub(crate) use self::sending::{Run, RunRoom};
 use super::credit::SendCredit;
 use super::ledger::{CHANNEL, Charge, ITEM, Promise};
 use super::outbox::LongId;
@@ -251,32 +253,6 @@ impl Channels {
         true
     }
 
-    /// Sends one item if there is credit for it.
-    pub(crate) fn send(
-        &mut self,
-        connection: ConnectionId,
-        id: ChannelId,
-        item: &mut Vec<u8>,
-        max_frame: usize,
-        fx: &mut Effects,
-    ) -> Sent {
-        let Some(Channel { half: Half::Sender { credit, .. }, .. }) = self.table.get_mut(id.0) else {
-            return Sent::Gone;
-        };
-        // One after the other: what follows a long item waits until that has left.
-        if !credit.may_send() || (fx.outbox.has_long() && fx.outbox.holds(LongId::Items(connection, id))) {
-            return Sent::Wait;
-        }
-        credit.charge(item.len());
-        fx.outbox.put_item(connection, id, item, max_frame);
-        Sent::Yes
-    }
-
-    /// Whether the channel is a sender with credit.
-    pub(crate) fn may_send(&self, id: ChannelId) -> bool {
-        matches!(self.table.get(id.0), Some(Channel { half: Half::Sender { credit, .. }, .. }) if credit.may_send())
-    }
-
     /// Ends a sender gracefully. Needs no credit.
     pub(crate) fn close(&mut self, connection: ConnectionId, id: ChannelId, metadata: Metadata, fx: &mut Effects) {
         let len = metadata_len(&metadata) + WORDS_HEAD;
@@ -394,16 +370,13 @@ impl Channels {
         while reader.remaining() > 0 {
             let len = reader.varint("item length")?;
             reader.take(len, "item")?;
-            window.receive(len as usize).map_err(|()| {
-                ProtocolViolation::new(
-                    Rule::CreditOverrun,
-                    format!("channel {id}: an item of {len} bytes without credit"),
-                )
-            })?;
-            fx.ledger.raise(charge, ITEM + len as usize);
             (count, total, last) = (count + 1, total + len as i64, len as i64);
         }
-        window.note_run(now, count, total, last);
+        window.receive(now, count, total, last).map_err(|()| {
+            let why = format!("channel {id}: {count} items of {total} bytes, some of them without credit");
+            ProtocolViolation::new(Rule::CreditOverrun, why)
+        })?;
+        fx.ledger.raise(charge, count as usize * ITEM + total as usize);
         match state {
             ReceiverState::Live(token) => fx.emit(Output::Deliver { token: *token, items }),
             // A long item has memory of its own.

@@ -24,7 +24,7 @@ impl SendCredit {
         self.items > 0 && self.bytes > 0
     }
 
-    #[cfg(test)]
+    /// What may still be sent, in items and bytes.
     pub(super) fn left(&self) -> (i64, i64) {
         (self.items, self.bytes)
     }
@@ -34,6 +34,13 @@ impl SendCredit {
         debug_assert!(self.may_send());
         self.items -= 1;
         self.bytes -= len as i64;
+    }
+
+    /// Takes so many items at once, of so many bytes together. Only as many as each could have been sent after the others.
+    pub(super) fn charge_run(&mut self, items: u32, bytes: usize) {
+        debug_assert!(self.may_send());
+        self.items -= i64::from(items);
+        self.bytes -= bytes as i64;
     }
 
     /// Adds a grant. `Err` where it would pass the ceiling.

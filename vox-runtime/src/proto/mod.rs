@@ -54,7 +54,7 @@ mod visits;
 
 pub(crate) use arrivals::{Lent, Memory};
 pub(crate) use calling::{CallEnd, NewCall, Patience, Recalled};
-pub(crate) use channels::{ChannelEnd, Sent};
+pub(crate) use channels::{ChannelEnd, Run, RunRoom, Sent};
 #[cfg(test)]
 pub(crate) use credit::CREDIT_CEILING;
 pub(crate) use ledger::{REPLY as LONG_REPLY, SHORT};

@@ -14,6 +14,8 @@ use crate::wire::{self, LongHead, Payload, WHOLE};
 
 /// Payloads from this length on are handed over instead of copied.
 const HAND_OVER: usize = 16 << 10;
+/// The longest length before an item.
+const ITEM_HEAD: usize = 10;
 /// A buffer that grew past this is not kept for reuse.
 const KEEP: usize = 64 << 10;
 /// The tail is closed at this length, so that no single buffer grows without bound.
@@ -214,16 +216,11 @@ impl Outbox {
         if len > WHOLE {
             return self.put_long_item(connection, channel, item);
         }
-        let room = max_frame.min(SEGMENT);
-        if let Some((run_connection, run_channel, start)) = self.run
-            && (run_connection, run_channel) == (connection, channel)
-            && self.tail.len() - start + len + 10 <= room
-        {
-            let before = self.tail.len();
-            wire::put_varint(&mut self.tail, len as u64);
-            self.tail.extend_from_slice(item);
-            wire::finish(&mut self.tail, start, 0);
-            self.end += (self.tail.len() - before) as u64;
+        let added = self.add_to_run(connection, channel, len + ITEM_HEAD, max_frame, |tail| {
+            wire::put_varint(tail, len as u64);
+            tail.extend_from_slice(item);
+        });
+        if added {
             return;
         }
         let mut start = 0;
@@ -235,6 +232,41 @@ impl Outbox {
         if len < HAND_OVER {
             self.run = Some((connection, channel, start));
         }
+    }
+
+    /// Appends items, each with its length before it, to the last frame if that is a run of the same channel and has room for them.
+    pub(crate) fn put_run(&mut self, connection: ConnectionId, channel: ChannelId, items: &[u8], max_frame: usize) {
+        if self.add_to_run(connection, channel, items.len(), max_frame, |tail| tail.extend_from_slice(items)) {
+            return;
+        }
+        let mut start = 0;
+        self.put(|tail| {
+            start = wire::put_items_head(tail, connection, channel);
+            tail.extend_from_slice(items);
+            wire::finish(tail, start, 0);
+        });
+        self.run = Some((connection, channel, start));
+    }
+
+    /// Adds what is no longer than this to the last frame. `false`: that is no run of this channel, or is too long.
+    #[inline]
+    fn add_to_run(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelId,
+        len: usize,
+        max_frame: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let Some((run_connection, run_channel, start)) = self.run else { return false };
+        let before = self.tail.len();
+        if (run_connection, run_channel) != (connection, channel) || before - start + len > max_frame.min(SEGMENT) {
+            return false;
+        }
+        write(&mut self.tail);
+        wire::finish(&mut self.tail, start, 0);
+        self.end += (self.tail.len() - before) as u64;
+        true
     }
 
     fn put_long_item(&mut self, connection: ConnectionId, channel: ChannelId, item: &mut Vec<u8>) {

@@ -44,22 +44,23 @@ impl Window {
         Self { base, most, size: base, left: base, kept: (0, 0), rounds: None }
     }
 
-    /// Counts an item that arrived. `Err` where the sender had no credit for it.
+    /// Counts a run of items that arrived, the last of which had so many bytes. `Err` where the sender had no credit for one of them: the last
+    /// may overdraw what those before it left, so that is the one to look at.
     #[inline]
-    pub(crate) fn receive(&mut self, len: usize) -> Result<(), ()> {
-        if self.left.0 <= 0 || self.left.1 <= 0 {
+    pub(crate) fn receive(&mut self, now: Instant, items: i64, bytes: i64, last: i64) -> Result<(), ()> {
+        if self.left.0 < items || self.left.1 <= bytes - last {
             return Err(());
         }
-        self.left.0 -= 1;
-        self.left.1 -= len as i64;
-        self.kept.0 += 1;
-        self.kept.1 += len as i64;
+        self.left.0 -= items;
+        self.left.1 -= bytes;
+        self.kept.0 += items;
+        self.kept.1 += bytes;
+        self.note_run(now, items, bytes, last);
         Ok(())
     }
 
-    /// A run of so many items, which were received one by one, has come. `last`: the bytes of the last of them.
     #[inline]
-    pub(crate) fn note_run(&mut self, now: Instant, items: i64, bytes: i64, last: i64) {
+    fn note_run(&mut self, now: Instant, items: i64, bytes: i64, last: i64) {
         if let Some(rounds) = &mut self.rounds {
             let weight = bytes.max(items * self.base.1 / self.base.0);
             rounds.note(now, (items, bytes), last, weight, self.size.1);
@@ -148,6 +149,11 @@ mod tests {
 
     const PLENTY: Room = Room::For(1 << 30);
 
+    /// An item arrives by itself.
+    fn one(window: &mut Window, now: Instant, len: usize) -> Result<(), ()> {
+        window.receive(now, 1, len as i64, len as i64)
+    }
+
     /// Pitfall 31: what a sender has, and what is under way and kept, are never more than the window, and the same once all is granted.
     #[test]
     fn pitfall_31_grants_never_exceed_what_the_window_allows() {
@@ -162,7 +168,7 @@ mod tests {
             let room = if seed & 64 == 0 { Room::None } else { PLENTY };
             if seed >> 63 == 0 && credit.may_send() {
                 credit.charge(len);
-                window.receive(len).expect("a sender with credit is never refused");
+                one(&mut window, now, len).expect("a sender with credit is never refused");
                 queue.push_back(len);
             } else if let Some(len) = queue.pop_front()
                 && let Some((items, bytes)) = window.consume(now, 1, len as u64, room)
@@ -182,10 +188,10 @@ mod tests {
     fn where_memory_is_short_only_who_has_read_everything_is_granted_more() {
         let now = epoch();
         let mut window = Window::new(4, 100, 100);
-        (0..4).for_each(|_| window.receive(10).expect("credit"));
+        (0..4).for_each(|_| one(&mut window, now, 10).expect("credit"));
         assert_eq!([window.consume(now, 2, 20, Room::None), window.consume(now, 1, 10, Room::None)], [None, None]);
         assert_eq!(window.consume(now, 1, 10, Room::None), Some((4, 40)));
-        (0..4).for_each(|_| window.receive(10).expect("credit"));
+        (0..4).for_each(|_| one(&mut window, now, 10).expect("credit"));
         assert_eq!([window.consume(now, 2, 20, Room::None), window.consume(now, 1, 10, PLENTY)], [None, Some((3, 30))]);
     }
 
@@ -194,10 +200,18 @@ mod tests {
     fn one_item_may_overdraw_the_window_and_the_next_may_not() {
         let now = epoch();
         let mut window = Window::new(4, 100, 100);
-        assert_eq!(window.receive(5000), Ok(()));
-        assert_eq!(window.receive(1), Err(()));
+        assert_eq!(one(&mut window, now, 5000), Ok(()));
+        assert_eq!(one(&mut window, now, 1), Err(()));
         assert_eq!(window.consume(now, 1, 5000, Room::None), Some((1, 5000)));
-        assert_eq!(window.receive(1), Ok(()));
+        assert_eq!(one(&mut window, now, 1), Ok(()));
+    }
+
+    #[test]
+    fn a_run_needs_credit_for_every_item_but_for_the_bytes_of_the_last() {
+        let window = || Window::new(3, 100, 100);
+        let run = |items, bytes, last| window().receive(epoch(), items, bytes, last);
+        assert_eq!([run(3, 99 + 5000, 5000), run(3, 99, 0), run(1, 5000, 5000)], [Ok(()); 3]);
+        assert_eq!([run(4, 4, 1), run(2, 100 + 1, 1), run(3, 150, 50)], [Err(()); 3]);
     }
 
     /// A sender that always has something to send, over a link with a rate and a delay, to a reader that takes what comes, at so many bytes a
@@ -271,8 +285,7 @@ mod tests {
                     self.credit.grant(items, bytes).expect("within the ceiling");
                 } else if self.items.front() == Some(&next) {
                     self.items.pop_front();
-                    self.window.receive(way.item).expect("credit");
-                    self.window.note_run(next, 1, way.item as i64, way.item as i64);
+                    one(&mut self.window, next, way.item).expect("credit");
                     self.reading = self.reading.max(next) + Duration::from_secs_f64(way.item as f64 / way.reader);
                     self.unread.push_back(self.reading);
                 } else {

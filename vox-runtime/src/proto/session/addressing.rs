@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::channels::{Channels, Sent};
+use super::super::channels::{Channels, Run, RunRoom, Sent};
 use super::super::ledger::items_cost;
 use super::super::outbox::LongId;
 use super::super::{Effects, Output, Token};
@@ -11,6 +11,9 @@ use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, Role};
 use crate::metadata::Metadata;
 use crate::wire::{Reset, WHOLE};
+
+/// How long a run is that is gathered elsewhere, at most: it is no more than an eighth of what the outbox takes.
+const RUN: usize = 16 << 10;
 
 impl Session {
     /// Gives a channel of a call that this end serves to its holder. `false`: the channel is gone.
@@ -30,6 +33,34 @@ impl Session {
         let max_frame = self.max_payload();
         let (channels, fx) = self.channels(connection);
         channels.map_or(Sent::Gone, |channels| channels.send(connection, channel, item, max_frame, fx))
+    }
+
+    /// What a run of the channel may gather that is put into the outbox later, while so many `others` gather as well. `None`: the outbox has no
+    /// room for them all, and items go into it one by one.
+    pub(crate) fn room_for_run(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelId,
+        others: usize,
+    ) -> Option<RunRoom> {
+        let most = RUN.min(self.limits.outbox_bytes / 8);
+        let reserved = (others + 1) * most;
+        let outbox = &self.fx.outbox;
+        let fits =
+            outbox.pending() + reserved <= self.limits.outbox_bytes && outbox.kept() + reserved <= self.max_kept();
+        if !fits {
+            return None;
+        }
+        let len = most.min(self.max_payload());
+        let credit = self.channels(connection).0?.credit(channel)?;
+        Some(RunRoom { credit, len })
+    }
+
+    /// Sends what was gathered. `false`: the channel has ended, and the items are lost with it.
+    pub(crate) fn send_run(&mut self, connection: ConnectionId, channel: ChannelId, run: &Run<'_>) -> bool {
+        let max_frame = self.max_payload();
+        let (channels, fx) = self.channels(connection);
+        channels.is_some_and(|channels| channels.send_run((connection, channel), run, max_frame, fx))
     }
 
     /// Whether an item could be sent now.

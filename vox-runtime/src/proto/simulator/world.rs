@@ -9,7 +9,9 @@ use bytes::Bytes;
 use super::super::calling::{Made, Recalled};
 use super::super::outbox::LongId;
 use super::super::testing::{PERSIST, Pot, SERVICE, VOLATILE, epoch};
-use super::super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Request, Sent, Token};
+use super::super::{
+    CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Request, Run, RunRoom, Sent, Token,
+};
 use super::Rng;
 use super::end::{End, Half, Handler, small_limits};
 use super::link::Link;
@@ -376,8 +378,43 @@ impl World {
         }
         let noted = [half.channel as u64, len as u64, sent as u64];
         self.note(e, "send", &noted);
+        if sent == Sent::Yes && len <= WHOLE && self.rng.percent(30) {
+            self.gather(e, token);
+        }
         self.drain(e);
         sent
+    }
+
+    /// Gathers items, and puts them into the outbox together.
+    fn gather(&mut self, e: usize, token: Token) {
+        let others = self.rng.below(2);
+        let end = &mut self.ends[e];
+        let half = end.halves.get_mut(&token).expect("a half that is held");
+        let channel = &mut self.channels[half.channel];
+        let connection = self.calls[channel.call].connection;
+        let Some(RunRoom { credit: (mut items, mut left), len }) =
+            end.session.room_for_run(connection, channel.id, others)
+        else {
+            return;
+        };
+        let (mut run, mut count, mut sum) = (Vec::new(), 0, 0);
+        while items > 0 && left > 0 && self.rng.percent(60) {
+            let item = self.rng.below(40);
+            if run.len() + item + 1 > len {
+                break;
+            }
+            run.push(item as u8);
+            run.extend(bytes(channel.fill(channel.sent.len()), item));
+            channel.send(item);
+            (items, left) = (items - 1, left - item as i64);
+            (count, sum) = (count + 1, sum + item);
+        }
+        if count > 0 {
+            let run = Run { items: &run, count, bytes: sum };
+            assert!(end.session.send_run(connection, channel.id, &run), "it is gone, and its sender was not told");
+            let noted = [half.channel as u64, u64::from(count), sum as u64];
+            self.note(e, "send a run", &noted);
+        }
     }
 
     fn consume(&mut self, e: usize) {

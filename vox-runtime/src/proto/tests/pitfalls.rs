@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::testing::{Bench, OURS, PERSIST, THEIRS, VOLATILE, call, call_of, items, open, two_of_each};
-use super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Sent, Token};
+use super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Run, Sent, Token};
 use crate::error::{EndReason, Refusal, RefusalCode, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
@@ -301,6 +303,39 @@ fn pitfall_32_a_send_that_waits_has_taken_no_credit() {
     bench.accept(Frame::Credit { connection: OURS, channel: ids[0], items: 1, bytes: 1 });
     assert!(matches!(bench.outputs.last(), Some(Output::GrantPermits { token: Token(100) })));
     assert_eq!([send(&mut bench), send(&mut bench)], [Sent::Yes, Sent::Wait]);
+}
+
+/// What was gathered leaves in the frame of what went before, charged as if each item had been sent by itself.
+#[test]
+fn a_run_joins_the_items_before_it_and_takes_their_credit() {
+    let mut bench = Bench::new(Limits { channel_items: 7, channel_bytes: 1000, ..two_of_each() });
+    let (_, ids) = bench.call(1, &[CallerSends]);
+    let credit =
+        |bench: &mut Bench| bench.change(|session| session.room_for_run(OURS, ids[0], 0)).map(|room| room.credit);
+    bench.sent();
+    let sent = bench.change(|session| session.send_item(OURS, ids[0], &mut vec![1]));
+    assert_eq!((sent, credit(&mut bench)), (Sent::Yes, Some((6, 999))));
+    let run = Run { items: &[1, 8, 0, 2, 9, 9], count: 3, bytes: 3 };
+    assert!(bench.change(|session| session.send_run(OURS, ids[0], &run)));
+    assert_eq!(credit(&mut bench), Some((3, 996)));
+    let items = Bytes::from_static(&[1, 1, 1, 8, 0, 2, 9, 9]);
+    assert_eq!(bench.sent(), [Frame::Items { connection: OURS, channel: ids[0], items }]);
+    assert!(bench.change(|session| session.send_run(OURS, ids[0], &run)));
+    assert!(matches!(&bench.sent()[..], [Frame::Items { items, .. }] if items == run.items), "a frame of its own");
+    bench.change(|session| session.reset_channel(OURS, ids[0], Reset::Gone));
+    assert!(!bench.change(|session| session.send_run(OURS, ids[0], &run)), "it is gone");
+}
+
+#[test]
+fn the_outbox_has_room_for_all_runs_that_may_be_gathered() {
+    let mut bench = Bench::new(Limits { outbox_bytes: 1 << 10, ..Limits::default() });
+    let (_, ids) = bench.call(1, &[CallerSends]);
+    let room = |bench: &mut Bench, others| bench.change(|session| session.room_for_run(OURS, ids[0], others));
+    bench.sent();
+    assert_eq!(room(&mut bench, 0).map(|room| room.len), Some(128), "an eighth of it");
+    assert_eq!([7, 8].map(|others| room(&mut bench, others).is_some()), [true, false]);
+    bench.change(|session| session.send_item(OURS, ids[0], &mut vec![1; 900]));
+    assert_eq!(room(&mut bench, 0), None);
 }
 
 // proves: call.lost

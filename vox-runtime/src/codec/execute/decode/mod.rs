@@ -32,7 +32,7 @@ pub(in crate::codec) unsafe fn decode(
     dst: *mut u8,
     from: &mut Decoder<'_>,
 ) -> Result<(), DecodeError> {
-    let frame: &[u8] = from.frame;
+    let frame: &[u8] = &from.frame[..from.end];
     let range = frame.as_ptr_range();
     let depth = from.budget.depth();
     // SAFETY: the position is within the frame.
