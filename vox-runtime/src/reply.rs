@@ -272,6 +272,7 @@ pub(crate) fn too_large_to_keep(error: &EncodeError) -> String {
 }
 
 /// What one message may decode to.
+#[inline]
 pub(crate) fn budget(limits: &Limits) -> Budget {
     Budget::new(limits.max_decoded_bytes, u32::try_from(limits.max_depth).unwrap_or(u32::MAX))
 }

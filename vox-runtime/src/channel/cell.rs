@@ -124,6 +124,7 @@ impl Half {
     }
 
     /// Where the items go, once that is known and until this half is let go of.
+    #[inline]
     pub(crate) fn get(&self) -> Option<&Arc<Bound>> {
         self.bound.get().filter(|_| !self.gone.load(Ordering::Relaxed)).map(latest)
     }
@@ -266,6 +267,7 @@ impl Half {
 }
 
 /// Where it has gone since its call was made again.
+#[inline]
 fn latest(mut bound: &Arc<Bound>) -> &Arc<Bound> {
     while let Some(next) = bound.next.get() {
         bound = next;

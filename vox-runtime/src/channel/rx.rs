@@ -238,9 +238,12 @@ impl Reader {
     /// Where in the run the next item is, which counts as consumed. The session has checked that the run is whole items.
     #[inline]
     fn next_item(&mut self) -> Range<usize> {
-        let mut reader = wire::Reader::new(&self.run[self.at..]);
-        let len = reader.varint("item length").unwrap_or_default() as usize;
-        let start = self.at + reader.position();
+        let rest = &self.run[self.at..];
+        let (len, head) = match rest.first() {
+            Some(&len) if len < 0x80 => (len.into(), 1),
+            _ => long_head(rest),
+        };
+        let start = self.at + head;
         let end = start.saturating_add(len).min(self.run.len());
         self.at = end;
         self.items += 1;
@@ -278,6 +281,13 @@ impl Reader {
         }
         Poll::Ready(())
     }
+}
+
+/// The length that a run begins with, and its own length.
+fn long_head(run: &[u8]) -> (usize, usize) {
+    let mut reader = wire::Reader::new(run);
+    let len = reader.varint("item length").unwrap_or_default();
+    (len as usize, reader.position())
 }
 
 impl<T> Drop for Rx<T> {

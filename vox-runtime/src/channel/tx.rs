@@ -70,11 +70,11 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
                 None => return Ok(()),
             },
         };
-        let mut encoded = Encoded::new(self.encode(&item)?);
+        let mut encoded = match self.gather(&item)? {
+            Some(encoded) => encoded,
+            None => return Ok(()),
+        };
         drop(item);
-        if self.gathers(&encoded) {
-            return Ok(());
-        }
         poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
     }
 
@@ -122,10 +122,10 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
             Poll::Ready(Err(error)) => return Err(TrySendError::Closed(error)),
             Poll::Ready(Ok(())) => {}
         }
-        let mut encoded = Encoded::new(self.encode(&item).map_err(TrySendError::Closed)?);
-        if self.gathers(&encoded) {
-            return Ok(());
-        }
+        let mut encoded = match self.gather(&item).map_err(TrySendError::Closed)? {
+            Some(encoded) => encoded,
+            None => return Ok(()),
+        };
         match self.poll_send(&mut encoded.0, None) {
             Poll::Ready(Ok(())) => Ok(()),
             Poll::Ready(Err(error)) => Err(TrySendError::Closed(error)),
@@ -133,10 +133,16 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
         }
     }
 
-    fn encode(&self, item: &T) -> Result<Vec<u8>, SendError> {
+    /// Encodes an item, and puts it to those that were sent before it and have not left, if there is credit for it and the link is busy.
+    /// Otherwise it is given back, to go by the session.
+    #[inline]
+    fn gather(&self, item: &T) -> Result<Option<Encoded>, SendError> {
         let Some(bound) = self.half.get() else { return Err(self.let_go()) };
-        let encoded = encode(item, &bound.items.program, limits(bound));
-        encoded.map_err(|error| SendError::InvalidItem(Reason::new(too_large_for_peer(&error), bound.place())))
+        let encoded = match encode(item, &bound.items.program, limits(bound)) {
+            Ok(encoded) => Encoded(encoded),
+            Err(error) => return Err(invalid(&error, bound)),
+        };
+        Ok(if bound.gathers(&encoded.0) { None } else { Some(encoded) })
     }
 
     /// Waits until the channel is bound. Before its `Rx` is given to a call the item is kept here, and taken, once there is room for it.
@@ -152,7 +158,13 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
     }
 }
 
+#[cold]
+fn invalid(error: &EncodeError, bound: &Bound) -> SendError {
+    SendError::InvalidItem(Reason::new(too_large_for_peer(error), bound.place()))
+}
+
 /// An item's bytes, if the peer takes so long and so costly a one.
+#[inline]
 fn encode<T: Facet<'static>>(
     item: &T,
     program: &Program,
@@ -164,6 +176,7 @@ fn encode<T: Facet<'static>>(
     Ok(buffer)
 }
 
+#[inline]
 fn limits(bound: &Bound) -> (usize, usize) {
     (bound.shared.max_payload, bound.shared.max_decoded)
 }
@@ -171,13 +184,8 @@ fn limits(bound: &Bound) -> (usize, usize) {
 /// An encoded item whose buffer goes back to the stock.
 struct Encoded(Vec<u8>);
 
-impl Encoded {
-    fn new(buffer: Vec<u8>) -> Self {
-        Self(buffer)
-    }
-}
-
 impl Drop for Encoded {
+    #[inline]
     fn drop(&mut self) {
         give_buffer(std::mem::take(&mut self.0));
     }
@@ -239,12 +247,6 @@ impl<T> Tx<T> {
         SendError::NotBound(Reason::new("this half was closed before", self.half.place()))
     }
 
-    /// Puts the item to those that were sent before it and have not left, if there is credit for it and the link is busy.
-    #[inline]
-    fn gathers(&self, item: &Encoded) -> bool {
-        self.half.get().is_some_and(|bound| bound.gathers(&item.0))
-    }
-
     /// Takes credit and appends the item in one step, so neither is ever without the other.
     fn poll_send(&self, item: &mut Vec<u8>, waker: Option<&Waker>) -> Poll<Result<(), SendError>> {
         let mut slow = None;
@@ -258,8 +260,7 @@ impl<T> Tx<T> {
             // Only where it was encoded for another session, before its call was made again.
             if item.len() > bound.shared.max_payload {
                 let (needed, limit) = (item.len(), bound.shared.max_payload);
-                let why = Reason::new(too_large_for_peer(&EncodeError::TooLarge { needed, limit }), bound.place());
-                return Poll::Ready(Err(SendError::InvalidItem(why)));
+                return Poll::Ready(Err(invalid(&EncodeError::TooLarge { needed, limit }, bound)));
             }
             match state.session.send_item(bound.connection, bound.channel, item) {
                 Sent::Yes => {
@@ -464,10 +465,10 @@ impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
             Poll::Pending => return Err(self.not_ready()),
             Poll::Ready(found) => found?,
         }
-        let mut encoded = Encoded::new(self.encode(&item)?);
-        if self.gathers(&encoded) {
-            return Ok(());
-        }
+        let mut encoded = match self.gather(&item)? {
+            Some(encoded) => encoded,
+            None => return Ok(()),
+        };
         loop {
             if let Poll::Ready(result) = self.poll_send(&mut encoded.0, None) {
                 return result;

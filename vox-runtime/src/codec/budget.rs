@@ -26,6 +26,7 @@ impl Budget {
 
     /// A budget of `max_bytes` of memory and `depth` levels of nesting.
     #[must_use]
+    #[inline]
     pub const fn new(max_bytes: usize, depth: u32) -> Self {
         Self { bytes: max_bytes, rest: 0, limit: max_bytes, depth }
     }
@@ -80,6 +81,7 @@ impl Budget {
 
     /// How deep values may nest.
     #[must_use]
+    #[inline]
     pub fn depth(&self) -> u32 {
         self.depth
     }

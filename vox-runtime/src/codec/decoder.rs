@@ -83,6 +83,7 @@ impl<'a> Decoder<'a> {
 
     /// How many bytes are left.
     #[must_use]
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.end - self.position
     }
@@ -94,6 +95,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Ends the reading. Bytes that are left are an error.
+    #[inline]
     pub fn finish(self) -> Result<(), DecodeError> {
         match self.remaining() {
             0 => Ok(()),

@@ -18,6 +18,7 @@ pub struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     /// Appends to `out`, which never becomes longer than `max_len`.
     #[must_use]
+    #[inline]
     pub fn new(out: &'a mut Vec<u8>, max_len: usize) -> Self {
         Self { out, max_len, channels: None }
     }

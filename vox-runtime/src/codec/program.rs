@@ -66,6 +66,7 @@ impl Program {
 
     /// The shape of the type.
     #[must_use]
+    #[inline]
     pub fn shape(&self) -> &'static Shape {
         self.shape
     }
@@ -77,10 +78,12 @@ impl Program {
     }
 
     /// The most that an encoding is charged for each of its bytes when it is decoded.
+    #[inline]
     pub(crate) fn rate(&self) -> usize {
         self.rate
     }
 
+    #[inline]
     pub(super) fn root(&self) -> &Block {
         self.block(self.root)
     }
@@ -188,6 +191,17 @@ pub(super) struct Block {
     /// The longest encoding, if it is bounded. Then the block reserves nothing: the caller has
     /// reserved this much.
     pub(super) max_len: Option<usize>,
+}
+
+impl Block {
+    /// The number that the value is, if it is no more than one.
+    #[inline(always)]
+    pub(super) fn as_scalar(&self) -> Option<Scalar> {
+        match &*self.decode {
+            [Op { offset: 0, kind: OpKind::Scalar(scalar) }] => Some(*scalar),
+            _ => None,
+        }
+    }
 }
 
 /// A value that is complete once all operations before `end` are done.

@@ -28,15 +28,18 @@ pub(crate) fn words(text: &str, most: usize) -> &str {
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// How many bytes were read.
+    #[inline]
     pub(crate) fn position(&self) -> usize {
         self.at
     }
 
+    #[inline]
     pub(crate) fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
@@ -97,6 +100,20 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.at += len as usize;
         Ok(&self.bytes[start..self.at])
+    }
+
+    /// Passes over bytes with their length before them, and says how many they are.
+    #[inline]
+    pub(crate) fn skip_bytes(&mut self, what: &str) -> Read<u64> {
+        let len = match self.bytes.get(self.at) {
+            Some(&len) if len < 0x80 => {
+                self.at += 1;
+                u64::from(len)
+            }
+            _ => self.varint(what)?,
+        };
+        self.take(len, what)?;
+        Ok(len)
     }
 
     #[inline]

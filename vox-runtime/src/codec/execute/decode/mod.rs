@@ -38,8 +38,14 @@ pub(in crate::codec) unsafe fn decode(
     // SAFETY: the position is within the frame.
     let cursor = unsafe { range.start.add(from.position) };
     let mut reader = Reader { program, from, start: range.start, end: range.end, error: None };
+    let root = program.root();
     // SAFETY: the caller's promise about `dst`; the cursor is in the frame.
-    let cursor = unsafe { reader.block(program.root(), dst, cursor, depth) };
+    let cursor = unsafe {
+        match root.as_scalar() {
+            Some(scalar) => reader.scalar(scalar, dst, cursor),
+            None => reader.block(root, dst, cursor, depth),
+        }
+    };
     if cursor.is_null() {
         let at = reader.from.position;
         let end = DecodeError::new(DecodeErrorKind::UnexpectedEnd, at);

@@ -39,9 +39,10 @@ pub(in crate::codec) unsafe fn encode(
     let cursor = unsafe {
         let cursor = writer.attach();
         let cursor = writer.reserve(cursor, root.max_len.unwrap_or(0));
-        match cursor.is_null() {
-            true => cursor,
-            false => writer.block(root, value, cursor, Budget::DEPTH),
+        match root.as_scalar() {
+            _ if cursor.is_null() => cursor,
+            Some(scalar) => put_scalar(scalar, value, cursor),
+            None => writer.block(root, value, cursor, Budget::DEPTH),
         }
     };
     if !cursor.is_null() {
