@@ -249,6 +249,24 @@ mod tests {
         assert_eq!(kind(check(huge, |from| from.bytes())), DecodeErrorKind::UnexpectedEnd);
     }
 
+    /// An item of a run ends where its length says, whatever comes behind it.
+    #[test]
+    fn a_part_of_a_frame_is_read_as_if_it_were_all_of_it() {
+        let plan = crate::codec::Plan::<u64>::new();
+        let whole = [0x80, 0x80, 0x80, 0x01, 0x7f, 0xff, 0x05, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02, 0x80];
+        for start in 0..whole.len() {
+            for end in start..=whole.len() {
+                let (frame, alone) = (Bytes::copy_from_slice(&whole), Bytes::copy_from_slice(&whole[start..end]));
+                let mut part = Decoder::of_part(&frame, start..end, Budget::default_for(0));
+                let mut all = Decoder::new(&alone, Budget::default_for(0));
+                let kind = |read: Result<u64, DecodeError>| read.map_err(|error| error.kind);
+                assert_eq!(kind(plan.decode(&mut part)), kind(plan.decode(&mut all)), "{start}..{end}");
+                assert_eq!((part.position() - start, part.remaining()), (all.position(), all.remaining()));
+                assert_eq!(part.finish().is_ok(), all.finish().is_ok());
+            }
+        }
+    }
+
     #[test]
     fn pitfall_34_trailing_bytes_are_refused() {
         let frame = Bytes::from_static(b"\x01\x02");

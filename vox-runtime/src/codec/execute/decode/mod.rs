@@ -32,12 +32,12 @@ pub(in crate::codec) unsafe fn decode(
     dst: *mut u8,
     from: &mut Decoder<'_>,
 ) -> Result<(), DecodeError> {
-    let frame: &[u8] = &from.frame[..from.end];
+    let frame: &[u8] = from.frame;
     let range = frame.as_ptr_range();
     let depth = from.budget.depth();
-    // SAFETY: the position is within the frame.
-    let cursor = unsafe { range.start.add(from.position) };
-    let mut reader = Reader { program, from, start: range.start, end: range.end, error: None };
+    // SAFETY: the position and the end are within the frame.
+    let (cursor, end) = unsafe { (range.start.add(from.position), range.start.add(from.end)) };
+    let mut reader = Reader { program, from, start: range.start, end, readable: range.end, error: None };
     let root = program.root();
     // SAFETY: the caller's promise about `dst`; the cursor is in the frame.
     let cursor = unsafe {
@@ -60,6 +60,8 @@ struct Reader<'r, 'a> {
     from: &'r mut Decoder<'a>,
     start: *const u8,
     end: *const u8,
+    /// The end of the frame, of which what is decoded may be a part.
+    readable: *const u8,
     error: Option<DecodeError>,
 }
 

@@ -54,10 +54,12 @@ impl Reader<'_, '_> {
                 *value = first.into();
                 return cursor.add(1);
             }
-            let word = match left {
+            let word = match self.readable.addr() - cursor.addr() {
                 8.. => u64::from_le_bytes(cursor.cast::<[u8; 8]>().read_unaligned()),
-                _ => last_bytes(cursor, left),
+                readable => last_bytes(cursor, readable),
             };
+            // What is behind the end is of the same frame, and counts as nothing.
+            let word = if left < 8 { word & !(u64::MAX << (8 * left)) } else { word };
             let stops = !word & 0x8080_8080_8080_8080;
             if stops != 0 {
                 let len = stops.trailing_zeros() as usize / 8 + 1;
