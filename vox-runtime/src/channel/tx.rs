@@ -70,10 +70,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
                 None => return Ok(()),
             },
         };
-        let mut encoded = match self.gather(&item)? {
-            Some(encoded) => encoded,
-            None => return Ok(()),
-        };
+        let Some(mut encoded) = self.gather(&item)? else { return Ok(()) };
         drop(item);
         poll_fn(|cx| self.poll_send(&mut encoded.0, Some(cx.waker()))).await
     }
@@ -122,10 +119,7 @@ impl<T: Facet<'static> + Send + 'static> Tx<T> {
             Poll::Ready(Err(error)) => return Err(TrySendError::Closed(error)),
             Poll::Ready(Ok(())) => {}
         }
-        let mut encoded = match self.gather(&item).map_err(TrySendError::Closed)? {
-            Some(encoded) => encoded,
-            None => return Ok(()),
-        };
+        let Some(mut encoded) = self.gather(&item).map_err(TrySendError::Closed)? else { return Ok(()) };
         match self.poll_send(&mut encoded.0, None) {
             Poll::Ready(Ok(())) => Ok(()),
             Poll::Ready(Err(error)) => Err(TrySendError::Closed(error)),
@@ -465,10 +459,7 @@ impl<T: Facet<'static> + Send + 'static> futures_sink::Sink<T> for Tx<T> {
             Poll::Pending => return Err(self.not_ready()),
             Poll::Ready(found) => found?,
         }
-        let mut encoded = match self.gather(&item)? {
-            Some(encoded) => encoded,
-            None => return Ok(()),
-        };
+        let Some(mut encoded) = self.gather(&item)? else { return Ok(()) };
         loop {
             if let Poll::Ready(result) = self.poll_send(&mut encoded.0, None) {
                 return result;
