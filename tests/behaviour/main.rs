@@ -40,6 +40,7 @@ mod shares;
 mod sockets;
 mod sparse;
 mod stealing;
+mod turns;
 mod untaken;
 mod waiting;
 mod warnings;

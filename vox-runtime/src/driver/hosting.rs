@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio_util::sync::ReusableBoxFuture;
@@ -95,21 +95,20 @@ impl Hosting {
         self.pace(place, method).slow_down();
     }
 
-    /// Starts the handler of one request.
-    pub(crate) fn host(&mut self, shared: &Arc<Shared>, mut request: Request, cx: &mut Context<'_>) {
+    /// Starts the handler of one request. Gives back the time, where it was looked at when that was done.
+    pub(crate) fn host(&mut self, shared: &Arc<Shared>, mut request: Request, cx: &mut Context<'_>) -> Option<Instant> {
         let Some(serves) = shared.serves(request.service) else {
             // Its connection is gone, and nothing of it runs on.
-            return shared.handler_ended(request.connection, request.request, HandlerEnd::Aborted);
+            shared.handler_ended(request.connection, request.request, HandlerEnd::Aborted);
+            return None;
         };
         if !request.as_operation {
             return self.run(shared, &mut request, &serves, None, cx);
         }
         // Where another attempt's handler runs, or none does, the operation answers for it.
-        if let Some(Granting { mut request, granted, chosen }) = shared.start_operation(request, serves)
-            && let Some(dispatcher) = chosen.as_ref().or_else(|| shared.router.get(request.service))
-        {
-            self.run(shared, &mut request, dispatcher, Some(granted), cx);
-        }
+        let Granting { mut request, granted, chosen } = shared.start_operation(request, serves)?;
+        let dispatcher = chosen.as_ref().or_else(|| shared.router.get(request.service))?;
+        self.run(shared, &mut request, dispatcher, Some(granted), cx)
     }
 
     fn run(
@@ -119,27 +118,28 @@ impl Hosting {
         dispatcher: &Arc<dyn Dispatcher>,
         granted: Option<Arc<Granted>>,
         cx: &mut Context<'_>,
-    ) {
+    ) -> Option<Instant> {
         let method = (request.service, request.method);
         let (connection, id) = (request.connection, request.request);
         let scope = Scope::of_call(request.deadline, &request.metadata);
         let span = server_span(shared, request, dispatcher);
         let place = self.methods.binary_search_by_key(&method, |(method, _)| *method);
         let memory = place.ok().and_then(|at| self.methods[at].1.kept.pop());
-        let Some(future) = dispatched(shared, dispatcher, request, granted.as_ref(), memory) else {
-            // Answered without a handler: such a request leaves nothing behind, whatever its peer calls the method.
-            return;
-        };
+        // Answered without a handler, a request leaves nothing behind, whatever its peer calls the method.
+        let future = dispatched(shared, dispatcher, request, granted.as_ref(), memory)?;
         let mut task = HandlerTask { future: Some(future), shared, connection, id, granted, scope, span };
         let spawns = self.spawns;
         self.polled = Some(method);
         let pace = self.pace(place, method);
+        let mut clock = None;
         if !spawns && pace.in_place() {
             share_woken(shared);
             let before = pace.is_timed().then(now);
             let polled = task.poll_handler(cx);
             if let Some(before) = before {
-                pace.note(now().saturating_duration_since(before));
+                let after = now();
+                pace.note(after.saturating_duration_since(before));
+                clock = Some(after);
             }
             if polled.is_ready() {
                 if let Some(future) = task.future.take()
@@ -147,10 +147,11 @@ impl Hosting {
                 {
                     pace.kept.push(future);
                 }
-                return;
+                return clock;
             }
         }
         spawn(shared, task.into_owned());
+        clock
     }
 }
 

@@ -231,10 +231,11 @@ impl Driver {
             self.reads_again = true;
             return true;
         }
-        let waiting = state.next_request();
-        if waiting.is_some() {
+        if !self.has_more
+            && let Some(waiting) = state.next_request()
+        {
             drop(state);
-            self.host(waiting, cx);
+            self.host_waiting(waiting, cx);
             return true;
         }
         if state.reads_on() {

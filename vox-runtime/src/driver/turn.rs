@@ -70,7 +70,9 @@ impl Driver {
     fn host_all(&mut self, mut handled: Handled, ends: &mut Option<Instant>, cx: &mut Context<'_>) -> bool {
         let ends = *ends.get_or_insert(handled.clock + TURN);
         loop {
-            self.host(handled.first, cx);
+            if self.host(handled.first, ends, cx) {
+                return true;
+            }
             if !handled.more || self.is_relieved() {
                 return false;
             }
@@ -82,21 +84,38 @@ impl Driver {
         }
     }
 
+    /// Hosts what had to wait for room in the outbox.
+    #[cold]
+    pub(super) fn host_waiting(&mut self, waiting: Next, cx: &mut Context<'_>) {
+        if self.host(Some(waiting), now() + TURN, cx) {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room. User code runs
-    /// here, and while it does, another task may take over: the rest is that one's.
+    /// here, and while it does, another task may take over: the rest is that one's. `true`: the turn `ends` before all are started.
     #[inline]
-    pub(super) fn host(&mut self, mut next: Option<Next>, cx: &mut Context<'_>) {
+    fn host(&mut self, mut next: Option<Next>, ends: Instant, cx: &mut Context<'_>) -> bool {
         while let Some(Next { request, last }) = next {
             let Self { hosting, shared, .. } = self;
             let (connection, id) = (request.connection, request.request);
             let hosted = || in_user_code(shared.watched(), || hosting.host(shared, request, cx));
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(hosted)) {
+            let clock = catch_unwind(AssertUnwindSafe(hosted)).unwrap_or_else(|payload| {
                 // What was around the handler: what it was polled by is told of it, if anybody still waits.
                 quietly(move || drop(payload));
                 shared.handler_ended(connection, id, HandlerEnd::Failed(Failure::Panicked));
+                None
+            });
+            if last || self.is_relieved() {
+                return false;
             }
-            next = if last || self.is_relieved() { None } else { self.shared.lock().next_request() };
+            if clock.is_some_and(|clock| clock >= ends) {
+                self.has_more = true;
+                return true;
+            }
+            next = self.shared.lock().next_request();
         }
+        false
     }
 }
 
@@ -107,7 +126,8 @@ impl Shared {
         self.change(|state| {
             // Whatever this asks for is seen to at the end of the turn.
             state.driver_awake = true;
-            let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
+            // Handlers that the turn before did not get to start first.
+            let more = state.may_host() || reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);
             Handled { clock, more, first: state.next_request() }
         })
