@@ -117,7 +117,7 @@ fn try_case(row: &Row, case: Case, short: bool, meter: &'static Meter) -> Result
             }
             is_served(&honest).await?;
             // In a scene the victim may be a client, which counts for itself.
-            if matches!(row.play, Play::Frames(_)) {
+            if matches!(row.play, Play::Frames(_)) || matches!(seen.answer, Answer::Rejected(_)) {
                 counts(&victim, seen.answer)?;
             }
             let worst = best.map_or(seen.memory, |best| best.memory.max(seen.memory));
@@ -143,6 +143,7 @@ fn counts(victim: &Victim, answer: Answer) -> Result<(), String> {
     let is_counted = match answer {
         Answer::Violation(_) => refusals.violations > 0,
         Answer::Failed(BUSY) => refusals.calls > 0,
+        Answer::Rejected(_) => refusals.handshakes > 0,
         Answer::Fine => refusals.violations == 0,
         _ => true,
     };

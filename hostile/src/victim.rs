@@ -26,6 +26,10 @@ pub(crate) struct Setting {
     pub(crate) logs: bool,
 }
 
+/// The name of a peer about whom a server that asks thinks for so long.
+pub(crate) const SLOW: &str = "slow";
+pub(crate) const THINKS: Duration = Duration::from_secs(1);
+
 /// Where peers come from that are not the honest client.
 pub(crate) const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
@@ -106,6 +110,10 @@ impl Victim {
 async fn believe(peer: Peer) -> Result<Principal, Refusal> {
     match peer.metadata().get("name") {
         Some("") => Err(Refusal::new(RefusalCode::Unauthorized, "an empty name")),
+        Some(SLOW) => {
+            tokio::time::sleep(THINKS).await;
+            Ok(Principal::new(SLOW))
+        }
         name => Ok(Principal::new(name.unwrap_or("honest"))),
     }
 }

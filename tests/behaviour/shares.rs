@@ -79,6 +79,99 @@ async fn handshakes_under_way_do_not_keep_a_session_from_its_link() {
     assert!(started.elapsed() < Duration::from_secs(1), "it waits for nobody");
 }
 
+/// Who shows a secret that is wrong is refused before the application is asked who that is.
+#[tokio::test(start_paused = true)]
+async fn forged_resumes_take_no_place_while_the_application_thinks() {
+    let den = Den::new(Limits { max_pending_handshakes: 8, ..Limits::default() });
+    let (raw, ticket) = den.client().await;
+    let (mallorys, of_mallory) = den.client_called(Some(SLOW)).await;
+    drop((raw, mallorys));
+    settle().await;
+    let (started, mut strangers) = (tokio::time::Instant::now(), Vec::new());
+    for _ in 0..100 {
+        let mut raw = den.link();
+        raw.send(&of_mallory.forged()).await;
+        strangers.push(raw);
+    }
+    let (mut raw, _) = den.resume(&ticket).await.expect("a session between its links outlives them");
+    confirm(&mut raw).await;
+    works(&mut raw, 1).await;
+    drop(den.client().await);
+    assert_eq!(started.elapsed(), Duration::ZERO, "nobody waits");
+    for raw in &mut strangers {
+        assert_eq!(raw.read().await.map(|answer| answer.kind), Some(raw::REJECTED));
+    }
+    assert_eq!(den.server.refusals().handshakes, 100);
+}
+
+/// Each shows a secret that is right, of a peer about whom the application thinks for long: of three sessions, which have more places than there are
+/// at the door.
+// proves: resume.four
+#[tokio::test(start_paused = true)]
+async fn the_resumes_of_some_sessions_keep_no_other_from_its_link() {
+    let den = Den::new(Limits { max_pending_handshakes: 8, ..Limits::default() });
+    let (raw, ticket) = den.client().await;
+    let mut of_mallory = Vec::new();
+    for _ in 0..3 {
+        of_mallory.push(den.client_called(Some(SLOW)).await.1);
+    }
+    drop(raw);
+    settle().await;
+    let (started, mut links) = (tokio::time::Instant::now(), Vec::new());
+    for n in 0..99 {
+        let mut raw = den.link();
+        raw.send(&of_mallory[n % 3].resume()).await;
+        settle().await;
+        links.push(raw);
+    }
+    let (mut raw, _) = den.resume(&ticket).await.expect("it has its place");
+    confirm(&mut raw).await;
+    works(&mut raw, 1).await;
+    drop(den.client().await);
+    assert!(started.elapsed() < Duration::from_secs(1), "nobody waits");
+    let last = links.split_off(99 - 3 * 4);
+    for mut raw in links {
+        assert_eq!(raw.read().await, None, "it made way");
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "at once");
+    assert_eq!(den.server.refusals().handshakes, 99 - 3 * 4);
+    for mut raw in last {
+        assert_eq!(raw.read().await.map(|answer| answer.kind), Some(raw::RESUMED));
+    }
+}
+
+/// Links that end in their handshake are counted, for whatever reason; those that get a session are not, nor those that a shutdown ends.
+#[tokio::test(start_paused = true)]
+async fn links_that_get_no_session_are_counted() {
+    let den = Den::new(Limits { max_sessions: 1, ..Limits::default() });
+    let counted = || den.server.refusals().handshakes;
+    let (_raw, ticket) = den.client().await;
+    assert_eq!(counted(), 0);
+    let mut full = den.link();
+    full.send(&raw::hello(Some("Lab"), raw::LIMITS)).await;
+    assert_eq!(full.read().await.map(|answer| answer.kind), Some(raw::REJECTED));
+    assert_eq!(counted(), 1);
+    let mut forged = den.link();
+    forged.send(&ticket.forged()).await;
+    assert_eq!(forged.read().await.map(|answer| answer.kind), Some(raw::REJECTED));
+    assert_eq!(counted(), 2);
+    let mut wild = den.link();
+    wild.write(&[0xff; 64]).await;
+    assert_eq!(wild.read().await, None);
+    assert_eq!(counted(), 3);
+    drop(den.link());
+    settle().await;
+    assert_eq!(counted(), 4);
+    let mut mute = den.link();
+    assert_eq!(mute.read().await, None, "it was too slow");
+    assert_eq!(counted(), 5);
+    let mut late = den.link();
+    settle().await;
+    den.server.shutdown(Duration::ZERO).await;
+    assert_eq!(late.read().await.map(|answer| answer.kind), Some(raw::REJECTED));
+    assert_eq!(counted(), 5);
+}
+
 /// Who they are is not known yet: in its handshake a link counts for the address that it comes from.
 #[tokio::test(start_paused = true)]
 async fn one_address_has_no_more_handshakes_than_its_share() {

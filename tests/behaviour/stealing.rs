@@ -38,6 +38,11 @@ impl Ticket {
         }
     }
 
+    /// As [`resume`](Self::resume), with a secret that is not the session's.
+    pub fn forged(&self) -> Frame {
+        self.with_secret(&[7; 32]).resume()
+    }
+
     fn with_secret(&self, secret: &[u8]) -> Self {
         Self { secret: secret.to_vec(), ..self.clone() }
     }
@@ -80,7 +85,7 @@ impl Den {
         self.client_called(None).await
     }
 
-    async fn client_called(&self, name: Option<&'static str>) -> (Raw, Ticket) {
+    pub async fn client_called(&self, name: Option<&'static str>) -> (Raw, Ticket) {
         self.client_over(self.link(), name).await
     }
 

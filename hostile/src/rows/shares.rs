@@ -8,10 +8,10 @@ use super::messages::varint;
 use super::store::{attempt, linger};
 use crate::answer::Answer;
 use crate::attack::Seen;
-use crate::peers::{join, join_from, measured, resumable, resumable_from, resume, send};
-use crate::raw::{Frame, Raw};
+use crate::peers::{Ticket, join, join_from, measured, resumable, resumable_from, resume, send};
+use crate::raw::{self, Frame, Raw};
 use crate::row::{Local, Row};
-use crate::victim::{ELSEWHERE, Victim};
+use crate::victim::{ELSEWHERE, SLOW, THINKS, Victim};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -28,6 +28,18 @@ pub(crate) fn rows() -> Vec<Row> {
             .with(|setting| setting.limits.max_peer_handshakes = 8)
             .case("at", 8, Answer::Waits)
             .case("over", 9, Answer::Waits),
+        Row::scene(
+            "max_peer_handshakes, asked (here 8)",
+            "the hello of link {n} of which is asked whose it is",
+            asked_about,
+        )
+        .with(|setting| (setting.asks, setting.limits.max_peer_handshakes) = (true, 8))
+        .bound(8, Answer::Rejected(2)),
+        Row::scene("max_pending_handshakes, forged (8)", "{n} forged resumes, and a session gets its link", forged)
+            .with(|setting| (setting.asks, setting.limits.max_pending_handshakes) = (true, 8))
+            .case("under", 7, Answer::Fine)
+            .case("at", 8, Answer::Fine)
+            .case("over", 100, Answer::Fine),
         Row::scene("max_peer_detached (here 8)", "{n} persist calls of two sessions, cancelled", detached)
             .with(|setting| setting.limits.max_peer_detached = 8)
             .case("under", 7, Answer::Failed(4))
@@ -123,6 +135,43 @@ fn silent(victim: &Victim, n: u64) -> Local<'_, Seen> {
             Ok(Some(read)) => Answer::Rejected(*read.body.get(4).unwrap_or(&0)),
         };
         if join(victim).await.is_ok() { answer } else { Answer::Wrong }
+    }))
+}
+
+/// All but the last are of a peer about whom the server thinks; whatever that one has, there is a place for another.
+fn asked_about(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let slow = raw::hello_with(&[("name", 0, SLOW)], raw::LIMITS).wire();
+        let mut held = Vec::new();
+        for _ in 1..n {
+            let mut raw = Raw::new(victim.stream_from(ELSEWHERE).await);
+            raw.try_write(&slow).await;
+            held.push(raw);
+        }
+        // They have been heard: one that comes after them is answered.
+        drop(join(victim).await);
+        let answer = join_from(victim, ELSEWHERE).await.map_or_else(|answer| answer, |_| Answer::Fine);
+        if join(victim).await.is_ok() { answer } else { Answer::Wrong }
+    }))
+}
+
+/// Each shows a secret that is not the session's, and names a peer about whom the server thinks.
+fn forged(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let Ok((raw, ticket)) = resumable(victim).await else { return Answer::Closed };
+        drop(raw);
+        while victim.linked() > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let forged = Ticket { secret: vec![7; 32], name: Some(SLOW.to_owned()), ..ticket.clone() };
+        let mut held = Vec::new();
+        for _ in 0..n {
+            let mut raw = Raw::new(victim.stream_from(ELSEWHERE).await);
+            raw.try_write(&forged.resume(0).wire()).await;
+            held.push(raw);
+        }
+        let resumes = resume(Raw::new(victim.stream().await), &ticket);
+        tokio::time::timeout(THINKS / 2, resumes).await.unwrap_or(Answer::Waits)
     }))
 }
 

@@ -29,7 +29,7 @@ use crate::client::ConnectError;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
-use crate::limits::{Limits, Purse, Refusals};
+use crate::limits::{Limits, Purse, Refusals, Refused};
 use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::{Recalled, Session};
@@ -206,11 +206,19 @@ pub(crate) async fn accept(mut link: Link, door: &Door, mut entrance: Entrance) 
             }
         }
     });
-    within(&door.limits, welcoming).await.map_err(|error| error.at(&address))
+    let welcomed = within(&door.limits, welcoming).await;
+    if let Err(error) = &welcomed {
+        door.note_missed(error);
+    }
+    welcomed.map_err(|error| error.at(&address))
 }
 
 fn sent_away() -> ConnectError {
     ConnectError::handshake("the peer had said nothing while others waited (`max_pending_handshakes`)")
+}
+
+fn outnumbered() -> ConnectError {
+    ConnectError::handshake("the peer has asked for its session over several links since")
 }
 
 impl Door {
@@ -244,6 +252,15 @@ impl Door {
         self.memory.refusals()
     }
 
+    /// A handshake has failed. Those that a shutdown ends do not count.
+    fn note_missed(&self, error: &ConnectError) {
+        let shuts_down =
+            matches!(error, ConnectError::Refused { refusal, .. } if refusal.code == RefusalCode::ShuttingDown);
+        if !shuts_down {
+            self.memory.note(Refused::Link);
+        }
+    }
+
     /// How many sessions have not ended. Sessions that are being welcomed count too.
     pub(crate) fn seated(&self) -> usize {
         self.limits.max_sessions.min(Semaphore::MAX_PERMITS) - self.seats.available_permits()
@@ -275,35 +292,39 @@ impl Door {
         Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
     }
 
-    /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same.
-    async fn resume(&self, mut link: Link, resume: Resume, mut entrance: Entrance) -> Result<Visitor, ConnectError> {
+    /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same. Who shows a good one leaves its place at the
+    /// door, and so does who shows another, before anybody is asked who that is.
+    async fn resume(&self, link: Link, resume: Resume, entrance: Entrance) -> Result<Visitor, ConnectError> {
         if common_version(resume.versions).is_none() {
             return reject(link, no_common_version(resume.versions)).await;
         }
+        let come = self.registry.as_ref().and_then(|registry| Some((registry, registry.come(&resume.ticket)?)));
+        let Some((registry, claimant)) = come else { return reject(link, session_lost()).await };
+        drop(entrance);
+        tokio::select! {
+            biased;
+            () = claimant.sent_away() => Err(outnumbered()),
+            resumed = self.resume_from(registry, link, resume) => resumed,
+        }
+    }
+
+    /// As [`resume`](Self::resume), of one that has shown a good ticket.
+    async fn resume_from(&self, registry: &Registry, mut link: Link, resume: Resume) -> Result<Visitor, ConnectError> {
         let peer = Peer::new(link.address().to_owned(), resume.metadata);
         let principal = match self.authenticate(&peer).await {
             Ok(principal) => principal,
-            // The ticket was not looked at, so this says nothing of it.
+            // It says that the ticket is good, and only to one who has its secret.
             Err(refusal) => return reject(link, refusal).await,
         };
-        let claim = self.registry.as_ref().and_then(|registry| {
-            let claim = registry.claim(&resume.ticket, &principal)?;
-            Some((registry, claim))
-        });
-        let Some((registry, claim)) = claim else { return reject(link, session_lost()).await };
+        let claim = registry.claim(&resume.ticket, &principal);
+        let Some(claim) = claim else { return reject(link, session_lost()).await };
         let shared = Arc::clone(&claim.shared);
         let Some(received) = make_way(registry, &claim, resume.received) else {
             return reject(link, session_lost()).await;
         };
         let resumed = Resumed { received, time: self.router.millis(), secret: claim.secret.clone() };
         say(&mut link, &Greeting::Resumed(resumed)).await?;
-        entrance.waits_for_answer(link.party.as_ref());
-        let confirmed = tokio::select! {
-            biased;
-            () = entrance.sent_away() => return Err(sent_away()),
-            confirmed = hear(&mut link.read, &self.limits) => confirmed?,
-        };
-        match confirmed {
+        match hear(&mut link.read, &self.limits).await? {
             Greeting::Confirm => {}
             Greeting::Rejected(refusal) => {
                 shared.change(|state| state.session.lost("the peer cannot go on from where this end is"));

@@ -1,6 +1,7 @@
 //! Where links are that are in their handshake: how many there may be, whose they are, and who makes way for others.
 //!
-//! A link comes onto the *step*, where it is listened to. One that resumes a session goes on from there. One that wants a new session
+//! A link comes onto the *step*, where it is listened to. One that shows the secret of a session goes on from there, and so does one that shows
+//! another: it is refused. One that wants a new session
 //! goes on into the *room*, in which it is asked who it is and what serves it; it leaves the step to the next, and waits in a queue where the room
 //! is full. So links that say nothing take no place of one that speaks. When the step is full, one of those that have said nothing makes way, once it
 //! has had time for a word: [`HalfOpen`] says which.
@@ -21,9 +22,6 @@ use crate::transport::Party;
 
 /// How long one that has come may be silent, when others wait for its place: its first word comes with it, or right behind.
 const A_WORD: Duration = Duration::from_millis(100);
-/// How long one that has been told how its session goes on may take to confirm that, when others wait for its place: the longest way there
-/// and back.
-const AN_ANSWER: Duration = Duration::from_secs(1);
 
 /// The step, the queue and the room of one server, with as many places each.
 pub(crate) struct Doorway(Arc<Floor>);
@@ -132,18 +130,9 @@ impl Entrance {
 
     /// The link, which is this peer's, is to say its first word.
     pub(super) fn waits_for_word(&mut self, party: Option<&Party>) {
-        self.waits(party, A_WORD);
-    }
-
-    /// The link is to confirm that its session goes on.
-    pub(super) fn waits_for_answer(&mut self, party: Option<&Party>) {
-        self.waits(party, AN_ANSWER);
-    }
-
-    fn waits(&mut self, party: Option<&Party>, time: Duration) {
         let Some(step) = &mut self.0 else { return };
         let (ends, floor) = (CancellationToken::new(), Arc::clone(&step.floor));
-        let place = floor.half_open().put(party.cloned(), Instant::now() + time, ends.clone());
+        let place = floor.half_open().put(party.cloned(), Instant::now() + A_WORD, ends.clone());
         step.waited_for = Some(WaitedFor { place, ends, floor });
     }
 
@@ -306,15 +295,6 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, &mut waits).await.is_err(), "it waits, and is not refused");
         rooms.pop();
         assert!(waits.await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_session_that_goes_on_has_longer_for_its_answer() {
-        let doorway = Doorway::new(1);
-        let mut link = doorway.enter().await;
-        link.waits_for_answer(party("a").as_ref());
-        let waited = gets_in(&doorway, &mut vec![link]).await;
-        assert!(waited >= AN_ANSWER && waited <= AN_ANSWER * 2, "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ mod backoff;
 mod buffers;
 mod caller_handle;
 mod chosen;
+mod claimants;
 mod clock;
 mod connect;
 mod doorway;

@@ -74,6 +74,6 @@ mod tests {
         assert!(!refusing.add(Refused::Call, at(119)) && !refusing.add(Refused::Handlers, at(120)));
         assert!(refusing.add(Refused::Call, at(121)));
         refusing.add(Refused::Session, at(121));
-        assert_eq!(refusing.get(), Refusals::from([4, 1, 1, 1, 1, 1]));
+        assert_eq!(refusing.get(), Refusals::from([4, 1, 1, 1, 1, 1, 0]));
     }
 }

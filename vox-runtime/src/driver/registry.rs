@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use blake3::Hash;
 
+use super::claimants::{Claimant, Claimants};
 use super::shared::Shared;
 use crate::operation::Principal;
 use crate::proto::{ClaimRound, Secrets};
@@ -14,6 +15,7 @@ use crate::wire::{Secret, SessionId, Ticket};
 #[derive(Default)]
 pub(crate) struct Registry {
     entries: Mutex<BTreeMap<SessionId, Entry>>,
+    claimants: Claimants,
 }
 
 struct Entry {
@@ -45,6 +47,14 @@ impl Registry {
     /// Forgets a session.
     pub(crate) fn remove(&self, session: SessionId) {
         self.lock().remove(&session);
+    }
+
+    /// A place for a link whose peer shows this ticket. `None`, whatever is wrong with the ticket: nobody else is asked about who the peer is.
+    pub(super) fn come(&self, ticket: &Ticket) -> Option<Claimant> {
+        // Hashed in any case.
+        let shown = ticket.secret.hash();
+        let is_known = self.lock().get(&ticket.session).is_some_and(|entry| entry.secrets.knows(&shown));
+        is_known.then(|| self.claimants.enter(ticket.session))
     }
 
     /// Claims a session. `None`, whatever is wrong with the ticket or with who shows it.

@@ -17,6 +17,9 @@ pub struct Refusals {
     pub pauses: u64,
     /// How often handlers were made to wait until replies before theirs were read.
     pub holds: u64,
+    /// Links that ended in their handshake, without a session: they were refused or sent away, they were too slow or not understood, or their
+    /// peers closed them. Only a server counts these, and no longer once it shuts down.
+    pub handshakes: u64,
     /// Sessions that were ended because their peer broke a rule of the protocol, such as an announced limit.
     pub violations: u64,
 }
@@ -30,10 +33,11 @@ pub(crate) enum Refused {
     Reading,
     Handlers,
     Session,
+    Link,
 }
 
 impl Refused {
-    pub(crate) const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = 7;
 
     /// What happens to it, for a log. `None` where nobody loses anything.
     pub(crate) fn words(self) -> Option<&'static str> {
@@ -41,7 +45,7 @@ impl Refused {
             Self::Call => "a call of the peer is answered `Busy`",
             Self::Channel => "a channel on which the peer sends is ended",
             Self::Reply => "a reply is not kept, and its caller gets `InvalidResponse` instead",
-            Self::Reading | Self::Handlers | Self::Session => return None,
+            Self::Reading | Self::Handlers | Self::Session | Self::Link => return None,
         })
     }
 }
@@ -55,13 +59,14 @@ impl Refusals {
             Refused::Reading => &mut self.pauses,
             Refused::Handlers => &mut self.holds,
             Refused::Session => &mut self.violations,
+            Refused::Link => &mut self.handshakes,
         } += 1;
     }
 }
 
 /// The counts in the order of `Refused`.
 impl From<[u64; Refused::COUNT]> for Refusals {
-    fn from([calls, channels, replies, pauses, holds, violations]: [u64; Refused::COUNT]) -> Self {
-        Self { calls, channels, replies, pauses, holds, violations }
+    fn from([calls, channels, replies, pauses, holds, violations, handshakes]: [u64; Refused::COUNT]) -> Self {
+        Self { calls, channels, replies, pauses, holds, handshakes, violations }
     }
 }

@@ -28,6 +28,12 @@ impl<S: PartialEq> Secrets<S> {
         Self { held, sent: VecDeque::new(), round: Round(0) }
     }
 
+    /// Whether the peer may hold this secret.
+    pub(crate) fn knows(&self, shown: &S) -> bool {
+        // All are compared, whichever it is.
+        self.sent.iter().fold(self.held == *shown, |known, sent| known | (*sent == *shown))
+    }
+
     /// Somebody shows a secret. `None` if the peer cannot hold it; otherwise it is to be sent `next`.
     pub(crate) fn claim(&mut self, shown: S, next: S) -> Option<Round> {
         // All are compared, whichever it is.
