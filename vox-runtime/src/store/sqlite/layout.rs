@@ -8,6 +8,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 
 use super::files::{Files, names};
 use super::owner::{self, Company, Owner};
+use super::totals::recount;
+use crate::contained::quietly;
 use crate::store::StoreError;
 
 /// The oldest SQLite whose write-ahead log can be relied upon: older ones could lose what another connection wrote.
@@ -213,29 +215,48 @@ fn settings(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Has SQLite compare the tables with their indices, for as long as it may take. What it did not come to is found when it is
+/// Has SQLite compare the tables with their indices, and then the totals with the records, each for as long as it may take. What it did not come to is found when it is
 /// looked up.
 fn check(connection: &mut Connection, path: &Path, time: Duration) -> Result<(), StoreError> {
     if time.is_zero() {
         return Ok(());
     }
+    match within(time, connection, find_damage) {
+        Ok(Some(Some(what))) => return Err(refuse(path, damaged(&what))),
+        Ok(_) => {}
+        Err(error) => return Err(refuse(path, damaged(&error.to_string()))),
+    }
+    let has_drifted = within(time, connection, recount).map_err(|error| refuse_by(path, &error))?;
+    if has_drifted == Some(true) {
+        quietly(
+            || tracing::warn!(database = %path.display(), "the totals of the store were not those of its records, and are now"),
+        );
+    }
+    Ok(())
+}
+
+/// Has something done, for as long as it may take. `None`: it took longer, and nothing of it was done.
+fn within<T>(
+    time: Duration,
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
     let began = Instant::now();
     let is_over = move || began.elapsed() >= time;
-    connection.progress_handler(STEPS, Some(is_over)).map_err(|error| refuse_by(path, &error))?;
-    let found = find_damage(connection);
-    connection.progress_handler(0, None::<fn() -> bool>).map_err(|error| refuse_by(path, &error))?;
-    match found {
-        Ok(None) => Ok(()),
-        Ok(Some(what)) => Err(refuse(path, damaged(&what))),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
-        Err(error) => Err(refuse(path, damaged(&error.to_string()))),
+    connection.progress_handler(STEPS, Some(is_over))?;
+    let done = work(connection);
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// After how many of its steps SQLite looks at the clock.
 const STEPS: i32 = 1_000;
 
-fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
+fn find_damage(connection: &mut Connection) -> rusqlite::Result<Option<String>> {
     for table in ["vox_store", "vox_operations", "vox_holders"] {
         let said: String = connection.query_row(&format!("PRAGMA integrity_check({table})"), (), |row| row.get(0))?;
         if said != "ok" {

@@ -15,6 +15,7 @@ mod owner;
 mod record;
 mod records;
 mod statements;
+mod totals;
 #[allow(unsafe_code, reason = "asks SQLite what its bindings do not")]
 mod transaction;
 mod writer;
@@ -248,8 +249,9 @@ impl OpenSqlite {
         self
     }
 
-    /// How long SQLite may check the store's tables against their indices before the store is open. 1 s unless it is said; with zero
-    /// nothing is checked. Where the tables are too large for that time, the rest is checked as it is looked up.
+    /// How long SQLite may check the store's tables against their indices before the store is open, and then count the records, whose totals
+    /// are put right if they have drifted. 1 s each unless it is said; with zero nothing is checked. Where the tables are too large for that time, the
+    /// rest is checked as it is looked up, and the totals stay.
     pub fn check_for(mut self, limit: Duration) -> Self {
         self.check = limit;
         self
