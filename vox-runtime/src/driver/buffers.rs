@@ -10,8 +10,6 @@ const STOCK: usize = 8;
 const KEEP: usize = 64 << 10;
 
 thread_local! {
-    /// The one that was given back last. Its capacity is not nothing, if there is one.
-    static LAST: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     static READ_BUFFER: Cell<Option<(BytesMut, usize)>> = const { Cell::new(None) };
 }
@@ -19,13 +17,6 @@ thread_local! {
 /// An empty buffer, with capacity where this thread has one left.
 #[inline]
 pub(crate) fn take_buffer() -> Vec<u8> {
-    match LAST.try_with(Cell::take) {
-        Ok(last) if last.capacity() > 0 => last,
-        _ => take_other(),
-    }
-}
-
-fn take_other() -> Vec<u8> {
     BUFFERS.try_with(|stock| stock.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
@@ -36,14 +27,6 @@ pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
         return;
     }
     buffer.clear();
-    if let Ok(before) = LAST.try_with(|last| last.replace(buffer))
-        && before.capacity() > 0
-    {
-        give_other(before);
-    }
-}
-
-fn give_other(buffer: Vec<u8>) {
     let _ = BUFFERS.try_with(|stock| {
         let mut stock = stock.borrow_mut();
         if stock.len() < STOCK {

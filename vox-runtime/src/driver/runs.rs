@@ -141,15 +141,22 @@ impl State {
             is_there
         });
         if session.outbox_is_full() {
-            self.close_runs();
+            self.close_all();
         }
     }
 
     /// The outbox is taken: who sends next says that there is more to write.
     #[inline]
     pub(super) fn close_runs(&mut self) {
+        self.runs.taken += 1;
+        if !self.runs.is_empty() {
+            self.close_all();
+        }
+    }
+
+    #[cold]
+    fn close_all(&mut self) {
         let Self { runs, session, endpoints, .. } = self;
-        runs.taken += 1;
         for open in runs.open.drain(..) {
             open.close(session, endpoints);
         }
@@ -158,6 +165,13 @@ impl State {
     /// Nothing more is gathered of this half, if anything was.
     #[inline]
     pub(crate) fn close_run(&mut self, token: Token) {
+        if !self.runs.is_empty() {
+            self.close_one(token);
+        }
+    }
+
+    #[cold]
+    fn close_one(&mut self, token: Token) {
         if let Some(at) = self.runs.open.iter().position(|open| open.token == token) {
             let open = self.runs.open.swap_remove(at);
             open.close(&mut self.session, &mut self.endpoints);
