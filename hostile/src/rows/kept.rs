@@ -1,6 +1,6 @@
 //! What a peer makes a server keep by many messages, each of which is within its limits: `session_memory` bounds it.
 
-use super::channels::open;
+use super::channels::{items_of, open};
 use super::messages::{long, part, varint};
 use super::sessions::big;
 use std::time::Duration;
@@ -42,6 +42,9 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::frames("bytes of items", "full windows of 256 channels on each of {n} connections", windows)
             .case("", 6, Answer::Failed(BUSY))
             .leaves(STOCK),
+        Row::frames("charge per item", "256 channels, each with 4,096 items of a byte, on {n} connections", small)
+            .case("under", 1, Answer::Fine)
+            .case("over", 2, Answer::Failed(BUSY)),
         Row::scene(
             "bytes of contracts",
             "contracts of 240 KB on each of {n} connections, and calls by them",
@@ -111,6 +114,19 @@ fn windows(n: u64) -> Attack {
         let item = move |n: u64| frame(raw::ITEMS).var(connection).var(2 * n + 1).var(65_535).bytes(&[7; 65_535]);
         let fill = (0..256).map(item);
         std::iter::once(call).chain(fill)
+    };
+    Attack::of(connections().flat_map(full).collect::<Vec<_>>()).after(opens)
+}
+
+/// As many items as the windows let through. They are small, and each counts for what it takes.
+fn small(n: u64) -> Attack {
+    let ids: Vec<_> = (0..256).map(|n| (2 * n + 1, 0)).collect();
+    let connections = || (0..n).map(|n| 2 * n + 1);
+    let opens = connections().skip(1).map(|id| open(id, "Prey"));
+    let full = |connection: u64| {
+        let call = frame(raw::CALL).var(connection).var(1).method("Prey.sit_on").u8(4).var(256);
+        let call = ids.iter().fold(call, |call, (id, direction)| call.var(*id).u8(*direction)).u8(0);
+        std::iter::once(call).chain((0..256).map(move |n| items_of(connection, 2 * n + 1, 4_096)))
     };
     Attack::of(connections().flat_map(full).collect::<Vec<_>>()).after(opens)
 }

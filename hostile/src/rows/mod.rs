@@ -1,6 +1,7 @@
 //! Every row of the two tables: limits, and threats.
 
 mod channels;
+mod clients;
 mod clocks;
 mod contracts;
 mod crowds;
@@ -22,7 +23,7 @@ use crate::row::Row;
 /// The tables, by title.
 pub(crate) fn tables() -> [(&'static str, Vec<Row>); 4] {
     let limits = [messages::rows(), channels::rows(), sessions::rows(), shares::rows(), store::rows(), clocks::rows()];
-    let threats = [threats::rows(), contracts::rows(), texts::rows(), tenants::rows(), crowds::rows()];
+    let threats = [threats::rows(), clients::rows(), contracts::rows(), texts::rows(), tenants::rows(), crowds::rows()];
     let worst = worst::rows();
     [
         ("Limits", limits.concat()),
