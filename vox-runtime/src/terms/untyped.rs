@@ -1,5 +1,6 @@
 //! The terms of an end that does not have the types of a method: what the other version wrote is read by its schema, and had as this end's bytes.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,8 +15,7 @@ use crate::value::{Carried, Value, ValueError, ValueType};
 /// What an argument takes beside its name and its type.
 const ENTRY: usize = 256;
 
-const UNCARRIED: &str =
-    "the caller has another version of them, and of arguments with channels a handler without types translates none";
+const UNCARRIED: &str = "it has channels, and the caller has another version of the arguments: those a handler without types does not translate";
 
 /// How an end without types reads what the other version returns.
 pub(super) struct Untyped {
@@ -122,7 +122,10 @@ impl MethodTerms {
 
     /// Found out once for each method: a caller's types may be many.
     fn arguments_untyped(&self) -> Result<UntypedArguments, Arc<str>> {
-        let read = |argument: &Argument| ValueType::read(&argument.ty.schema).map_err(|error| error.to_string());
+        let read = |argument: &Argument| {
+            let ty = ValueType::read(&argument.ty.schema).map_err(|error| of(&argument.name, &error))?;
+            if ty.has_channels() { Err(of(&argument.name, &UNCARRIED)) } else { Ok(ty) }
+        };
         let mut ours = Vec::new();
         for argument in &self.ours.arguments {
             let ty = read(argument)?;
@@ -133,21 +136,23 @@ impl MethodTerms {
         let mut arrive = Vec::new();
         for argument in &self.theirs.arguments {
             let written = read(argument)?;
-            if written.has_channels() {
-                return Err(UNCARRIED.into());
-            }
             let arrives = match ours.iter().position(|(name, ..)| *name == argument.name) {
-                Some(at) => Arrives::Read(at, Carried::between(written, ours[at].1.clone())?),
+                Some(at) => {
+                    let carried = Carried::between(written, ours[at].1.clone());
+                    Arrives::Read(at, carried.map_err(|why| of(&argument.name, &why))?)
+                }
                 None => Arrives::Passed(written),
             };
             self.weight.add(ENTRY + argument.name.len() + arrives.weight());
             arrive.push((argument.name.clone(), arrives));
         }
-        match ours.iter().any(|(_, ty, _)| ty.has_channels()) {
-            true => Err(UNCARRIED.into()),
-            false => Ok(UntypedArguments { arrive, ours }),
-        }
+        Ok(UntypedArguments { arrive, ours })
     }
+}
+
+/// Why an argument cannot be read.
+fn of(argument: &str, why: &dyn fmt::Display) -> Arc<str> {
+    format!("argument `{}`: {why}", Shown::name(argument)).into()
 }
 
 impl Arrives {
