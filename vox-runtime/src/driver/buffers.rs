@@ -36,11 +36,13 @@ pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
 }
 
 /// A buffer to read into, empty, and its size, of which its capacity may be a part; none where this thread has none left.
+#[inline]
 pub(super) fn take_read_buffer() -> (BytesMut, usize) {
     READ_BUFFER.try_with(Cell::take).ok().flatten().unwrap_or_default()
 }
 
 /// Leaves an empty buffer to the next reader on this thread. One that was left before is dropped.
+#[inline]
 pub(super) fn give_read_buffer(buffer: BytesMut, size: usize) {
     let _ = READ_BUFFER.try_with(|place| place.set(Some((buffer, size))));
 }

@@ -95,16 +95,23 @@ impl Hosting {
         self.pace(place, method).slow_down();
     }
 
-    /// Starts the handler of one request. Gives back the time, where it was looked at when that was done.
-    pub(crate) fn host(&mut self, shared: &Arc<Shared>, mut request: Request, cx: &mut Context<'_>) -> Option<Instant> {
+    /// Starts the handler of one request, if there is one. Gives back the time, where it was looked at when that was done.
+    pub(super) fn host(
+        &mut self,
+        shared: &Arc<Shared>,
+        next: &mut Option<Next>,
+        cx: &mut Context<'_>,
+    ) -> Option<Instant> {
+        let Next { request, .. } = next.as_mut()?;
         let Some(serves) = shared.serves(request.service) else {
             // Its connection is gone, and nothing of it runs on.
             shared.handler_ended(request.connection, request.request, HandlerEnd::Aborted);
             return None;
         };
         if !request.as_operation {
-            return self.run(shared, &mut request, &serves, None, cx);
+            return self.run(shared, request, &serves, None, cx);
         }
+        let Next { request, .. } = next.take()?;
         // Where another attempt's handler runs, or none does, the operation answers for it.
         let Granting { mut request, granted, chosen } = shared.start_operation(request, serves)?;
         let dispatcher = chosen.as_ref().or_else(|| shared.router.get(request.service))?;

@@ -102,13 +102,11 @@ impl Wake for Watch {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let owed = self.mode.fetch_update(Ordering::AcqRel, Ordering::Acquire, |mode| (mode != DRIVER).then_some(OWED));
-        let slot = self.slot();
         if owed.is_err() {
             // A task of tokio's, whose wake takes no lock of ours.
-            slot.driver.wake_by_ref();
+            self.slot().driver.wake_by_ref();
             return;
         }
-        drop(slot);
         // It is the link that wakes, whose thread is not the call's.
         quietly(|| {
             let leader = self.slot().leader.clone();
@@ -120,11 +118,11 @@ impl Wake for Watch {
 impl State {
     /// A call has been made. It leads if that is worth while and nothing else goes on in the session.
     pub(crate) fn may_lead(&mut self, now: Instant, token: Token, waker: &Waker) -> bool {
-        let since = self.lead.last.replace(now).map(|last| now.saturating_duration_since(last));
+        let follows = self.lead.last.replace(now).is_some_and(|last| last + LEAD_PACE >= now);
         if self.lead.by.is_some() {
             self.stop_leading();
         }
-        if since.is_none_or(|since| since > LEAD_PACE) || self.driver_awake || !self.is_quiet() {
+        if !follows || self.driver_awake || !self.is_quiet() {
             return false;
         }
         if self.lead.penalty > 0 {

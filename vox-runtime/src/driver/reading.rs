@@ -2,13 +2,14 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{MutexGuard, TryLockError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
+use tokio_util::io::poll_read_buf;
 
 use super::buffers::{give_read_buffer, take_read_buffer};
 use super::clock::now;
@@ -141,7 +142,7 @@ impl Reader {
             Some(long) => long.poll_read(io, cx),
             None => {
                 let most = if peeks && buffer.is_empty() { PEEK } else { usize::MAX };
-                pin!(io.read_buf(&mut buffer.limit(most))).poll(cx)
+                poll_read_buf(Pin::new(io), cx, &mut buffer.limit(most))
             }
         }));
         let read = match read {

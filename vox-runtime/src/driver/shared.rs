@@ -334,10 +334,7 @@ impl State {
     fn settle_outputs(&mut self, router: &Router) {
         let mut room = 0;
         while let Some(output) = self.session.poll_output() {
-            match output {
-                Output::Room => room += 1,
-                output => self.on_output(output, router),
-            }
+            self.on_output(output, router, &mut room);
         }
         if room > 0 && !self.queue.is_empty() {
             self.wake_heads(room);
@@ -359,7 +356,9 @@ impl State {
         }
     }
 
-    fn on_output(&mut self, output: Output, router: &Router) {
+    /// Always part of its one caller: an output is large to pass on. `room` counts what is free again.
+    #[inline(always)]
+    fn on_output(&mut self, output: Output, router: &Router, room: &mut usize) {
         match output {
             Output::Finish { token, end } => {
                 #[cfg(test)]
@@ -414,7 +413,7 @@ impl State {
                     self.end_if_unused();
                 }
             }
-            Output::Room => self.wake_heads(1),
+            Output::Room => *room += 1,
             Output::LinkDown(reason) => self.on_link_down(reason),
             Output::Refused { what, short } => self.on_refused(what, Some(short)),
             Output::Ended(reason) => {
@@ -450,8 +449,10 @@ impl State {
     /// plain at a glance.
     #[inline]
     pub(super) fn is_armed_in_time(&self) -> bool {
-        let soonest = earlier(earlier(self.session.no_timeout_before(), self.waits_due()), self.lead.due);
-        soonest.is_none_or(|soonest| self.armed.is_some_and(|armed| armed <= soonest))
+        let is_in_time = |due| self.armed.is_some_and(|armed| armed <= due);
+        self.lead.due.is_none_or(is_in_time)
+            && self.waits_due().is_none_or(is_in_time)
+            && self.session.is_due_only_at(is_in_time)
     }
 
     /// When a link that takes nothing counts as lost. A limit past the end of time is never reached.
@@ -461,9 +462,13 @@ impl State {
 
     #[inline]
     pub(super) fn poke_driver(&mut self) {
-        if self.driver_awake {
-            return;
+        if !self.driver_awake {
+            self.poke_sleeping_driver();
         }
+    }
+
+    #[inline(never)]
+    fn poke_sleeping_driver(&mut self) {
         let is_sooner = |at| self.armed.is_none_or(|armed| at < armed);
         let sooner = !self.is_armed_in_time() && self.next_timeout().is_some_and(is_sooner);
         let relinked = self.link.number != self.known_link;

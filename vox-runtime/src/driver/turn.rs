@@ -25,8 +25,9 @@ impl Driver {
     pub(super) fn read_turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut ends = None;
         if std::mem::take(&mut self.is_fresh) | std::mem::take(&mut self.has_more) {
-            let handled = self.shared.handle_some(&mut self.shared.reader());
-            if self.host_all(handled, &mut ends, cx) {
+            let mut first = None;
+            let handled = self.shared.handle_some(&mut self.shared.reader(), &mut first);
+            if self.host_all(handled, &mut first, &mut ends, cx) {
                 return true;
             }
         }
@@ -35,10 +36,11 @@ impl Driver {
             let mut reader = self.shared.reader();
             match reader.read(turn, &mut Context::from_waker(&self.shared.watch_waker)) {
                 Read::Some(bytes) => {
-                    let handled = self.shared.handle_some(&mut reader);
+                    let mut first = None;
+                    let handled = self.shared.handle_some(&mut reader, &mut first);
                     let clock = handled.clock;
                     drop(reader);
-                    if self.host_all(handled, &mut ends, cx) {
+                    if self.host_all(handled, &mut first, &mut ends, cx) {
                         return true;
                     }
                     if self.is_relieved() {
@@ -67,10 +69,16 @@ impl Driver {
 
     /// Hosts what is asked for, and handles what was read, while there is more. `true`: the turn `ends` before there is no more.
     #[inline]
-    fn host_all(&mut self, mut handled: Handled, ends: &mut Option<Instant>, cx: &mut Context<'_>) -> bool {
+    fn host_all(
+        &mut self,
+        mut handled: Handled,
+        first: &mut Option<Next>,
+        ends: &mut Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let ends = *ends.get_or_insert(handled.clock + TURN);
         loop {
-            if self.host(handled.first, ends, cx) {
+            if self.host(first, ends, cx) {
                 return true;
             }
             if !handled.more || self.is_relieved() {
@@ -80,14 +88,14 @@ impl Driver {
                 self.has_more = true;
                 return true;
             }
-            handled = self.shared.handle_some(&mut self.shared.reader());
+            handled = self.shared.handle_some(&mut self.shared.reader(), first);
         }
     }
 
     /// Hosts what had to wait for room in the outbox.
     #[cold]
     pub(super) fn host_waiting(&mut self, waiting: Next, cx: &mut Context<'_>) {
-        if self.host(Some(waiting), now() + TURN, cx) {
+        if self.host(&mut Some(waiting), now() + TURN, cx) {
             cx.waker().wake_by_ref();
         }
     }
@@ -95,11 +103,11 @@ impl Driver {
     /// Starts handlers, until none is asked for or their replies fill the outbox: the rest wait until there is room. User code runs
     /// here, and while it does, another task may take over: the rest is that one's. `true`: the turn `ends` before all are started.
     #[inline]
-    fn host(&mut self, mut next: Option<Next>, ends: Instant, cx: &mut Context<'_>) -> bool {
+    fn host(&mut self, next: &mut Option<Next>, ends: Instant, cx: &mut Context<'_>) -> bool {
         while let Some(Next { request, last }) = next {
             let Self { hosting, shared, .. } = self;
-            let (connection, id) = (request.connection, request.request);
-            let hosted = || in_user_code(shared.watched(), || hosting.host(shared, request, cx));
+            let (connection, id, last) = (request.connection, request.request, *last);
+            let hosted = || in_user_code(shared.watched(), || hosting.host(shared, next, cx));
             let clock = catch_unwind(AssertUnwindSafe(hosted)).unwrap_or_else(|payload| {
                 // What was around the handler: what it was polled by is told of it, if anybody still waits.
                 quietly(move || drop(payload));
@@ -113,15 +121,15 @@ impl Driver {
                 self.has_more = true;
                 return true;
             }
-            next = self.shared.lock().next_request();
+            *next = self.shared.lock().next_request();
         }
         false
     }
 }
 
 impl Shared {
-    /// Handles whole frames that were read, for the session's task.
-    fn handle_some(&self, reader: &mut Reader) -> Handled {
+    /// Handles whole frames that were read, for the session's task. What to host `first` is put in its place: it is large to pass on.
+    fn handle_some(&self, reader: &mut Reader, first: &mut Option<Next>) -> Handled {
         let clock = now();
         self.change(|state| {
             // Whatever this asks for is seen to at the end of the turn.
@@ -129,7 +137,8 @@ impl Shared {
             // Handlers that the turn before did not get to start first.
             let more = state.may_host() || reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);
-            Handled { clock, more, first: state.next_request() }
+            *first = state.next_request();
+            Handled { clock, more }
         })
     }
 }
@@ -140,6 +149,4 @@ struct Handled {
     clock: Instant,
     /// There may be more.
     more: bool,
-    /// What to host first.
-    first: Option<Next>,
 }

@@ -68,6 +68,7 @@ impl RetryState {
     }
 
     /// What it is for the call that its last attempt was not sent: none says that nothing ran unless that holds for all.
+    #[inline]
     pub(super) fn final_result<T, E>(&self, result: Result<T, VoxError<E>>) -> Result<T, VoxError<E>> {
         match (result, self.rest.as_ref().and_then(|rest| rest.or.as_ref())) {
             (

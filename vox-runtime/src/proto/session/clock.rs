@@ -16,18 +16,23 @@ impl Session {
         earlier(earlier(earlier(self.deadline, link), self.pauses.due()), self.pins.due())
     }
 
-    /// A time before which [`handle_timeout`](Self::handle_timeout) is not due, which costs less to know than when it is.
+    /// Whether each time at which [`handle_timeout`](Self::handle_timeout) may be due is such a one. That costs less to know than the time,
+    /// and is no where it is not plain.
     #[inline]
-    pub(crate) fn no_timeout_before(&self) -> Option<Instant> {
+    pub(crate) fn is_due_only_at(&self, such: impl Fn(Instant) -> bool) -> bool {
         if self.ended.is_some() {
-            return None;
+            return true;
+        }
+        let own = self.deadline.is_none_or(&such);
+        if !(own && self.pauses.due().is_none_or(&such) && self.pins.due().is_none_or(&such)) {
+            return false;
         }
         let keepalive = match self.probed {
             _ if self.is_detached() => self.given_up_at(),
             Some(at) => at.checked_add(self.limits.keepalive_timeout),
             None => self.last_heard.checked_add(self.limits.keepalive.min(self.limits.idle_keepalive)),
         };
-        earlier(earlier(earlier(self.deadline, keepalive), self.pauses.due()), self.pins.due())
+        keepalive.is_none_or(such)
     }
 
     /// When the peer is probed next, or given up. A limit past the end of time is never reached.
