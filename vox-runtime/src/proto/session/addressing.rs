@@ -36,7 +36,7 @@ impl Session {
     }
 
     /// What a run of the channel may gather that is put into the outbox later, while so many `others` gather as well. `None`: the outbox has no
-    /// room for them all, and items go into it one by one.
+    /// room for them all, or a long item of the channel is under way, and items go into the outbox one by one.
     pub(crate) fn room_for_run(
         &mut self,
         connection: ConnectionId,
@@ -48,7 +48,7 @@ impl Session {
         let outbox = &self.fx.outbox;
         let fits =
             outbox.pending() + reserved <= self.limits.outbox_bytes && outbox.kept() + reserved <= self.max_kept();
-        if !fits {
+        if !fits || self.has_long() && outbox.holds(LongId::Items(connection, channel)) {
             return None;
         }
         let len = most.min(self.max_payload());

@@ -327,6 +327,17 @@ fn a_run_joins_the_items_before_it_and_takes_their_credit() {
 }
 
 #[test]
+fn nothing_is_gathered_while_a_long_item_is_under_way() {
+    let mut bench = Bench::new(Limits { channel_bytes: 1 << 20, ..Limits::default() });
+    let (_, ids) = bench.call(1, &[CallerSends]);
+    bench.sent();
+    let sent = bench.change(|session| session.send_item(OURS, ids[0], &mut vec![1; 100_000]));
+    assert_eq!((sent, bench.change(|session| session.room_for_run(OURS, ids[0], 0))), (Sent::Yes, None));
+    bench.sent();
+    assert!(bench.change(|session| session.room_for_run(OURS, ids[0], 0)).is_some(), "it has left");
+}
+
+#[test]
 fn the_outbox_has_room_for_all_runs_that_may_be_gathered() {
     let mut bench = Bench::new(Limits { outbox_bytes: 1 << 10, ..Limits::default() });
     let (_, ids) = bench.call(1, &[CallerSends]);
