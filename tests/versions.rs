@@ -6,9 +6,13 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use facet::Facet;
 use support::Count;
+use support::cable::Cable;
+use tokio::sync::Semaphore;
 use vox::{NotSent, Ran, Rx, Tx, VoxError};
 
 /// The trait as the server has it.
@@ -485,4 +489,77 @@ async fn a_session_that_follows_is_judged_anew() {
     assert_eq!(meter.shift(-7).await, Ok(-7));
     assert_eq!(meter.span(9, 7).await, Ok(2));
     assert_eq!(meter.level().await, Ok(new::Level::High));
+}
+
+/// A call that is made again takes its channels to the next server, and what that one sends is read as its version writes it.
+#[tokio::test(start_paused = true)]
+async fn the_items_of_a_call_that_is_made_again_are_read_anew() {
+    mod older {
+        use super::*;
+
+        #[derive(Debug, Clone, PartialEq, Facet)]
+        pub(super) struct Place {
+            pub(super) id: u8,
+            pub(super) name: String,
+        }
+
+        #[vox::service]
+        pub(super) trait Places {
+            #[vox(idem)]
+            async fn places(&self, places: Tx<Place>);
+        }
+
+        pub(super) struct Sends;
+
+        impl Places for Sends {
+            async fn places(&self, places: Tx<Place>) {
+                places.send(Place { id: 7, name: "roof".to_owned() }).await.expect("the caller reads");
+                places.close();
+            }
+        }
+    }
+    mod newer {
+        use super::*;
+
+        #[derive(Debug, Clone, PartialEq, Facet)]
+        pub(super) struct Place {
+            pub(super) name: String,
+            pub(super) rank: Option<u8>,
+            pub(super) id: u64,
+        }
+
+        #[vox::service]
+        pub(super) trait Places {
+            #[vox(idem)]
+            async fn places(&self, places: Tx<Place>);
+        }
+
+        /// Does not answer.
+        pub(super) struct Waits(pub(super) Arc<Semaphore>);
+
+        impl Places for Waits {
+            async fn places(&self, places: Tx<Place>) {
+                self.0.add_permits(1);
+                std::future::pending::<()>().await;
+                drop(places);
+            }
+        }
+    }
+
+    let window = Duration::from_secs(1);
+    let server = || vox::Server::builder().limits(vox::Limits { resume_window: window, ..vox::Limits::default() });
+    let begun = Arc::new(Semaphore::new(0));
+    let first = server().service(newer::PlacesDispatcher::new(newer::Waits(Arc::clone(&begun)))).start();
+    let cable = Cable::to(first.expect("a server"));
+    let client: newer::PlacesClient = vox::connect(cable.connector()).await.expect("connected");
+    let (places, mut read) = vox::channel();
+    let call = tokio::spawn(client.places(places).into_future());
+    begun.acquire().await.expect("never closed").forget();
+    let _first = cable.unplug();
+    tokio::time::sleep(2 * window).await;
+    cable.plug(Arc::new(server().service(older::PlacesDispatcher::new(older::Sends)).start().expect("a server")));
+    let place = newer::Place { name: "roof".to_owned(), rank: None, id: 7 };
+    assert_eq!(read.recv().await, Ok(Some(place)));
+    assert_eq!(read.recv().await, Ok(None));
+    assert_eq!(call.await.expect("no panic"), Ok(()));
 }
