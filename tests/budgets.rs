@@ -254,6 +254,23 @@ async fn what_arguments_decode_to_beside_a_frame_that_is_kept_is_within_the_budg
     decoded("Depot.lend_and_sort", &[1, 7]).await;
 }
 
+/// A handler borrows one byte, so that its frame of 1 MiB is kept, and a text of 1 MiB is made beside it.
+#[tokio::test(start_paused = true)]
+async fn what_is_made_beside_a_long_frame_that_is_kept_counts_as_well() {
+    let mut yard = Yard::new(Limits::default()).await;
+    let varint = |n: usize| frame(0).var(n as u64).wire()[5..].to_vec();
+    let arguments = [vec![1, 7, 1], varint(MIB), vec![b'a'; MIB]].concat();
+    let head = frame(raw::LONG).var(1).var(arguments.len() as u64).u8(raw::CALL).var(1).var(1);
+    yard.raw.send(&head.method("Depot.lend_and_sort").u8(0)).await;
+    for part in arguments.chunks(64 << 10) {
+        yard.raw.send(&frame(raw::PART).var(1).bytes(part)).await;
+    }
+    settle().await;
+    let kept = yard.server.memory();
+    assert!((2 * MIB..3 * MIB).contains(&kept), "{kept}");
+    yard.leaves_no_trace().await;
+}
+
 /// 128 handlers of one session answer 1 MiB each at once. `reads`: their caller reads, and acknowledges nothing.
 async fn replies(reads: bool) {
     let mut yard = Yard::new(Limits::default()).await;
