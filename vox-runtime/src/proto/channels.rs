@@ -371,8 +371,11 @@ impl Channels {
             let len = reader.skip_bytes("item")?;
             (count, total, last) = (count + 1, total + len as i64, len as i64);
         }
-        window.receive(now, count, total, last).map_err(|()| {
-            let why = format!("channel {id}: {count} items of {total} bytes, some of them without credit");
+        window.receive(now, count, total, last).map_err(|(items, bytes)| {
+            let bytes = bytes.max(0);
+            let why = format!(
+                "channel {id}: {count} items of {total} bytes, with credit for {items} items and {bytes} bytes"
+            );
             ProtocolViolation::new(Rule::CreditOverrun, why)
         })?;
         fx.ledger.raise(charge, count as usize * ITEM + total as usize);

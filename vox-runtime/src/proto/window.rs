@@ -44,12 +44,12 @@ impl Window {
         Self { base, most, size: base, left: base, kept: (0, 0), rounds: None }
     }
 
-    /// Counts a run of items that arrived, the last of which had so many bytes. `Err` where the sender had no credit for one of them: the last
-    /// may overdraw what those before it left, so that is the one to look at.
+    /// Counts a run of items that arrived, the last of which had so many bytes. `Err` where the sender had no credit for one of them, with what
+    /// it had in items and bytes. The last item may overdraw what those before it left, so that is the one to look at.
     #[inline]
-    pub(crate) fn receive(&mut self, now: Instant, items: i64, bytes: i64, last: i64) -> Result<(), ()> {
+    pub(crate) fn receive(&mut self, now: Instant, items: i64, bytes: i64, last: i64) -> Result<(), (i64, i64)> {
         if self.left.0 < items || self.left.1 <= bytes - last {
-            return Err(());
+            return Err(self.left);
         }
         self.left.0 -= items;
         self.left.1 -= bytes;
@@ -150,7 +150,7 @@ mod tests {
     const PLENTY: Room = Room::For(1 << 30);
 
     /// An item arrives by itself.
-    fn one(window: &mut Window, now: Instant, len: usize) -> Result<(), ()> {
+    fn one(window: &mut Window, now: Instant, len: usize) -> Result<(), (i64, i64)> {
         window.receive(now, 1, len as i64, len as i64)
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let now = epoch();
         let mut window = Window::new(4, 100, 100);
         assert_eq!(one(&mut window, now, 5000), Ok(()));
-        assert_eq!(one(&mut window, now, 1), Err(()));
+        assert_eq!(one(&mut window, now, 1), Err((3, -4900)));
         assert_eq!(window.consume(now, 1, 5000, Room::None), Some((1, 5000)));
         assert_eq!(one(&mut window, now, 1), Ok(()));
     }
@@ -211,7 +211,7 @@ mod tests {
         let window = || Window::new(3, 100, 100);
         let run = |items, bytes, last| window().receive(epoch(), items, bytes, last);
         assert_eq!([run(3, 99 + 5000, 5000), run(3, 99, 0), run(1, 5000, 5000)], [Ok(()); 3]);
-        assert_eq!([run(4, 4, 1), run(2, 100 + 1, 1), run(3, 150, 50)], [Err(()); 3]);
+        assert_eq!([run(4, 4, 1), run(2, 100 + 1, 1), run(3, 150, 50)], [Err((3, 100)); 3]);
     }
 
     /// A sender that always has something to send, over a link with a rate and a delay, to a reader that takes what comes, at so many bytes a
