@@ -82,15 +82,23 @@ async fn what_a_transaction_holds_may_panic_when_it_is_dropped() {
     // One that does not get its turn is dropped unused: here behind one that stops the store, while both wait for a third.
     let (mine, dropped) = Mine::new();
     let (go_on, may) = std::sync::mpsc::channel();
-    let (_, ended, unused, ()) = tokio::join!(
-        store.transaction(move |_| may.recv()),
-        store.transaction(|tx| tx.execute_batch("ROLLBACK")),
-        store.transaction(move |_| {
-            let _mine = &mine;
-            Ok::<_, String>(())
-        }),
-        async { go_on.send(()).expect("it waits") }
-    );
+    let (begins, begun) = tokio::sync::oneshot::channel();
+    let third = store.transaction(move |_| {
+        begins.send(()).expect("it is waited for");
+        may.recv()
+    });
+    let (_, (ended, unused, ())) = tokio::join!(third, async {
+        // From here on the store's thread takes nothing until it is told to go on, and then both at once.
+        begun.await.expect("it begins");
+        tokio::join!(
+            store.transaction(|tx| tx.execute_batch("ROLLBACK")),
+            store.transaction(move |_| {
+                let _mine = &mine;
+                Ok::<_, String>(())
+            }),
+            async { go_on.send(()).expect("it waits") }
+        )
+    });
     assert!(matches!(ended, Err(TransactionError::Store(_))), "{ended:?}");
     let Err(TransactionError::Store(StoreError::Unavailable(why))) = unused else { panic!("{unused:?}") };
     assert!(why.contains("ended by its own closure"), "the thread goes on to say so: {why}");
