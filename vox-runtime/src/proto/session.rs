@@ -320,7 +320,7 @@ impl Session {
     fn say_goodbye(&mut self, reason: &str) {
         self.acknowledge_due();
         // What was sent still arrives, but for calls: those that have not left have not run, and never will.
-        self.fx.outbox.drop_calls();
+        self.fx.outbox.forget_calls();
         let reason = self.fx.words(reason);
         self.fx.outbox.put_after_all(&Frame::Goodbye { reason });
     }

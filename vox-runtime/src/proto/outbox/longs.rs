@@ -269,11 +269,10 @@ impl Outbox {
         }
     }
 
-    /// Drops what has not left of calls, for the peer hears of the session's end.
-    pub(crate) fn drop_calls(&mut self) {
-        let is_call = |id| matches!(id, LongId::Call(..));
-        for number in self.longs.as_mut().map_or_else(Vec::new, |longs| longs.remove(is_call)) {
-            self.release(number);
+    /// As [`forget`](Self::forget), of all calls.
+    pub(crate) fn forget_calls(&mut self) {
+        if self.has_long() {
+            self.forget_those(|id| matches!(id, LongId::Call(..)));
         }
     }
 

@@ -323,8 +323,22 @@ fn a_goodbye_waits_for_long_replies_and_items_and_not_for_calls() {
         session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut vec![0; 2 * PART].into()));
         session.goodbye("enough");
     });
-    assert_eq!(told(&bench.sent()), "call L1 L2 L3 2 3 2 close 3 goodbye");
+    assert_eq!(told(&bench.sent()), "call L1 L2 L3 F1 2 3 2 close 3 goodbye");
     assert!(finished(&bench).contains(&(Token(2), CallEnd::NeverLeft(EndReason::ClosedHere))));
+}
+
+// proves: long.ends
+#[test]
+fn a_reply_that_leaves_after_a_goodbye_finds_room_though_a_call_was_under_way() {
+    let mut bench = Bench::new(Limits { max_partial_messages: 1, ..roomy() });
+    bench.accept(call(THEIRS, 1, &[]));
+    bench.call_with(1, &[], None, 3 * PART);
+    bench.write_parts(PART);
+    bench.change(|session| {
+        session.handler_ended(THEIRS, RequestId(1), HandlerEnd::Returned(&mut vec![0; 2 * PART].into()));
+        session.goodbye("enough");
+    });
+    assert_eq!(told(&bench.sent()), "L1 1 L2 F1 2 2 goodbye");
 }
 
 // proves: long.item.alone
