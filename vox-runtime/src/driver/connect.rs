@@ -292,8 +292,8 @@ impl Door {
         Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
     }
 
-    /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same. Who shows a good one leaves its place at the
-    /// door, and so does who shows another, before anybody is asked who that is.
+    /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same. A wrong secret is found before anybody is
+    /// asked who the peer is. A link that shows the right one leaves its place at the door.
     async fn resume(&self, link: Link, resume: Resume, entrance: Entrance) -> Result<Visitor, ConnectError> {
         if common_version(resume.versions).is_none() {
             return reject(link, no_common_version(resume.versions)).await;
@@ -313,7 +313,7 @@ impl Door {
         let peer = Peer::new(link.address().to_owned(), resume.metadata);
         let principal = match self.authenticate(&peer).await {
             Ok(principal) => principal,
-            // It says that the ticket is good, and only to one who has its secret.
+            // This tells the peer that its ticket is good. Only one with the secret gets here.
             Err(refusal) => return reject(link, refusal).await,
         };
         let claim = registry.claim(&resume.ticket, &principal);
