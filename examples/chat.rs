@@ -241,7 +241,7 @@ async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
 /// Lets calls come to their end, and tells everybody that the room closes.
 async fn close(server: &vox::Server) {
     let report = server.shutdown(PATIENCE).await;
-    println!("the room closed on {} guests, {} calls cut off", report.sessions, report.cut_calls);
+    println!("the room closed on {} guests, {} calls cut off", report.sessions, report.aborted_calls);
 }
 
 async fn join(address: &str, name: &str) -> Result<(), Box<dyn Error>> {

@@ -231,7 +231,7 @@
 //!     assert!(matches!(error, vox::VoxError::NotSent(vox::NotSent::TooLarge(_))));
 //!
 //!     let report = server.shutdown(Duration::from_secs(5)).await;
-//!     assert_eq!(report.cut_calls, 0);
+//!     assert_eq!(report.aborted_calls, 0);
 //!     Ok(())
 //! }
 //! ```
@@ -245,9 +245,9 @@ pub use vox_macros::service;
 pub use vox_runtime::assert_compatible;
 pub use vox_runtime::{
     Backoff, Call, Caller, Choice, Client, Closing, Connect, Connected, ConnectionId, Context, ContextBuilder,
-    Credentials, Dispatcher, Hosted, Incoming, Limits, Metadata, NoopClient, Offer, Operation, OperationId, Peer,
-    Principal, RequestId, RetryPolicy, Rx, Server, ServerBuilder, Session, SessionState, SessionWatch, ShutdownReport,
-    Target, TestContext, Tx, channel, connect, serve,
+    Credentials, Dispatcher, HandlerFuture, Incoming, Limits, Metadata, NoopClient, Offer, Operation, OperationId,
+    Peer, Principal, RequestId, RetryPolicy, Rx, Server, ServerBuilder, Session, SessionState, SessionWatch,
+    ShutdownReport, Target, TestContext, Tx, channel, connect, serve,
 };
 pub use vox_runtime::{
     CallError, Cause, Clocks, ConnectError, EndReason, InvalidOperationId, LimitError, MethodError, Never, NotSent,

@@ -346,7 +346,7 @@ async fn a_shutdown_takes_no_longer_than_its_grace() {
     let blocked = tokio::spawn(forge.temper(How::Plain));
     begun(&smith, 1).await;
     let report = soon("the shutdown", server.shutdown(Duration::from_millis(50))).await;
-    assert_eq!((report.sessions, report.cut_calls), (1, 1));
+    assert_eq!((report.sessions, report.aborted_calls), (1, 1));
     assert!(soon("its call", blocked).await.expect("no panic").is_err());
     assert_eq!(smith.ended.get(), 0, "it blocks yet");
 }
@@ -405,7 +405,7 @@ fn stress() {
             }
             soon("all of it", sessions.join_all()).await;
             let report = soon("the shutdown", server.shutdown(PATIENCE)).await;
-            assert_eq!(report.cut_calls, 0);
+            assert_eq!(report.aborted_calls, 0);
         }
     });
 }

@@ -18,7 +18,7 @@ use vox::store::{MemoryStore, StoreLimits};
 use vox::transport::{Connector, Link};
 use vox::{OperationId, Server};
 
-/// Panics as a fault does, quietly: no hook is asked.
+/// Panics as a fault does, without a sound: no hook is asked.
 fn fault() -> ! {
     std::panic::resume_unwind(Box::new("on purpose"))
 }

@@ -11,27 +11,27 @@ struct Order {
     name: String,
     updates: Tx<u64>,
     more: Option<Box<Rx<String>>>,
-    way: Way,
+    way: Report,
     pair: (u8, Tx<Vec<u8>>),
 }
 
 #[derive(facet::Facet)]
 #[repr(u8)]
 #[allow(dead_code, reason = "a variant without a channel")]
-enum Way {
+enum Report {
     Silent,
     Told { each: u16, to: Tx<Option<String>> },
 }
 
 #[vox::service]
-trait Desk {
+trait Counter {
     async fn work(&self, order: Order, numbers: Rx<u32>) -> u64;
     async fn ignore(&self, order: Order) -> u64;
 }
 
 struct Clerk;
 
-impl Desk for Clerk {
+impl Counter for Clerk {
     async fn work(&self, order: Order, mut numbers: Rx<u32>) -> u64 {
         let mut sum = 0;
         while let Ok(Some(number)) = numbers.recv().await {
@@ -43,7 +43,7 @@ impl Desk for Clerk {
                 sum += text.len() as u64;
             }
         }
-        if let Way::Told { each, to } = order.way {
+        if let Report::Told { each, to } = order.way {
             sum += u64::from(each);
             let _ = to.send(Some(order.name)).await;
             to.close();
@@ -58,11 +58,11 @@ impl Desk for Clerk {
     }
 }
 
-fn run(test: impl AsyncFnOnce(DeskClient)) {
+fn run(test: impl AsyncFnOnce(CounterClient)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
         let (ours, theirs) = memory_pair();
-        let serving = tokio::spawn(vox::serve(theirs, DeskDispatcher::new(Clerk)));
+        let serving = tokio::spawn(vox::serve(theirs, CounterDispatcher::new(Clerk)));
         test(vox::connect(ours).await.expect("a session")).await;
         serving.abort();
     });
@@ -70,7 +70,7 @@ fn run(test: impl AsyncFnOnce(DeskClient)) {
 
 #[test]
 fn halves_cross_in_every_place() {
-    run(async |desk| {
+    run(async |counter| {
         let (updates, mut seen) = vox::channel();
         let (texts, more) = vox::channel();
         let (to, mut told) = vox::channel();
@@ -80,10 +80,10 @@ fn halves_cross_in_every_place() {
             name: "order".to_owned(),
             updates,
             more: Some(Box::new(more)),
-            way: Way::Told { each: 1000, to },
+            way: Report::Told { each: 1000, to },
             pair: (7, bytes),
         };
-        let call = tokio::spawn(desk.work(order, for_handler).into_future());
+        let call = tokio::spawn(counter.work(order, for_handler).into_future());
         for number in [1, 2, 70_000] {
             numbers.send(number).await.expect("the handler reads");
         }
@@ -102,18 +102,18 @@ fn halves_cross_in_every_place() {
 
 #[test]
 fn halves_that_nobody_takes_up_end() {
-    run(async |desk| {
+    run(async |counter| {
         let (updates, mut seen) = vox::channel();
         let (bytes, mut parts) = vox::channel();
-        let order = Order { name: "four".to_owned(), updates, more: None, way: Way::Silent, pair: (0, bytes) };
-        assert_eq!(desk.ignore(order).await, Ok(4));
+        let order = Order { name: "four".to_owned(), updates, more: None, way: Report::Silent, pair: (0, bytes) };
+        assert_eq!(counter.ignore(order).await, Ok(4));
         assert!(!matches!(seen.recv().await, Ok(Some(_))));
         assert!(!matches!(parts.recv().await, Ok(Some(_))));
         // Halves of a call that is never made.
         let (updates, mut seen) = vox::channel();
         let (bytes, _parts) = vox::channel();
-        let order = Order { name: String::new(), updates, more: None, way: Way::Silent, pair: (0, bytes) };
-        drop(desk.ignore(order));
+        let order = Order { name: String::new(), updates, more: None, way: Report::Silent, pair: (0, bytes) };
+        drop(counter.ignore(order));
         assert!(!matches!(seen.recv().await, Ok(Some(_))));
     });
 }

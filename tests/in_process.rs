@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use vox::{Context, Dispatcher, Limits, Principal, Ran, Rx, Server, Session, Tx, VoxError};
 
 #[vox::service]
-trait Desk {
+trait Counter {
     async fn double(&self, n: u32) -> u32;
     async fn who(&self, cx: &Context) -> String;
     async fn time_left(&self, cx: &Context) -> Option<Duration>;
@@ -43,7 +43,7 @@ impl Drop for Asleep<'_> {
     }
 }
 
-impl Desk for Clerk {
+impl Counter for Clerk {
     async fn double(&self, n: u32) -> u32 {
         2 * n
     }
@@ -95,64 +95,64 @@ impl Echo for Wall {
     }
 }
 
-async fn desk() -> (DeskClient, Arc<Clerk>) {
+async fn counter() -> (CounterClient, Arc<Clerk>) {
     let clerk = Arc::new(Clerk::default());
-    let desk = DeskClient::over_memory(Arc::clone(&clerk)).await.expect("it serves");
-    (desk, clerk)
+    let counter = CounterClient::over_memory(Arc::clone(&clerk)).await.expect("it serves");
+    (counter, clerk)
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_line_makes_a_client_of_a_handler() {
-    let desk = DeskClient::over_memory(Clerk::default()).await.expect("it serves");
-    assert_eq!(desk.double(21).await, Ok(42));
+    let counter = CounterClient::over_memory(Clerk::default()).await.expect("it serves");
+    assert_eq!(counter.double(21).await, Ok(42));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_may_say_what_it_says_over_a_link() {
-    let desk = DeskClient::over_memory(Clerk::default()).metadata("build", "7").await.expect("it serves");
-    assert_eq!(desk.who().metadata("tenant", "acme").await.as_deref(), Ok("acme 7  mem://here"));
+    let counter = CounterClient::over_memory(Clerk::default()).metadata("build", "7").await.expect("it serves");
+    assert_eq!(counter.who().metadata("tenant", "acme").await.as_deref(), Ok("acme 7  mem://here"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn time_is_virtual_and_a_deadline_aborts_the_handler() {
-    let (desk, clerk) = desk().await;
+    let (counter, clerk) = counter().await;
     let start = Instant::now();
-    assert_eq!(desk.sleep(20).await, Ok(()));
+    assert_eq!(counter.sleep(20).await, Ok(()));
     assert_eq!(start.elapsed().as_secs(), 20);
-    let error = desk.sleep(3600).timeout(Duration::from_secs(60)).await.expect_err("too slow");
+    let error = counter.sleep(3600).timeout(Duration::from_secs(60)).await.expect_err("too slow");
     assert_eq!((&error, error.ran()), (&VoxError::DeadlineExceeded, Ran::Unknown));
     assert_eq!(start.elapsed().as_secs(), 80);
     // The handler's own deadline has passed as well.
-    assert_eq!(desk.double(1).await, Ok(2));
+    assert_eq!(counter.double(1).await, Ok(2));
     assert_eq!(clerk.asleep.load(SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_call_cancels_its_handler() {
-    let (desk, clerk) = desk().await;
-    let call = tokio::spawn(desk.sleep(3600));
+    let (counter, clerk) = counter().await;
+    let call = tokio::spawn(counter.sleep(3600));
     while clerk.asleep.load(SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
     call.abort();
     assert!(call.await.expect_err("aborted").is_cancelled());
-    assert_eq!(desk.double(1).await, Ok(2));
+    assert_eq!(counter.double(1).await, Ok(2));
     assert_eq!(clerk.asleep.load(SeqCst), 0, "the handler is dropped");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_the_calls_own_and_the_session_goes_on() {
-    let (desk, _clerk) = desk().await;
-    let error = desk.explode().await.expect_err("it panics");
+    let (counter, _clerk) = counter().await;
+    let error = counter.explode().await.expect_err("it panics");
     assert_eq!((&error, error.ran()), (&VoxError::Panicked, Ran::Unknown));
-    assert_eq!(desk.double(3).await, Ok(6));
+    assert_eq!(counter.double(3).await, Ok(6));
 }
 
 #[tokio::test(start_paused = true)]
 async fn channels_stream_both_ways() {
-    let (desk, _clerk) = desk().await;
+    let (counter, _clerk) = counter().await;
     let (tx, mut rx) = vox::channel();
-    let counting = tokio::spawn(desk.count(1000, tx));
+    let counting = tokio::spawn(counter.count(1000, tx));
     let mut seen = 0;
     while let Some(n) = rx.recv().await.expect("a clean end") {
         seen += 1;
@@ -161,7 +161,7 @@ async fn channels_stream_both_ways() {
     assert_eq!((seen, counting.await.expect("no panic")), (1000, Ok(())));
 
     let (tx, rx) = vox::channel();
-    let summing = tokio::spawn(desk.sum(rx));
+    let summing = tokio::spawn(counter.sum(rx));
     for n in 1..=100 {
         tx.send(n).await.expect("it is taken");
     }
@@ -171,18 +171,18 @@ async fn channels_stream_both_ways() {
 
 #[tokio::test(start_paused = true)]
 async fn a_persistent_method_runs_once_for_one_operation() {
-    let (desk, _clerk) = desk().await;
+    let (counter, _clerk) = counter().await;
     let id = vox::OperationId::new();
-    assert_eq!(desk.once().operation(id).await, Ok(1));
-    assert_eq!(desk.once().operation(id).await, Ok(1), "it is replayed");
-    assert_eq!(desk.once().await, Ok(2));
+    assert_eq!(counter.once().operation(id).await, Ok(1));
+    assert_eq!(counter.once().operation(id).await, Ok(1), "it is replayed");
+    assert_eq!(counter.once().await, Ok(2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_handler_is_free_when_the_last_client_is_gone() {
-    let (desk, clerk) = desk().await;
-    let other = desk.clone();
-    drop(desk);
+    let (counter, clerk) = counter().await;
+    let other = counter.clone();
+    drop(counter);
     assert_eq!(other.double(1).await, Ok(2));
     drop(other);
     for _ in 0..1000 {
@@ -194,13 +194,13 @@ async fn the_handler_is_free_when_the_last_client_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn a_server_with_options_is_connected_to_in_one_line_too() {
     let server = Server::builder()
-        .service(DeskDispatcher::new(Clerk::default()))
+        .service(CounterDispatcher::new(Clerk::default()))
         .service(EchoDispatcher::new(Wall))
         .limits(Limits { max_message_bytes: 64 << 10, ..Default::default() });
     let session = Session::connect(server).await.expect("it serves");
-    let (desk, echo): (DeskClient, EchoClient) =
+    let (counter, echo): (CounterClient, EchoClient) =
         (session.open().await.expect("served"), session.open().await.expect("served"));
-    assert_eq!(desk.double(4).await, Ok(8));
+    assert_eq!(counter.double(4).await, Ok(8));
     assert_eq!(echo.echo("hi").await.as_deref(), Ok("hi"));
     let error = echo.echo(&"x".repeat(100_000)).await.expect_err("over the limit");
     assert!(matches!(error, VoxError::NotSent(vox::NotSent::TooLarge(_))), "{error}");
@@ -216,13 +216,13 @@ async fn a_server_that_serves_one_service_twice_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_dispatcher_in_a_box_or_an_arc_is_a_service() {
     let boxed: Box<dyn Dispatcher> = Box::new(EchoDispatcher::new(Wall));
-    let shared: Arc<dyn Dispatcher> = Arc::new(DeskDispatcher::new(Clerk::default()));
+    let shared: Arc<dyn Dispatcher> = Arc::new(CounterDispatcher::new(Clerk::default()));
     let server = Server::builder().service(boxed).service(Arc::clone(&shared)).bind("mem://boxes").await.expect("free");
     let session = Session::connect(server.address()).serving(shared).await.expect("it listens");
     let echo: EchoClient = session.open().await.expect("served");
     assert_eq!(echo.echo("hi").await.as_deref(), Ok("hi"));
-    let desk: DeskClient = session.open().await.expect("served");
-    assert_eq!(desk.double(4).await, Ok(8));
+    let counter: CounterClient = session.open().await.expect("served");
+    assert_eq!(counter.double(4).await, Ok(8));
 
     let listed: Vec<Box<dyn Dispatcher>> =
         vec![Box::new(EchoDispatcher::new(Wall)), Box::new(EchoDispatcher::new(Wall))];
@@ -261,7 +261,7 @@ async fn a_test_makes_a_context_and_calls_a_handler_itself() {
         .peer_address("tcp://10.0.0.7:1")
         .principal(Principal::new("emma"))
         .time_left(Duration::from_secs(5))
-        .method(&DeskClient::SERVICE.methods[2])
+        .method(&CounterClient::SERVICE.methods[2])
         .build();
     assert_eq!(Clerk::default().who(&cx).await, "acme 7 emma tcp://10.0.0.7:1");
     tokio::time::advance(Duration::from_secs(2)).await;

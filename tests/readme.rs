@@ -281,7 +281,7 @@ async fn the_server_shuts_down() -> Tested {
     until(|| bench.sleeping.load(SeqCst)).await;
 
     let report = server.shutdown(Duration::from_millis(50)).await;
-    assert_eq!((report.sessions, report.cut_calls), (1, 1));
+    assert_eq!((report.sessions, report.aborted_calls), (1, 1));
     assert_eq!(call.await?, Err(VoxError::Indeterminate));
 
     until(|| !bench.sleeping.load(SeqCst)).await;
@@ -300,7 +300,7 @@ async fn the_server_is_shutting_down_and_answers_busy() -> Tested {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(lab.double(21).await, Err(VoxError::Busy));
     assert_eq!(call.await?, Ok(()));
-    assert_eq!(shutdown.await?.cut_calls, 0);
+    assert_eq!(shutdown.await?.aborted_calls, 0);
     Ok(())
 }
 

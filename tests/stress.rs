@@ -218,7 +218,7 @@ async fn mixed_work_on_four_threads_ends_and_leaves_nothing() {
     }
 }
 
-/// Few at a time, so that the calls lead, are overtaken, given up while they lead, and called back meanwhile.
+/// Few at a time, so that the calls read inline, are overtaken, given up while they read inline, and called back meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_that_read_for_themselves_come_and_go() {
     in_time(async {
@@ -297,7 +297,7 @@ async fn wander(mill: MillClient, mut dice: Dice, calls: u64, sound: bool) {
     }
 }
 
-/// The calls of a few sessions, one or two at a time, go from task to task and from thread to thread while they lead.
+/// The calls of a few sessions, one or two at a time, go from task to task and from thread to thread while they read inline.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_that_read_for_themselves_go_from_task_to_task() {
     in_time(async {

@@ -28,10 +28,10 @@ fn the_documentation_lists_every_refusal_in_the_words_of_the_compiler() {
         let case = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let link = format!("[{case}](../tests/ui/fail/{case}.rs)");
         assert!(page.contains(&link), "docs/service-macro.md does not mention {link}");
-        if let Some((message, cure)) = first_message(&fs::read_to_string(&path).expect("words"))
+        if let Some((message, help)) = first_message(&fs::read_to_string(&path).expect("words"))
             && case != "many_mistakes"
         {
-            let row = format!("| {link} | {message} | {cure} |");
+            let row = format!("| {link} | {message} | {help} |");
             assert!(page.contains(&row), "docs/service-macro.md lacks this row:\n{row}");
             listed += 1;
         }
@@ -117,10 +117,10 @@ const MAX_LINES: usize = 15;
 /// The same, where the compiler also shows a value and the `.await` that it lives across.
 const MAX_LINES_WITH_A_VALUE: usize = 20;
 
-/// What the first error of a recorded output says, and its cure, if the words are ours.
+/// What the first error of a recorded output says, and its help, if the words are ours.
 fn first_message(stderr: &str) -> Option<(&str, &str)> {
     let mut lines = stderr.lines();
     let (_, message) = lines.next()?.split_once(": ")?;
-    let cure = lines.next()?.trim_start().strip_prefix("help: ")?;
-    Some((message.trim_start_matches("evaluation panicked: "), cure))
+    let help = lines.next()?.trim_start().strip_prefix("help: ")?;
+    Some((message.trim_start_matches("evaluation panicked: "), help))
 }

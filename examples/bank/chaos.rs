@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::audit;
 use crate::journal::Outcome;
-use crate::options::{Chaos, Plan, Way};
+use crate::options::{Chaos, Plan, Transfers};
 use crate::orders;
 use crate::process::Process;
 use crate::proxy::Proxy;
@@ -61,7 +61,7 @@ pub async fn run(plan: Plan) -> Result<bool, Box<dyn Error>> {
         "the server was killed {server_kills} times, the client {client_kills} times, links were cut {cuts} times"
     );
     println!("{audit}");
-    let lost = way == Way::Together && audit.told(Outcome::Indeterminate) > 0;
+    let lost = way == Transfers::Together && audit.told(Outcome::Indeterminate) > 0;
     if lost {
         println!("FAULT: with effect and outcome together nothing is ever unknown");
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use vox::{OperationId, VoxError};
 
 use crate::journal::{Journal, Outcome};
-use crate::options::Way;
+use crate::options::Transfers;
 use crate::orders;
 use crate::service::{BankClient, Order, Receipt, Refused};
 
@@ -26,7 +26,7 @@ const TRIES: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs what the journal has no outcome of.
-pub async fn run(address: &str, orders: &Path, journal: &Path, way: Way) -> Result<(), Box<dyn Error>> {
+pub async fn run(address: &str, orders: &Path, journal: &Path, way: Transfers) -> Result<(), Box<dyn Error>> {
     let orders = orders::read(orders)?;
     let mut journal = Journal::open(journal)?;
     journal.begin(orders.len())?;
@@ -70,7 +70,7 @@ async fn connect(address: &str) -> Result<BankClient, Box<dyn Error>> {
 }
 
 /// Makes one transfer, under one operation however often it has to be tried.
-async fn transfer(bank: &BankClient, operation: OperationId, order: Order, way: Way) -> Result<Outcome, String> {
+async fn transfer(bank: &BankClient, operation: OperationId, order: Order, way: Transfers) -> Result<Outcome, String> {
     let mut doubts = 0;
     loop {
         match attempt(bank, operation, order, way).await {
@@ -89,11 +89,11 @@ async fn attempt(
     bank: &BankClient,
     operation: OperationId,
     order: Order,
-    way: Way,
+    way: Transfers,
 ) -> Result<Receipt, VoxError<Refused>> {
     let call = match way {
-        Way::Together => bank.transfer(order),
-        Way::Apart => bank.transfer_apart(order),
+        Transfers::Together => bank.transfer(order),
+        Transfers::Apart => bank.transfer_apart(order),
     };
     call.operation(operation).timeout(TIMEOUT).await
 }

@@ -8,13 +8,13 @@ const DEFAULT_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bank/t
 /// What this process is.
 pub enum Options {
     Serve { database: PathBuf },
-    Call { address: String, orders: PathBuf, journal: PathBuf, way: Way },
+    Call { address: String, orders: PathBuf, journal: PathBuf, way: Transfers },
     Run(Plan),
 }
 
 /// How the effect of a transfer and its outcome are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Transfers {
     /// In one transaction.
     Together,
     /// In one each: who is killed in between leaves a transfer of which nobody knows.
@@ -24,7 +24,7 @@ pub enum Way {
 /// What a whole run does.
 pub struct Plan {
     pub orders: PathBuf,
-    pub way: Way,
+    pub way: Transfers,
     /// How often each is killed at least; `None`: nothing is killed or cut.
     pub chaos: Option<Chaos>,
 }
@@ -46,7 +46,7 @@ impl Options {
                 address: (*address).to_owned(),
                 orders: orders.into(),
                 journal: journal.into(),
-                way: Way::named(way)?,
+                way: Transfers::named(way)?,
             }),
             words => Plan::read(words).map(Self::Run),
         }
@@ -55,7 +55,7 @@ impl Options {
 
 impl Plan {
     fn read(words: &[&str]) -> Result<Self, String> {
-        let mut plan = Self { orders: DEFAULT_FILE.into(), way: Way::Together, chaos: None };
+        let mut plan = Self { orders: DEFAULT_FILE.into(), way: Transfers::Together, chaos: None };
         let mut chaos = Chaos { server_kills: 20, client_kills: 10, seed: 1 };
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -66,7 +66,7 @@ impl Plan {
             let small = |number: u64| u32::try_from(number).map_err(|_| format!("{word}: {number} is too many"));
             match *word {
                 "--chaos" => plan.chaos = Some(chaos),
-                "--apart" => plan.way = Way::Apart,
+                "--apart" => plan.way = Transfers::Apart,
                 "--server-kills" => chaos.server_kills = small(number()?)?,
                 "--client-kills" => chaos.client_kills = small(number()?)?,
                 "--seed" => chaos.seed = number()?,
@@ -79,7 +79,7 @@ impl Plan {
     }
 }
 
-impl Way {
+impl Transfers {
     pub fn name(self) -> &'static str {
         match self {
             Self::Together => "together",

@@ -30,7 +30,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
     tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     let report = server.shutdown(Duration::from_secs(2)).await;
-    println!("shut down: {} session open, {} handlers cut off", report.sessions, report.cut_calls);
+    println!("shut down: {} session open, {} handlers cut off", report.sessions, report.aborted_calls);
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! What users' code may do when it panics, wherever vox runs it: wakers, what listens to traces, drops, connectors. It costs that line, call,
-//! poll or attempt, and nothing else. Handlers and dispatchers are in `panics`, `authenticate` is in `identity`, links are in `leading`.
+//! poll or attempt, and nothing else. Handlers and dispatchers are in `panics`, `authenticate` is in `identity`, links are in `inline_reads`.
 
 use std::future::Future;
 use std::io;

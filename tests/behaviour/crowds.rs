@@ -115,7 +115,7 @@ async fn a_shutdown_refuses_those_who_are_at_the_door_and_those_who_come_later()
     settle().await;
     let started = tokio::time::Instant::now();
     let report = server.shutdown(Duration::from_secs(1)).await;
-    assert_eq!((report.sessions, report.cut_calls), (1, 0));
+    assert_eq!((report.sessions, report.aborted_calls), (1, 0));
     assert!(started.elapsed() < Duration::from_secs(1), "nobody is waited for who says nothing");
     let refused = waiting.await.expect("no panic");
     assert!(
@@ -148,9 +148,9 @@ async fn a_shutdown_may_be_asked_for_as_often_as_one_likes() {
     let started = tokio::time::Instant::now();
     let reports = (short.await.expect("no panic"), long.await.expect("no panic"));
     assert!(started.elapsed() < Duration::from_secs(10), "the session is over: nothing is left to wait for");
-    assert_eq!((reports.0.sessions, reports.0.cut_calls, reports.1.sessions), (1, 1, 1));
+    assert_eq!((reports.0.sessions, reports.0.aborted_calls, reports.1.sessions), (1, 1, 1));
     assert!(call.await.expect("no panic").is_err());
-    assert_eq!(server.shutdown(Duration::from_secs(60)).await.cut_calls, 0);
+    assert_eq!(server.shutdown(Duration::from_secs(60)).await.aborted_calls, 0);
 }
 
 /// What a listener of the user's own gives.

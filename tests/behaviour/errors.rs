@@ -45,9 +45,9 @@ pub trait Office {
     async fn hang(&self);
 }
 
-struct Desk;
+struct Clerk;
 
-impl Office for Desk {
+impl Office for Clerk {
     async fn count(&self) -> u64 {
         2
     }
@@ -79,7 +79,7 @@ impl Office for Desk {
 
 async fn office() -> OfficeClient {
     let (ours, theirs) = vox::transport::memory_pair();
-    tokio::spawn(vox::serve(theirs, OfficeDispatcher::new(Desk)));
+    tokio::spawn(vox::serve(theirs, OfficeDispatcher::new(Clerk)));
     vox::connect(ours).await.expect("a session")
 }
 
@@ -145,7 +145,7 @@ async fn a_method_without_an_error_fails_like_any_other() {
 #[tokio::test]
 async fn an_error_says_which_call_at_whom() {
     let server =
-        vox::Server::builder().service(OfficeDispatcher::new(Desk)).bind("tcp://127.0.0.1:0").await.expect("it");
+        vox::Server::builder().service(OfficeDispatcher::new(Clerk)).bind("tcp://127.0.0.1:0").await.expect("it");
     let office: OfficeClient = vox::connect(server.address()).await.expect("a session");
     let error = office.hang().timeout(Duration::from_millis(1)).await.expect_err("too late");
     let VoxError::DeadlineExceeded { at } = &error else { panic!("{error:?}") };

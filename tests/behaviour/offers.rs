@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 use vox::dynamic::{DynamicDispatcher, MethodSpec, ServiceType};
 use vox::value::Value;
 use vox::{
-    Choice, ConnectError, Dispatcher, Hosted, Incoming, Limits, Metadata, Offer, OpenError, OperationId, Principal,
-    Refusal, RefusalCode, Server, ServerBuilder, Session,
+    Choice, ConnectError, Dispatcher, HandlerFuture, Incoming, Limits, Metadata, Offer, OpenError, OperationId,
+    Principal, Refusal, RefusalCode, Server, ServerBuilder, Session,
 };
 
 use crate::support::{Count, settle};
@@ -162,7 +162,7 @@ impl Dispatcher for Broken {
     fn service(&self) -> &'static vox::descriptor::ServiceDescriptor {
         panic!("on purpose")
     }
-    fn dispatch(&self, _: Incoming<'_>) -> Hosted {
+    fn dispatch(&self, _: Incoming<'_>) -> HandlerFuture {
         panic!("on purpose")
     }
 }

@@ -84,7 +84,7 @@ impl Dispatcher for Fragile {
         self.lab.service()
     }
 
-    fn dispatch(&self, call: vox::Incoming<'_>) -> vox::Hosted {
+    fn dispatch(&self, call: vox::Incoming<'_>) -> vox::HandlerFuture {
         let method = self.service().methods.iter().find(|method| method.id == call.method()).expect("one of these");
         assert!(!self.panics.contains(&method.name), "on purpose");
         self.lab.dispatch(call)

@@ -104,7 +104,7 @@ async fn a_shutdown_drains_what_runs_and_refuses_what_is_new() {
     probe.gate.add_permits(1);
     assert_eq!(running.await.expect("no panic"), Ok(1));
     let report = stopping.await.expect("no panic");
-    assert_eq!((report.sessions, report.cut_calls), (1, 0));
+    assert_eq!((report.sessions, report.aborted_calls), (1, 0));
     assert_eq!(session.closed().await, EndReason::Goodbye("the server is shutting down".into()));
 }
 
@@ -115,7 +115,7 @@ async fn a_shutdown_cuts_what_does_not_end_in_time_and_says_so() {
     let calls: Vec<_> = (0..3).map(|_| tokio::spawn(lab.hang().into_future())).collect();
     settle().await;
     let report = server.shutdown(Duration::from_millis(100)).await;
-    assert_eq!((report.sessions, report.cut_calls), (1, 3));
+    assert_eq!((report.sessions, report.aborted_calls), (1, 3));
     settle().await;
     assert_eq!(probe.stopped.get(), 3);
     for call in calls {
@@ -138,7 +138,7 @@ async fn a_shutdown_reports_a_session_that_is_being_welcomed() {
     settle().await;
     assert_eq!(server.sessions(), 1);
     let report = server.shutdown(Duration::ZERO).await;
-    assert_eq!((report.sessions, report.cut_calls), (1, 0));
+    assert_eq!((report.sessions, report.aborted_calls), (1, 0));
     assert_eq!(peer.read_kind(raw::WELCOME).await.kind, raw::WELCOME);
     assert_eq!(peer.read_kind(raw::GOODBYE).await.kind, raw::GOODBYE);
     accepting.await.expect("no panic").expect("it was welcomed");

@@ -41,9 +41,9 @@ pub trait Sheet {
     async fn ask_back(&self, cx: &vox::Context, count: u64) -> Result<u64, String>;
 }
 
-struct Desk;
+struct Rows;
 
-impl Sheet for Desk {
+impl Sheet for Rows {
     async fn cells(&self, cells: Vec<Cell>) -> u64 {
         cells.len() as u64
     }
@@ -76,8 +76,8 @@ impl Sheet for Desk {
 }
 
 async fn arrive(address: &str) {
-    let server = Server::builder().service(SheetDispatcher::new(Desk)).bind(address).await.expect("it is free");
-    let connecting = vox::connect::<SheetClient>(server.address()).serving(SheetDispatcher::new(Desk));
+    let server = Server::builder().service(SheetDispatcher::new(Rows)).bind(address).await.expect("it is free");
+    let connecting = vox::connect::<SheetClient>(server.address()).serving(SheetDispatcher::new(Rows));
     let sheet = connecting.await.expect("a session");
     assert_eq!(sheet.cells(vec![Cell::Empty; 5_000]).await, Ok(5_000));
     assert_eq!(sheet.ask_back(5_000).await, Ok(5_000));
@@ -120,7 +120,7 @@ async fn sheet(server: usize, client: usize) -> SheetClient {
     let (ours, theirs) = memory_pair();
     let limits = |max_decoded_bytes| Limits { max_decoded_bytes, ..Limits::default() };
     let serving =
-        Server::builder().limits(limits(server)).service(SheetDispatcher::new(Desk)).start().expect("a server");
+        Server::builder().limits(limits(server)).service(SheetDispatcher::new(Rows)).start().expect("a server");
     tokio::spawn(async move {
         serving.accept(theirs).await.expect("a session");
         std::future::pending::<()>().await;
@@ -192,7 +192,7 @@ async fn a_result_over_the_callers_decode_budget_says_that_the_call_ran() {
 // proves: guide.too-large.kept
 #[tokio::test]
 async fn an_outcome_over_a_callers_limit_stays_kept() {
-    let server = Server::builder().service(SheetDispatcher::new(Desk)).bind("mem://kept-outcome").await.expect("free");
+    let server = Server::builder().service(SheetDispatcher::new(Rows)).bind("mem://kept-outcome").await.expect("free");
     let small = Limits { max_decoded_bytes: 1_000, ..Limits::default() };
     let sheet: SheetClient = vox::connect(server.address()).limits(small).await.expect("a session");
     let id = vox::OperationId::new();
@@ -206,7 +206,7 @@ async fn an_outcome_over_a_callers_limit_stays_kept() {
 #[tokio::test]
 async fn a_result_over_the_callers_message_limit_names_both_numbers_and_the_setting() {
     let (ours, theirs) = memory_pair();
-    tokio::spawn(vox::serve(theirs, SheetDispatcher::new(Desk)));
+    tokio::spawn(vox::serve(theirs, SheetDispatcher::new(Rows)));
     let limits = Limits { max_message_bytes: 10_000, ..Limits::default() };
     let sheet: SheetClient = vox::connect(ours).limits(limits).await.expect("a session");
     let error = sheet.people(5_000).await.expect_err("too long");

@@ -24,7 +24,7 @@ impl Oven for MyOven {
 async fn run(server: Server, stop: impl Future<Output = ()>) -> ShutdownReport {
     stop.await;
     let report = server.shutdown(Duration::from_secs(10)).await;
-    println!("{} sessions ended, {} calls were stopped", report.sessions, report.cut_calls);
+    println!("{} sessions ended, {} calls were stopped", report.sessions, report.aborted_calls);
     report
 }
 
@@ -45,7 +45,7 @@ async fn what_is_in_the_oven_is_baked() -> Tested {
         }
     };
     let report = run(server, stop).await;
-    assert_eq!((report.sessions, report.cut_calls), (1, 1));
+    assert_eq!((report.sessions, report.aborted_calls), (1, 1));
     assert_eq!(short.await?, Ok("bread".to_owned()));
     assert_eq!(long.await?, Err(vox::VoxError::Indeterminate));
     Ok(())

@@ -1,6 +1,7 @@
 //! The rules for documents that a reader would otherwise have to watch over.
 
 mod lines;
+mod names;
 mod paths;
 mod rules;
 mod words;

@@ -38,7 +38,7 @@ pub struct LibraryDispatcher<H> {
 const _: () = {
     use ::vox::__private as __vox;
     #[allow(unused_imports)]
-    use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
+    use __vox::{NotResult as _, NotSend as _, Returned as _, NotFacet as _};
     static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Wire::<
         ::std::string::String,
     >::CROSSES
@@ -151,7 +151,7 @@ The session is a real one, over memory. The handler is served until the last clo
         fn service(&self) -> &'static ::vox::descriptor::ServiceDescriptor {
             LibraryClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::HandlerFuture {
             let __handler = ::core::clone::Clone::clone(&self.handler);
             let (__method, __to, __call) = __call.accept();
             match __method {

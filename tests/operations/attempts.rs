@@ -163,7 +163,7 @@ async fn a_shutdown_waits_for_handlers_that_nobody_waits_for() {
     settle().await;
     assert_eq!(bench.finished.get(), 0);
     bench.gate.add_permits(1);
-    assert_eq!(down.await.expect("no panic").cut_calls, 0);
+    assert_eq!(down.await.expect("no panic").aborted_calls, 0);
     assert_eq!(bench.finished.get(), 1);
 }
 
@@ -236,8 +236,8 @@ async fn handlers_that_run_on_are_bounded_for_each_peer() {
         leave(lab.client_of("10.0.0.1").await).await;
         leave(lab.client().await).await;
     }
-    let crowded = lab.client_of("10.0.0.1").await;
-    assert_eq!(crowded.transfer(2).await, Err(VoxError::Busy));
+    let full = lab.client_of("10.0.0.1").await;
+    assert_eq!(full.transfer(2).await, Err(VoxError::Busy));
     assert_eq!(lab.bench.started.get(), 4);
     let others = [lab.client_of("10.0.0.2").await, lab.client().await];
     for client in &others {
@@ -247,7 +247,7 @@ async fn handlers_that_run_on_are_bounded_for_each_peer() {
     }
     lab.bench.gate.add_permits(7);
     settle().await;
-    assert_eq!(crowded.transfer(2).await, Ok(7), "there is room again");
+    assert_eq!(full.transfer(2).await, Ok(7), "there is room again");
 }
 
 /// A refusal starts nothing: an attempt at what is over is told its outcome, and an id that was refused is free.
@@ -297,7 +297,7 @@ async fn a_shutdown_waits_for_handlers_whose_sessions_are_gone() {
         assert!(!down.is_finished());
         bench.gate.add_permits(permits);
         let report = down.await.expect("no panic");
-        assert_eq!((report.sessions, report.cut_calls), (open, cut));
+        assert_eq!((report.sessions, report.aborted_calls), (open, cut));
         assert_eq!((bench.finished.get(), began.elapsed().as_secs()), (permits, if cut == 0 { 2 } else { 5 }));
     }
 }

@@ -95,8 +95,8 @@ async fn an_id_by_the_wrong_clock_never_runs_and_the_error_says_how_to_make_othe
         let error = client.at_once(2).operation(id).await.expect_err("it is of another time");
         assert_eq!((error.kind(), bench.started.get()), ("operation-expired", 0));
         let text = error.to_string();
-        for cure in ["Caller::new_operation", "OperationId::derive"] {
-            assert!(text.contains(cure), "{text}");
+        for help in ["Caller::new_operation", "OperationId::derive"] {
+            assert!(text.contains(help), "{text}");
         }
         let VoxError::OperationExpired { clocks, .. } = error else { panic!("{error:?}") };
         assert_eq!(clocks.id(), Some(id.time()));

@@ -8,15 +8,15 @@ use quote::ToTokens;
 pub(crate) struct Mistakes(Vec<syn::Error>);
 
 impl Mistakes {
-    /// Notes a mistake on `tokens`: `what` is wrong, and `cure` says what to write.
-    pub(crate) fn add(&mut self, tokens: impl ToTokens, what: impl AsRef<str>, cure: impl AsRef<str>) {
-        let message = format!("{}\nhelp: {}", what.as_ref(), cure.as_ref());
+    /// Notes a mistake on `tokens`: `what` is wrong, and `help` says what to write.
+    pub(crate) fn add(&mut self, tokens: impl ToTokens, what: impl AsRef<str>, help: impl AsRef<str>) {
+        let message = format!("{}\nhelp: {}", what.as_ref(), help.as_ref());
         self.0.push(syn::Error::new_spanned(tokens, message));
     }
 
     /// Notes text that could not be read as what was expected there.
-    pub(crate) fn unreadable(&mut self, error: &syn::Error, cure: &str) {
-        let message = format!("{error}\nhelp: {cure}");
+    pub(crate) fn unreadable(&mut self, error: &syn::Error, help: &str) {
+        let message = format!("{error}\nhelp: {help}");
         self.0.push(syn::Error::new(error.span(), message));
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Method {
     pub(crate) params: Vec<Param>,
     pub(crate) returns: Returns,
     /// What a success borrows, if it does. The caller gets its own.
-    pub(crate) lent: Option<Lent>,
+    pub(crate) borrowed: Option<Borrowed>,
     pub(crate) options: MethodOptions,
 }
 
@@ -68,7 +68,7 @@ pub(crate) enum ArgDefault {
     /// The default of its type.
     OfType,
     /// `default = expression`.
-    Given(Box<Expr>),
+    Written(Box<Expr>),
 }
 
 /// How a parameter reaches the handler.
@@ -86,7 +86,7 @@ pub(crate) enum ParamKind {
 
 /// What may cross the wire without being owned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lent {
+pub(crate) enum Borrowed {
     /// `&str`.
     Str,
     /// `&[u8]`.

@@ -27,7 +27,7 @@ pub(crate) struct RawOption {
 pub(crate) enum RawValue {
     Absent,
     /// The tokens after `=`.
-    Given(TokenStream),
+    Written(TokenStream),
     /// A group or other tokens where `=` was due.
     Misplaced(TokenStream),
 }
@@ -87,7 +87,7 @@ impl Parse for RawOption {
         let value = if input.peek(Token![=]) {
             let equals: Token![=] = input.parse()?;
             let value = value(input)?;
-            if value.is_empty() { RawValue::Misplaced(equals.into_token_stream()) } else { RawValue::Given(value) }
+            if value.is_empty() { RawValue::Misplaced(equals.into_token_stream()) } else { RawValue::Written(value) }
         } else if input.is_empty() || input.peek(Token![,]) {
             RawValue::Absent
         } else {

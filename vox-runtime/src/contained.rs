@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 /// Runs something of the user's, and survives its panic.
-pub(crate) fn quietly(what: impl FnOnce()) {
+pub(crate) fn catch_panic(what: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(what)) {
         // Whatever is thrown may throw again when it is dropped.
         std::mem::forget(payload);
@@ -53,7 +53,7 @@ impl<T> Future for Contained<T> {
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
         let future = self.0.take();
-        quietly(move || drop(future));
+        catch_panic(move || drop(future));
     }
 }
 

@@ -9,9 +9,9 @@ use std::marker::PhantomData;
 use facet::{Facet, Shape};
 
 use crate::codec::{Plan, PlanError, evident_channel};
-use crate::cures::cure;
 use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy};
 use crate::error::{Never, VoxError};
+use crate::help::help;
 use crate::ids::MethodId;
 
 /// Constant evidence that `T` is `Facet`, or that it is not.
@@ -27,7 +27,7 @@ pub struct ReplyWire<T, E> {
 }
 
 /// What a type has to show that is not `Facet`. An inherent constant of the same name comes first where it exists.
-pub trait Stranded: Sized {
+pub trait NotFacet: Sized {
     /// Evidence to the contrary.
     const CROSSES: Self;
 }
@@ -42,7 +42,7 @@ impl Wire<Never> {
     pub const CROSSES: Self = Self { shape: Some(<Infallible as Facet<'static>>::SHAPE), of: PhantomData };
 }
 
-impl<T> Stranded for Wire<T> {
+impl<T> NotFacet for Wire<T> {
     const CROSSES: Self = Self { shape: None, of: PhantomData };
 }
 
@@ -80,8 +80,8 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn argument(self, name: &str, method: &str, ty: &str) -> ArgPlan<T> {
         if self.shape.is_none() {
-            let [cure, unless] = cure(ty);
-            complain(&["argument `", name, "` of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
+            let [help, unless] = help(ty);
+            complain(&["argument `", name, "` of `", method, NO_SHAPE, ty, NOT_FACET, help, unless]);
         }
         ArgPlan(self.plan())
     }
@@ -99,8 +99,8 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn result(self, method: &str, ty: &str) -> Self {
         if self.shape.is_none() {
-            let [cure, unless] = cure(ty);
-            complain(&["the result of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
+            let [help, unless] = help(ty);
+            complain(&["the result of `", method, NO_SHAPE, ty, NOT_FACET, help, unless]);
         }
         self.returned("result", method)
     }
@@ -109,8 +109,8 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn error(self, method: &str, ty: &str) -> Self {
         if self.shape.is_none() {
-            let [cure, unless] = cure(ty);
-            complain(&["the error of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
+            let [help, unless] = help(ty);
+            complain(&["the error of `", method, NO_SHAPE, ty, NOT_FACET, help, unless]);
         }
         self.returned("error", method)
     }
@@ -129,7 +129,7 @@ impl<T> Wire<T> {
     #[track_caller]
     pub const fn inside(self, part: &str, method: &str, alias: &str) -> Self {
         if self.shape.is_none() {
-            complain(&["the ", part, " of `", method, STRANDED, alias, HOLDS_NOT_FACET]);
+            complain(&["the ", part, " of `", method, NO_SHAPE, alias, HOLDS_NOT_FACET]);
         }
         self.returned(part, method)
     }
@@ -147,10 +147,10 @@ impl<T> Wire<T> {
 
     /// Stops the compilation if `whole`, of which `T` is a part that is spelt `ty`, does not cross the wire and `T` is to blame.
     #[track_caller]
-    pub const fn blame<W>(self, whole: Wire<W>, place: &str, method: &str, ty: &str) {
+    pub const fn require<W>(self, whole: Wire<W>, place: &str, method: &str, ty: &str) {
         if self.shape.is_none() && whole.shape.is_none() {
-            let [cure, unless] = cure(ty);
-            complain(&[place, " of `", method, STRANDED, ty, NOT_FACET, cure, unless]);
+            let [help, unless] = help(ty);
+            complain(&[place, " of `", method, NO_SHAPE, ty, NOT_FACET, help, unless]);
         }
     }
 }
@@ -177,7 +177,7 @@ const fn complain(parts: &[&str]) -> ! {
     }
 }
 
-const STRANDED: &str = "` cannot cross the wire: `";
+const NO_SHAPE: &str = "` cannot cross the wire: `";
 const NOT_FACET: &str = "` is not `Facet`\nhelp: ";
 const NOT_SENT: &str = "` cannot reach a handler: `";
 const NOT_SEND: &str = "` is not `Send`\nhelp: write `Arc` for `Rc`, and leave out what stays in its thread";
@@ -199,7 +199,7 @@ impl<T: Facet<'static>> ReplyWire<T, Never> {
     pub const CROSSES: Self = Self { shape: ReplyWire::<T, Infallible>::CROSSES.shape, of: PhantomData };
 }
 
-impl<T, E> Stranded for ReplyWire<T, E> {
+impl<T, E> NotFacet for ReplyWire<T, E> {
     const CROSSES: Self = Self { shape: <() as Facet<'static>>::SHAPE, of: PhantomData };
 }
 

@@ -21,10 +21,10 @@ pub mod fuzzing;
 mod channel;
 mod client;
 mod contained;
-mod cures;
 mod driver;
 mod error;
 mod evidence;
+mod help;
 mod ids;
 mod limits;
 mod metadata;
@@ -44,7 +44,7 @@ pub use client::{
     SessionState, SessionWatch, Target, connect,
 };
 pub use descriptor::{RetryPolicy, ServiceError};
-pub use driver::{Backoff, Hosted};
+pub use driver::{Backoff, HandlerFuture};
 pub use error::{
     CallError, Cause, Clocks, EndReason, MethodError, Never, NotSent, Place, ProtocolViolation, Ran, Reason, Refusal,
     RefusalCode, Rule, Shortage, VoxError,
@@ -89,12 +89,12 @@ macro_rules! assert_compatible {
 pub mod __private {
     pub use crate::client::{Call, CallWriter, Caller, Client, Connect, over_memory};
     pub use crate::descriptor::{self, ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
-    pub use crate::driver::Hosted;
+    pub use crate::driver::HandlerFuture;
     pub use crate::driver::heard::forget_contracts;
     pub use crate::error::Never;
     pub use crate::evidence::{
-        ArgPlan as Plan, IsResult, IsSend, NotResult, NotSend, Outcome, ReplyWire, Returned, SendFuture, SendOutcome,
-        Stranded, Wire, listed, method,
+        ArgPlan as Plan, IsResult, IsSend, NotFacet, NotResult, NotSend, Outcome, ReplyWire, Returned, SendFuture,
+        SendOutcome, Wire, listed, method,
     };
     pub use crate::ids::MethodId;
     pub use crate::reply::Reply;

@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Doors for fuzz targets, in a build for fuzzing alone.
     ("fuzzing", &["limits", "wire", "store", "schema"]),
     // Words for compile errors.
-    ("cures", &[]),
+    ("help", &[]),
     ("schema", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
     ("codec", &["ids", "limits", "metadata", "message", "error", "shown", "schema"]),
     // Values that are known by their schemas alone.
@@ -112,7 +112,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "terms",
         ],
     ),
-    ("evidence", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "codec", "cures"]),
+    ("evidence", &["ids", "limits", "metadata", "message", "error", "shown", "descriptor", "codec", "help"]),
     // Calls and handlers without types: shell, as the next.
     ("dynamic", ALL),
     ("driver", ALL),

@@ -28,20 +28,20 @@ pub(super) struct Cell {
     pub(super) line: Line,
 }
 
-type Way = (&'static str, u64, u64);
+type Network = (&'static str, u64, u64);
 
 /// Names, microseconds there and back, Mbit in a second.
-const LOCAL: Way = ("0.2ms", 200, 0);
-const LOCAL_1G: Way = ("0.2ms-1g", 200, 1000);
-const NEAR: Way = ("10ms", 10_000, 0);
-const NEAR_100M: Way = ("10ms-100m", 10_000, 100);
-const FAR: Way = ("50ms", 50_000, 0);
-const FAR_100M: Way = ("50ms-100m", 50_000, 100);
-const FAR_10M: Way = ("50ms-10m", 50_000, 10);
-const FARTHEST_100M: Way = ("150ms-100m", 150_000, 100);
-const FARTHEST_10M: Way = ("150ms-10m", 150_000, 10);
+const LOCAL: Network = ("0.2ms", 200, 0);
+const LOCAL_1G: Network = ("0.2ms-1g", 200, 1000);
+const NEAR: Network = ("10ms", 10_000, 0);
+const NEAR_100M: Network = ("10ms-100m", 10_000, 100);
+const FAR: Network = ("50ms", 50_000, 0);
+const FAR_100M: Network = ("50ms-100m", 50_000, 100);
+const FAR_10M: Network = ("50ms-10m", 50_000, 10);
+const FARTHEST_100M: Network = ("150ms-100m", 150_000, 100);
+const FARTHEST_10M: Network = ("150ms-10m", 150_000, 10);
 
-const MEASURES: &[(&str, &str, Measure, &[Way])] = &[
+const MEASURES: &[(&str, &str, Measure, &[Network])] = &[
     ("unary", "echo of a u64, one in flight", Measure::Echo(1), &[LOCAL, NEAR, FAR_100M, FARTHEST_10M]),
     (
         "unary-64",

@@ -72,7 +72,7 @@ async fn read(from: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
 pub(super) async fn hold(stream: TcpStream, kind: Arc<Kind>, tally: Arc<Tally>, mut phase: watch::Receiver<Phase>) {
     let (mut from, mut to) = stream.into_split();
     let hears = async {
-        if kind.manner == Manner::Deaf {
+        if kind.manner == Manner::NeverReads {
             std::future::pending::<()>().await;
         }
         while let Some(frame) = read(&mut from).await {
@@ -100,7 +100,7 @@ pub(super) async fn hold(stream: TcpStream, kind: Arc<Kind>, tally: Arc<Tally>, 
         tally.said.fetch_add(1, Ordering::SeqCst);
         match kind.manner {
             Manner::Leaves => {}
-            Manner::Quiet | Manner::Deaf | Manner::Stays => std::future::pending().await,
+            Manner::Quiet | Manner::NeverReads | Manner::Stays => std::future::pending().await,
             Manner::Reads => tries(&mut to).await,
         }
     };

@@ -15,7 +15,7 @@ pub(super) enum Manner {
     /// It reads what comes, and says no more.
     Quiet,
     /// It reads nothing.
-    Deaf,
+    NeverReads,
     /// It reads what comes, and loses its link once it has said all.
     Leaves,
     /// It says half a hello.
@@ -37,7 +37,7 @@ pub(super) struct Kind {
 pub(super) fn all() -> Vec<Kind> {
     let kind = |name, sends, piece| Kind { name, sends, manner: Manner::Reads, hello, piece };
     let quiet = |name, sends, piece| Kind { manner: Manner::Quiet, ..kind(name, sends, piece) };
-    let deaf = |name, sends, piece| Kind { manner: Manner::Deaf, ..kind(name, sends, piece) };
+    let never_reads = |name, sends, piece| Kind { manner: Manner::NeverReads, ..kind(name, sends, piece) };
     vec![
         kind("arguments", "8 calls of 256 KiB that run", |n| (n < 8).then(|| in_parts(n as u64))),
         kind("short arguments", "1,888 calls of 512 B that run, on 15 connections", short),
@@ -89,10 +89,10 @@ pub(super) fn all() -> Vec<Kind> {
                 wire(std::iter::once(begun).chain(parts))
             })
         }),
-        deaf("replies that are not read", "calls for 8 replies of 256 KiB", |n| {
+        never_reads("replies that are not read", "calls for 8 replies of 256 KiB", |n| {
             (n < 8).then(|| wire([big(n as u64, 256 * KIB)]))
         }),
-        deaf("short replies that are not read", "calls for 128 replies of 16 KiB", |n| {
+        never_reads("short replies that are not read", "calls for 128 replies of 16 KiB", |n| {
             (n < 8).then(|| wire((16 * n as u64..16 * n as u64 + 16).map(|n| big(n, 16 * KIB))))
         }),
         Kind {

@@ -82,7 +82,7 @@ fn crowds() -> Vec<Crowd> {
     let kinds: Vec<_> = kinds::all().into_iter().map(Arc::new).collect();
     let alone = |kind: &Arc<Kind>| Crowd { name: kind.name, sends: kind.sends, kinds: vec![Arc::clone(kind)] };
     let mut crowds: Vec<_> = kinds.iter().map(alone).collect();
-    let stay = |kind: &Arc<Kind>| matches!(kind.manner, Manner::Reads | Manner::Quiet | Manner::Deaf);
+    let stay = |kind: &Arc<Kind>| matches!(kind.manner, Manner::Reads | Manner::Quiet | Manner::NeverReads);
     crowds.push(Crowd {
         name: "all of these",
         sends: "what one of these does",

@@ -11,17 +11,21 @@ use super::attrs::is_vox;
 use super::options;
 use super::types::{self, Place};
 use crate::mistake::Mistakes;
-use crate::model::{Lent, MethodOptions, Param, ParamKind, Returns};
+use crate::model::{Borrowed, MethodOptions, Param, ParamKind, Returns};
 
 /// What a signature says, its form apart.
-pub(super) struct Sound {
+pub(super) struct CheckedSignature {
     pub(super) params: Vec<Param>,
     pub(super) returns: Returns,
-    pub(super) lent: Option<Lent>,
+    pub(super) borrowed: Option<Borrowed>,
 }
 
 /// Judges one signature. `None` if its mistakes leave nothing to go on with.
-pub(super) fn signature(function: &TraitItemFn, options: &MethodOptions, mistakes: &mut Mistakes) -> Option<Sound> {
+pub(super) fn signature(
+    function: &TraitItemFn,
+    options: &MethodOptions,
+    mistakes: &mut Mistakes,
+) -> Option<CheckedSignature> {
     let sig = &function.sig;
     qualifiers(sig, mistakes);
     generics(sig, mistakes);
@@ -37,7 +41,7 @@ pub(super) fn signature(function: &TraitItemFn, options: &MethodOptions, mistake
         result_types(ty, sig, mistakes);
     }
     let returns = returns(&sig.output);
-    Some(Sound { params: params?, lent: lent(&returns, sig), returns })
+    Some(CheckedSignature { params: params?, borrowed: borrowed(&returns, sig), returns })
 }
 
 /// What a return type is, as far as its tokens tell.
@@ -263,19 +267,19 @@ fn name<'a>(typed: &'a PatType, sig: &Signature, mistakes: &mut Mistakes) -> Opt
 }
 
 fn kind(ty: &Type, sig: &Signature) -> ParamKind {
-    match types::lent(ty, sig) {
-        Some(Lent::Str) => ParamKind::Str,
-        Some(Lent::Bytes) => ParamKind::Bytes,
+    match types::borrowed(ty, sig) {
+        Some(Borrowed::Str) => ParamKind::Str,
+        Some(Borrowed::Bytes) => ParamKind::Bytes,
         None if types::borrows(ty, sig).is_some_and(|elem| types::is_type(elem, "Context")) => ParamKind::Context,
         None => ParamKind::Owned,
     }
 }
 
 /// What a success lends, if it does.
-pub(crate) fn lent(returns: &Returns, sig: &Signature) -> Option<Lent> {
+pub(crate) fn borrowed(returns: &Returns, sig: &Signature) -> Option<Borrowed> {
     match returns {
-        Returns::Plain(ty) => types::lent(ty, sig),
-        Returns::Result { ok, .. } => types::lent(ok, sig),
+        Returns::Plain(ty) => types::borrowed(ty, sig),
+        Returns::Result { ok, .. } => types::borrowed(ok, sig),
         Returns::Unit | Returns::ByType(_) => None,
     }
 }
@@ -283,12 +287,12 @@ pub(crate) fn lent(returns: &Returns, sig: &Signature) -> Option<Lent> {
 fn result_types(declared: &Type, sig: &Signature, mistakes: &mut Mistakes) {
     match returns(&sig.output) {
         Returns::Result { ok, err, .. } => {
-            if types::lent(&ok, sig).is_none() {
+            if types::borrowed(&ok, sig).is_none() {
                 types::check(&ok, Place::Return { method: sig }, mistakes);
             }
             types::check(&err, Place::Error { method: sig }, mistakes);
         }
-        Returns::Plain(_) if types::lent(declared, sig).is_some() => {}
+        Returns::Plain(_) if types::borrowed(declared, sig).is_some() => {}
         _ => types::check(declared, Place::Return { method: sig }, mistakes),
     }
 }

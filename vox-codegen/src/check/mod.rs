@@ -14,7 +14,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{ItemTrait, TraitItem, TraitItemFn};
 
-use self::method::Sound;
+use self::method::CheckedSignature;
 use self::options::ServiceOptions;
 use crate::habit;
 use crate::mistake::Mistakes;
@@ -23,7 +23,7 @@ use crate::names::{self, Dots};
 use crate::parse::Declaration;
 
 pub(crate) use self::attrs::is_vox;
-pub(crate) use self::method::{lent, returns};
+pub(crate) use self::method::{borrowed, returns};
 
 /// Judges a whole declaration.
 pub(crate) fn service(declaration: &Declaration) -> Result<Service, Mistakes> {
@@ -137,8 +137,8 @@ fn method(function: &TraitItemFn, service: &str, on_trait: &ServiceOptions, mist
         check_name(&wire, Dots::Refused, &ident, mistakes);
     }
     let id = names::method_id(service, &wire);
-    let Sound { params, returns, lent } = signature;
-    Some(Method { attrs, ident, wire, id, params, returns, lent, options })
+    let CheckedSignature { params, returns, borrowed } = signature;
+    Some(Method { attrs, ident, wire, id, params, returns, borrowed, options })
 }
 
 fn check_name(name: &str, dots: Dots, place: impl ToTokens, mistakes: &mut Mistakes) {

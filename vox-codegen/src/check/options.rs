@@ -161,20 +161,20 @@ fn argument_default(
     }
     if let Some(channel) = types::bare_channel(&typed.ty) {
         let what = format!("an argument of `{method}` is a channel, which has no default: it has two ends");
-        let cure = format!("write `Option<{}<T>>`, which is `None` where a caller does not send it", channel.ident);
-        mistakes.add(&option.name, what, cure);
+        let help = format!("write `Option<{}<T>>`, which is `None` where a caller does not send it", channel.ident);
+        mistakes.add(&option.name, what, help);
         return None;
     }
     match &option.value {
         RawValue::Absent => Some(ArgDefault::OfType),
         _ => {
-            let cure = "write an expression: `default = 10`";
-            let tokens = value(option, cure, mistakes)?;
+            let help = "write an expression: `default = 10`";
+            let tokens = value(option, help, mistakes)?;
             let parsed = syn::parse2::<Expr>(tokens.clone());
             if parsed.is_err() {
-                mistakes.add(tokens, "`default` takes an expression", cure);
+                mistakes.add(tokens, "`default` takes an expression", help);
             }
-            parsed.ok().map(|value| ArgDefault::Given(Box::new(value)))
+            parsed.ok().map(|value| ArgDefault::Written(Box::new(value)))
         }
     }
 }
@@ -189,16 +189,16 @@ fn is_doubled<'a>(option: &'a RawOption, seen: &mut Vec<&'a Ident>, mistakes: &m
 }
 
 fn unknown(name: &Ident, known: &[&str], valid: &str, mistakes: &mut Mistakes) {
-    let cure = match names::nearest(&name.to_string(), known) {
+    let help = match names::nearest(&name.to_string(), known) {
         Some(nearest) => format!("did you mean `{nearest}`? The options here are {valid}"),
         None => format!("the options here are {valid}"),
     };
-    mistakes.add(name, format!("unknown option `{name}`"), cure);
+    mistakes.add(name, format!("unknown option `{name}`"), help);
 }
 
 /// An option that is there or not.
 fn flag(option: &RawOption, mistakes: &mut Mistakes) -> bool {
-    if let RawValue::Given(tokens) | RawValue::Misplaced(tokens) = &option.value {
+    if let RawValue::Written(tokens) | RawValue::Misplaced(tokens) = &option.value {
         mistakes.add(
             tokens,
             format!("`{}` takes no value", option.name),
@@ -209,11 +209,11 @@ fn flag(option: &RawOption, mistakes: &mut Mistakes) -> bool {
 }
 
 fn path(option: &RawOption, mistakes: &mut Mistakes) -> Option<Path> {
-    let cure = "write the path without quotes: `crate = my_crate::vox`";
-    let tokens = value(option, cure, mistakes)?;
+    let help = "write the path without quotes: `crate = my_crate::vox`";
+    let tokens = value(option, help, mistakes)?;
     let parsed = syn::parse::Parser::parse2(Path::parse_mod_style, tokens.clone());
     if parsed.is_err() {
-        mistakes.add(tokens, "`crate` takes the path of the vox crate", cure);
+        mistakes.add(tokens, "`crate` takes the path of the vox crate", help);
     }
     parsed.ok()
 }
@@ -238,12 +238,12 @@ fn casing(option: &RawOption, mistakes: &mut Mistakes) -> Option<Casing> {
 }
 
 fn timeout(option: &RawOption, mistakes: &mut Mistakes) -> Option<Duration> {
-    let cure = "write a whole number and a unit in quotes: \"50ms\", \"2s\", \"1m\" or \"1h\"";
-    let text = text(option, cure, mistakes)?;
+    let help = "write a whole number and a unit in quotes: \"50ms\", \"2s\", \"1m\" or \"1h\"";
+    let text = text(option, help, mistakes)?;
     match duration(&text.value()) {
         Ok(duration) => Some(duration),
         Err(objection) => {
-            mistakes.add(&text, format!("{objection}: {:?}", text.value()), cure);
+            mistakes.add(&text, format!("{objection}: {:?}", text.value()), help);
             None
         }
     }
@@ -271,24 +271,24 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-fn text(option: &RawOption, cure: &str, mistakes: &mut Mistakes) -> Option<LitStr> {
-    let tokens = value(option, cure, mistakes)?;
+fn text(option: &RawOption, help: &str, mistakes: &mut Mistakes) -> Option<LitStr> {
+    let tokens = value(option, help, mistakes)?;
     let text = syn::parse2::<LitStr>(tokens.clone());
     if text.is_err() {
-        mistakes.add(tokens, format!("`{}` takes text in quotes", option.name), cure);
+        mistakes.add(tokens, format!("`{}` takes text in quotes", option.name), help);
     }
     text.ok()
 }
 
-fn value<'a>(option: &'a RawOption, cure: &str, mistakes: &mut Mistakes) -> Option<&'a TokenStream> {
+fn value<'a>(option: &'a RawOption, help: &str, mistakes: &mut Mistakes) -> Option<&'a TokenStream> {
     match &option.value {
-        RawValue::Given(tokens) => Some(tokens),
+        RawValue::Written(tokens) => Some(tokens),
         RawValue::Absent => {
-            mistakes.add(&option.name, format!("`{}` needs a value", option.name), cure);
+            mistakes.add(&option.name, format!("`{}` needs a value", option.name), help);
             None
         }
         RawValue::Misplaced(tokens) => {
-            mistakes.add(tokens, format!("expected `= …` after `{}`", option.name), cure);
+            mistakes.add(tokens, format!("expected `= …` after `{}`", option.name), help);
             None
         }
     }

@@ -9,7 +9,7 @@ use syn::{
 };
 
 use crate::mistake::Mistakes;
-use crate::model::Lent;
+use crate::model::Borrowed;
 
 /// Where a type stands.
 #[derive(Clone, Copy)]
@@ -74,12 +74,12 @@ pub(super) fn declares(method: &Signature, lifetime: &Lifetime) -> bool {
 }
 
 /// What `ty` lends, if it is `&str` or `&[u8]`.
-pub(super) fn lent(ty: &Type, method: &Signature) -> Option<Lent> {
+pub(super) fn borrowed(ty: &Type, method: &Signature) -> Option<Borrowed> {
     let elem = borrows(ty, method)?;
     if is_type(elem, "str") {
-        Some(Lent::Str)
+        Some(Borrowed::Str)
     } else if is_bytes(elem) {
-        Some(Lent::Bytes)
+        Some(Borrowed::Bytes)
     } else {
         None
     }
@@ -134,9 +134,9 @@ struct Judge<'a, 'b> {
 }
 
 impl Judge<'_, '_> {
-    fn refuse(&mut self, tokens: impl quote::ToTokens, what: &str, cure: &str) {
+    fn refuse(&mut self, tokens: impl quote::ToTokens, what: &str, help: &str) {
         let message = format!("{} {what}", self.place);
-        self.mistakes.add(tokens, message, cure);
+        self.mistakes.add(tokens, message, help);
     }
 
     fn inside(&mut self, within: Within, visit: impl FnOnce(&mut Self)) {
@@ -259,14 +259,14 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
         let may_lend = is_argument || matches!(self.place, Place::Return { .. });
         if self.depth == 1 && (may_lend && (is_str || is_bytes) || is_argument && is_context) {
             let what = if reference.mutability.is_some() { "is a mutable reference" } else { "names a lifetime" };
-            let cure = if is_str {
+            let help = if is_str {
                 "write `&str`"
             } else if is_bytes {
                 "write `&[u8]`"
             } else {
                 "write `&vox::Context`"
             };
-            self.refuse(reference, what, cure);
+            self.refuse(reference, what, help);
             return;
         }
         let whole = match self.place {
@@ -274,7 +274,7 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
             Place::Return { .. } => " can be a whole result only, or the `T` of a `Result<T, E>`",
             Place::Error { .. } => " can be a result, not an error",
         };
-        let cure = match elem {
+        let help = match elem {
             _ if is_str => format!("write `String` or `bytestring::ByteString`; `&str`{whole}"),
             _ if is_bytes => format!("write `bytes::Bytes` or `Vec<u8>`; `&[u8]`{whole}"),
             Type::Slice(_) => "write a `Vec<T>`".to_owned(),
@@ -282,7 +282,7 @@ impl<'ast> Visit<'ast> for Judge<'_, '_> {
             _ if reference.mutability.is_some() => "write the type without `&mut`".to_owned(),
             _ => "write the type without `&`".to_owned(),
         };
-        self.refuse(reference, "contains a reference, but the two ends share no memory", &cure);
+        self.refuse(reference, "contains a reference, but the two ends share no memory", &help);
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {

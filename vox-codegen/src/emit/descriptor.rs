@@ -13,7 +13,7 @@ use syn::spanned::Spanned;
 
 use super::evidence::Subject;
 use super::{Items, Names, default, on_the_wire, plan};
-use crate::model::{ArgDefault, Lent, Method, MethodOptions, Param, ParamKind, Returns, Service};
+use crate::model::{ArgDefault, Borrowed, Method, MethodOptions, Param, ParamKind, Returns, Service};
 
 /// Evidence, plans and descriptors of every method, then of the service.
 pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
@@ -34,14 +34,14 @@ pub(super) fn descriptors(service: &Service, names: &Names<'_>) -> TokenStream {
 /// The types of success and failure as the caller has them: those of `Result<T, E>`, or the type itself and `Never`.
 pub(super) fn outcome_types(index: usize, method: &Method) -> (TokenStream, TokenStream) {
     let (ok, err) = declared_types(index, &method.returns);
-    (method.lent.map_or(ok, owner), err)
+    (method.borrowed.map_or(ok, owner), err)
 }
 
 /// What a caller has of something that the handler lent.
-pub(super) fn owner(lent: Lent) -> TokenStream {
-    match lent {
-        Lent::Str => quote!(::std::string::String),
-        Lent::Bytes => quote!(::std::vec::Vec<u8>),
+pub(super) fn owner(borrowed: Borrowed) -> TokenStream {
+    match borrowed {
+        Borrowed::Str => quote!(::std::string::String),
+        Borrowed::Bytes => quote!(::std::vec::Vec<u8>),
     }
 }
 
@@ -76,8 +76,8 @@ fn one(index: usize, method: &Method, service: &Service) -> TokenStream {
     let id = id_literal(method);
     let (service_name, name) = (&service.wire, &method.wire);
     let plain = quote!(__vox::method(#id, #service_name, #name));
-    let said = said(index, method);
-    let value = if said.is_empty() { plain } else { quote!(__vox::MethodDescriptor { #(#said,)* ..#plain }) };
+    let fields = fields(index, method);
+    let value = if fields.is_empty() { plain } else { quote!(__vox::MethodDescriptor { #(#fields,)* ..#plain }) };
     quote! {
         #(#plans)*
         #reply
@@ -87,11 +87,11 @@ fn one(index: usize, method: &Method, service: &Service) -> TokenStream {
 }
 
 /// What a method says of itself beyond its name.
-fn said(index: usize, method: &Method) -> Vec<TokenStream> {
-    let mut said = Vec::new();
+fn fields(index: usize, method: &Method) -> Vec<TokenStream> {
+    let mut fields = Vec::new();
     if !method.attrs.docs.is_empty() {
         let docs = &method.attrs.docs;
-        said.push(quote!(docs: #docs));
+        fields.push(quote!(docs: #docs));
     }
     let args: Vec<TokenStream> = on_the_wire(method)
         .map(|(position, param)| {
@@ -102,22 +102,22 @@ fn said(index: usize, method: &Method) -> Vec<TokenStream> {
         })
         .collect();
     if !args.is_empty() {
-        said.push(quote!(args: &[#(#args),*]));
+        fields.push(quote!(args: &[#(#args),*]));
     }
     if !matches!(method.returns, Returns::Unit) {
         let (ok, err) = outcome_types(index, method);
-        said.push(quote!(response: __vox::ReplyWire::<#ok, #err>::CROSSES.shape()));
+        fields.push(quote!(response: __vox::ReplyWire::<#ok, #err>::CROSSES.shape()));
     }
-    said.extend(policy(&method.options).map(|policy| quote!(policy: #policy)));
+    fields.extend(policy(&method.options).map(|policy| quote!(policy: #policy)));
     if method.options.persist {
         let reply = Items::of(index).reply;
-        said.push(quote!(carried: |__outcome, __schema| #reply.carried(__outcome, __schema)));
+        fields.push(quote!(carried: |__outcome, __schema| #reply.carried(__outcome, __schema)));
     }
-    said.extend(method.options.timeout.map(|timeout| {
+    fields.extend(method.options.timeout.map(|timeout| {
         let millis = Literal::u64_unsuffixed(timeout.as_millis().try_into().unwrap_or(u64::MAX));
         quote!(timeout: ::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))
     }));
-    said
+    fields
 }
 
 /// What an argument is called on the wire.
@@ -128,8 +128,8 @@ fn wire_name(param: &Param) -> String {
 /// What an argument is on the wire.
 fn wire_type(param: &Param) -> Cow<'_, Type> {
     match param.kind {
-        ParamKind::Str => Cow::Owned(Type::Verbatim(owner(Lent::Str))),
-        ParamKind::Bytes => Cow::Owned(Type::Verbatim(owner(Lent::Bytes))),
+        ParamKind::Str => Cow::Owned(Type::Verbatim(owner(Borrowed::Str))),
+        ParamKind::Bytes => Cow::Owned(Type::Verbatim(owner(Borrowed::Bytes))),
         ParamKind::Owned | ParamKind::Context => Cow::Borrowed(&param.ty),
     }
 }
@@ -160,7 +160,7 @@ fn default_of(function: &Ident, given: &ArgDefault, param: &Param) -> TokenStrea
         ParamKind::Owned | ParamKind::Context => quote!(#declared),
     };
     let value = match (given, param.kind) {
-        (ArgDefault::Given(value), _) => quote!(#value),
+        (ArgDefault::Written(value), _) => quote!(#value),
         (ArgDefault::OfType, ParamKind::Str) => quote!(""),
         (ArgDefault::OfType, ParamKind::Bytes) => quote!(&[]),
         (ArgDefault::OfType, _) => quote_spanned!(declared.span()=> <#declared as ::core::default::Default>::default()),
@@ -181,9 +181,9 @@ fn reply(index: usize, method: &Method, service: &Service) -> TokenStream {
     let mut alias = TokenStream::new();
     let (ok_evidence, err_evidence) = match &method.returns {
         Returns::Unit => (quote!(__vox::Wire::<()>::CROSSES), infallible),
-        Returns::Plain(_) if method.lent.is_some() => (quote!(__vox::Wire::<#ok>::CROSSES), infallible),
+        Returns::Plain(_) if method.borrowed.is_some() => (quote!(__vox::Wire::<#ok>::CROSSES), infallible),
         Returns::Plain(declared) => (result(declared).plain(), infallible),
-        Returns::Result { err, .. } if method.lent.is_some() => {
+        Returns::Result { err, .. } if method.borrowed.is_some() => {
             (quote!(__vox::Wire::<#ok>::CROSSES), error(err).checked("error", &nothing))
         }
         Returns::Result { ok, err, .. } => {

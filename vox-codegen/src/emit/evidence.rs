@@ -39,7 +39,7 @@ impl Subject<'_> {
         let whole = Ident::new(&local("whole").to_string(), ty.span());
         let blames = parts.into_iter().map(|part| {
             let spelling = spelt(part);
-            quote_spanned!(part.span()=> __vox::Wire::<#part>::CROSSES.blame(#whole, #place, #method, #spelling);)
+            quote_spanned!(part.span()=> __vox::Wire::<#part>::CROSSES.require(#whole, #place, #method, #spelling);)
         });
         let checked = quote_spanned!(ty.span()=> #whole.#check(#arguments #method, #spelling));
         quote! {{

@@ -28,7 +28,7 @@ pub(crate) use self::stubs::{bare_trait, stubs};
 
 /// The whole expansion of a service.
 pub(crate) fn service(service: &Service) -> TokenStream {
-    let Door { import, vox, private } = Door::of(&service.vox, &service.ident, &service.attrs.cfg);
+    let CratePath { import, vox, private } = CratePath::of(&service.vox, &service.ident, &service.attrs.cfg);
     let names = Names::of(&service.ident, &vox);
     let cfg = &service.attrs.cfg;
     let the_trait = server::the_trait(service, &private);
@@ -46,7 +46,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
         const _: () = {
             use #private as __vox;
             #[allow(unused_imports)]
-            use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
+            use __vox::{NotResult as _, NotSend as _, Returned as _, NotFacet as _};
             #descriptors
             #common
             #client
@@ -56,22 +56,26 @@ pub(crate) fn service(service: &Service) -> TokenStream {
 }
 
 /// Where generated code finds vox.
-struct Door {
+struct CratePath {
     /// What this takes. A path that the trait gives is written just once: where it is wrong, that is one error.
     import: TokenStream,
     vox: Path,
     private: Path,
 }
 
-impl Door {
+impl CratePath {
     fn of(vox: &Location, service: &Ident, cfg: &[Attribute]) -> Self {
         let path = &vox.path;
         if !vox.is_given {
-            return Door { import: TokenStream::new(), vox: path.clone(), private: parse_quote!(#path::__private) };
+            return CratePath {
+                import: TokenStream::new(),
+                vox: path.clone(),
+                private: parse_quote!(#path::__private),
+            };
         }
         let alias = format_ident!("__vox_{}", service.unraw(), span = path.span());
         let import = quote_spanned!(path.span()=> use #path::__private as #alias;);
-        Door { import: quote!(#(#cfg)* #import), vox: alias.clone().into(), private: alias.into() }
+        CratePath { import: quote!(#(#cfg)* #import), vox: alias.clone().into(), private: alias.into() }
     }
 }
 

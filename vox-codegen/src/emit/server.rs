@@ -9,7 +9,7 @@ use syn::{Lifetime, Path, Type, TypeReference, parse_quote};
 
 use super::descriptor::id_literal;
 use super::{Items, Names, beside, default, local, on_the_wire, plan};
-use crate::model::{Lent, Method, Param, ParamKind, Returns, Service};
+use crate::model::{Borrowed, Method, Param, ParamKind, Returns, Service};
 
 /// The trait as written, but with futures that may move between threads.
 pub(super) fn the_trait(service: &Service, private: &Path) -> TokenStream {
@@ -37,7 +37,7 @@ fn signature(method: &Method, private: &Path) -> TokenStream {
     let ident = &method.ident;
     let mut output = declared(&method.returns);
     let is_given = |param: &&Param| param.kind != ParamKind::Owned;
-    let lifetime = (method.lent.is_some() && method.params.iter().any(|param| is_given(&param)))
+    let lifetime = (method.borrowed.is_some() && method.params.iter().any(|param| is_given(&param)))
         .then(|| Lifetime::new("'vox", ident.span()));
     let params = method.params.iter().map(|param| {
         let ident = &param.ident;
@@ -110,7 +110,7 @@ pub(super) fn dispatcher(service: &Service, names: &Names<'_>) -> TokenStream {
                 #client::SERVICE
             }
 
-            fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
+            fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::HandlerFuture {
                 let __handler = ::core::clone::Clone::clone(&self.handler);
                 let (__method, __to, __call) = __call.accept();
                 match __method {
@@ -190,16 +190,16 @@ fn arm(index: usize, method: &Method, parameter: &TokenStream, names: &Names<'_>
             (ParamKind::Owned, _) => quote!(#name),
         }
     });
-    let (answer, result) = match (&method.returns, method.lent) {
+    let (answer, result) = match (&method.returns, method.borrowed) {
         (Returns::Unit | Returns::Plain(_), None) => (quote!(answer_ok), quote!(__out)),
         (Returns::Result { .. }, None) => (quote!(answer), quote!(__out)),
         (Returns::ByType(_), _) => (quote!(answer), quote!(<#outcome as __vox::Returned>::into_result(__out))),
-        (returns, Some(lent)) => {
+        (returns, Some(borrowed)) => {
             let result = match returns {
                 Returns::Result { .. } => quote!(__out),
                 _ => quote!(::core::result::Result::Ok(__out)),
             };
-            (if lent == Lent::Str { quote!(answer_str) } else { quote!(answer_bytes) }, result)
+            (if borrowed == Borrowed::Str { quote!(answer_str) } else { quote!(answer_bytes) }, result)
         }
     };
     // What cannot be sent is complained of where it is declared.

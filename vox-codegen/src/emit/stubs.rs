@@ -11,7 +11,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, ExprPath, FnArg, ItemTrait, Pat, PatIdent, Path, Signature, TraitItem, Type, parse_quote};
 
 use super::descriptor::{by_type, owner};
-use super::{Door, Names, QUIET, common, types};
+use super::{CratePath, Names, QUIET, common, types};
 use crate::check;
 use crate::habit;
 use crate::model::Returns;
@@ -21,7 +21,7 @@ use crate::parse::Declaration;
 pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
     let item = &declaration.item;
     let cfg: Vec<Attribute> = item.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
-    let Door { import, vox, private } = Door::of(&check::location(declaration), &item.ident, &cfg);
+    let CratePath { import, vox, private } = CratePath::of(&check::location(declaration), &item.ident, &cfg);
     let names = Names::of(&item.ident, &vox);
     let the_trait = the_trait(item);
     let types = types(&names, &cfg, &item.vis, &item.ident.to_string());
@@ -68,7 +68,7 @@ pub(crate) fn stubs(declaration: &Declaration) -> TokenStream {
                 fn service(&self) -> &'static #vox::descriptor::ServiceDescriptor {
                     #client::SERVICE
                 }
-                fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
+                fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::HandlerFuture {
                     __call.accept().1.unknown_method()
                 }
             }
@@ -197,12 +197,12 @@ fn client_methods(item: &ItemTrait, names: &Names<'_>) -> Vec<TokenStream> {
 fn outcome_types(sig: &Signature) -> (TokenStream, TokenStream) {
     let never = quote!(__vox::Never);
     let returns = check::returns(&sig.output);
-    if let Some(lent) = check::lent(&returns, sig) {
+    if let Some(borrowed) = check::borrowed(&returns, sig) {
         let err = match returns {
             Returns::Result { err, .. } => quote!(#err),
             _ => never,
         };
-        return (owner(lent), err);
+        return (owner(borrowed), err);
     }
     match returns {
         Returns::Unit => (quote!(()), never),

@@ -44,7 +44,7 @@ pub(crate) struct EverythingDispatcher<H> {
 const _: () = {
     use __vox_Everything as __vox;
     #[allow(unused_imports)]
-    use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
+    use __vox::{NotResult as _, NotSend as _, Returned as _, NotFacet as _};
     #[cfg(feature = "extra")]
     static __VOX_PLAN_0_0: __vox::Plan<::std::string::String> = __vox::Wire::<
         ::std::string::String,
@@ -59,9 +59,9 @@ const _: () = {
     static __VOX_PLAN_0_2: __vox::Plan<Vec<Option<Kind>>> = {
         let __whole = __vox::Wire::<Vec<Option<Kind>>>::CROSSES;
         __vox::Wire::<Kind>::CROSSES
-            .blame(__whole, "argument `type`", "Everything::do_it", "Kind");
+            .require(__whole, "argument `type`", "Everything::do_it", "Kind");
         __vox::Wire::<Option<Kind>>::CROSSES
-            .blame(__whole, "argument `type`", "Everything::do_it", "Option<Kind>");
+            .require(__whole, "argument `type`", "Everything::do_it", "Option<Kind>");
         __whole
             .sent(
                 __vox::IsSend::<Vec<Option<Kind>>>::VALUE,
@@ -110,7 +110,7 @@ const _: () = {
     static __VOX_PLAN_1_1: __vox::Plan<Tx<Event>> = {
         let __whole = __vox::Wire::<Tx<Event>>::CROSSES;
         __vox::Wire::<Event>::CROSSES
-            .blame(__whole, "argument `handler`", "Everything::watch_all", "Event");
+            .require(__whole, "argument `handler`", "Everything::watch_all", "Event");
         __whole
             .sent(
                 __vox::IsSend::<Tx<Event>>::VALUE,
@@ -260,7 +260,7 @@ The session is a real one, over memory. The handler is served until the last clo
         fn service(&self) -> &'static __vox_Everything::descriptor::ServiceDescriptor {
             EverythingClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::HandlerFuture {
             let __handler = ::core::clone::Clone::clone(&self.handler);
             let (__method, __to, __call) = __call.accept();
             match __method {

@@ -121,7 +121,7 @@ const _: () = {
         fn service(&self) -> &'static ::vox::descriptor::ServiceDescriptor {
             MistakenClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::HandlerFuture {
             __call.accept().1.unknown_method()
         }
     }

@@ -32,7 +32,7 @@ pub struct BankDispatcher<H> {
 const _: () = {
     use ::vox::__private as __vox;
     #[allow(unused_imports)]
-    use __vox::{NotResult as _, NotSend as _, Returned as _, Stranded as _};
+    use __vox::{NotResult as _, NotSend as _, Returned as _, NotFacet as _};
     static __VOX_PLAN_0_0: __vox::Plan<Account> = __vox::Wire::<Account>::CROSSES
         .sent(__vox::IsSend::<Account>::VALUE, "account", "Bank::balance", "Account");
     static __VOX_REPLY_0: __vox::Reply<u64, BankError> = __vox::Reply::new(
@@ -129,7 +129,7 @@ The session is a real one, over memory. The handler is served until the last clo
         fn service(&self) -> &'static ::vox::descriptor::ServiceDescriptor {
             BankClient::SERVICE
         }
-        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::Hosted {
+        fn dispatch(&self, __call: __vox::Incoming<'_>) -> __vox::HandlerFuture {
             let __handler = ::core::clone::Clone::clone(&self.handler);
             let (__method, __to, __call) = __call.accept();
             match __method {

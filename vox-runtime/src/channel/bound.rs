@@ -104,7 +104,7 @@ impl Bound {
 
     /// What the half finds where its call is made again.
     pub(crate) fn endpoint_again(&self) -> Endpoint {
-        endpoint(self.direction).pledged(true)
+        endpoint(self.direction).held_for_retry(true)
     }
 
     /// Its call was made again, there: sends the half after it.

@@ -20,7 +20,7 @@ use crate::terms::MethodTerms;
 use crate::wire::{ChannelDirection, ChannelOpen, Reset};
 
 /// A half that a call took.
-pub(crate) struct Given {
+pub(crate) struct OutgoingHalf {
     cell: Arc<Cell>,
     pub(crate) direction: ChannelDirection,
     items: ItemPlan,
@@ -29,8 +29,8 @@ pub(crate) struct Given {
 }
 
 /// Collects the halves in a call's arguments.
-pub(crate) struct Giving<'a> {
-    pub(crate) given: &'a mut Vec<Given>,
+pub(crate) struct HalfEncoder<'a> {
+    pub(crate) given: &'a mut Vec<OutgoingHalf>,
     pub(crate) method: &'static MethodDescriptor,
     /// The number of the argument.
     pub(crate) argument: usize,
@@ -45,7 +45,7 @@ fn layout_of(kind: ChannelKind) -> Layout {
 }
 
 // SAFETY: `Tx` and `Rx` are the only types that `channel_shape` is called for.
-unsafe impl ChannelEncoder for Giving<'_> {
+unsafe impl ChannelEncoder for HalfEncoder<'_> {
     fn layout(&self, kind: ChannelKind) -> Layout {
         layout_of(kind)
     }
@@ -58,7 +58,7 @@ unsafe impl ChannelEncoder for Giving<'_> {
     }
 }
 
-impl Giving<'_> {
+impl HalfEncoder<'_> {
     /// Gives a half to the call: its number there.
     pub(super) fn give_half(
         &mut self,
@@ -74,12 +74,12 @@ impl Giving<'_> {
         };
         let index = self.given.len() as u32;
         let items = ItemPlan { program: Arc::clone(item), by: None, argument: self.argument };
-        self.given.push(Given { cell, direction, items, method: self.method, sent: false });
+        self.given.push(OutgoingHalf { cell, direction, items, method: self.method, sent: false });
         Ok(index)
     }
 }
 
-impl Given {
+impl OutgoingHalf {
     /// The state that the kept half will find.
     pub(crate) fn endpoint(&self) -> Endpoint {
         bound::endpoint(self.direction)
@@ -106,7 +106,7 @@ impl Given {
     }
 }
 
-impl Drop for Given {
+impl Drop for OutgoingHalf {
     fn drop(&mut self) {
         if !self.sent {
             self.cell.kill("the call that carried the other half was not sent");
@@ -115,7 +115,7 @@ impl Drop for Given {
 }
 
 /// Hands a request's channels to the handler's arguments.
-pub(crate) struct Taking<'a> {
+pub(crate) struct HalfDecoder<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) connection: ConnectionId,
     pub(crate) request: RequestId,
@@ -125,7 +125,7 @@ pub(crate) struct Taking<'a> {
 }
 
 // SAFETY: as above. A half is written last, after everything that can fail.
-unsafe impl ChannelDecoder for Taking<'_> {
+unsafe impl ChannelDecoder for HalfDecoder<'_> {
     fn layout(&self, kind: ChannelKind) -> Layout {
         layout_of(kind)
     }
@@ -155,7 +155,7 @@ unsafe impl ChannelDecoder for Taking<'_> {
     }
 }
 
-impl Taking<'_> {
+impl HalfDecoder<'_> {
     /// The half of this number, which is bound from here on.
     pub(super) fn take_half(
         &mut self,

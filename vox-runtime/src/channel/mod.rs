@@ -18,7 +18,7 @@ mod tx;
 pub(crate) use bound::Bound;
 pub(crate) use cell::CallWaits;
 pub use errors::{RecvError, SendError, TryRecvError, TrySendError};
-pub(crate) use hooks::{Given, Giving, Taking};
+pub(crate) use hooks::{HalfDecoder, HalfEncoder, OutgoingHalf};
 pub(crate) use raw::RawHalf;
 pub use rx::Rx;
 pub use tx::Tx;

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-use super::hooks::{Giving, Taking};
+use super::hooks::{HalfDecoder, HalfEncoder};
 use super::rx::{Reader, Rx};
 use super::tx::Tx;
 use super::{RecvError, channel};
@@ -49,7 +49,7 @@ impl Rx<Rest> {
     }
 }
 
-impl Giving<'_> {
+impl HalfEncoder<'_> {
     /// Gives a half of this kind to the call, and keeps the other.
     pub(crate) fn give_raw(&mut self, kind: ChannelKind) -> Result<RawHalf, EncodeError> {
         let (tx, rx) = channel::<Rest>();
@@ -66,7 +66,7 @@ impl Giving<'_> {
     }
 }
 
-impl Taking<'_> {
+impl HalfDecoder<'_> {
     /// The half of this number, if it is of this kind.
     pub(crate) fn take_raw(&mut self, index: u32, kind: ChannelKind) -> Result<RawHalf, DecodeError> {
         let half = self.take_half(index, kind, program(), None)?;

@@ -36,7 +36,7 @@ pub struct Rx<T> {
 }
 
 #[allow(unsafe_code, reason = "a shape made by hand, which is what marks a channel")]
-// SAFETY: the shape is made for this type, and `Giving` and `Taking` know its layout.
+// SAFETY: the shape is made for this type, and `HalfEncoder` and `HalfDecoder` know its layout.
 unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Rx<T> {
     const SHAPE: &'static Shape = &const {
         // SAFETY: this is the crate's own half of this kind.
@@ -274,7 +274,7 @@ impl Reader {
                 match (&mut receiver.waker, waker) {
                     (_, None) => {}
                     (Some(known), Some(waker)) if known.will_wake(waker) => {}
-                    (place, Some(waker)) => state.after.keep(place, waker),
+                    (place, Some(waker)) => state.deferred.keep(place, waker),
                 }
                 return Poll::Pending;
             }

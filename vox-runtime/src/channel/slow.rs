@@ -19,7 +19,7 @@ impl Slow {
     /// The sender waits for credit. `Some`: for so long that it is to be told, which it is not again.
     pub(super) fn wait(bound: &Bound, state: &mut State, waker: &Waker) -> Option<Self> {
         let sender = state.endpoints.get_mut(bound.token).and_then(Endpoint::as_sender)?;
-        sender.wait(waker, &mut state.after);
+        sender.wait(waker, &mut state.deferred);
         let window = state.wait_for_credit(bound.token).then(|| state.session.send_window())?;
         Some(Self { method: bound.method, channel: bound.channel, window })
     }

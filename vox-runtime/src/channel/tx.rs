@@ -16,7 +16,7 @@ use super::items::Items;
 use super::local::{Item, Patience};
 use super::slow::Slow;
 use crate::codec::{ChannelKind, EncodeError, Encoder, Program, channel_shape};
-use crate::driver::{After, Endpoint, HalfEnd, Slab, State, give_buffer, is_cut, take_buffer};
+use crate::driver::{Deferred, Endpoint, HalfEnd, Slab, State, give_buffer, is_cut, take_buffer};
 use crate::error::{Place, Reason};
 use crate::limits::Fits;
 use crate::metadata::Metadata;
@@ -50,7 +50,7 @@ pub struct Tx<T> {
 }
 
 #[allow(unsafe_code, reason = "a shape made by hand, which is what marks a channel")]
-// SAFETY: the shape is made for this type, and `Giving` and `Taking` know its layout.
+// SAFETY: the shape is made for this type, and `HalfEncoder` and `HalfDecoder` know its layout.
 unsafe impl<T: Facet<'static> + 'static> Facet<'static> for Tx<T> {
     const SHAPE: &'static Shape = &const {
         // SAFETY: this is the crate's own half of this kind.
@@ -247,7 +247,7 @@ impl<T> Tx<T> {
         let polled = self.on_bound(|bound, state| {
             // What was gathered goes first, and a long item cannot be followed at once.
             state.close_run(bound.token);
-            let endpoint = match live(&mut state.endpoints, &mut state.after, bound, waker) {
+            let endpoint = match live(&mut state.endpoints, &mut state.deferred, bound, waker) {
                 Ok(endpoint) => endpoint,
                 Err(polled) => return polled,
             };
@@ -286,7 +286,7 @@ impl<T> Tx<T> {
         }
         let mut slow = None;
         let polled = self.on_bound(|bound, state| {
-            if let Err(polled) = live(&mut state.endpoints, &mut state.after, bound, Some(cx.waker())) {
+            if let Err(polled) = live(&mut state.endpoints, &mut state.deferred, bound, Some(cx.waker())) {
                 return polled;
             }
             if state.session.may_send_item(bound.connection, bound.channel) {
@@ -354,11 +354,11 @@ impl<T> Tx<T> {
     fn poll_closed(&self, waker: &Waker, waits: Option<&Waker>) -> Poll<SendError> {
         let polled = match self.half.poll_bound(waker).map(|found| self.found(found)) {
             Poll::Ready(Ok(())) => {
-                self.on_bound(|bound, state| match live(&mut state.endpoints, &mut state.after, bound, waits) {
+                self.on_bound(|bound, state| match live(&mut state.endpoints, &mut state.deferred, bound, waits) {
                     Err(polled) => polled,
                     Ok(endpoint) => {
                         if let (Some(waker), Some(sender)) = (waits, endpoint.as_sender()) {
-                            sender.wait(waker, &mut state.after);
+                            sender.wait(waker, &mut state.deferred);
                         }
                         endpoint.look_no_more();
                         Poll::Pending
@@ -410,7 +410,7 @@ impl<T> Tx<T> {
 #[inline]
 fn live<'a>(
     endpoints: &'a mut Slab<Endpoint>,
-    after: &mut After,
+    deferred: &mut Deferred,
     bound: &Bound,
     waker: Option<&Waker>,
 ) -> Result<&'a mut Endpoint, Poll<Result<(), SendError>>> {
@@ -422,7 +422,7 @@ fn live<'a>(
         Some(end) => return Err(Poll::Ready(Err(ended(end, bound.place())))),
         // What was sent before the call goes first.
         None if lost || sender.backlog.is_some() => {
-            waker.into_iter().for_each(|waker| sender.wait(waker, after));
+            waker.into_iter().for_each(|waker| sender.wait(waker, deferred));
             return Err(Poll::Pending);
         }
         None => {}

@@ -18,7 +18,7 @@ use tracing::Span;
 use self::retry::RetryState;
 use super::client_connection::ClientConnection;
 use super::written::Written;
-use crate::channel::{CallWaits, Given};
+use crate::channel::{CallWaits, OutgoingHalf};
 use crate::codec::EncodeError;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, CallerHandle, Flush, Scope, Sent, Waiter, now};
@@ -49,7 +49,7 @@ pub struct Call<T: 'static, E: 'static = Never> {
     pub(super) handle: Option<Arc<CallerHandle>>,
     pub(super) method: &'static MethodDescriptor,
     pub(super) payload: Payload,
-    pub(super) channels: Vec<Given>,
+    pub(super) channels: Vec<OutgoingHalf>,
     fault: Option<Box<NotSent>>,
     pub(super) timeout: Option<Duration>,
     metadata: Metadata,
@@ -70,7 +70,7 @@ pub struct Call<T: 'static, E: 'static = Never> {
     /// The peer knows the method otherwise.
     pub(super) terms: Option<Arc<MethodTerms>>,
     /// It may read the link itself.
-    leads: bool,
+    reads_inline: bool,
     /// For its deadline, where it is polled outside of its session's runtime, which keeps that otherwise.
     pub(super) alarm: Option<Alarm>,
 }
@@ -80,7 +80,7 @@ pub struct Call<T: 'static, E: 'static = Never> {
 pub(super) struct Named {
     pub(super) id: OperationId,
     /// Nobody else knows it: with the call's outcome it has done its duty.
-    minted: bool,
+    auto_id: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +131,7 @@ impl<T, E> Call<T, E> {
             state: CallState::New,
             retry: RetryState::new(method.policy),
             terms: None,
-            leads: false,
+            reads_inline: false,
             alarm: None,
         }
     }
@@ -144,7 +144,7 @@ impl<T, E> Call<T, E> {
     /// and acknowledges by itself. Of a method that is neither `persist` nor `idem` the outcome is known for a while, and within
     /// the session only. For an `idem` method, which may run again, the id means nothing.
     pub fn operation(self, id: OperationId) -> Self {
-        self.told("operation", |call| call.operation = Some(Named { id, minted: false }))
+        self.told("operation", |call| call.operation = Some(Named { id, auto_id: false }))
     }
 
     /// What the method says about running again, which [`VoxError::is_retryable_under`] asks for.
@@ -310,13 +310,13 @@ impl<T, E> Call<T, E> {
     /// An operation whose outcome is kept needs a name.
     fn name_operation(&mut self) {
         if self.method.policy.persist && self.operation.is_none() {
-            self.operation = Some(Named { id: self.handle().shared().new_operation(), minted: true });
+            self.operation = Some(Named { id: self.handle().shared().new_operation(), auto_id: true });
         }
     }
 
     /// The call has moved to another session. An id that it was given and that nobody was told is made anew, by the clock of this peer.
     pub(super) fn name_operation_anew(&mut self) {
-        if self.operation.is_some_and(|named| named.minted) && self.retry.is_first() {
+        if self.operation.is_some_and(|named| named.auto_id) && self.retry.is_first() {
             self.operation = None;
             self.name_operation();
         }
@@ -379,7 +379,7 @@ impl<T, E> Call<T, E> {
             operation,
             retry,
             terms,
-            leads,
+            reads_inline,
             deadline,
             patience,
             scope,
@@ -423,7 +423,7 @@ impl<T, E> Call<T, E> {
             let token = state.waiters.insert(Waiter::Waiting(Some(waker)));
             let mut halves = Vec::new();
             for given in channels.iter() {
-                let endpoint = given.endpoint().pledged(may_follow);
+                let endpoint = given.endpoint().held_for_retry(may_follow);
                 halves.push((given.direction, state.endpoints.insert(endpoint)));
             }
             for bound in retry.carried() {
@@ -436,12 +436,12 @@ impl<T, E> Call<T, E> {
             let call = NewCall { method: method.id, operation, deadline, patience, metadata, channels };
             let Some(made) = state.session.call(now, connection, token, call, payload) else {
                 if let Some(Waiter::Waiting(Some(waker))) = state.waiters.remove(token) {
-                    state.after.spend(waker);
+                    state.deferred.spend(waker);
                 }
                 halves.iter().for_each(|&(_, half)| drop(state.endpoints.remove(half)));
                 return Send::Closed("the connection is closed".to_owned());
             };
-            *leads = state.may_lead(now, token, cx.waker());
+            *reads_inline = state.may_read_inline(now, token, cx.waker());
             if let Some(kept) = made.payload.filter(|_| may_follow) {
                 retry.keep_payload(kept);
             }
@@ -472,8 +472,8 @@ impl<T, E> Call<T, E> {
 
     fn poll_reply(&mut self, cx: &mut Context<'_>, token: Token) -> Poll<Result<T, VoxError<E>>> {
         let handle = self.handle();
-        let minted = self.operation.filter(|named| named.minted).map(|named| named.id);
-        let sent = Sent { connection: handle.connection(), token, minted, leads: self.leads };
+        let auto_id = self.operation.filter(|named| named.auto_id).map(|named| named.id);
+        let sent = Sent { connection: handle.connection(), token, auto_id, reads_inline: self.reads_inline };
         let end = std::task::ready!(self.poll_end(cx, &sent));
         self.state = CallState::Done;
         let Some(end) = end else { return Poll::Ready(Err(self.indeterminate())) };

@@ -8,11 +8,11 @@ use crate::descriptor::ServiceDescriptor;
 use crate::driver::{Asking, Backoff, Established, Router, initiate_at};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::transport::Reach;
+use crate::transport::DialTarget;
 
 /// How a session is made.
 pub(super) struct ConnectConfig {
-    pub(super) reach: Arc<dyn Reach>,
+    pub(super) target: Arc<dyn DialTarget>,
     pub(super) limits: Arc<Limits>,
     pub(super) router: Router,
     pub(super) introduction: Introduction,
@@ -28,8 +28,8 @@ impl ConnectConfig {
     ) -> Result<Established, ConnectError> {
         let (limits, resumes) = (Arc::clone(&self.limits), self.resumes);
         let made = self.introduction.make(limits.handshake_timeout).await;
-        let metadata = made.map_err(|error| error.at(&self.reach.name()))?;
+        let metadata = made.map_err(|error| error.at(&self.target.name()))?;
         let asking = Asking { limits, router: self.router.clone(), metadata, service, resumes };
-        initiate_at(&*self.reach, asking).await
+        initiate_at(&*self.target, asking).await
     }
 }

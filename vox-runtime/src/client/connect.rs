@@ -16,11 +16,11 @@ use super::connect_error::ConnectError;
 use super::credentials::{Credentials, Introduction};
 use super::remote::Remote;
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::{Asking, Backoff, Established, Router, Trials, initiate, unconnected};
+use crate::driver::{Asking, Backoff, ConnectAttempts, Established, Router, initiate, unconnected};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::server::{Dispatcher, ServeError, Server, ServerBuilder};
-use crate::transport::{Address, AddressError, Connector, Link, Reach};
+use crate::transport::{Address, AddressError, Connector, DialTarget, Link};
 
 /// Connects to a peer and opens the service that the client `C` calls.
 ///
@@ -123,7 +123,7 @@ impl Target {
     }
 
     /// What makes links, or the one that there is.
-    fn reach(self) -> Result<Result<Arc<dyn Reach>, Link>, ConnectError> {
+    fn dial_target(self) -> Result<Result<Arc<dyn DialTarget>, Link>, ConnectError> {
         Ok(match self.0 {
             TargetKind::Text(text) => Ok(Arc::new(text.parse::<Address>()?)),
             TargetKind::Address(address) => Ok(Arc::new(address)),
@@ -295,13 +295,13 @@ impl<C: Connected> Connect<C> {
         let (ways, limits) = self.prepare()?;
         match ways {
             Ways::Redial(config) if reconnects => {
-                let none = unconnected(limits, config.reach.name());
+                let none = unconnected(limits, config.target.name());
                 let remote = Remote::lazy(config, Arc::clone(&none));
                 let service = C::SERVICE.map(|service| (service, Metadata::new()));
                 Ok(C::connected(Caller::unconnected(none, remote, service)))
             }
             Ways::Redial(config) => {
-                Err(ConnectError::not_lazy(&config.reach.name(), "it is to connect once, with `no_reconnect`"))
+                Err(ConnectError::not_lazy(&config.target.name(), "it is to connect once, with `no_reconnect`"))
             }
             Ways::Once(link, ..) => Err(ConnectError::not_lazy(link.address(), "a `Link` is made already")),
         }
@@ -315,8 +315,8 @@ impl<C: Connected> Connect<C> {
         if let Some(name) = Router::duplicate(&self.services) {
             return Err(ConnectError::DuplicateService(name));
         }
-        let target = self.target.reach()?;
-        let address = || target.as_ref().map_or_else(|link| link.address().to_owned(), |reach| reach.name());
+        let target = self.target.dial_target()?;
+        let address = || target.as_ref().map_or_else(|link| link.address().to_owned(), |target| target.name());
         self.introduction.metadata.check().map_err(|why| ConnectError::metadata(why).at(&address()))?;
         let (mut limits, router) = (self.limits, Router::new(self.services));
         limits.resume_window = self.window.unwrap_or(limits.resume_window);
@@ -327,8 +327,8 @@ impl<C: Connected> Connect<C> {
         let limits = Arc::new(limits);
         let (introduction, resumes, backoff) = (self.introduction, self.resumes, self.backoff);
         let ways = match target {
-            Ok(reach) => Ways::Redial(ConnectConfig {
-                reach,
+            Ok(target) => Ways::Redial(ConnectConfig {
+                target,
                 limits: Arc::clone(&limits),
                 router,
                 introduction,
@@ -392,19 +392,19 @@ impl Patience {
         config: &ConnectConfig,
         service: Option<(&'static ServiceDescriptor, Metadata)>,
     ) -> Result<Established, ConnectError> {
-        let address = config.reach.name();
-        let (mut trials, mut last) = (Trials::default(), None);
+        let address = config.target.name();
+        let (mut attempts, mut last) = (ConnectAttempts::default(), None);
         loop {
             let attempt = async {
-                if let Some(at) = trials.due(true) {
+                if let Some(at) = attempts.due(true) {
                     tokio::time::sleep_until(at.into()).await;
                 }
-                trials.begin(&config.backoff);
+                attempts.begin(&config.backoff);
                 Ok(config.connect(service.clone()).await)
             };
             match self.in_time(&address, last.take(), attempt).await? {
                 Err(error) if self.waits && error.passes() => {
-                    trials.failed(&config.backoff, error.missed());
+                    attempts.failed(&config.backoff, error.missed());
                     tracing::debug!(address, %error, "no session yet");
                     last = Some(error);
                 }

@@ -138,10 +138,10 @@ impl Keeper {
     pub(super) fn words(&self) -> Option<String> {
         match &*self.phase.borrow() {
             Phase::Trying(trying) => Some(trying.to_string()),
-            Phase::Idle => Some(not_connected_yet(&self.config.reach.name())),
+            Phase::Idle => Some(not_connected_yet(&self.config.target.name())),
             Phase::Up | Phase::Orphaned | Phase::Over(_) => {
                 let down = down(&self.current())?;
-                Some(format!("no link to {}: {}", self.config.reach.name(), down.reason()))
+                Some(format!("no link to {}: {}", self.config.target.name(), down.reason()))
             }
         }
     }
@@ -237,7 +237,7 @@ impl Keeper {
     }
 
     /// A new session takes the place of the last.
-    pub(super) fn take_up(&self, shared: Arc<Shared>) {
+    pub(super) fn adopt_session(&self, shared: Arc<Shared>) {
         let next = CallerHandle::holding(Arc::clone(&shared));
         *lock(&self.session) = Arc::clone(&shared);
         let before = lock(&self.held).replace(next);

@@ -51,7 +51,7 @@ impl Opening<'_> {
                     Some(_) | None => Poll::Pending,
                 },
                 Some(OpenWaiter::Waiting(place)) => {
-                    state.after.keep(place, cx.waker());
+                    state.deferred.keep(place, cx.waker());
                     Poll::Pending
                 }
                 Some(OpenWaiter::Abandoned) | None => Poll::Pending,

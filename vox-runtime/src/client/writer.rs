@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::call::Call;
 use super::caller::Caller;
 use super::written::Written;
-use crate::channel::{Given, Giving, RawHalf};
+use crate::channel::{HalfEncoder, OutgoingHalf, RawHalf};
 use crate::codec::{ChannelKind, EncodeError, Encoder, LONG, check_cost_of};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{CallerHandle, take_buffer};
@@ -23,7 +23,7 @@ pub struct CallWriter<'a> {
     handle: Option<Arc<CallerHandle>>,
     method: &'static MethodDescriptor,
     payload: Payload,
-    channels: Vec<Given>,
+    channels: Vec<OutgoingHalf>,
     written: usize,
     /// The most that the receiver is charged for each byte of them.
     rate: usize,
@@ -93,8 +93,8 @@ impl<'a> CallWriter<'a> {
 
     /// Gives the call a channel for each of these, in their order, whose items are bytes: the halves that are kept.
     pub(crate) fn raw_channels(&mut self, kinds: impl IntoIterator<Item = ChannelKind>) -> Vec<RawHalf> {
-        let mut giving = Giving { given: &mut self.channels, method: self.method, argument: 0 };
-        kinds.into_iter().map(|kind| giving.give_raw(kind).expect("both halves are new")).collect()
+        let mut encoder = HalfEncoder { given: &mut self.channels, method: self.method, argument: 0 };
+        kinds.into_iter().map(|kind| encoder.give_raw(kind).expect("both halves are new")).collect()
     }
 
     /// Something keeps the call from being sent.
@@ -109,8 +109,8 @@ impl<'a> CallWriter<'a> {
         }
         let handle = self.handle.as_ref().unwrap_or(self.caller.client_connection().first());
         let max_len = handle.shared().max_payload;
-        let mut giving = Giving { given: &mut self.channels, method: self.method, argument: self.written };
-        let mut encoder = Encoder::new(&mut self.payload.encoded, max_len).with_channels(&mut giving);
+        let mut encoder = HalfEncoder { given: &mut self.channels, method: self.method, argument: self.written };
+        let mut encoder = Encoder::new(&mut self.payload.encoded, max_len).with_channels(&mut encoder);
         let written = write(&mut encoder).map(|last| self.payload.last = last);
         if let Err(error) = written {
             let argument = self.method.args.get(self.written).map_or("?", |argument| argument.name);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::channel::Given;
+use crate::channel::OutgoingHalf;
 use crate::driver::CallerHandle;
 use crate::error::NotSent;
 use crate::wire::Payload;
@@ -11,7 +11,7 @@ use crate::wire::Payload;
 pub(super) struct Written {
     pub(super) handle: Option<Arc<CallerHandle>>,
     pub(super) payload: Payload,
-    pub(super) channels: Vec<Given>,
+    pub(super) channels: Vec<OutgoingHalf>,
     /// What keeps the call from being sent.
     pub(super) fault: Option<Box<NotSent>>,
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::after::Note;
 use super::authenticating::patience;
 use super::chosen::Serves;
+use super::deferred::LogEvent;
 use super::heard;
 use super::lookout::in_user_code;
 use super::observe::observe;
 use super::router::Router;
 use super::shared::{Shared, State};
-use crate::contained::{Contained, quietly};
+use crate::contained::{Contained, catch_panic};
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, ServiceIndex};
@@ -67,7 +67,7 @@ impl AcceptWith {
     async fn ask(&self, offer: Offer, until: Instant, patience: Duration) -> Answer {
         let service = Shown::name(offer.service()).to_string();
         let cannot = |why: String| {
-            quietly(|| tracing::warn!(why, "a connection could not be accepted"));
+            catch_panic(|| tracing::warn!(why, "a connection could not be accepted"));
             Err(Refusal::new(RefusalCode::Busy, why))
         };
         match tokio::time::timeout_at(until, Contained::new(|| (self.0)(offer))).await {
@@ -98,8 +98,8 @@ impl Router {
             Chosen::Other(dispatcher) => match described(service, &*dispatcher) {
                 Ok(descriptor) => Ok(Found::Chosen(dispatcher, descriptor)),
                 Err(why) => {
-                    quietly(|| tracing::warn!(why, "a connection could not be accepted"));
-                    quietly(move || drop(dispatcher));
+                    catch_panic(|| tracing::warn!(why, "a connection could not be accepted"));
+                    catch_panic(move || drop(dispatcher));
                     Err(Refusal::new(RefusalCode::Other, why))
                 }
             },
@@ -122,7 +122,7 @@ fn too_long(service: &str) -> Option<Refusal> {
 /// What a dispatcher serves; `Err`: why it cannot serve a connection to this service. The contract is made here, which takes a while.
 fn described(service: &str, dispatcher: &dyn Dispatcher) -> Result<&'static ServiceDescriptor, String> {
     let mut described = Err(format!("the server cannot serve `{}`: its dispatcher panicked", Shown::name(service)));
-    quietly(|| {
+    catch_panic(|| {
         let found = dispatcher.service();
         described = match found.name == service {
             true => found.check().map(|()| found).map_err(|error| error.to_string()),
@@ -180,7 +180,7 @@ impl State {
         }
         let bytes = WAITING + service.len() + metadata.memory();
         match self.session.hold_offer(connection, bytes) {
-            Ok(()) => self.after.notes.push(Note::Choose(Waiting { connection, service, contract, metadata })),
+            Ok(()) => self.deferred.notes.push(LogEvent::Choose(Waiting { connection, service, contract, metadata })),
             Err(why) => self.session.refuse(connection, Refusal::new(RefusalCode::Busy, why)),
         }
     }
@@ -197,7 +197,7 @@ impl State {
             Err(refusal) => self.session.refuse(connection, refusal),
             Ok(found) if self.draining => {
                 if let Found::Chosen(dispatcher, _) = found {
-                    self.after.notes.push(Note::LetGo(dispatcher));
+                    self.deferred.notes.push(LogEvent::LetGo(dispatcher));
                 }
                 self.session.refuse(connection, shutting_down());
             }

@@ -10,17 +10,19 @@ use std::task::Waker;
 use std::thread;
 use std::time::Instant;
 
-use crate::contained::{quietly, wake_all};
+use crate::contained::{catch_panic, wake_all};
 
-static CLOCK: Clock =
-    Clock { desk: Mutex::new(Desk { alarms: BTreeMap::new(), next: 0, sleeps_until: None }), changed: Condvar::new() };
+static CLOCK: Clock = Clock {
+    table: Mutex::new(AlarmTable { alarms: BTreeMap::new(), next: 0, sleeps_until: None }),
+    changed: Condvar::new(),
+};
 
 struct Clock {
-    desk: Mutex<Desk>,
+    table: Mutex<AlarmTable>,
     changed: Condvar,
 }
 
-struct Desk {
+struct AlarmTable {
     alarms: BTreeMap<(Instant, u64), Waker>,
     next: u64,
     /// Until when the thread sleeps. `None`: there is no thread.
@@ -37,26 +39,26 @@ impl Alarm {
     /// Wakes `waker` at this time.
     pub(crate) fn set(at: Instant, waker: &Waker) -> Self {
         let waker = waker.clone();
-        let mut desk = CLOCK.desk();
-        desk.next += 1;
-        let key = (at, desk.next);
-        desk.alarms.insert(key, waker);
-        match desk.sleeps_until {
+        let mut table = CLOCK.table();
+        table.next += 1;
+        let key = (at, table.next);
+        table.alarms.insert(key, waker);
+        match table.sleeps_until {
             None => {
                 let started = thread::Builder::new().name("vox-alarms".to_owned()).spawn(|| CLOCK.run());
                 match started {
-                    Ok(_) => desk.sleeps_until = Some(at),
+                    Ok(_) => table.sleeps_until = Some(at),
                     Err(error) => {
-                        drop(desk);
-                        quietly(|| {
+                        drop(table);
+                        catch_panic(|| {
                             tracing::warn!(%error, "no thread for the deadlines of calls that are awaited outside of their session's runtime");
                         });
                     }
                 }
             }
             Some(until) if at < until => {
-                desk.sleeps_until = Some(at);
-                drop(desk);
+                table.sleeps_until = Some(at);
+                drop(table);
                 CLOCK.changed.notify_one();
             }
             Some(_) => {}
@@ -66,54 +68,54 @@ impl Alarm {
 
     /// From now on it wakes this one. `false`: its time has come.
     pub(crate) fn wakes(&self, waker: &Waker) -> bool {
-        let mut desk = CLOCK.desk();
-        let Some(known) = desk.alarms.get_mut(&self.key) else { return false };
+        let mut table = CLOCK.table();
+        let Some(known) = table.alarms.get_mut(&self.key) else { return false };
         if known.will_wake(waker) {
             return true;
         }
         // What a waker does when it is let go of is its own affair, and so not done under the lock.
         let before = std::mem::replace(known, waker.clone());
-        drop(desk);
+        drop(table);
         drop(before);
         true
     }
 
     /// Whether its time has come.
     pub(crate) fn has_rung(&self) -> bool {
-        !CLOCK.desk().alarms.contains_key(&self.key)
+        !CLOCK.table().alarms.contains_key(&self.key)
     }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        let _waker = CLOCK.desk().alarms.remove(&self.key);
+        let _waker = CLOCK.table().alarms.remove(&self.key);
     }
 }
 
 impl Clock {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, AlarmTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
-        let mut desk = self.desk();
+        let mut table = self.table();
         loop {
             let now = Instant::now();
-            let later = desk.alarms.split_off(&(now, u64::MAX));
-            let due = std::mem::replace(&mut desk.alarms, later);
+            let later = table.alarms.split_off(&(now, u64::MAX));
+            let due = std::mem::replace(&mut table.alarms, later);
             if !due.is_empty() {
-                drop(desk);
+                drop(table);
                 wake_all(due.into_values());
-                desk = self.desk();
+                table = self.table();
                 continue;
             }
-            let Some((&(next, _), _)) = desk.alarms.first_key_value() else {
-                desk.sleeps_until = None;
+            let Some((&(next, _), _)) = table.alarms.first_key_value() else {
+                table.sleeps_until = None;
                 return;
             };
-            desk.sleeps_until = Some(next);
-            desk = match self.changed.wait_timeout(desk, next.saturating_duration_since(now)) {
-                Ok((desk, _)) => desk,
+            table.sleeps_until = Some(next);
+            table = match self.changed.wait_timeout(table, next.saturating_duration_since(now)) {
+                Ok((table, _)) => table,
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contained::{Contained, quietly};
+use crate::contained::{Contained, catch_panic};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::operation::Principal;
@@ -31,7 +31,7 @@ impl Authenticate {
     pub(super) async fn ask(&self, peer: Peer, limits: &Limits) -> Answer {
         let patience = patience(limits);
         let cannot = |why: String| {
-            quietly(|| tracing::warn!(why, "a peer could not be authenticated"));
+            catch_panic(|| tracing::warn!(why, "a peer could not be authenticated"));
             Err(Refusal::new(RefusalCode::Busy, why))
         };
         match tokio::time::timeout(patience, Contained::new(|| (self.0)(peer))).await {

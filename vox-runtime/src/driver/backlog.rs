@@ -56,7 +56,7 @@ impl State {
 
     /// Sends what there is credit for.
     pub(super) fn pump(&mut self, token: Token) {
-        let Self { endpoints, session, after, outbox_full, outbox_laden, backlogs, .. } = self;
+        let Self { endpoints, session, deferred, outbox_full, outbox_laden, backlogs, .. } = self;
         let Some(endpoint) = endpoints.get_mut(token) else { return };
         let Some(sender) = endpoint.as_sender() else { return };
         let Some(backlog) = &mut sender.backlog else { return };
@@ -79,7 +79,7 @@ impl State {
             }
         }
         let Some(backlog) = sender.backlog.take() else { return };
-        after.wakes.append(&mut sender.wakers);
+        deferred.wakes.append(&mut sender.wakers);
         let Backlog { connection, channel, then, let_go, .. } = *backlog;
         match then {
             None => return,
@@ -89,7 +89,7 @@ impl State {
         if let_go {
             endpoints.remove(token);
         } else {
-            endpoint.end(ChannelEnd::Reset(Reset::Gone), &mut after.wakes);
+            endpoint.end(ChannelEnd::Reset(Reset::Gone), &mut deferred.wakes);
         }
     }
 
@@ -98,7 +98,7 @@ impl State {
         self.pump(token);
         if let Some(sender) = self.endpoints.get_mut(token).and_then(Endpoint::as_sender) {
             sender.waits.off();
-            self.after.wakes.append(&mut sender.wakers);
+            self.deferred.wakes.append(&mut sender.wakers);
         }
     }
 

@@ -66,7 +66,7 @@ fn random() -> f64 {
 /// The attempts in a row that came to nothing: to no link, or to one that was lost before it had carried anything. So a peer
 /// that takes links only to cut them is asked no more often than one that takes none.
 #[derive(Debug, Default)]
-pub(crate) struct Trials {
+pub(crate) struct ConnectAttempts {
     /// Those that were made in turn: the backoff grows by them. What is made early because somebody waits does not lengthen it.
     failures: u32,
     /// Before this no further one is made, unless somebody waits.
@@ -82,7 +82,7 @@ pub(crate) struct Trials {
     standing: Option<(Instant, u64)>,
 }
 
-impl Trials {
+impl ConnectAttempts {
     /// When the next attempt may be made; `None`: at once. While somebody waits for it, that is soon, however long the backoff.
     pub(crate) fn due(&self, is_waited_for: bool) -> Option<Instant> {
         let not_before = self.not_before?;
@@ -180,40 +180,40 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_what_came_to_something_starts_the_waits_anew() {
         let backoff = Backoff::default();
-        let mut trials = Trials::default();
-        assert_eq!(trials.due(false), None, "the first is made at once");
-        trials.begin(&backoff);
+        let mut attempts = ConnectAttempts::default();
+        assert_eq!(attempts.due(false), None, "the first is made at once");
+        attempts.begin(&backoff);
         for failures in 1..5 {
-            trials.made(7);
-            assert!(!trials.lost(&backoff, 7), "nothing was carried");
-            assert_eq!(trials.failures, failures);
+            attempts.made(7);
+            assert!(!attempts.lost(&backoff, 7), "nothing was carried");
+            assert_eq!(attempts.failures, failures);
             tokio::time::advance(backoff.bound(failures)).await;
-            trials.begin(&backoff);
+            attempts.begin(&backoff);
         }
-        trials.made(7);
-        assert!(trials.lost(&backoff, 8));
-        assert_eq!((trials.failures, trials.due(true)), (0, None));
-        trials.begin(&backoff);
-        trials.made(8);
+        attempts.made(7);
+        assert!(attempts.lost(&backoff, 8));
+        assert_eq!((attempts.failures, attempts.due(true)), (0, None));
+        attempts.begin(&backoff);
+        attempts.made(8);
         tokio::time::advance(backoff.most).await;
-        assert!(trials.lost(&backoff, 8), "it stood for long");
+        assert!(attempts.lost(&backoff, 8), "it stood for long");
     }
 
     #[tokio::test(start_paused = true)]
     async fn while_somebody_waits_the_next_attempt_is_soon_and_no_sooner() {
         let backoff = Backoff { first: Duration::from_secs(3600), ..Backoff::default() };
         let backoff = Backoff { most: backoff.first, ..backoff };
-        let mut trials = Trials::default();
+        let mut attempts = ConnectAttempts::default();
         for _ in 0..10 {
-            trials.begin(&backoff);
-            trials.not_before = now().checked_add(backoff.bound(1));
-            assert_eq!(trials.due(true), now().checked_add(SOON));
-            assert_eq!(trials.due(false), trials.not_before);
+            attempts.begin(&backoff);
+            attempts.not_before = now().checked_add(backoff.bound(1));
+            assert_eq!(attempts.due(true), now().checked_add(SOON));
+            assert_eq!(attempts.due(false), attempts.not_before);
             tokio::time::advance(SOON).await;
         }
-        trials.not_before = Some(now());
-        trials.began = Some(now());
-        assert_eq!(trials.due(true), Some(now()), "nor later than the backoff says");
+        attempts.not_before = Some(now());
+        attempts.began = Some(now());
+        assert_eq!(attempts.due(true), Some(now()), "nor later than the backoff says");
     }
 
     #[test]
@@ -225,31 +225,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_is_there_and_turns_links_down_is_asked_no_sooner_for_those_who_wait() {
-        let (backoff, mut trials) = (Backoff::default(), Trials::default());
+        let (backoff, mut attempts) = (Backoff::default(), ConnectAttempts::default());
         for why in [Missed::NoSession, Missed::NoLink] {
-            trials.begin(&backoff);
-            trials.not_before = now().checked_add(SOON / 2);
-            trials.in_turn = false;
-            trials.failed(&backoff, why);
-            assert_eq!(trials.due(true) == trials.not_before, why == Missed::NoSession);
+            attempts.begin(&backoff);
+            attempts.not_before = now().checked_add(SOON / 2);
+            attempts.in_turn = false;
+            attempts.failed(&backoff, why);
+            assert_eq!(attempts.due(true) == attempts.not_before, why == Missed::NoSession);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn attempts_made_early_for_those_who_wait_lengthen_no_later_wait() {
         let backoff = Backoff { first: Duration::from_secs(1), factor: 10.0, most: Duration::from_secs(1000) };
-        let mut trials = Trials::default();
-        trials.begin(&backoff);
-        trials.not_before = now().checked_add(SOON);
-        let turn = trials.not_before;
-        while trials.due(true) < turn {
+        let mut attempts = ConnectAttempts::default();
+        attempts.begin(&backoff);
+        attempts.not_before = now().checked_add(SOON);
+        let turn = attempts.not_before;
+        while attempts.due(true) < turn {
             tokio::time::advance(Duration::from_millis(1)).await;
-            if trials.due(true).is_some_and(|at| at <= now()) {
-                trials.begin(&backoff);
-                trials.failed(&backoff, Missed::NoLink);
+            if attempts.due(true).is_some_and(|at| at <= now()) {
+                attempts.begin(&backoff);
+                attempts.failed(&backoff, Missed::NoLink);
             }
         }
-        assert_eq!((trials.failures, trials.not_before), (1, turn));
+        assert_eq!((attempts.failures, attempts.not_before), (1, turn));
     }
 
     /// A server goes down under a crowd of clients whose callers all wait.
@@ -258,14 +258,14 @@ mod tests {
         const CLIENTS: usize = 500;
         const SECONDS: usize = 5;
         let backoff = Backoff::default();
-        let mut crowd: Vec<Trials> = (0..CLIENTS).map(|_| Trials::default()).collect();
+        let mut crowd: Vec<ConnectAttempts> = (0..CLIENTS).map(|_| ConnectAttempts::default()).collect();
         let mut slots = vec![0; SECONDS * 100];
         for slot in &mut slots {
             for _ in 0..10 {
-                for trials in &mut crowd {
-                    if trials.due(true).is_none_or(|at| at <= now()) {
-                        trials.begin(&backoff);
-                        trials.failed(&backoff, Missed::NoLink);
+                for attempts in &mut crowd {
+                    if attempts.due(true).is_none_or(|at| at <= now()) {
+                        attempts.begin(&backoff);
+                        attempts.failed(&backoff, Missed::NoLink);
                         *slot += 1;
                     }
                 }

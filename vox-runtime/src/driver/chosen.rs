@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::after::Note;
+use super::deferred::LogEvent;
 use super::shared::State;
 use crate::ids::{ConnectionId, ServiceIndex};
 use crate::server::Dispatcher;
@@ -67,10 +67,10 @@ impl State {
     /// Lets go of the dispatchers whose connections are gone, and from which no handler runs on: once the lock is free, for their drop is
     /// the user's.
     pub(super) fn let_go_of_chosen(&mut self) {
-        let Self { chosen: Some(chosen), session, after, .. } = self else { return };
+        let Self { chosen: Some(chosen), session, deferred, .. } = self else { return };
         for place in &mut chosen.0 {
             if let Some((_, dispatcher)) = place.take_if(|(connection, _)| !session.serves(*connection)) {
-                after.notes.push(Note::LetGo(dispatcher));
+                deferred.notes.push(LogEvent::LetGo(dispatcher));
             }
         }
     }

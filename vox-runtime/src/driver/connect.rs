@@ -34,7 +34,7 @@ use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::{Recalled, Session};
 use crate::server::Peer;
-use crate::transport::{Failure, Greeter, Link, Party, Reach, WriteHalf, dial, memory_pair_at};
+use crate::transport::{DialTarget, Failure, Greeter, Link, Party, WriteHalf, dial, memory_pair_at};
 use crate::wire::{
     Greeting, Hello, LENGTH_BYTES, Named, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
     differs_by, features_of, words,
@@ -66,7 +66,7 @@ pub(crate) struct Asking {
 }
 
 /// What the end that accepts has.
-pub(crate) struct Door {
+pub(crate) struct Acceptor {
     pub(crate) limits: Arc<Limits>,
     pub(crate) router: Router,
     /// Where its sessions are found again, if they can be resumed.
@@ -82,7 +82,7 @@ pub(crate) struct Door {
 }
 
 /// What a link turned out to be for.
-pub(crate) enum Visitor {
+pub(crate) enum AcceptedLink {
     New(Established, Option<SessionId>),
     /// An old session has it.
     Resumed,
@@ -97,8 +97,8 @@ pub(crate) async fn initiate(link: Link, asking: Asking) -> Result<Established, 
 }
 
 /// As [`initiate`], over the first link to a target whose peer answers.
-pub(crate) async fn initiate_at(reach: &dyn Reach, asking: Asking) -> Result<Established, ConnectError> {
-    let dialling = Box::pin(dial(reach, asking.limits.handshake_timeout, &asking));
+pub(crate) async fn initiate_at(target: &dyn DialTarget, asking: Asking) -> Result<Established, ConnectError> {
+    let dialling = Box::pin(dial(target, asking.limits.handshake_timeout, &asking));
     let (link, welcome, recalled) = dialling.await.map_err(|failure| match failure {
         Failure::NoLink(why) => ConnectError::NoLink(why),
         Failure::Greeting(error) => error,
@@ -132,8 +132,8 @@ impl Asking {
             metadata: metadata.clone(),
             contract: Some(Named::new(service.contract().hash(), recalled.as_ref().map(|told| told.hash))),
         });
-        say(link, &Greeting::Hello(Hello { versions, features, limits, time, metadata, service })).await?;
-        match hear(&mut link.read, &self.limits).await? {
+        write_handshake(link, &Greeting::Hello(Hello { versions, features, limits, time, metadata, service })).await?;
+        match read_handshake(&mut link.read, &self.limits).await? {
             Greeting::Rejected(refusal) => Err(ConnectError::refused(refusal)),
             Greeting::Welcome(welcome) if welcome.version != VERSION => {
                 let why = format!("the peer chose version {}, which was not offered", welcome.version);
@@ -176,15 +176,19 @@ pub(crate) fn unconnected(limits: Arc<Limits>, address: String) -> Arc<Shared> {
 }
 
 /// Answers: refuses what cannot be served, with a reason.
-pub(crate) async fn accept(mut link: Link, door: &Door, mut entrance: Entrance) -> Result<Visitor, ConnectError> {
+pub(crate) async fn accept(
+    mut link: Link,
+    acceptor: &Acceptor,
+    mut entrance: Entrance,
+) -> Result<AcceptedLink, ConnectError> {
     let address = link.address().to_owned();
     let welcoming = Box::pin(async {
         entrance.waits_for_word(link.party.as_ref());
         let heard = tokio::select! {
             biased;
-            () = door.closing.cancelled() => None,
+            () = acceptor.closing.cancelled() => None,
             () = entrance.sent_away() => return Err(sent_away()),
-            heard = hear(&mut link.read, &door.limits) => Some(heard?),
+            heard = read_handshake(&mut link.read, &acceptor.limits) => Some(heard?),
         };
         let Some(greeting) = heard else { return reject(link, shutting_down()).await };
         entrance.has_spoken();
@@ -192,23 +196,23 @@ pub(crate) async fn accept(mut link: Link, door: &Door, mut entrance: Entrance) 
             Greeting::Hello(hello) => {
                 let place = tokio::select! {
                     biased;
-                    () = door.closing.cancelled() => Err(shutting_down()),
-                    place = door.admit(link.party.as_ref(), entrance) => place,
+                    () = acceptor.closing.cancelled() => Err(shutting_down()),
+                    place = acceptor.admit(link.party.as_ref(), entrance) => place,
                 };
                 match place {
-                    Ok(_place) => door.welcome(link, hello).await,
+                    Ok(_place) => acceptor.welcome(link, hello).await,
                     Err(refusal) => reject(link, refusal).await,
                 }
             }
-            Greeting::Resume(resume) => door.resume(link, resume, entrance).await,
+            Greeting::Resume(resume) => acceptor.resume(link, resume, entrance).await,
             Greeting::Welcome(_) | Greeting::Rejected(_) | Greeting::Resumed(_) | Greeting::Confirm => {
                 Err(ConnectError::handshake("the peer answered where it should have said hello"))
             }
         }
     });
-    let welcomed = within(&door.limits, welcoming).await;
+    let welcomed = within(&acceptor.limits, welcoming).await;
     if let Err(error) = &welcomed {
-        door.note_missed(error);
+        acceptor.note_missed(error);
     }
     welcomed.map_err(|error| error.at(&address))
 }
@@ -221,7 +225,7 @@ fn outnumbered() -> ConnectError {
     ConnectError::handshake("the peer has asked for its session over several links since")
 }
 
-impl Door {
+impl Acceptor {
     /// The right to ask for a session. Who the peer is, is not known yet: what counts is where its link comes from.
     async fn admit(&self, party: Option<&Party>, entrance: Entrance) -> Result<InRoom, Refusal> {
         let account = self.accounts.of(&Principal::anonymous(), party);
@@ -266,7 +270,7 @@ impl Door {
         self.limits.max_sessions.min(Semaphore::MAX_PERMITS) - self.seats.available_permits()
     }
 
-    async fn welcome(&self, mut link: Link, hello: Hello) -> Result<Visitor, ConnectError> {
+    async fn welcome(&self, mut link: Link, hello: Hello) -> Result<AcceptedLink, ConnectError> {
         let considered = match self.consider(&hello, link.address(), link.party.as_ref()).await {
             Ok(considered) => considered,
             Err(refusal) => return reject(link, refusal).await,
@@ -280,7 +284,7 @@ impl Door {
         let (limits, time) = (self.limits.announced(), self.router.millis());
         let welcome =
             Welcome { version: VERSION, features: features_of(differs), limits, time, ticket: ticket.clone() };
-        say(&mut link, &Greeting::Welcome(welcome)).await?;
+        write_handshake(&mut link, &Greeting::Welcome(welcome)).await?;
         let router = self.router.clone();
         let shared = prepared(session, link, router, Arc::clone(&self.limits), (peer, hello.time), None);
         shared.serve_first_by(chosen);
@@ -289,12 +293,12 @@ impl Door {
             registry.insert(ticket, &shared);
         }
         shared.change(|state| state.take_seat(seat));
-        Ok(Visitor::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
+        Ok(AcceptedLink::New(Established { shared, connection: None }, ticket.map(|ticket| ticket.session)))
     }
 
     /// Gives an old session its new link. Whatever is wrong with the ticket, the answer is the same. A wrong secret is found before anybody is
     /// asked who the peer is. A link that shows the right one leaves its place at the door.
-    async fn resume(&self, link: Link, resume: Resume, entrance: Entrance) -> Result<Visitor, ConnectError> {
+    async fn resume(&self, link: Link, resume: Resume, entrance: Entrance) -> Result<AcceptedLink, ConnectError> {
         if common_version(resume.versions).is_none() {
             return reject(link, no_common_version(resume.versions)).await;
         }
@@ -309,7 +313,12 @@ impl Door {
     }
 
     /// As [`resume`](Self::resume), of one that has shown a good ticket.
-    async fn resume_from(&self, registry: &Registry, mut link: Link, resume: Resume) -> Result<Visitor, ConnectError> {
+    async fn resume_from(
+        &self,
+        registry: &Registry,
+        mut link: Link,
+        resume: Resume,
+    ) -> Result<AcceptedLink, ConnectError> {
         let peer = Peer::new(link.address().to_owned(), resume.metadata);
         let principal = match self.authenticate(&peer).await {
             Ok(principal) => principal,
@@ -323,8 +332,8 @@ impl Door {
             return reject(link, session_lost()).await;
         };
         let resumed = Resumed { received, time: self.router.millis(), secret: claim.secret.clone() };
-        say(&mut link, &Greeting::Resumed(resumed)).await?;
-        match hear(&mut link.read, &self.limits).await? {
+        write_handshake(&mut link, &Greeting::Resumed(resumed)).await?;
+        match read_handshake(&mut link.read, &self.limits).await? {
             Greeting::Confirm => {}
             Greeting::Rejected(refusal) => {
                 shared.change(|state| state.session.lost("the peer cannot go on from where this end is"));
@@ -338,7 +347,7 @@ impl Door {
         shared.hear_time(resume.time);
         // Under the session's lock, so that no later claim is answered in between.
         shared.attach(link, resume.received, || registry.confirm(&claim)).map_err(|_| gone())?;
-        Ok(Visitor::Resumed)
+        Ok(AcceptedLink::Resumed)
     }
 }
 
@@ -356,10 +365,10 @@ fn make_way(registry: &Registry, claim: &Claim, peer_received: u64) -> Option<u6
     })
 }
 
-async fn reject(mut link: Link, refusal: Refusal) -> Result<Visitor, ConnectError> {
+async fn reject(mut link: Link, refusal: Refusal) -> Result<AcceptedLink, ConnectError> {
     // The reason may be the application's, and the peer reads no more of it.
     let refusal = Refusal { reason: words(&refusal.reason, MAX_WORDS).to_owned(), ..refusal };
-    say(&mut link, &Greeting::Rejected(refusal.clone())).await?;
+    write_handshake(&mut link, &Greeting::Rejected(refusal.clone())).await?;
     let _ = link.write.shutdown().await;
     Err(ConnectError::refused(refusal))
 }
@@ -420,14 +429,17 @@ async fn within<T>(limits: &Limits, phases: Phases<'_, T>) -> Result<T, ConnectE
     }
 }
 
-pub(super) async fn say(link: &mut Link, greeting: &Greeting) -> Result<(), ConnectError> {
+pub(super) async fn write_handshake(link: &mut Link, greeting: &Greeting) -> Result<(), ConnectError> {
     let mut bytes = Vec::new();
     greeting.put(&mut bytes);
     link.write.write_all(&bytes).await.map_err(ConnectError::broken)?;
     link.write.flush().await.map_err(ConnectError::broken)
 }
 
-pub(super) async fn hear(read: &mut (dyn AsyncRead + Send + Unpin), limits: &Limits) -> Result<Greeting, ConnectError> {
+pub(super) async fn read_handshake(
+    read: &mut (dyn AsyncRead + Send + Unpin),
+    limits: &Limits,
+) -> Result<Greeting, ConnectError> {
     let mut length = [0; LENGTH_BYTES];
     read.read_exact(&mut length).await.map_err(closed_early)?;
     let length = u32::from_le_bytes(length) as usize;
@@ -457,16 +469,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_link_that_was_confirmed_is_not_lost_for_one_that_was_claimed_before() {
         let (limits, registry) = (Limits::default(), Arc::new(Registry::default()));
-        let door = Door::new(limits.clone(), Router::default(), Some(Arc::clone(&registry)));
+        let acceptor = Acceptor::new(limits.clone(), Router::default(), Some(Arc::clone(&registry)));
         let (mut near, far) = memory_pair();
         let (versions, announced) = ((VERSION, VERSION), limits.announced());
         let hello =
             Hello { versions, features: RESUME, limits: announced, time: 0, metadata: Metadata::new(), service: None };
-        say(&mut near, &Greeting::Hello(hello)).await.expect("heard");
-        let Ok(Visitor::New(Established { shared, .. }, _)) = accept(far, &door, Entrance::open()).await else {
+        write_handshake(&mut near, &Greeting::Hello(hello)).await.expect("heard");
+        let Ok(AcceptedLink::New(Established { shared, .. }, _)) = accept(far, &acceptor, Entrance::open()).await
+        else {
             panic!("it is let in");
         };
-        let Ok(Greeting::Welcome(Welcome { ticket: Some(ticket), .. })) = hear(&mut near.read, &limits).await else {
+        let Ok(Greeting::Welcome(Welcome { ticket: Some(ticket), .. })) = read_handshake(&mut near.read, &limits).await
+        else {
             panic!("it may be resumed");
         };
         let claim = || registry.claim(&ticket, &Principal::anonymous()).expect("its own secret");

@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
-use super::after::After;
 use super::backlog::Backlog;
+use super::deferred::Deferred;
 use super::shared::State;
 use super::unused::{Upload, Wait};
 use crate::error::EndReason;
@@ -19,7 +19,7 @@ use crate::wire::Reset;
 pub(crate) struct Endpoint {
     side: Side,
     /// Its call may yet be made again, on another session, and takes the channel along.
-    pledge: Option<Pledge>,
+    retry_hold: Option<RetryHold>,
 }
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ enum Side {
 
 /// What a call has to know of a half before it takes the channel along.
 #[derive(Debug, Default)]
-struct Pledge {
+struct RetryHold {
     /// Something went over the channel, in either direction, or its peer ended it: that cannot be taken back.
     touched: bool,
     /// The channel was lost before, which nobody is told until the call has decided.
@@ -86,9 +86,9 @@ impl SenderState {
     }
 
     /// A send waits.
-    pub(crate) fn wait(&mut self, waker: &Waker, after: &mut After) {
+    pub(crate) fn wait(&mut self, waker: &Waker, deferred: &mut Deferred) {
         if !self.wakers.iter().any(|known| known.will_wake(waker)) {
-            self.wakers.extend(after.kept(waker));
+            self.wakers.extend(deferred.kept(waker));
         }
     }
 }
@@ -103,16 +103,16 @@ impl ReceiverState {
 
 impl Endpoint {
     pub(crate) fn sender() -> Self {
-        Self { side: Side::Sender(SenderState::default()), pledge: None }
+        Self { side: Side::Sender(SenderState::default()), retry_hold: None }
     }
 
     pub(crate) fn receiver() -> Self {
-        Self { side: Side::Receiver(ReceiverState::default()), pledge: None }
+        Self { side: Side::Receiver(ReceiverState::default()), retry_hold: None }
     }
 
     /// The same, for a call that may be made again.
-    pub(crate) fn pledged(self, pledged: bool) -> Self {
-        Self { pledge: pledged.then(Pledge::default), ..self }
+    pub(crate) fn held_for_retry(self, held_for_retry: bool) -> Self {
+        Self { retry_hold: held_for_retry.then(RetryHold::default), ..self }
     }
 
     #[inline]
@@ -134,8 +134,8 @@ impl Endpoint {
     /// Something went over the channel.
     #[inline]
     pub(crate) fn touch(&mut self) {
-        if let Some(pledge) = &mut self.pledge {
-            pledge.touched = true;
+        if let Some(retry_hold) = &mut self.retry_hold {
+            retry_hold.touched = true;
         }
         if let Side::Sender(sender) = &mut self.side
             && let Some(upload) = &mut sender.upload
@@ -154,25 +154,25 @@ impl Endpoint {
 
     /// Whether a call that is made again cannot take the channel along.
     pub(crate) fn is_touched(&self) -> bool {
-        self.pledge.as_ref().is_none_or(|pledge| pledge.touched)
+        self.retry_hold.as_ref().is_none_or(|retry_hold| retry_hold.touched)
     }
 
     /// Its call takes the channel along no more.
     pub(super) fn unpledge(&mut self) {
         self.touch();
-        self.pledge = None;
+        self.retry_hold = None;
     }
 
     /// Why the channel was lost, while the call may yet take it along.
     pub(crate) fn lost(&self) -> Option<&EndReason> {
-        self.pledge.as_ref()?.lost.as_ref()
+        self.retry_hold.as_ref()?.lost.as_ref()
     }
 
     /// Its holder lets go of it. `false`: nobody needs to know, and it is to be forgotten.
     fn let_go(&mut self, end: &HalfEnd) -> bool {
         self.look_no_more();
-        let Some(pledge) = &mut self.pledge else { return false };
-        pledge.half_end.get_or_insert_with(|| end.clone());
+        let Some(retry_hold) = &mut self.retry_hold else { return false };
+        retry_hold.half_end.get_or_insert_with(|| end.clone());
         if let Side::Receiver(receiver) = &mut self.side {
             receiver.queue.clear();
         }
@@ -181,8 +181,8 @@ impl Endpoint {
 
     /// Takes up what the session says last, and wakes those who wait.
     pub(crate) fn end(&mut self, end: ChannelEnd, wakes: &mut Vec<Waker>) {
-        match (&mut self.pledge, end) {
-            (Some(pledge), ChannelEnd::Lost(reason)) if !pledge.touched => pledge.lost = Some(reason),
+        match (&mut self.retry_hold, end) {
+            (Some(retry_hold), ChannelEnd::Lost(reason)) if !retry_hold.touched => retry_hold.lost = Some(reason),
             (_, end) => {
                 self.touch();
                 self.look_no_more();
@@ -215,19 +215,19 @@ impl State {
     /// Nobody holds the half any more. Wakers that were left with it go once the lock is free.
     pub(super) fn forget_half(&mut self, token: Token) {
         if let Some(mut endpoint) = self.endpoints.remove(token) {
-            endpoint.wake(&mut self.after.spent);
+            endpoint.wake(&mut self.deferred.spent);
         }
     }
 
     /// The call of this half is over: if the channel was lost, so it ends.
     pub(crate) fn release_half(&mut self, token: Token) {
         let Some(endpoint) = self.endpoints.get_mut(token) else { return };
-        let Some(pledge) = endpoint.pledge.take() else { return };
-        if pledge.half_end.is_some() {
+        let Some(retry_hold) = endpoint.retry_hold.take() else { return };
+        if retry_hold.half_end.is_some() {
             self.session.let_go(token);
             self.forget_half(token);
-        } else if let Some(reason) = pledge.lost {
-            endpoint.end(ChannelEnd::Lost(reason), &mut self.after.wakes);
+        } else if let Some(reason) = retry_hold.lost {
+            endpoint.end(ChannelEnd::Lost(reason), &mut self.deferred.wakes);
         }
     }
 
@@ -235,7 +235,7 @@ impl State {
     pub(crate) fn move_half(&mut self, token: Token) -> Option<HalfEnd> {
         self.session.let_go(token);
         let mut endpoint = self.endpoints.remove(token)?;
-        endpoint.wake(&mut self.after.wakes);
-        endpoint.pledge?.half_end
+        endpoint.wake(&mut self.deferred.wakes);
+        endpoint.retry_hold?.half_end
     }
 }

@@ -8,12 +8,12 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
 
-use super::after::Note;
 use super::clock::now;
+use super::deferred::LogEvent;
 use super::router::Router;
 use super::shared::{OpenWaiter, Shared, State, Waiter};
 use super::writer::{Writer, Writing};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::proto::{CallEnd, ChannelEnd};
 
@@ -25,7 +25,7 @@ pub(super) struct Unwinding<'a>(pub(super) &'a Shared);
 
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
-        quietly(|| drop(self.0.lock()));
+        catch_panic(|| drop(self.0.lock()));
     }
 }
 
@@ -44,10 +44,10 @@ impl Shared {
     pub(super) fn end_by_fault<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.state.clear_poison();
         state.fail(&self.router);
-        let after = state.after.take();
+        let deferred = state.deferred.take();
         drop(state);
-        if let Some(after) = after {
-            after.run(self);
+        if let Some(deferred) = deferred {
+            deferred.run(self);
         }
         self.lock()
     }
@@ -63,11 +63,11 @@ impl State {
             self.settle(router);
         }));
         if let Err(payload) = ended {
-            quietly(move || drop(payload));
+            catch_panic(move || drop(payload));
         }
         let reason = self.session.end_reason().cloned().unwrap_or(EndReason::InternalFault);
         if !is_known {
-            self.after.notes.push(Note::Fault);
+            self.deferred.notes.push(LogEvent::Fault);
         }
         // Between two frames, another can still be written.
         let has_words = self.writing == Writing::Idle && self.writer.as_deref().is_some_and(Writer::is_between_frames);
@@ -75,7 +75,7 @@ impl State {
         if !has_words {
             self.link.number += 1;
             let next = self.link.next.take();
-            quietly(move || drop(next));
+            catch_panic(move || drop(next));
             self.writing = Writing::Broken;
         }
         self.end_waits(&reason);
@@ -83,33 +83,33 @@ impl State {
         self.stop_leading();
         self.wake_observers();
         self.driver_awake = true;
-        self.after.wakes.push(self.driver.clone());
+        self.deferred.wakes.push(self.driver.clone());
     }
 
     /// Nobody waits any longer for what the session would have brought.
     fn end_waits(&mut self, reason: &EndReason) {
         for waiter in self.waiters.iter_mut() {
             if let Waiter::Waiting(waker) = waiter {
-                self.after.wakes.extend(waker.take());
+                self.deferred.wakes.extend(waker.take());
                 *waiter = Waiter::Done(CallEnd::Indeterminate);
             }
         }
         for open in self.opens.iter_mut().flat_map(|opens| opens.iter_mut()) {
             if let OpenWaiter::Waiting(waker) = open {
-                self.after.wakes.extend(waker.take());
+                self.deferred.wakes.extend(waker.take());
                 *open = OpenWaiter::Done(Err(Refusal::new(RefusalCode::Other, reason.to_string())));
             }
         }
         for endpoint in self.endpoints.iter_mut() {
-            endpoint.end(ChannelEnd::Lost(reason.clone()), &mut self.after.wakes);
+            endpoint.end(ChannelEnd::Lost(reason.clone()), &mut self.deferred.wakes);
         }
         self.backlogs.clear();
         self.close_runs();
         self.requests.clear();
-        self.after.wakes.extend(mem::take(&mut self.queue).take_all());
-        self.after
+        self.deferred.wakes.extend(mem::take(&mut self.queue).take_all());
+        self.deferred
             .notes
-            .extend(mem::take(&mut self.tasks).into_iter().flat_map(|tasks| tasks.into_values()).map(Note::Abort));
+            .extend(mem::take(&mut self.tasks).into_iter().flat_map(|tasks| tasks.into_values()).map(LogEvent::Abort));
     }
 }
 

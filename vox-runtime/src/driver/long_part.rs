@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::{BufMut, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::proto::{Lent, Memory};
+use crate::proto::{Memory, PartMemory};
 use crate::wire::{PART, PartHead};
 
 /// How much memory the process keeps for long messages to come, all blocks together, while it has sessions. None of them is
@@ -55,7 +55,7 @@ impl Drop for StockUse {
 pub(super) struct LongPart {
     pub(super) head: PartHead,
     /// Of one that nobody wants, what has come is not there: it begins behind that.
-    lent: Lent,
+    lent: PartMemory,
 }
 
 /// A message's memory, which is for others when that is dropped.
@@ -64,7 +64,7 @@ struct Block(Vec<u8>);
 
 impl LongPart {
     /// A part whose bytes so begin.
-    pub(super) fn begin(head: PartHead, mut lent: Lent, with: &[u8]) -> Self {
+    pub(super) fn begin(head: PartHead, mut lent: PartMemory, with: &[u8]) -> Self {
         match lent.is_unwanted() {
             true => lent.start += with.len(),
             false => lent.bytes.extend_from_slice(with),
@@ -93,7 +93,7 @@ impl LongPart {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let (missing, is_unwanted) = (self.missing(), self.lent.is_unwanted());
-        let Lent { bytes, total, start, .. } = &mut self.lent;
+        let PartMemory { bytes, total, start, .. } = &mut self.lent;
         if is_unwanted {
             bytes.reserve_exact(missing.min(PASSED));
             let read = pin!(io.read_buf(&mut bytes.limit(missing.min(PASSED)))).poll(cx);
@@ -109,7 +109,7 @@ impl LongPart {
     }
 
     /// The memory.
-    pub(super) fn into_lent(mut self) -> Lent {
+    pub(super) fn into_lent(mut self) -> PartMemory {
         if self.lent.is_unwanted() {
             self.lent.start = self.lent.end - self.head.len;
         }
@@ -160,9 +160,9 @@ fn stock() -> MutexGuard<'static, Stock> {
 mod tests {
     use super::*;
 
-    fn lent(bytes: Vec<u8>, part: usize, total: usize) -> (PartHead, Lent) {
+    fn lent(bytes: Vec<u8>, part: usize, total: usize) -> (PartHead, PartMemory) {
         let (start, head) = (bytes.len(), PartHead { number: 1, len: part, at: 6 });
-        (head, Lent { number: 1, bytes, start, end: start + part, total })
+        (head, PartMemory { number: 1, bytes, start, end: start + part, total })
     }
 
     /// Reads a message of this body by parts of so much, each of which had begun with so much, by pieces of at most so much.

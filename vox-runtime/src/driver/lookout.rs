@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use super::shared::Shared;
 use super::task::Driver;
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 
 /// Between two looks while nothing blocks. Each look takes the processor from busy workers, which costs a call of a few µs some percent
 /// when there are 500 looks a second.
@@ -37,16 +37,16 @@ const IDLE_LOOKS: u32 = 8;
 
 static LOOKOUT: Lookout = Lookout {
     asleep: AtomicBool::new(false),
-    desk: Mutex::new(Desk { posts: Vec::new(), sessions: BTreeMap::new(), thread: None }),
+    table: Mutex::new(PostTable { posts: Vec::new(), sessions: BTreeMap::new(), thread: None }),
 };
 
 struct Lookout {
     /// One that marks a post has to wake the lookout.
     asleep: AtomicBool,
-    desk: Mutex<Desk>,
+    table: Mutex<PostTable>,
 }
 
-struct Desk {
+struct PostTable {
     /// One for each thread that runs user code of sessions, so a few.
     posts: Vec<Watched>,
     /// The sessions that can get another task, by their numbers.
@@ -152,20 +152,20 @@ impl Drop for Visit<'_> {
 }
 
 impl Lookout {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, PostTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn new_post(&self) -> Arc<Post> {
         let post = Arc::new(Post::default());
-        self.desk().posts.push(Watched { post: Arc::downgrade(&post), visit: NOWHERE, visits: 0, seen_to: None });
+        self.table().posts.push(Watched { post: Arc::downgrade(&post), visit: NOWHERE, visits: 0, seen_to: None });
         post
     }
 
     #[cold]
     fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
-            && let Some(thread) = &self.desk().thread
+            && let Some(thread) = &self.table().thread
         {
             thread.unpark();
         }
@@ -193,8 +193,8 @@ impl Lookout {
     fn look(&self) -> Seen {
         let mut seen = Seen::default();
         let mut held_up = Vec::new();
-        let mut desk = self.desk();
-        let Desk { posts, sessions, .. } = &mut *desk;
+        let mut table = self.table();
+        let PostTable { posts, sessions, .. } = &mut *table;
         posts.retain_mut(|watched| {
             let Some(post) = watched.post.upgrade() else { return false };
             let (at_post, session) = watched.look(&post);
@@ -206,10 +206,10 @@ impl Lookout {
             }
             true
         });
-        drop(desk);
+        drop(table);
         for (shared, before, turns) in held_up {
             let is_first = before.is_none();
-            quietly(move || {
+            catch_panic(move || {
                 if is_first || before == Some(turns) {
                     Driver::relieve(&shared, is_first);
                 }
@@ -293,13 +293,13 @@ impl Shared {
         if !self.is_watched {
             return;
         }
-        let mut desk = LOOKOUT.desk();
-        desk.sessions.insert(self.number, Arc::downgrade(self));
-        if desk.thread.is_none() {
+        let mut table = LOOKOUT.table();
+        table.sessions.insert(self.number, Arc::downgrade(self));
+        if table.thread.is_none() {
             match thread::Builder::new().name("vox-lookout".to_owned()).spawn(|| LOOKOUT.run()) {
-                Ok(started) => desk.thread = Some(started.thread().clone()),
+                Ok(started) => table.thread = Some(started.thread().clone()),
                 Err(error) => {
-                    quietly(
+                    catch_panic(
                         || tracing::warn!(%error, "no thread to look out for blocked handlers: they hold up their sessions"),
                     );
                 }
@@ -310,7 +310,7 @@ impl Shared {
     /// The session is gone.
     pub(super) fn be_forgotten(&self) {
         if self.is_watched {
-            let _gone = LOOKOUT.desk().sessions.remove(&self.number);
+            let _gone = LOOKOUT.table().sessions.remove(&self.number);
         }
     }
 }

@@ -43,7 +43,7 @@ impl State {
     #[inline]
     pub(super) fn resume_suspended(&mut self) {
         if self.suspended.is_some() && !self.session.stays_holding_replies() {
-            self.after.wakes.extend(self.suspended.take().into_iter().flat_map(|suspended| *suspended));
+            self.deferred.wakes.extend(self.suspended.take().into_iter().flat_map(|suspended| *suspended));
         }
     }
 }

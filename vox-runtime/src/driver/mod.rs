@@ -4,13 +4,12 @@
 //! tokens it was given, those who wait. A caller encodes in its own task, takes the lock to append its frame, and
 //! writes to the link itself when no other call is in flight; otherwise the session's task writes, so that many
 //! calls share one write. That task reads frames, hosts handlers and keeps the time. A lone call of many in a row reads
-//! its reply itself ([`lead`]). A task that reads holds the reader, and handlers run when none does.
+//! its reply itself ([`inline_reader`]). A task that reads holds the reader, and handlers run when none does.
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
 mod accepting;
 mod accounts;
-mod after;
 mod alarm;
 mod authenticating;
 mod backlog;
@@ -21,19 +20,21 @@ mod chosen;
 mod claimants;
 mod clock;
 mod connect;
+mod deferred;
 mod doorway;
 mod endpoint;
 mod fault;
 mod half_open;
+mod handlers;
 pub(crate) mod heard;
-mod hosting;
-mod lead;
+mod inline_reader;
+mod link_state;
 mod long_part;
 mod lookout;
 mod memory;
 mod observe;
 mod opens;
-mod operating;
+mod operation_runner;
 mod pace;
 mod patience;
 mod pins;
@@ -42,7 +43,6 @@ mod reading;
 mod redial;
 mod refusing;
 mod registry;
-mod relink;
 mod router;
 mod runs;
 mod scope;
@@ -58,24 +58,24 @@ mod writer;
 
 pub(crate) use accepting::AcceptWith;
 pub(crate) use accounts::Account;
-pub(crate) use after::After;
 pub(crate) use alarm::Alarm;
 pub(crate) use authenticating::Authenticate;
 pub(crate) use backlog::Backlog;
 pub use backoff::Backoff;
-pub(crate) use backoff::{Missed, Trials};
+pub(crate) use backoff::{ConnectAttempts, Missed};
 pub(crate) use buffers::{give_buffer, take_buffer};
 pub(crate) use caller_handle::CallerHandle;
 pub(crate) use clock::now;
 pub(crate) use connect::{
-    Asking, Door, Established, Visitor, accept, face_to_face, initiate, initiate_at, unconnected,
+    AcceptedLink, Acceptor, Asking, Established, accept, face_to_face, initiate, initiate_at, unconnected,
 };
+pub(crate) use deferred::Deferred;
 pub(crate) use doorway::{Doorway, Entrance};
 pub(crate) use endpoint::{Endpoint, HalfEnd};
-pub(crate) use hosting::HandlerFuture;
-pub use hosting::Hosted;
+pub use handlers::HandlerFuture;
+pub(crate) use handlers::ReusableFuture;
 pub(crate) use observe::observe;
-pub(crate) use operating::Granted;
+pub(crate) use operation_runner::Granted;
 pub(crate) use redial::{Resumption, resume};
 pub(crate) use registry::Registry;
 pub(crate) use router::Router;

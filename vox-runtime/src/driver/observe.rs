@@ -55,8 +55,8 @@ impl State {
             self.next_ticket += 1;
             self.next_ticket
         });
-        if let Some(waker) = self.after.kept(waker) {
-            self.after.spent.extend(self.observers.insert(key, waker));
+        if let Some(waker) = self.deferred.kept(waker) {
+            self.deferred.spent.extend(self.observers.insert(key, waker));
         }
     }
 
@@ -64,11 +64,11 @@ impl State {
         if self.session.end_reason().is_some() {
             self.seat = None;
         }
-        self.after.wakes.extend(std::mem::take(&mut self.observers).into_values());
+        self.deferred.wakes.extend(std::mem::take(&mut self.observers).into_values());
     }
 
     pub(super) fn unwatch(&mut self, key: u64) {
-        self.after.spent.extend(self.observers.remove(&key));
+        self.deferred.spent.extend(self.observers.remove(&key));
     }
 }
 

@@ -22,7 +22,7 @@ impl State {
             }
             Some(waiter) => {
                 if let OpenWaiter::Waiting(Some(waker)) = std::mem::replace(waiter, OpenWaiter::Done(result)) {
-                    self.after.wakes.push(waker);
+                    self.deferred.wakes.push(waker);
                 }
             }
             None => {}

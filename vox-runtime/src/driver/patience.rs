@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::after::Note;
+use super::deferred::LogEvent;
 use super::shared::State;
 use super::unused::{PATIENCE, Uploads};
 use crate::proto::{IdTable, Obstacle, earlier};
@@ -145,7 +145,7 @@ impl State {
             return patience.begin_anew(now);
         }
         for (what, count) in patience.lost(now) {
-            self.after.notes.push(Note::WaitsLong(what, count, PATIENCE));
+            self.deferred.notes.push(LogEvent::WaitsLong(what, count, PATIENCE));
         }
     }
 }

@@ -197,18 +197,18 @@ impl State {
         let obstacle = self.session.obstacle(connection, channels).unwrap_or(Obstacle::Turn);
         let what = Waiting { service: method.service, method: Some(method.name), obstacle };
         self.begin_wait(ticket, now, what);
-        self.after.spent.extend(self.queue.join(connection, ticket, channels, waker));
+        self.deferred.spent.extend(self.queue.join(connection, ticket, channels, waker));
         ticket
     }
 
     /// Leaves the queue; the next may have been waiting for that.
     pub(crate) fn dequeue(&mut self, connection: ConnectionId, ticket: u64) {
         self.end_wait(ticket);
-        self.after.spent.extend(self.queue.leave(connection, ticket));
+        self.deferred.spent.extend(self.queue.leave(connection, ticket));
         if self.session.gate(connection, 0) == Gate::Open {
-            let woken = self.after.wakes.len();
-            self.after.wakes.extend(self.queue.take_next(connection));
-            self.expect(self.after.wakes.len() > woken);
+            let woken = self.deferred.wakes.len();
+            self.deferred.wakes.extend(self.queue.take_next(connection));
+            self.expect(self.deferred.wakes.len() > woken);
         }
     }
 
@@ -223,18 +223,18 @@ impl State {
     fn call_roll(&mut self, now: Instant) {
         if self.queue.roll_call.is_some_and(|due| due <= now) {
             self.queue.roll_call = None;
-            let woken = self.after.wakes.len();
-            self.after.wakes.extend(self.queue.call_roll());
-            self.expect(self.after.wakes.len() > woken);
+            let woken = self.deferred.wakes.len();
+            self.deferred.wakes.extend(self.queue.call_roll());
+            self.expect(self.deferred.wakes.len() > woken);
         }
     }
 
     /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
     /// written on its own.
     pub(super) fn wake_heads(&mut self, room: usize) {
-        let woken = self.after.wakes.len();
-        self.after.wakes.extend(self.queue.take_heads(room));
-        self.expect(self.after.wakes.len() > woken);
+        let woken = self.deferred.wakes.len();
+        self.deferred.wakes.extend(self.queue.take_heads(room));
+        self.expect(self.deferred.wakes.len() > woken);
     }
 
     /// Wakes every waiting call once the earliest of their deadlines has passed.
@@ -242,9 +242,9 @@ impl State {
         self.call_roll(now);
         if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.queue_deadline = None;
-            let woken = self.after.wakes.len();
-            self.after.wakes.extend(self.queue.take_all());
-            self.expect(self.after.wakes.len() > woken);
+            let woken = self.deferred.wakes.len();
+            self.deferred.wakes.extend(self.queue.take_all());
+            self.expect(self.deferred.wakes.len() > woken);
             self.expire_sends(now);
         }
     }

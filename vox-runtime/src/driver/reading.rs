@@ -17,9 +17,9 @@ use super::long_part::{LongPart, StockUse};
 use super::pins::Pins;
 use super::shared::{Shared, State};
 use super::writer::LINK_PANICKED;
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::error::{EndReason, ProtocolViolation, Rule};
-use crate::proto::{Lent, Session};
+use crate::proto::{PartMemory, Session};
 use crate::wire::{Kind, LENGTH_BYTES, PartHead};
 
 /// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
@@ -39,7 +39,7 @@ const LONGEST_ALONE: usize = 96 << 10;
 /// What is read after a part that others of its message follow: their heads, and hardly more, which would have to be copied.
 const PEEK: usize = 64;
 
-/// What reads the link, one at a time: the session's task, or the lone call that [leads](super::lead).
+/// What reads the link, one at a time: the session's task, or the lone call that [reads inline](super::inline_reader).
 pub(super) struct Reader {
     io: Box<dyn AsyncRead + Send + Unpin>,
     buffer: BytesMut,
@@ -57,11 +57,11 @@ pub(super) struct Reader {
     peeks: bool,
     _stock: StockUse,
     /// How much the next read asks for.
-    appetite: usize,
+    read_size: usize,
     /// What was read is left for later, and nothing more is read meanwhile.
     held_off: bool,
     /// The link gives nothing more.
-    deaf: bool,
+    eof: bool,
     /// The number of the link that this reads.
     link: u64,
 }
@@ -86,23 +86,23 @@ impl Reader {
             growing: 0,
             peeks: false,
             _stock: StockUse::new(),
-            appetite: READ_MIN,
+            read_size: READ_MIN,
             held_off: false,
-            deaf: false,
+            eof: false,
             link: 0,
         }
     }
 
     /// Reads another link, or none. Gives back memory that was lent for the one before.
     #[must_use]
-    pub(super) fn change(&mut self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) -> Option<Lent> {
-        let deaf = io.is_none();
+    pub(super) fn change(&mut self, io: Option<Box<dyn AsyncRead + Send + Unpin>>, link: u64) -> Option<PartMemory> {
+        let eof = io.is_none();
         let io = io.unwrap_or_else(|| Box::new(tokio::io::empty()));
         let lent = self.clear();
         self.leave_buffer();
         let pins = mem::take(&mut self.pins);
-        let before = mem::replace(self, Self { deaf, link, pins, ..Self::new(io) });
-        quietly(move || drop(before));
+        let before = mem::replace(self, Self { eof, link, pins, ..Self::new(io) });
+        catch_panic(move || drop(before));
         lent
     }
 
@@ -112,11 +112,11 @@ impl Reader {
     }
 
     pub(super) fn is_deaf(&self) -> bool {
-        self.deaf
+        self.eof
     }
 
     /// Forgets what was read and not handled. Gives back memory that was lent for it.
-    pub(super) fn clear(&mut self) -> Option<Lent> {
+    pub(super) fn clear(&mut self) -> Option<PartMemory> {
         self.buffer.clear();
         self.growing = 0;
         self.long.take().map(LongPart::into_lent)
@@ -124,7 +124,7 @@ impl Reader {
 
     /// The `turn`th read of a turn.
     pub(super) fn read(&mut self, turn: usize, cx: &mut Context<'_>) -> Read {
-        if self.deaf || self.held_off {
+        if self.eof || self.held_off {
             return Read::Nothing;
         }
         // By the first read of a turn what came before is mostly dropped, and its memory is had again for nothing; later
@@ -148,7 +148,7 @@ impl Reader {
         let read = match read {
             Ok(read) => read,
             Err(payload) => {
-                quietly(move || drop(payload));
+                catch_panic(move || drop(payload));
                 return self.lost(LINK_PANICKED.to_owned());
             }
         };
@@ -161,7 +161,7 @@ impl Reader {
             Poll::Ready(Ok(0)) => self.lost("the peer closed the link".to_owned()),
             Poll::Ready(Ok(n)) => {
                 if n == room {
-                    self.appetite = (self.appetite * 2).min(READ_MAX);
+                    self.read_size = (self.read_size * 2).min(READ_MAX);
                 }
                 Read::Some(n)
             }
@@ -175,7 +175,7 @@ impl Reader {
         }
         let is_short = self.buffer.capacity() - self.buffer.len() < least;
         // A long frame has been given room already.
-        if is_short && self.growing == 0 && !self.buffer.try_reclaim(self.appetite) {
+        if is_short && self.growing == 0 && !self.buffer.try_reclaim(self.read_size) {
             self.replace_buffer();
         }
     }
@@ -205,7 +205,7 @@ impl Reader {
     fn replace_buffer(&mut self) {
         let before = self.buffer.split_to(0).freeze();
         // With as much room as it has already, for what has begun is copied.
-        self.buffer.reserve(self.appetite.max(self.buffer.len()));
+        self.buffer.reserve(self.read_size.max(self.buffer.len()));
         let size = mem::replace(&mut self.size, self.buffer.capacity());
         if size > 0 {
             self.pins.push(before, size);
@@ -223,7 +223,7 @@ impl Reader {
     /// Until there is more to read, the next reader on this thread may have the buffer: idle sessions hold none. One in which something is
     /// kept of the peer stays, for it is this session's to be charged for.
     fn rest(&mut self) {
-        if self.buffer.capacity() == 0 || !self.buffer.is_empty() || self.appetite > READ_SHARED {
+        if self.buffer.capacity() == 0 || !self.buffer.is_empty() || self.read_size > READ_SHARED {
             return;
         }
         if self.keeps && !self.buffer.try_reclaim(self.size) {
@@ -233,7 +233,7 @@ impl Reader {
     }
 
     fn lost(&mut self, why: String) -> Read {
-        self.deaf = true;
+        self.eof = true;
         Read::Lost(EndReason::LinkLost(why.into()))
     }
 

@@ -3,12 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::backoff::Missed;
-use super::connect::{hear, say};
+use super::connect::{read_handshake, write_handshake};
 use super::shared::Shared;
 use crate::client::{ConnectError, Introduction};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
-use crate::transport::{Failure, Greeter, Link, Reach, dial};
+use crate::transport::{DialTarget, Failure, Greeter, Link, dial};
 use crate::wire::{Greeting, Resume, Resumed, Ticket, VERSION};
 
 /// What it takes to give a session a new link.
@@ -26,12 +26,12 @@ pub(crate) enum Resumption {
 }
 
 /// Dials once for a session that waits for a link.
-pub(crate) async fn resume(shared: &Shared, reach: &dyn Reach, introduction: &Introduction) -> Resumption {
+pub(crate) async fn resume(shared: &Shared, target: &dyn DialTarget, introduction: &Introduction) -> Resumption {
     let Some(redial) = &shared.redial else { return Resumption::Over };
     let bound = shared.limits.handshake_timeout;
     let metadata = match introduction.make(bound).await {
         Ok(metadata) => metadata,
-        Err(error) => return Resumption::failed(&error.at(&reach.name())),
+        Err(error) => return Resumption::failed(&error.at(&target.name())),
     };
     // Without a link nothing is received: the number stays what it is.
     let received = shared.lock().session.received();
@@ -39,10 +39,10 @@ pub(crate) async fn resume(shared: &Shared, reach: &dyn Reach, introduction: &In
     let (versions, time) = ((VERSION, VERSION), shared.router.millis());
     let resume = Resume { versions, ticket, received, time, metadata };
     let resuming = Resuming { resume, limits: &shared.limits, refusal: Mutex::default() };
-    match dial(reach, bound, &resuming).await {
+    match dial(target, bound, &resuming).await {
         Ok((link, resumed)) => match tokio::time::timeout(bound, redial.confirm(shared, link, resumed)).await {
             Ok(resumption) => resumption,
-            Err(_) => Resumption::failed(&ConnectError::timeout(bound).at(&reach.name())),
+            Err(_) => Resumption::failed(&ConnectError::timeout(bound).at(&target.name())),
         },
         Err(failure) => match (resuming.refusal.into_inner().unwrap_or_else(PoisonError::into_inner), failure) {
             (Some(refusal), _) => {
@@ -72,13 +72,13 @@ impl Redial {
         let continues = shared.change(|state| state.session.continues_from(resumed.received));
         if !continues {
             let refusal = Refusal::new(RefusalCode::SessionLost, "the streams do not fit together");
-            let _ = say(&mut link, &Greeting::Rejected(refusal)).await;
+            let _ = write_handshake(&mut link, &Greeting::Rejected(refusal)).await;
             return Resumption::Over;
         }
         shared.hear_time(resumed.time);
         // Good from now on, whether or not the confirmation arrives.
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner).secret = resumed.secret;
-        if let Err(error) = say(&mut link, &Greeting::Confirm).await {
+        if let Err(error) = write_handshake(&mut link, &Greeting::Confirm).await {
             return Resumption::failed(&error.at(link.address()));
         }
         match shared.attach(link, resumed.received, || true) {
@@ -109,8 +109,8 @@ impl Greeter for Resuming<'_> {
     async fn greet(&self, mut link: Link) -> Result<(Link, Resumed), ConnectError> {
         let address = link.address().to_owned();
         let answer = async {
-            say(&mut link, &Greeting::Resume(self.resume.clone())).await?;
-            hear(&mut link.read, self.limits).await
+            write_handshake(&mut link, &Greeting::Resume(self.resume.clone())).await?;
+            read_handshake(&mut link.read, self.limits).await
         };
         match answer.await.map_err(|error| error.at(&address))? {
             Greeting::Resumed(resumed) => Ok((link, resumed)),

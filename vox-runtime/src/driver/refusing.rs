@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::after::Note;
 use super::clock::now;
+use super::deferred::LogEvent;
 use super::shared::{Shared, State};
 use crate::error::Short;
 use crate::limits::{Refusals, Refused};
@@ -46,7 +46,7 @@ impl State {
         if self.refusing.add(what, now())
             && let Some(short) = short
         {
-            self.after.notes.push(Note::Refused(what, short));
+            self.deferred.notes.push(LogEvent::Refused(what, short));
         }
     }
 }

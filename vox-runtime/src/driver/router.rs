@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::accepting::AcceptWith;
 use super::authenticating::Authenticate;
-use super::operating::Operating;
+use super::operation_runner::OperationRunner;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::ServiceIndex;
@@ -20,7 +20,7 @@ use crate::store::{MemoryStore, OperationStore};
 pub(crate) struct Router {
     services: Arc<[Arc<dyn Dispatcher>]>,
     /// `None` where no outcome is kept.
-    operating: Option<Arc<Operating>>,
+    runner: Option<Arc<OperationRunner>>,
     authenticate: Option<Authenticate>,
     /// `None`: what serves a connection is not asked.
     pub(super) accept_with: Option<AcceptWith>,
@@ -41,9 +41,10 @@ impl Router {
         let methods = services.iter().flat_map(|dispatcher| dispatcher.service().methods);
         // What is chosen for one connection may keep outcomes too.
         let keeps = accept_with.is_some() || methods.filter(|method| method.policy.persist).count() > 0;
-        let operating = keeps
-            .then(|| Operating::new(store.unwrap_or_else(|| Arc::new(MemoryStore::new()) as Arc<dyn OperationStore>)));
-        Self { services: services.into(), operating, authenticate, accept_with }
+        let runner = keeps.then(|| {
+            OperationRunner::new(store.unwrap_or_else(|| Arc::new(MemoryStore::new()) as Arc<dyn OperationStore>))
+        });
+        Self { services: services.into(), runner, authenticate, accept_with }
     }
 
     /// The name that two of these services have, if two do: only the first would ever be called.
@@ -56,13 +57,13 @@ impl Router {
     }
 
     /// The operations whose outcomes are kept.
-    pub(crate) fn operating(&self) -> Option<&Arc<Operating>> {
-        self.operating.as_ref()
+    pub(crate) fn runner(&self) -> Option<&Arc<OperationRunner>> {
+        self.runner.as_ref()
     }
 
     /// What time it is here, by the clock that the ids of operations are judged by.
     pub(super) fn time(&self) -> SystemTime {
-        self.operating.as_ref().map_or_else(SystemTime::now, |operating| operating.time())
+        self.runner.as_ref().map_or_else(SystemTime::now, |runner| runner.time())
     }
 
     /// As [`time`](Self::time), in milliseconds since 1970.

@@ -11,22 +11,22 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::AbortHandle;
 
 use super::accounts::Seat;
-use super::after::{After, Note, Notice};
 use super::chosen::ChosenTable;
+use super::deferred::{Deferred, LogEvent, OperationEvent};
 use super::endpoint::Endpoint;
 use super::fault::Unwinding;
+use super::handlers::Handlers;
 use super::heard;
-use super::hosting::Hosting;
-use super::lead::{Lead, Watch};
+use super::inline_reader::{InlineReader, ReadWaker};
+use super::link_state::LinkState;
 use super::long_part::memory;
 use super::memory::Suspended;
-use super::operating::Operating;
+use super::operation_runner::OperationRunner;
 use super::patience::Patience;
 use super::queue::Queue;
 use super::reading::Reader;
 use super::redial::Redial;
 use super::refusing::Refusing;
-use super::relink::LinkState;
 use super::router::Router;
 use super::runs::Runs;
 use super::slab::Slab;
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(super) reader: Mutex<Reader>,
     /// What the link wakes when there is something to read.
     pub(super) watch_waker: Waker,
-    pub(super) watch: Arc<Watch>,
+    pub(super) watch: Arc<ReadWaker>,
     pub(crate) router: Router,
     pub(crate) limits: Arc<Limits>,
     pub(crate) peer: Peer,
@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     /// Handlers may have to wait: see [`Suspended`].
     pub(super) may_suspend: AtomicBool,
     /// Operations that are known within this session only.
-    pub(super) operations: OnceLock<Arc<Operating>>,
+    pub(super) operations: OnceLock<Arc<OperationRunner>>,
     /// How this end gets the session a new link, if it does.
     pub(super) redial: Option<Box<Redial>>,
     /// Itself, for the tasks that it spawns.
@@ -119,14 +119,14 @@ pub(crate) struct State {
     pub(super) link_error: Option<io::Error>,
     pub(super) driver: Waker,
     /// Which call reads the link itself.
-    pub(super) lead: Lead,
-    pub(super) watch: Arc<Watch>,
+    pub(super) inline_reader: InlineReader,
+    pub(super) watch: Arc<ReadWaker>,
     /// The driver is being polled and will look at everything before it sleeps.
     pub(super) driver_awake: bool,
     /// When the driver's timer is set to.
     pub(super) armed: Option<Instant>,
     /// What the task that was relieved knows of methods, for the one in charge.
-    pub(super) left: Option<Hosting>,
+    pub(super) left: Option<Handlers>,
     /// Who keeps the session open though nothing is open on it.
     pub(crate) holders: usize,
     /// New calls and connections are refused: the server is shutting down.
@@ -144,7 +144,7 @@ pub(crate) struct State {
     /// Who waits for the session's end, or for its last handler.
     pub(super) observers: BTreeMap<u64, Waker>,
     /// What is done once the lock is free.
-    pub(crate) after: After,
+    pub(crate) deferred: Deferred,
     #[cfg(test)]
     pub(super) trap: Option<super::fault::Trap>,
 }
@@ -182,7 +182,7 @@ pub(crate) enum OpenWaiter {
 /// A request to host.
 pub(super) struct Next {
     pub(super) request: Request,
-    /// No other waits. One that a leader reads meanwhile the driver finds before its turn ends.
+    /// No other waits. One that a call reads inline meanwhile the driver finds before its turn ends.
     pub(super) last: bool,
 }
 
@@ -208,7 +208,7 @@ impl Shared {
         let (max_payload, max_decoded) = (session.max_payload(), session.max_decoded());
         let max_channels = session.max_channels();
         session.puts_together_in(memory());
-        let watch = Watch::new();
+        let watch = ReadWaker::new();
         let state = State {
             session,
             waiters: Slab::default(),
@@ -232,7 +232,7 @@ impl Shared {
             outbox_laden: false,
             link_error: None,
             driver: Waker::noop().clone(),
-            lead: Lead::default(),
+            inline_reader: InlineReader::default(),
             watch: Arc::clone(&watch),
             driver_awake: false,
             armed: None,
@@ -246,7 +246,7 @@ impl Shared {
             seat: None,
             chosen: None,
             observers: BTreeMap::new(),
-            after: After::default(),
+            deferred: Deferred::default(),
             #[cfg(test)]
             trap: None,
         };
@@ -302,15 +302,15 @@ impl Shared {
                 None
             }
         };
-        let after = state.after.take();
+        let deferred = state.deferred.take();
         drop(state);
         std::mem::forget(unwinding);
         // First: nobody else writes meanwhile.
         if let Some(writer) = writer {
             self.write(writer);
         }
-        if let Some(after) = after {
-            after.run(self);
+        if let Some(deferred) = deferred {
+            deferred.run(self);
         }
         result
     }
@@ -347,10 +347,10 @@ impl State {
             // Who still waits says so again.
             (self.outbox_full, self.outbox_laden) = (false, false);
             self.pump_all();
-            self.after.wakes.extend(self.queue.take_all());
+            self.deferred.wakes.extend(self.queue.take_all());
             for endpoint in self.endpoints.iter_mut() {
                 if let Some(sender) = endpoint.as_sender() {
-                    self.after.wakes.append(&mut sender.wakers);
+                    self.deferred.wakes.append(&mut sender.wakers);
                 }
             }
         }
@@ -366,7 +366,7 @@ impl State {
                 if let Some(waiter) = self.waiters.get_mut(token)
                     && let Waiter::Waiting(Some(waker)) = std::mem::replace(waiter, Waiter::Done(end))
                 {
-                    self.after.wakes.push(waker);
+                    self.deferred.wakes.push(waker);
                 }
             }
             Output::Dispatch(request) if self.draining => {
@@ -379,19 +379,21 @@ impl State {
             Output::Withdraw { connection, request, nth, failure, runs_on } => {
                 self.withdraw((connection, request, nth), failure, runs_on);
             }
-            Output::Acknowledged { operation } => self.after.operations.push(Notice::Acknowledged(operation)),
+            Output::Acknowledged { operation } => {
+                self.deferred.operations.push(OperationEvent::Acknowledged(operation))
+            }
             Output::Deliver { token, items } => {
                 if let Some(endpoint) = self.endpoints.get_mut(token) {
                     endpoint.touch();
                     if let Some(receiver) = endpoint.as_receiver() {
                         receiver.push(items);
-                        self.after.wakes.extend(receiver.waker.take());
+                        self.deferred.wakes.extend(receiver.waker.take());
                     }
                 }
             }
             Output::ReceiverEnded { token, end } | Output::SenderEnded { token, end } => {
                 if let Some(endpoint) = self.endpoints.get_mut(token) {
-                    endpoint.end(end, &mut self.after.wakes);
+                    endpoint.end(end, &mut self.deferred.wakes);
                     self.drop_backlog(token);
                     self.close_run(token);
                 }
@@ -399,12 +401,12 @@ impl State {
             Output::GrantPermits { token } => self.on_credit(token),
             Output::Opened { token, result } => self.on_opened(token, result),
             Output::Offered { connection, service, metadata, contract } => {
-                self.after.notes.push(Note::Offered(connection, service.clone(), metadata.clone()));
+                self.deferred.notes.push(LogEvent::Offered(connection, service.clone(), metadata.clone()));
                 self.on_offered(connection, (service, metadata), contract, router);
             }
             Output::Heard { ours, theirs } => heard::keep(ours, &theirs),
             Output::ConnectionEnded { connection } => {
-                self.after.wakes.extend(self.queue.take_line(connection));
+                self.deferred.wakes.extend(self.queue.take_line(connection));
                 self.let_go_of_chosen();
                 self.wake_observers();
                 // Whether the peer still holds the session is not known here, so the end that connected decides:
@@ -420,8 +422,8 @@ impl State {
                 if let EndReason::PeerViolation(_) = reason {
                     self.on_refused(Refused::Session, None);
                 }
-                self.after.notes.push(Note::Ended(reason));
-                self.after.wakes.extend(std::mem::take(&mut self.queue).take_all());
+                self.deferred.notes.push(LogEvent::Ended(reason));
+                self.deferred.wakes.extend(std::mem::take(&mut self.queue).take_all());
                 self.wake_observers();
             }
         }
@@ -429,7 +431,7 @@ impl State {
 
     fn abort(&mut self, connection: ConnectionId, request: RequestId, nth: u64) {
         if let Some(task) = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request))) {
-            self.after.notes.push(Note::Abort(task));
+            self.deferred.notes.push(LogEvent::Abort(task));
             return;
         }
         // Not started yet: it never will be.
@@ -442,7 +444,7 @@ impl State {
 
     /// When the driver has to look at the time next.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        earlier(earlier(self.session.poll_timeout(), self.waits_due()), self.lead.due)
+        earlier(earlier(self.session.poll_timeout(), self.waits_due()), self.inline_reader.due)
     }
 
     /// Whether the driver's timer fires no later than [`next_timeout`](Self::next_timeout). Says no where that is not
@@ -450,7 +452,7 @@ impl State {
     #[inline]
     pub(super) fn is_armed_in_time(&self) -> bool {
         let is_in_time = |due| self.armed.is_some_and(|armed| armed <= due);
-        self.lead.due.is_none_or(is_in_time)
+        self.inline_reader.due.is_none_or(is_in_time)
             && self.waits_due().is_none_or(is_in_time)
             && self.session.is_due_only_at(is_in_time)
     }
@@ -476,7 +478,7 @@ impl State {
         if sooner || broken || self.unwatched || self.may_write() || self.may_host() || self.may_read_on() {
             // Once woken it will look at everything; until then nobody need wake it again.
             self.driver_awake = true;
-            self.after.wakes.push(self.driver.clone());
+            self.deferred.wakes.push(self.driver.clone());
         }
     }
 

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::clock::now;
-use super::hosting::Hosting;
+use super::handlers::Handlers;
 use super::lookout::has_woken;
 use super::pins::Pins;
 use super::shared::{Flush, Shared, State};
 use super::writer::Writing;
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::error::EndReason;
 use crate::proto::earlier;
 use crate::shown::Shown;
@@ -30,7 +30,7 @@ pub(crate) const LAST_WORDS: Duration = Duration::from_secs(10);
 /// The task of one session. Ends when the session has ended and its last words are written.
 pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
-    pub(super) hosting: Hosting,
+    pub(super) handlers: Handlers,
     sleep: Pin<Box<Sleep>>,
     /// The task's own, as everybody else knows it.
     waker: Waker,
@@ -59,7 +59,7 @@ impl Driver {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
-            hosting: Hosting::default(),
+            handlers: Handlers::default(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             waker: Waker::noop().clone(),
             waker_is_new: true,
@@ -100,7 +100,7 @@ impl Driver {
         }
         let _runtime = shared.runtime.enter();
         let mut relief = Self::new(Arc::clone(shared));
-        (relief.hosting, relief.charge, relief.is_fresh) = (Hosting::in_stead(), charge, true);
+        (relief.handlers, relief.charge, relief.is_fresh) = (Handlers::in_stead(), charge, true);
         tokio::spawn(relief);
     }
 
@@ -124,7 +124,7 @@ impl Driver {
         let before = std::mem::replace(&mut state.driver, waker.clone());
         drop(state);
         let peer = Shown::new(self.shared.peer.address());
-        quietly(|| tracing::debug!(%peer, "a handler blocks its thread: another has the session"));
+        catch_panic(|| tracing::debug!(%peer, "a handler blocks its thread: another has the session"));
         // If it is not held up itself, it ends.
         before.wake();
         true
@@ -132,11 +132,11 @@ impl Driver {
 
     /// Another task has the session: leaves it what is known of the methods.
     fn hand_over(&mut self) {
-        self.hosting.note_held_up();
+        self.handlers.note_held_up();
         let mut state = self.shared.lock();
-        let before = match self.hosting.is_in_stead() {
+        let before = match self.handlers.is_in_stead() {
             true => None,
-            false => state.left.replace(std::mem::take(&mut self.hosting)),
+            false => state.left.replace(std::mem::take(&mut self.handlers)),
         };
         let driver = state.driver.clone();
         drop(state);
@@ -195,13 +195,13 @@ impl Driver {
     /// Writes what there is to write, looks at what others left, and sets the timer. `true`: there is something to
     /// do at once.
     fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
-        let Self { shared, sleep, lingering, hosting, .. } = self;
+        let Self { shared, sleep, lingering, handlers, .. } = self;
         let (mut state, wrote) = flush(shared);
         if shared.charge.load(Ordering::Acquire) != self.charge {
             return true;
         }
         if let Some(left) = state.left.take() {
-            *hosting = left;
+            *handlers = left;
         }
         if state.link.number != self.link {
             drop(state);
@@ -222,7 +222,7 @@ impl Driver {
                 state.armed = None;
             }
             drop(state);
-            self.look_around();
+            self.handle_due();
             return true;
         }
         if wrote && state.session.has_long() && state.may_write() {
@@ -269,7 +269,7 @@ impl Driver {
     }
 
     /// Sees to what is due, and to a link that broke.
-    fn look_around(&self) {
+    fn handle_due(&self) {
         let now = now();
         let shared = &self.shared;
         if shared.lock().session.has_pins_to_look_at(now) {
@@ -290,7 +290,7 @@ impl Driver {
                 state.lose_patience(now);
                 state.look_at_uploads(now);
             }
-            state.look_in(now);
+            state.check_inline_reader(now);
         });
     }
 
@@ -338,7 +338,7 @@ impl Future for Driver {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         catch_unwind(AssertUnwindSafe(|| this.poll_turn(cx))).unwrap_or_else(|payload| {
-            quietly(move || drop(payload));
+            catch_panic(move || drop(payload));
             this.shared.fail();
             Poll::Ready(())
         })
@@ -392,7 +392,7 @@ impl Drop for Driver {
         reader.pins = Pins::default();
         drop(reader);
         let link = self.shared.lock().writer.take();
-        quietly(move || drop(link));
+        catch_panic(move || drop(link));
     }
 }
 

@@ -9,7 +9,7 @@ use super::lookout::in_user_code;
 use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Next, Shared};
 use super::task::{Driver, flush};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::proto::HandlerEnd;
 use crate::wire::{Failure, PART};
 
@@ -105,12 +105,12 @@ impl Driver {
     #[inline]
     fn host(&mut self, next: &mut Option<Next>, ends: Instant, cx: &mut Context<'_>) -> bool {
         while let Some(Next { request, last }) = next {
-            let Self { hosting, shared, .. } = self;
+            let Self { handlers, shared, .. } = self;
             let (connection, id, last) = (request.connection, request.request, *last);
-            let hosted = || in_user_code(shared.watched(), || hosting.host(shared, next, cx));
+            let hosted = || in_user_code(shared.watched(), || handlers.host(shared, next, cx));
             let clock = catch_unwind(AssertUnwindSafe(hosted)).unwrap_or_else(|payload| {
                 // What was around the handler: what it was polled by is told of it, if anybody still waits.
-                quietly(move || drop(payload));
+                catch_panic(move || drop(payload));
                 shared.handler_ended(connection, id, HandlerEnd::Failed(Failure::Panicked));
                 None
             });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::after::Note;
+use super::deferred::LogEvent;
 use super::endpoint::Endpoint;
 use super::shared::State;
 use crate::descriptor::MethodDescriptor;
@@ -137,7 +137,7 @@ impl State {
             if let Some(due) = sender.waits.due() {
                 // The sender says what is to be said.
                 match due <= now {
-                    true => self.after.wakes.append(&mut sender.wakers),
+                    true => self.deferred.wakes.append(&mut sender.wakers),
                     false => next = earlier(next, Some(due)),
                 }
             }
@@ -173,11 +173,11 @@ impl State {
             sender.upload = None;
             let is_told = uploads.told.iter().any(|told| std::ptr::eq(*told, method));
             match was_used {
-                false => self.after.notes.push(Note::Unused(method, channel)),
+                false => self.deferred.notes.push(LogEvent::Unused(method, channel)),
                 true if is_told => {}
                 true => {
                     uploads.told.push(method);
-                    self.after.notes.push(Note::LeftOpen(method, channel, idle));
+                    self.deferred.notes.push(LogEvent::LeftOpen(method, channel, idle));
                 }
             }
         }

@@ -17,9 +17,9 @@ pub(crate) struct Sent {
     pub(crate) connection: ConnectionId,
     pub(crate) token: Token,
     /// The operation that is acknowledged with the outcome, since nobody else knows its id.
-    pub(crate) minted: Option<OperationId>,
+    pub(crate) auto_id: Option<OperationId>,
     /// It was made alone, and may read the link itself.
-    pub(crate) leads: bool,
+    pub(crate) reads_inline: bool,
 }
 
 impl Shared {
@@ -31,7 +31,7 @@ impl Shared {
 
     /// The end of the call, if it has come. `None`: it was taken before, or never will be.
     pub(crate) fn poll_end(&self, sent: &Sent, waker: &Waker) -> Poll<Option<CallEnd>> {
-        if sent.leads
+        if sent.reads_inline
             && self.watch.take_owed()
             && let Some(end) = self.read_for(sent.token, |state| state.take_end(sent))
         {
@@ -50,12 +50,12 @@ impl Shared {
                     }
                 };
                 let before = known.replace(cloned);
-                let reads = sent.leads && state.lead_moved(sent.token, waker);
-                state.after.spent.extend(before);
-                let after = state.after.take();
+                let reads = sent.reads_inline && state.inline_reader_moved(sent.token, waker);
+                state.deferred.spent.extend(before);
+                let deferred = state.deferred.take();
                 drop(state);
-                if let Some(after) = after {
-                    after.run(self);
+                if let Some(deferred) = deferred {
+                    deferred.run(self);
                 }
                 if reads {
                     waker.wake_by_ref();
@@ -65,10 +65,10 @@ impl Shared {
             Some(Waiter::Done(_)) | None => {}
         }
         let end = state.take_end(sent).flatten();
-        let after = state.after.take();
+        let deferred = state.deferred.take();
         drop(state);
-        if let Some(after) = after {
-            after.run(self);
+        if let Some(deferred) = deferred {
+            deferred.run(self);
         }
         Poll::Ready(end)
     }
@@ -92,7 +92,7 @@ impl State {
                 self.poke_driver();
             }
         }
-        if let (Some(id), CallEnd::Reply(payload)) = (sent.minted, &end)
+        if let (Some(id), CallEnd::Reply(payload)) = (sent.auto_id, &end)
             && wire::is_outcome(payload)
         {
             self.session.acknowledge_with_next(sent.connection, id);

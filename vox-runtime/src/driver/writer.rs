@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 use super::clock::now;
 use super::pace::Pace;
 use super::shared::{Flush, Shared, State};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::proto::Batch;
 use crate::transport::WriteHalf;
 use crate::wire::PART;
@@ -74,7 +74,8 @@ impl Writer {
 
     /// Closes the link's own direction.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        unharmed(|| Pin::new(&mut self.io).poll_shutdown(cx)).unwrap_or_else(|panicked| Poll::Ready(Err(panicked)))
+        catch_io_panic(|| Pin::new(&mut self.io).poll_shutdown(cx))
+            .unwrap_or_else(|panicked| Poll::Ready(Err(panicked)))
     }
 }
 
@@ -178,7 +179,7 @@ impl Shared {
         let outcome = writer.write_batch();
         let gone = self.change(|state| state.end_write(writer, outcome, Flush::Here));
         if let Err(Some(writer)) = gone {
-            quietly(move || drop(writer));
+            catch_panic(move || drop(writer));
         }
     }
 
@@ -190,18 +191,18 @@ impl Shared {
             let mut state = self.lock();
             let ended = state.end_write(writer, outcome, Flush::Driver);
             state.settle(&self.router);
-            let after = state.after.take();
-            if let (Err(None), None) = (&ended, &after) {
+            let deferred = state.deferred.take();
+            if let (Err(None), None) = (&ended, &deferred) {
                 return state;
             }
             drop(state);
-            if let Some(after) = after {
-                after.run(self);
+            if let Some(deferred) = deferred {
+                deferred.run(self);
             }
             match ended {
                 Ok(again) => writer = again,
                 Err(gone) => {
-                    quietly(move || drop(gone));
+                    catch_panic(move || drop(gone));
                     return self.lock();
                 }
             }
@@ -233,7 +234,7 @@ impl Writer {
 
     /// Writes what it can of the batch, and flushes once all of it is written.
     fn write_batch(&mut self) -> (usize, Poll<io::Result<()>>) {
-        unharmed(|| self.write_some()).unwrap_or_else(|panicked| (0, Poll::Ready(Err(panicked))))
+        catch_io_panic(|| self.write_some()).unwrap_or_else(|panicked| (0, Poll::Ready(Err(panicked))))
     }
 
     fn write_some(&mut self) -> (usize, Poll<io::Result<()>>) {
@@ -274,9 +275,9 @@ fn poll_write(io: Pin<&mut WriteHalf>, cx: &mut Context<'_>, batch: &Batch) -> P
 }
 
 /// Uses the link. What does may be a call of the user's, which has no part in the link's faults.
-fn unharmed<R>(used: impl FnOnce() -> R) -> io::Result<R> {
+fn catch_io_panic<R>(used: impl FnOnce() -> R) -> io::Result<R> {
     catch_unwind(AssertUnwindSafe(used)).map_err(|payload| {
-        quietly(move || drop(payload));
+        catch_panic(move || drop(payload));
         io::Error::other(LINK_PANICKED)
     })
 }

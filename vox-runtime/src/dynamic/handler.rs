@@ -12,7 +12,7 @@ use super::channels::{Channels, RawChannel, relay};
 use super::client::DynamicClient;
 use super::service::{MethodType, ServiceType};
 use crate::descriptor::{MethodId, ServiceDescriptor};
-use crate::driver::Hosted;
+use crate::driver::HandlerFuture;
 use crate::error::VoxError;
 use crate::server::{Args, Context, Dispatcher, Incoming, Outcome};
 use crate::shown::Shown;
@@ -132,7 +132,7 @@ impl Dispatcher for DynamicDispatcher {
         self.service.descriptor()
     }
 
-    fn dispatch(&self, call: Incoming<'_>) -> Hosted {
+    fn dispatch(&self, call: Incoming<'_>) -> HandlerFuture {
         let (id, slot, call) = call.accept();
         let Some((method, handler)) = self.handlers.get(&id) else { return slot.unknown_method() };
         let mut args = call.args(method.descriptor());

@@ -25,7 +25,7 @@ impl Default for Memory {
 
 /// The memory of a message, lent to the reader of the link, which reads a part straight into it.
 #[derive(Debug)]
-pub(crate) struct Lent {
+pub(crate) struct PartMemory {
     pub(crate) number: u64,
     /// What of the message has come, then what of the part has.
     pub(crate) bytes: Vec<u8>,
@@ -36,7 +36,7 @@ pub(crate) struct Lent {
     pub(crate) total: usize,
 }
 
-impl Lent {
+impl PartMemory {
     pub(crate) fn is_unwanted(&self) -> bool {
         self.total == 0
     }
@@ -182,16 +182,16 @@ impl Arrivals {
     }
 
     /// Lends the memory that an admitted part belongs into.
-    pub(super) fn lend(&mut self, number: u64, len: usize) -> Option<Lent> {
+    pub(super) fn lend(&mut self, number: u64, len: usize) -> Option<PartMemory> {
         let arrival = self.table.get_mut(&number)?;
         let bytes = std::mem::take(&mut arrival.bytes);
         let (start, end) = (arrival.filled, arrival.filled + len);
         let total = if arrival.unwanted { 0 } else { arrival.total };
-        Some(Lent { number, bytes, start, end, total })
+        Some(PartMemory { number, bytes, start, end, total })
     }
 
     /// Takes lent memory back, without what of the part has come.
-    pub(super) fn take_back(&mut self, lent: Lent) {
+    pub(super) fn take_back(&mut self, lent: PartMemory) {
         if let Some(arrival) = self.table.get_mut(&lent.number).filter(|arrival| !arrival.unwanted) {
             arrival.bytes = lent.bytes;
             arrival.bytes.truncate(lent.start);
@@ -199,7 +199,7 @@ impl Arrivals {
     }
 
     /// An admitted part has come, in lent memory.
-    pub(super) fn fill(&mut self, lent: Lent) -> Option<Arrival> {
+    pub(super) fn fill(&mut self, lent: PartMemory) -> Option<Arrival> {
         let (number, len) = (lent.number, lent.end - lent.start);
         if let Some(arrival) = self.table.get_mut(&number).filter(|arrival| !arrival.unwanted) {
             arrival.bytes = lent.bytes;

@@ -52,7 +52,7 @@ mod tests;
 #[cfg(test)]
 mod visits;
 
-pub(crate) use arrivals::{Lent, Memory};
+pub(crate) use arrivals::{Memory, PartMemory};
 pub(crate) use calling::{CallEnd, NewCall, Patience, Recalled};
 pub(crate) use channels::{ChannelEnd, Run, RunRoom, Sent};
 #[cfg(test)]

@@ -232,7 +232,7 @@ mod tests {
         queue: Duration,
     }
 
-    struct Way {
+    struct SimulatedLink {
         delay: Duration,
         rate: f64,
         item: usize,
@@ -261,7 +261,7 @@ mod tests {
         }
 
         /// Runs for so long. Gives how many bytes were read, and the longest queue at the link.
-        fn run(&mut self, way: &Way, time: Duration) -> (usize, Duration) {
+        fn run(&mut self, way: &SimulatedLink, time: Duration) -> (usize, Duration) {
             let end = self.now + time;
             (self.read, self.queue) = (0, Duration::ZERO);
             loop {
@@ -301,8 +301,8 @@ mod tests {
         }
     }
 
-    fn way(round_trip: u64, rate: f64, item: usize) -> Way {
-        Way {
+    fn way(round_trip: u64, rate: f64, item: usize) -> SimulatedLink {
+        SimulatedLink {
             delay: Duration::from_millis(round_trip) / 2,
             rate,
             item,
@@ -343,7 +343,7 @@ mod tests {
         // In the last of them a lump is more than the window at first, and the window stops short of all that the link carries.
         let links = [(50, 1e7, 2, 16, 0.96), (50, 1e7, 4, 1000, 0.96), (10, 1e8, 1, 160, 0.8)];
         for (round_trip, rate, burst, item, share) in links {
-            let way = Way { burst: Duration::from_millis(burst), ..way(round_trip, rate, item) };
+            let way = SimulatedLink { burst: Duration::from_millis(burst), ..way(round_trip, rate, item) };
             let mut stream = Stream::new(Window::new(4096, 64 << 10, 4 << 20));
             stream.run(&way, SECOND);
             let (read, _) = stream.run(&way, SECOND);
@@ -363,7 +363,7 @@ mod tests {
         // Of the longer items one fills the window, so that nothing is kept when it is read.
         for item in [1000, 66_000] {
             let mut stream = Stream::new(Window::new(4096, 64 << 10, 4 << 20));
-            let way = Way { reader: 1e5, ..way(10, 1e8, item) };
+            let way = SimulatedLink { reader: 1e5, ..way(10, 1e8, item) };
             stream.run(&way, 5 * SECOND);
             assert_eq!(stream.window.size, (4096, 64 << 10), "items of {item}");
         }
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn windows_grow_by_no_more_than_there_is_room_for() {
         let mut stream = Stream::new(Window::new(4096, 64 << 10, 4 << 20));
-        let way = Way { room: Room::For(0), ..way(50, 1e8, 1000) };
+        let way = SimulatedLink { room: Room::For(0), ..way(50, 1e8, 1000) };
         stream.run(&way, SECOND);
         assert_eq!((stream.window.size, stream.window.promised()), ((4096, 64 << 10), 0));
     }
@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn a_grown_window_shrinks_where_memory_is_short_and_where_little_comes() {
         // So short that they take their share of the window in items and in bytes.
-        let fast = |room| Way { room, ..way(50, 1e7, 16) };
+        let fast = |room| SimulatedLink { room, ..way(50, 1e7, 16) };
         let grown = || {
             let mut stream = Stream::new(Window::new(4096, 64 << 10, 4 << 20));
             stream.run(&fast(PLENTY), SECOND);

@@ -465,15 +465,15 @@ mod tests {
         assert_eq!(contract(vec![a.clone(), b.clone()]), contract(vec![b, a]));
     }
 
-    type Given<'a> = (&'a [(&'a str, &'static [u8])], &'static [u8]);
+    type Parts<'a> = (&'a [(&'a str, &'static [u8])], &'static [u8]);
 
     /// What keeps one that knows a method so from calling it where it is known so.
-    fn refusal(ours: Given<'_>, theirs: Given<'_>) -> Option<String> {
+    fn refusal(ours: Parts<'_>, theirs: Parts<'_>) -> Option<String> {
         method("m", ours.0, ours.1).1.refusal(&method("m", theirs.0, theirs.1).1)
     }
 
     #[track_caller]
-    fn refused(ours: Given<'_>, theirs: Given<'_>, words: &str) {
+    fn refused(ours: Parts<'_>, theirs: Parts<'_>, words: &str) {
         assert_eq!(refusal(ours, theirs).as_deref(), Some(words));
     }
 

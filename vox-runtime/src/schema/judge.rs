@@ -82,7 +82,7 @@ pub(crate) enum Stay {
 
 /// An event, and whether it is one of a variant of the pair.
 #[derive(Debug, Clone, Copy)]
-struct Note<'t> {
+struct Noted<'t> {
     variant: Option<&'t str>,
     event: Event<'t>,
 }
@@ -148,7 +148,7 @@ pub(super) fn survey(
         let (judge, writer) = if pair.back { (&back, writer.other()) } else { (&forth, writer) };
         notes.clear();
         let parts = judge.pair(pair, &mut notes);
-        for Note { variant, event } in notes.drain(..) {
+        for Noted { variant, event } in notes.drain(..) {
             let (written, read) = ((judge.written, pair.written), (judge.read, pair.read));
             let finding = Finding { event, variant, writer, written, read, places: &places, at };
             if each(finding).is_break() {
@@ -211,7 +211,7 @@ struct Judge<'t> {
 
 impl<'t> Judge<'t> {
     /// Judges two types by themselves, and gives what in them is to be judged next.
-    fn pair(&self, pair: Pair, notes: &mut Vec<Note<'t>>) -> Vec<Part> {
+    fn pair(&self, pair: Pair, notes: &mut Vec<Noted<'t>>) -> Vec<Part> {
         let Pair { written, read, .. } = pair;
         match (self.written.get(written), self.read.get(read)) {
             (Type::Named(a), Type::Named(b)) if a == b => return Vec::new(),
@@ -232,9 +232,9 @@ impl<'t> Judge<'t> {
         (written, read): (&'t [Field<'t>], &'t [Field<'t>]),
         pair: Pair,
         variant: Option<&'t str>,
-        notes: &mut Vec<Note<'t>>,
+        notes: &mut Vec<Noted<'t>>,
     ) -> Vec<Part> {
-        let mut note = |event| notes.push(Note { variant, event });
+        let mut note = |event| notes.push(Noted { variant, event });
         let mut left: BTreeMap<_, _> =
             written.iter().enumerate().map(|(at, field)| (field.name, (at, field))).collect();
         let (mut last, mut moved) = (0, false);
@@ -273,7 +273,7 @@ impl<'t> Judge<'t> {
         written: &'t [Variant<'t>],
         read: &'t [Variant<'t>],
         pair: Pair,
-        notes: &mut Vec<Note<'t>>,
+        notes: &mut Vec<Noted<'t>>,
     ) -> Vec<Part> {
         let mut known: BTreeMap<_, _> =
             read.iter().enumerate().map(|(at, variant)| (variant.name, (at, variant))).collect();
@@ -345,8 +345,8 @@ impl Writer {
 
 impl<'t> Event<'t> {
     /// Of the pair itself.
-    fn whole(self) -> Note<'t> {
-        Note { variant: None, event: self }
+    fn whole(self) -> Noted<'t> {
+        Noted { variant: None, event: self }
     }
 
     /// Whether the reader cannot read the type, whatever its values.
@@ -377,18 +377,18 @@ impl Finding<'_> {
             Writer::There => "this end",
         };
         let missing = || "missing".to_owned();
-        let (part, written, read, cure) = match self.event {
+        let (part, written, read, help) = match self.event {
             Event::Missing { field, .. } => {
-                let cure = format!("{reader} must make it an `Option` or give it a default, `#[facet(default)]`");
-                (Some(field.name), missing(), self.read.0.words(field.ty), cure)
+                let help = format!("{reader} must make it an `Option` or give it a default, `#[facet(default)]`");
+                (Some(field.name), missing(), self.read.0.words(field.ty), help)
             }
             Event::Extra { field, must_stay } => {
                 let why = match must_stay {
                     Some(Stay::InKey) => "two keys could become one without it",
                     _ => "a channel has two ends",
                 };
-                let cure = format!("{reader} must keep it, for {why}");
-                (Some(field.name), self.written.0.words(field.ty), missing(), cure)
+                let help = format!("{reader} must keep it, for {why}");
+                (Some(field.name), self.written.0.words(field.ty), missing(), help)
             }
             Event::Apart => {
                 let (kind, written) = self.names(self.written);
@@ -401,7 +401,7 @@ impl Finding<'_> {
             Writer::Here => (written, read),
             Writer::There => (read, written),
         };
-        Some(format!("{}{part} is {here} here and {there} there; {cure}", self.place()))
+        Some(format!("{}{part} is {here} here and {there} there; {help}", self.place()))
     }
 
     /// What kind of type it is, and the first names of its parts.

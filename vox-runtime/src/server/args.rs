@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::context::Context;
 use super::incoming::Answer;
-use crate::channel::{RawHalf, Taking};
+use crate::channel::{HalfDecoder, RawHalf};
 use crate::codec::{Budget, ChannelKind, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Granted, Shared, give_buffer, take_buffer};
@@ -201,7 +201,8 @@ impl Args {
     pub(super) fn raw_channel(&mut self, index: u32, kind: ChannelKind) -> Result<RawHalf, InvalidArgs> {
         let method = self.context.method();
         let (shared, request) = (self.context.shared(), self.context.request_id());
-        let mut taking = Taking { shared, connection: self.connection, request, method, opens: &mut self.channels };
+        let mut taking =
+            HalfDecoder { shared, connection: self.connection, request, method, opens: &mut self.channels };
         let taken = taking.take_raw(index, kind);
         taken.map_err(|error| InvalidArgs { method: method.name, argument: None, error: Misread::Decode(error) })
     }
@@ -223,7 +224,8 @@ impl Args {
     ) -> Result<R, InvalidArgs> {
         let method = self.context.method();
         let (shared, request) = (self.context.shared(), self.context.request_id());
-        let mut taking = Taking { shared, connection: self.connection, request, method, opens: &mut self.channels };
+        let mut taking =
+            HalfDecoder { shared, connection: self.connection, request, method, opens: &mut self.channels };
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
         let result = match &mut self.arriving {
             None => read(&mut decoder).map_err(Misread::Decode),

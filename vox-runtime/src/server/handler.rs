@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::incoming::{Dispatcher, Incoming};
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::Hosted;
+use crate::driver::HandlerFuture;
 
 /// Says that `H` implements the trait of the service that this client calls. Generated code implements it.
 pub trait Serves<H> {}
@@ -55,7 +55,7 @@ impl<D: Dispatcher + ?Sized> Dispatcher for Box<D> {
         (**self).service()
     }
 
-    fn dispatch(&self, call: Incoming<'_>) -> Hosted {
+    fn dispatch(&self, call: Incoming<'_>) -> HandlerFuture {
         (**self).dispatch(call)
     }
 }
@@ -66,7 +66,7 @@ impl<D: Dispatcher + ?Sized> Dispatcher for Arc<D> {
         (**self).service()
     }
 
-    fn dispatch(&self, call: Incoming<'_>) -> Hosted {
+    fn dispatch(&self, call: Incoming<'_>) -> HandlerFuture {
         (**self).dispatch(call)
     }
 }

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::args::{Args, InvalidArgs};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::driver::{Granted, HandlerFuture, Hosted, Shared, give_buffer};
+use crate::driver::{Granted, HandlerFuture, ReusableFuture, Shared, give_buffer};
 use crate::evidence::SendOutcome;
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::proto::{HandlerEnd, Request};
@@ -26,7 +26,7 @@ pub trait Dispatcher: Send + Sync + 'static {
     fn service(&self) -> &'static ServiceDescriptor;
 
     /// Starts the handler of one request.
-    fn dispatch(&self, call: Incoming<'_>) -> Hosted;
+    fn dispatch(&self, call: Incoming<'_>) -> HandlerFuture;
 }
 
 /// A request that has arrived. Ends in exactly one way: hosted by its handler, or refused.
@@ -35,7 +35,7 @@ pub struct Incoming<'a> {
     request: &'a mut Request,
     granted: Option<&'a Arc<Granted>>,
     /// Memory of a handler of the same method that has ended.
-    memory: Option<HandlerFuture>,
+    memory: Option<ReusableFuture>,
 }
 
 impl<'a> Incoming<'a> {
@@ -43,7 +43,7 @@ impl<'a> Incoming<'a> {
         shared: &'a Arc<Shared>,
         request: &'a mut Request,
         granted: Option<&'a Arc<Granted>>,
-        memory: Option<HandlerFuture>,
+        memory: Option<ReusableFuture>,
     ) -> Self {
         Self { shared, request, granted, memory }
     }
@@ -69,32 +69,32 @@ pub struct Slot {
     request: RequestId,
     granted: Option<Arc<Granted>>,
     /// Memory of a handler of the same method that has ended.
-    memory: Option<HandlerFuture>,
+    memory: Option<ReusableFuture>,
 }
 
 impl Slot {
     /// Runs `handler`. What it answers is the reply.
-    pub fn host<K, Fut>(self, handler: Fut) -> Hosted
+    pub fn host<K, Fut>(self, handler: Fut) -> HandlerFuture
     where
         K: SendOutcome + 'static,
         Fut: Future<Output = Result<Answer<K>, InvalidArgs>> + Send + 'static,
     {
         let Self { shared, connection, request, granted, memory } = self;
         let future = Handling { shared: Some(shared), connection, request, granted, handler };
-        Hosted(Some(match memory {
+        HandlerFuture(Some(match memory {
             Some(mut memory) => {
                 memory.set(future);
                 memory
             }
-            None => HandlerFuture::new(future),
+            None => ReusableFuture::new(future),
         }))
     }
 
     /// Answers that the service has no such method.
-    pub fn unknown_method(self) -> Hosted {
+    pub fn unknown_method(self) -> HandlerFuture {
         let end = HandlerEnd::Failed(Failure::UnknownMethod);
         ended(&self.shared, self.connection, self.request, self.granted.as_deref(), end);
-        Hosted(None)
+        HandlerFuture(None)
     }
 }
 

@@ -14,13 +14,13 @@ use tokio::sync::Mutex as TurnMutex;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::context::Peer;
-use super::hall::Hall;
 use super::incoming::Dispatcher;
+use super::session_table::SessionTable;
 use crate::client::{ConnectError, Target, TargetKind};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::descriptor::ServiceError;
 use crate::driver::{
-    AcceptWith, Authenticate, Door, Entrance, LINK_PANICKED, Router, Shared, State, Visitor, accept, observe,
+    AcceptWith, AcceptedLink, Acceptor, Authenticate, Entrance, LINK_PANICKED, Router, Shared, State, accept, observe,
 };
 use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
@@ -54,7 +54,7 @@ pub async fn serve(target: impl Into<Target>, dispatcher: impl Dispatcher) -> Re
 pub struct Server {
     /// Where it listens, if it does.
     address: Option<Address>,
-    pub(super) hall: Arc<Hall>,
+    pub(super) session_table: Arc<SessionTable>,
     accepting: Option<Arc<Accepting>>,
 }
 
@@ -86,7 +86,7 @@ pub struct ShutdownReport {
     pub sessions: usize,
     /// The handlers that had not ended when time was up, those included whose sessions had ended before. They were aborted, except
     /// those of `persist` methods, which run on while the process does.
-    pub cut_calls: usize,
+    pub aborted_calls: usize,
 }
 
 /// Why a server could not be made, or ended.
@@ -146,12 +146,12 @@ impl Server {
     /// How many sessions are open. A session that waits for a new link counts too. One counts from before its peer is
     /// welcomed until it ends, so a client that is connected is counted.
     pub fn sessions(&self) -> usize {
-        self.hall.sessions()
+        self.session_table.sessions()
     }
 
     /// How many sessions wait for a new link.
     pub fn detached_sessions(&self) -> usize {
-        self.hall.lock().detached.len()
+        self.session_table.lock().detached.len()
     }
 
     /// Takes in a link that came in by other means: for a new session, or for one of this server's that lost its link.
@@ -165,9 +165,9 @@ impl Server {
         if Handle::try_current().is_err() {
             return Err(ConnectError::no_runtime(link.address()));
         }
-        let admitted = self.hall.admit().await;
-        let Some(visitor) = self.hall.receive(link, admitted).await? else { return Ok(()) };
-        tokio::spawn(visitor);
+        let admitted = self.session_table.admit().await;
+        let Some(accepted) = self.session_table.receive(link, admitted).await? else { return Ok(()) };
+        tokio::spawn(accepted);
         Ok(())
     }
 
@@ -176,14 +176,14 @@ impl Server {
     pub async fn accept_all(&self, links: impl Stream<Item = Link> + Send) {
         let mut links = pin!(links);
         loop {
-            let next = self.hall.next(poll_fn(|cx| links.as_mut().poll_next(cx)));
+            let next = self.session_table.next(poll_fn(|cx| links.as_mut().poll_next(cx)));
             let next = tokio::select! {
                 biased;
-                () = self.hall.closing() => None,
+                () = self.session_table.closing() => None,
                 (link, admitted) = next => link.map(|link| (link, admitted)),
             };
             let Some((link, admitted)) = next else { return };
-            welcome(&self.hall, link, admitted);
+            welcome(&self.session_table, link, admitted);
         }
     }
 
@@ -194,13 +194,13 @@ impl Server {
     /// found open and the handlers that it cut. The future does not borrow the server, so it may be spawned; a server that is
     /// dropped meanwhile ends at once.
     pub fn shutdown(&self, grace: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
-        let (hall, accepting) = (Arc::clone(&self.hall), self.accepting.clone());
+        let (session_table, accepting) = (Arc::clone(&self.session_table), self.accepting.clone());
         async move {
-            hall.close();
+            session_table.close();
             if let Some(accepting) = accepting {
                 accepting.stop().await;
             }
-            hall.shutdown(grace).await
+            session_table.shutdown(grace).await
         }
     }
 }
@@ -216,7 +216,7 @@ impl Accepting {
     }
 }
 
-impl Hall {
+impl SessionTable {
     /// Lets what runs in the sessions come to its end, and ends them.
     async fn shutdown(&self, grace: Duration) -> ShutdownReport {
         let (open, leaving) = {
@@ -225,7 +225,7 @@ impl Hall {
             (all(&table.open), all(&table.leaving))
         };
         // A session that is being welcomed counts: its client may know of it before the table does.
-        let mut report = ShutdownReport { sessions: self.sessions(), cut_calls: 0 };
+        let mut report = ShutdownReport { sessions: self.sessions(), aborted_calls: 0 };
         for shared in &open {
             shared.change(|state| state.drain());
         }
@@ -236,7 +236,7 @@ impl Hall {
         })
         .await;
         for shared in open.iter().chain(&leaving) {
-            report.cut_calls += shared.change(|state| {
+            report.aborted_calls += shared.change(|state| {
                 let running = state.session.handlers_running();
                 state.session.goodbye("the server is shutting down");
                 running
@@ -257,8 +257,8 @@ impl Drop for Server {
             accepting.task.abort();
             accepting.listening.close();
         }
-        self.hall.close();
-        let open = std::mem::take(&mut self.hall.lock().open);
+        self.session_table.close();
+        let open = std::mem::take(&mut self.session_table.lock().open);
         for shared in open.into_values() {
             shared.change(|state| state.session.goodbye("the server has stopped"));
         }
@@ -334,17 +334,17 @@ impl ServerBuilder {
         in_a_runtime(|| address.to_string())?;
         let bound = Listener::bind(&address).await;
         let (listener, address) = bound.map_err(|error| ServeError::Listen { address: address.to_string(), error })?;
-        let hall = Hall::new(self);
+        let session_table = SessionTable::new(self);
         let listening = Arc::new(Listening::new(listener));
-        let task = tokio::spawn(listen(Closes(Arc::clone(&listening)), Arc::clone(&hall)));
+        let task = tokio::spawn(listen(Closes(Arc::clone(&listening)), Arc::clone(&session_table)));
         let accepting = Accepting { task: task.abort_handle(), listening, end: TurnMutex::new(Some(task)) };
-        Ok(Server { address: Some(address), hall, accepting: Some(accepting.into()) })
+        Ok(Server { address: Some(address), session_table, accepting: Some(accepting.into()) })
     }
 
     /// A server that listens nowhere and is given its links, by [`Server::accept`].
     pub fn start(mut self) -> Result<Server, ServeError> {
         self.check()?;
-        Ok(Server { address: None, hall: Hall::new(self), accepting: None })
+        Ok(Server { address: None, session_table: SessionTable::new(self), accepting: None })
     }
 
     /// Serves one link until its session ends, which a lost link does. Dropping the future ends it. A session that vox itself has ended by a
@@ -352,9 +352,9 @@ impl ServerBuilder {
     pub async fn serve_link(mut self, link: Link) -> Result<(), ServeError> {
         self.check()?;
         in_a_runtime(|| link.address().to_owned())?;
-        let door = Door::new(self.limits.clone(), self.router(), None);
-        let visitor = accept(link, &door, Entrance::open()).await.map_err(ServeError::Handshake)?;
-        if let Visitor::New(established, _) = visitor {
+        let acceptor = Acceptor::new(self.limits.clone(), self.router(), None);
+        let accepted = accept(link, &acceptor, Entrance::open()).await.map_err(ServeError::Handshake)?;
+        if let AcceptedLink::New(established, _) = accepted {
             let serving = Serving(established.shared);
             ended(&serving.0).await;
             let address = || serving.0.peer.address().to_owned();
@@ -378,7 +378,7 @@ impl ServerBuilder {
         let (ours, theirs) = memory_pair_at(address);
         tokio::spawn(async move {
             if let Err(error) = self.serve_link(theirs).await {
-                quietly(|| tracing::debug!(%error, "a server in memory has ended"));
+                catch_panic(|| tracing::debug!(%error, "a server in memory has ended"));
             }
         });
         Ok(ours)
@@ -399,31 +399,31 @@ impl Drop for Closes {
 }
 
 /// The accept loop.
-async fn listen(listener: Closes, hall: Arc<Hall>) {
+async fn listen(listener: Closes, session_table: Arc<SessionTable>) {
     loop {
-        let (accepted, admitted) = hall.next(listener.0.accept()).await;
+        let (accepted, admitted) = session_table.next(listener.0.accept()).await;
         let Some(accepted) = accepted else { return };
         match accepted {
             // One link's fault is not the listener's, and a shortage passes.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
             Err(error) => {
-                quietly(|| tracing::warn!(%error, "a link could not be accepted"));
+                catch_panic(|| tracing::warn!(%error, "a link could not be accepted"));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
-            Ok(link) => welcome(&hall, link, admitted),
+            Ok(link) => welcome(&session_table, link, admitted),
         }
     }
 }
 
 /// Brings up a session in a task of its own, so that a slow peer holds up nobody.
-fn welcome(hall: &Arc<Hall>, link: Link, admitted: Entrance) {
-    let hall = Arc::clone(hall);
+fn welcome(session_table: &Arc<SessionTable>, link: Link, admitted: Entrance) {
+    let session_table = Arc::clone(session_table);
     tokio::spawn(async move {
         let address = link.address().to_owned();
-        match hall.receive(link, admitted).await {
-            Ok(Some(visitor)) => visitor.await,
+        match session_table.receive(link, admitted).await {
+            Ok(Some(accepted)) => accepted.await,
             Ok(None) => {}
-            Err(error) => quietly(|| tracing::debug!(peer = %Shown::new(&address), %error, "a handshake failed")),
+            Err(error) => catch_panic(|| tracing::debug!(peer = %Shown::new(&address), %error, "a handshake failed")),
         }
     });
 }

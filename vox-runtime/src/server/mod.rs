@@ -5,11 +5,11 @@ mod context;
 mod describing;
 mod detached;
 mod for_test;
-mod hall;
 mod handler;
 mod incoming;
 mod listen;
 mod offer;
+mod session_table;
 mod untyped;
 
 pub use args::{Args, InvalidArgs, Span};

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::Link;
-use super::reach::Linking;
+use super::dial_target::DialFuture;
 use crate::contained::Contained;
 
 /// Makes links to one peer, the first and every later one: a target for `connect` over a transport of one's own.
@@ -25,7 +25,7 @@ use crate::contained::Contained;
 #[derive(Clone)]
 pub struct Connector {
     name: Arc<str>,
-    make: Arc<dyn Fn() -> Linking + Send + Sync>,
+    make: Arc<dyn Fn() -> DialFuture + Send + Sync>,
 }
 
 impl Connector {
@@ -37,7 +37,7 @@ impl Connector {
         L: Future<Output = io::Result<Link>> + Send + 'static,
     {
         let make = Arc::new(make);
-        let link = move || -> Linking {
+        let link = move || -> DialFuture {
             let make = Arc::clone(&make);
             let made = Contained::new(move || Box::pin(make()));
             Box::pin(async move { made.await.unwrap_or_else(|| Err(io::Error::other("the connector panicked"))) })
@@ -49,7 +49,7 @@ impl Connector {
         &self.name
     }
 
-    pub(super) fn link(&self) -> Linking {
+    pub(super) fn link(&self) -> DialFuture {
         (self.make)()
     }
 }

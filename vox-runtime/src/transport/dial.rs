@@ -14,7 +14,7 @@ use tokio::sync::Mutex as TurnMutex;
 use tokio::time::Instant;
 
 use super::Link;
-use super::reach::{Linking, Place, Reach};
+use super::dial_target::{DialFuture, DialTarget, Place};
 use crate::shown::Shown;
 
 /// How long a place is dialled before the next one is as well.
@@ -48,13 +48,13 @@ pub(crate) enum Failure<E> {
 
 /// Dials every place of a target, within a time that is theirs together.
 pub(crate) async fn dial<G: Greeter + Sync>(
-    reach: &dyn Reach,
+    target: &dyn DialTarget,
     bound: Duration,
     greeter: &G,
 ) -> Result<G::Met, Failure<G::Error>> {
     let until = Instant::now().checked_add(bound);
-    let no_link = |error| Failure::NoLink(NoLink { target: reach.name(), tried: vec![(String::new(), error)] });
-    let places = match in_time(until, reach.places()).await {
+    let no_link = |error| Failure::NoLink(NoLink { target: target.name(), tried: vec![(String::new(), error)] });
+    let places = match in_time(until, target.places()).await {
         Some(Ok(places)) if places.is_empty() => {
             return Err(no_link(io::Error::new(io::ErrorKind::NotFound, "the name has no address")));
         }
@@ -88,7 +88,7 @@ pub(crate) async fn dial<G: Greeter + Sync>(
             None => {}
         }
     }
-    Err(race.failure(reach.name(), bound))
+    Err(race.failure(target.name(), bound))
 }
 
 /// What an attempt at one place came to.
@@ -101,7 +101,7 @@ enum Attempt<T, E> {
 type Trying<'a, T, E> = Pin<Box<dyn Future<Output = Attempt<T, E>> + Send + 'a>>;
 
 /// Dials one place, and greets when it has its turn, or nobody answers who had it before.
-async fn attempt<G: Greeter>(link: Linking, greeter: &G, turn: &TurnMutex<()>) -> Attempt<G::Met, G::Error> {
+async fn attempt<G: Greeter>(link: DialFuture, greeter: &G, turn: &TurnMutex<()>) -> Attempt<G::Met, G::Error> {
     let link = match link.await {
         Ok(link) => link,
         Err(error) => return Attempt::NoLink(error),
@@ -227,8 +227,8 @@ mod tests {
 
     use tokio::net::TcpListener;
 
+    use super::super::dial_target::{Finding, tcp_places};
     use super::super::memory_pair;
-    use super::super::reach::{Finding, tcp_places};
     use super::*;
     use Does::{Answers, Nothing, Refuses, Says, Silence};
 
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    impl Reach for Target {
+    impl DialTarget for Target {
         fn name(&self) -> String {
             "tcp://name:1".to_owned()
         }
@@ -385,7 +385,7 @@ mod tests {
     #[derive(Debug)]
     struct Name(Vec<SocketAddr>);
 
-    impl Reach for Name {
+    impl DialTarget for Name {
         fn name(&self) -> String {
             "tcp://name:1".to_owned()
         }

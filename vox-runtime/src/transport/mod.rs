@@ -3,11 +3,11 @@
 mod address;
 mod connector;
 mod dial;
-mod homed;
+mod dial_target;
 mod listener;
 mod memory;
 mod party;
-mod reach;
+mod runtime_bound;
 #[cfg(unix)]
 mod unix;
 mod write_half;
@@ -16,11 +16,11 @@ pub use address::{Address, AddressError};
 pub use connector::Connector;
 pub use dial::NoLink;
 pub(crate) use dial::{Failure, Greeter, dial};
+pub(crate) use dial_target::DialTarget;
 pub(crate) use listener::{Listener, Listening};
 pub use memory::memory_pair;
 pub(crate) use memory::memory_pair_at;
 pub(crate) use party::Party;
-pub(crate) use reach::Reach;
 pub(crate) use write_half::{LEAST_UNSENT, WriteHalf};
 
 use std::fmt;
@@ -29,7 +29,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use homed::Homed;
+use runtime_bound::RuntimeBound;
 
 /// A link to one peer: a reliable, ordered stream of bytes each way.
 ///
@@ -63,7 +63,7 @@ impl Link {
         write: impl AsyncWrite + Send + Unpin + 'static,
         address: impl Into<String>,
     ) -> Self {
-        Self::over(Homed::new(read), WriteHalf::other(Homed::new(write)), address)
+        Self::over(RuntimeBound::new(read), WriteHalf::other(RuntimeBound::new(write)), address)
     }
 
     /// As [`from_halves`](Self::from_halves), of halves that need no runtime around them.

@@ -14,7 +14,7 @@ pub enum Refusal {
     /// There is no such book.
     Unknown,
     /// Somebody else has it.
-    Lent(u64),
+    OnLoan(u64),
 }
 
 /// What methods of the library return.

@@ -46,7 +46,7 @@ impl Books for Shelf {
     async fn lend(&self, cx: &rpc::Context, title: &str, reader: u64) -> package_library::Result<Book> {
         match title {
             "Emma" => Ok(Book { title: format!("{title}, by {}", cx.method().service) }),
-            "Persuasion" => Err(Refusal::Lent(reader)),
+            "Persuasion" => Err(Refusal::OnLoan(reader)),
             _ => Err(Refusal::Unknown),
         }
     }

@@ -17,7 +17,7 @@ async fn client<C: rpc::Client>(dispatcher: impl rpc::Dispatcher) -> C {
 async fn a_service_of_a_library_is_implemented_and_called_elsewhere() {
     let books: BooksClient = client(BooksDispatcher::new(Shelf)).await;
     assert_eq!(books.lend("Emma", 1).await, Ok(Book { title: "Emma, by library.Books".to_owned() }));
-    assert_eq!(books.lend("Persuasion", 7).await, Err(VoxError::User(Refusal::Lent(7))));
+    assert_eq!(books.lend("Persuasion", 7).await, Err(VoxError::User(Refusal::OnLoan(7))));
     assert_eq!(books.motto().await.as_deref(), Ok("read"));
     let (ours, mut titles) = rpc::channel();
     let call = tokio::spawn(books.titles(ours).into_future());

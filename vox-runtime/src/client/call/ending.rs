@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Call, CallState, Late};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Waiter, give_buffer};
 use crate::error::{NotSent, VoxError};
@@ -35,7 +35,7 @@ impl<T, E> Call<T, E> {
                     }
                     waiter
                 });
-                quietly(move || drop(waiter));
+                catch_panic(move || drop(waiter));
             }
         }
         self.retry.release();

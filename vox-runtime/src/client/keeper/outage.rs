@@ -8,8 +8,8 @@ use std::time::Instant;
 use super::super::connect_error::ConnectError;
 use super::super::phase::{Phase, Trying};
 use super::{Down, Keeper, down, down_of, lock, not_connected_yet};
-use crate::contained::{Contained, quietly};
-use crate::driver::{CallerHandle, Established, Missed, Resumption, Shared, Trials, now, observe, resume};
+use crate::contained::{Contained, catch_panic};
+use crate::driver::{CallerHandle, ConnectAttempts, Established, Missed, Resumption, Shared, now, observe, resume};
 use crate::error::EndReason;
 
 /// The task.
@@ -45,7 +45,7 @@ impl Task {
     async fn keep(&self) -> EndReason {
         let keeper = &self.keeper;
         // Most sessions lose no link, and hold no memory for it.
-        let mut kept: Option<Box<Trials>> = None;
+        let mut kept: Option<Box<ConnectAttempts>> = None;
         loop {
             let shared = keeper.current();
             let first = matches!(*keeper.phase.borrow(), Phase::Idle);
@@ -55,27 +55,29 @@ impl Task {
             {
                 return self.end(reason.clone(), &shared);
             }
-            let trials = kept.get_or_insert_default();
-            trials.lost(&keeper.config.backoff, shared.lock().session.carried());
+            let attempts = kept.get_or_insert_default();
+            attempts.lost(&keeper.config.backoff, shared.lock().session.carried());
             let began = now();
-            let name = keeper.config.reach.name();
+            let name = keeper.config.target.name();
             if !first {
                 let (session, reason) = (shared.number(), down.reason());
-                quietly(|| tracing::warn!(address = name, session, %reason, "lost the link to {name}, trying again"));
+                catch_panic(
+                    || tracing::warn!(address = name, session, %reason, "lost the link to {name}, trying again"),
+                );
             }
             keeper.is_down.store(true, Ordering::Relaxed);
             let why = if first { not_connected_yet(&name) } else { format!("no link to {name}: {}", down.reason()) };
             keeper.phase.send_replace(Phase::Trying(Trying { since: began, attempts: 0, why: why.into() }));
             drop(shared);
             // Most of the time there is none, and its memory is not held.
-            let outage = Box::pin(self.bring_back(trials)).await;
+            let outage = Box::pin(self.bring_back(attempts)).await;
             keeper.is_down.store(false, Ordering::Relaxed);
             match outage {
                 Outage::Over(reason) => return reason,
                 Outage::Back(resumed) => {
                     let (after, session) = (now().saturating_duration_since(began), keeper.current().number());
                     if !first {
-                        quietly(|| {
+                        catch_panic(|| {
                             tracing::info!(address = name, session, ?after, resumed, "the link to {name} is back")
                         });
                     }
@@ -88,8 +90,8 @@ impl Task {
     /// The session has ended, and none follows.
     fn end(&self, reason: EndReason, shared: &Shared) -> EndReason {
         if !matches!(reason, EndReason::ClosedHere) {
-            let (address, session) = (self.keeper.config.reach.name(), shared.number());
-            quietly(
+            let (address, session) = (self.keeper.config.target.name(), shared.number());
+            catch_panic(
                 || tracing::warn!(address, session, %reason, "the session with {address} has ended, and none follows it"),
             );
         }
@@ -97,7 +99,7 @@ impl Task {
     }
 
     /// Dials until the session has a link, or another is there, or none is wanted.
-    async fn bring_back(&self, trials: &mut Trials) -> Outage {
+    async fn bring_back(&self, attempts: &mut ConnectAttempts) -> Outage {
         let keeper = &self.keeper;
         loop {
             let shared = keeper.current();
@@ -121,8 +123,8 @@ impl Task {
                 }
             };
             let attempt = async {
-                self.turn(trials, &shared).await;
-                trials.begin(&keeper.config.backoff);
+                self.turn(attempts, &shared).await;
+                attempts.begin(&keeper.config.backoff);
                 let (keeper, shared) = (Arc::clone(keeper), Arc::clone(&shared));
                 match Contained::new(|| Box::pin(attempt(keeper, shared, ended))).await {
                     Some(attempt) => attempt,
@@ -138,19 +140,19 @@ impl Task {
             };
             match made {
                 Ok(Some(Fresh { shared, granted })) => {
-                    keeper.take_up(shared);
+                    keeper.adopt_session(shared);
                     if let Some((wish, handle)) = granted {
                         keeper.wishes.grant(wish, handle);
                     }
-                    trials.made(0);
+                    attempts.made(0);
                     return Outage::Back(false);
                 }
                 Ok(None) => {
-                    trials.made(shared.lock().session.carried());
+                    attempts.made(shared.lock().session.carried());
                     // Resumed, or over: that is looked at above.
                 }
                 Err(failed) => {
-                    trials.failed(&keeper.config.backoff, failed.missed);
+                    attempts.failed(&keeper.config.backoff, failed.missed);
                     self.note(&failed);
                 }
             }
@@ -158,8 +160,8 @@ impl Task {
     }
 
     /// Waits until the next attempt may be made; while somebody waits for it, that is soon.
-    async fn turn(&self, trials: &Trials, shared: &Shared) {
-        while let Some(at) = trials.due(self.keeper.is_waited_for(shared)).filter(|at| *at > now()) {
+    async fn turn(&self, attempts: &ConnectAttempts, shared: &Shared) {
+        while let Some(at) = attempts.due(self.keeper.is_waited_for(shared)).filter(|at| *at > now()) {
             tokio::select! {
                 () = tokio::time::sleep_until(at.into()) => {}
                 () = self.keeper.nudge.notified() => {}
@@ -184,7 +186,7 @@ impl Task {
     /// An attempt has failed: tells who follows the phase.
     fn note(&self, failed: &Failed) {
         let keeper = &self.keeper;
-        quietly(|| tracing::debug!(address = keeper.config.reach.name(), error = failed.why, "no link yet"));
+        catch_panic(|| tracing::debug!(address = keeper.config.target.name(), error = failed.why, "no link yet"));
         if !failed.passes {
             keeper.refusals.fetch_add(1, Ordering::AcqRel);
         }
@@ -206,7 +208,7 @@ async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Resul
             Err(error) => Err(Failed { why: error.to_string(), passes: error.passes(), missed: error.missed() }),
         };
     }
-    match resume(&shared, &*config.reach, &config.introduction).await {
+    match resume(&shared, &*config.target, &config.introduction).await {
         Resumption::Resumed | Resumption::Over => Ok(None),
         Resumption::Failed(why, missed) => Err(Failed { why, passes: true, missed }),
     }

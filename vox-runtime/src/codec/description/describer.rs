@@ -61,7 +61,7 @@ impl Describer {
         });
         let kind = self.kind_of(shape)?;
         if let Some(reason) = layouts::fault(&self.types, layout, &kind) {
-            return Err(self.refuse(shape, reason, cure_of(&kind)));
+            return Err(self.refuse(shape, reason, help_of(&kind)));
         }
         self.types[index.0].glue = self.glue_of(shape, &kind)?;
         self.types[index.0].kind = kind;
@@ -265,7 +265,7 @@ impl Describer {
 }
 
 /// What to do about a layout that is not what the shape says.
-fn cure_of(kind: &Kind) -> &'static str {
+fn help_of(kind: &Kind) -> &'static str {
     match kind {
         Kind::Enum { .. } => "give it `#[repr(u64)]` or `#[repr(i64)]`, or smaller discriminants",
         _ => "derive `Facet` instead of writing its shape by hand",

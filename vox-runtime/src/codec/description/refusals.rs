@@ -2,7 +2,7 @@
 
 use facet::{Def, Field, FieldFlags, Shape, ShapeFlags, StructKind, StructType, Type, UserType, Variant};
 
-/// Why something cannot be sent, and the cure.
+/// Why something cannot be sent, and what helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) reason: &'static str,

@@ -10,7 +10,7 @@ use super::super::accounts::Seat;
 use super::super::authenticating::patience;
 use super::super::clock::now;
 use super::super::heard;
-use super::{Door, no_common_version};
+use super::{Acceptor, no_common_version};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{Role, ServiceIndex};
 use crate::operation::Principal;
@@ -30,7 +30,7 @@ pub(super) struct Considered {
     pub(super) chosen: Option<Arc<dyn Dispatcher>>,
 }
 
-impl Door {
+impl Acceptor {
     pub(super) async fn consider(
         &self,
         hello: &Hello,

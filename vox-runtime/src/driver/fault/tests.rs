@@ -266,8 +266,8 @@ async fn a_panic_among_the_operations_costs_those_under_way() {
     let bench = Bench::new().await;
     let kept = tokio::spawn(bench.client.keep(0).into_future());
     settle().await;
-    let operating = bench.far.router.operating().expect("a method is kept");
-    catch_unwind(AssertUnwindSafe(|| operating.panic_at_the_desk())).expect_err("it panics");
+    let runner = bench.far.router.runner().expect("a method is kept");
+    catch_unwind(AssertUnwindSafe(|| runner.panic_at_the_table())).expect_err("it panics");
     assert_eq!(bench.client.keep(7).await, Ok(7));
     assert_eq!(told(kept).await, Err(VoxError::Indeterminate));
     let [error] = &log.take()[..] else { panic!("one error is logged") };

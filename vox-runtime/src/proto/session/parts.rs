@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::Batch;
 use super::super::Output;
-use super::super::arrivals::{Arrival, Lent, Memory};
+use super::super::arrivals::{Arrival, Memory, PartMemory};
 use super::super::ledger::CHANNEL;
 use super::super::outbox::LongId;
 use super::Session;
@@ -193,7 +193,7 @@ impl Session {
 
     /// A part's frame has begun to come in: lends the memory that its bytes belong into. `None`: they are to be read with the whole frame, which
     /// nobody handles. A violation is answered and ends the session.
-    pub(crate) fn lend(&mut self, part: PartHead) -> Result<Option<Lent>, ProtocolViolation> {
+    pub(crate) fn lend(&mut self, part: PartHead) -> Result<Option<PartMemory>, ProtocolViolation> {
         if self.ended.is_some() || self.is_detached() {
             return Ok(None);
         }
@@ -202,12 +202,17 @@ impl Session {
     }
 
     /// The link was lost in the middle of a part: what of it has come counts for nothing.
-    pub(crate) fn take_back(&mut self, lent: Lent) {
+    pub(crate) fn take_back(&mut self, lent: PartMemory) {
         self.arrivals.take_back(lent);
     }
 
     /// A part has come that was read into lent memory. A violation is answered and ends the session.
-    pub(crate) fn handle_part(&mut self, now: Instant, lent: Lent, part: PartHead) -> Result<(), ProtocolViolation> {
+    pub(crate) fn handle_part(
+        &mut self,
+        now: Instant,
+        lent: PartMemory,
+        part: PartHead,
+    ) -> Result<(), ProtocolViolation> {
         if self.ended.is_some() || self.is_detached() {
             self.take_back(lent);
             return Ok(());

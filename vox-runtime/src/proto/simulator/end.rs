@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::super::{Batch, Lent, Session, Token};
+use super::super::{Batch, PartMemory, Session, Token};
 use super::Rng;
 use crate::error::EndReason;
 use crate::ids::{ConnectionId, RequestId, Role};
@@ -27,7 +27,7 @@ pub(super) struct End {
     /// Read from the link, not yet whole frames.
     pub(super) incoming: Vec<u8>,
     /// A part that is read straight into the memory of its message.
-    pub(super) part: Option<(PartHead, Lent)>,
+    pub(super) part: Option<(PartHead, PartMemory)>,
     /// Bytes of parts that were put into the stream, and that were handled.
     pub(super) parts_put: u64,
     pub(super) parts_handled: u64,

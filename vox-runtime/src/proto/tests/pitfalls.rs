@@ -352,26 +352,26 @@ fn the_outbox_has_room_for_all_runs_that_may_be_gathered() {
 // proves: call.lost
 #[test]
 fn a_call_has_never_left_only_where_nobody_can_have_written_it() {
-    enum Reach {
+    enum Stage {
         Put,
         Taken,
         Written,
     }
     let lost = || EndReason::LinkLost("cut".into());
-    for (reach, ends_here, never_left) in [
-        (Reach::Put, false, true),
-        (Reach::Taken, false, false),
-        (Reach::Written, false, false),
+    for (stage, ends_here, never_left) in [
+        (Stage::Put, false, true),
+        (Stage::Taken, false, false),
+        (Stage::Written, false, false),
         // What is put is still written where this end says goodbye after it.
-        (Reach::Put, true, false),
-        (Reach::Written, true, false),
+        (Stage::Put, true, false),
+        (Stage::Written, true, false),
     ] {
         let mut bench = Bench::new(two_of_each());
         bench.call(1, &[]);
-        match reach {
-            Reach::Put => {}
-            Reach::Taken => bench.session.take(&mut super::Batch::default()),
-            Reach::Written => bench.write(),
+        match stage {
+            Stage::Put => {}
+            Stage::Taken => bench.session.take(&mut super::Batch::default()),
+            Stage::Written => bench.write(),
         }
         match ends_here {
             true => bench.change(|session| session.goodbye("")),

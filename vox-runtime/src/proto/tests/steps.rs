@@ -16,7 +16,7 @@ const EACH: usize = 4;
 
 /// A session with so many calls each way that wait, each with channels: of the peer's one was ended, one was reset, and two are open; nobody
 /// has taken one up. And with long replies that have not left.
-fn crowded(calls: usize) -> Bench {
+fn with_calls(calls: usize) -> Bench {
     let limits = Limits {
         max_calls: 2 * calls,
         max_channels: 2 * EACH * calls,
@@ -116,7 +116,7 @@ const FRAMES: &[Measured] = &[
 fn no_frame_walks_over_what_the_peer_has_built_up() {
     for (what, frame) in FRAMES {
         let [few, many] = [16, 1024].map(|calls| {
-            let mut bench = crowded(calls);
+            let mut bench = with_calls(calls);
             visits(|| frame(&mut bench, calls as u64))
         });
         // A look-up is as many entries as a binary search takes.

@@ -8,7 +8,7 @@ use super::testing::{Directory, grant, operation};
 use super::{SqliteStore, TransactionError};
 use crate::store::{OperationStore, StoreError};
 
-/// Panics when it is dropped, quietly: no hook is asked.
+/// Panics when it is dropped, without a sound: no hook is asked.
 struct Mine(Arc<AtomicUsize>);
 
 impl Mine {

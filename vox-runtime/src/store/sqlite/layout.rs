@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use super::files::{Files, names};
 use super::owner::{self, Company, Owner};
 use super::totals::recount;
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::store::StoreError;
 
 /// The oldest SQLite whose write-ahead log can be relied upon: older ones could lose what another connection wrote.
@@ -187,7 +187,7 @@ fn prepare(connection: &mut Connection, path: &Path, opening: &Opening<'_>) -> R
         }
     }
     let unlockable = |error: io::Error| refuse(path, format!("no file beside it can be locked: {error}"));
-    if let Some(file) = owner::bury_the_dead(path, opening.company).map_err(unlockable)? {
+    if let Some(file) = owner::remove_stale_owner_files(path, opening.company).map_err(unlockable)? {
         return Err(occupied(path, &file));
     }
     let owner = Owner::new(path, opening.company).map_err(unlockable)?;
@@ -228,7 +228,7 @@ fn check(connection: &mut Connection, path: &Path, time: Duration) -> Result<(),
     }
     let has_drifted = within(time, connection, recount).map_err(|error| refuse_by(path, &error))?;
     if has_drifted == Some(true) {
-        quietly(
+        catch_panic(
             || tracing::warn!(database = %path.display(), "the totals of the store were not those of its records, and are now"),
         );
     }

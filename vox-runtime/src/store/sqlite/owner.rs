@@ -77,14 +77,14 @@ impl OwnerId {
 const ALONE: &str = "alone-";
 
 /// Takes the files of the dead away. Gives one of the living that does not let another store in that wants such company.
-pub(super) fn bury_the_dead(database: &Path, company: Company) -> io::Result<Option<PathBuf>> {
+pub(super) fn remove_stale_owner_files(database: &Path, company: Company) -> io::Result<Option<PathBuf>> {
     each(database, company, |dead| {
         // Another time, if not now.
         drop(fs::remove_file(dead));
     })
 }
 
-/// As [`bury_the_dead`], and changes nothing.
+/// As [`remove_stale_owner_files`], and changes nothing.
 pub(super) fn in_the_way(database: &Path, company: Company) -> io::Result<Option<PathBuf>> {
     each(database, company, |_| ())
 }
@@ -149,7 +149,7 @@ mod tests {
             let owner = Owner::new(&database, company).expect("an owner");
             let id = owner.id;
             assert!(id.lives(&database));
-            bury_the_dead(&database, company).expect("buried");
+            remove_stale_owner_files(&database, company).expect("buried");
             assert!(id.lives(&database));
             drop(owner);
             assert!(!id.lives(&database));
@@ -166,7 +166,7 @@ mod tests {
             [(Alone, Alone, true), (Alone, Shared, true), (Shared, Alone, true), (Shared, Shared, false)]
         {
             let owner = Owner::new(&database, first).expect("an owner");
-            let found = bury_the_dead(&database, second).expect("looked for");
+            let found = remove_stale_owner_files(&database, second).expect("looked for");
             assert_eq!(found.is_some(), is_refused, "{first:?}, then {second:?}");
             assert_eq!(in_the_way(&database, second).expect("looked for"), found);
             assert!(found.is_none_or(|found| process(&found) == "this process"));
@@ -184,7 +184,7 @@ mod tests {
         fs::write(directory.path("b.db.owner-7"), "").expect("written");
         assert!(!id.lives(&database));
         assert_eq!(in_the_way(&database, Company::Alone).expect("looked for"), None);
-        assert_eq!(bury_the_dead(&database, Company::Alone).expect("buried"), None);
+        assert_eq!(remove_stale_owner_files(&database, Company::Alone).expect("buried"), None);
         assert!(!id.path(&database, Company::Alone).exists());
         assert!(directory.path("b.db.owner-7").exists(), "another database's");
     }

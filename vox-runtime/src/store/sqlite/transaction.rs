@@ -9,7 +9,7 @@ use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
 use super::records::{Records, Step};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::operation::{Fence, Operation, OperationKey, Outcome};
 use crate::store::StoreError;
 
@@ -150,7 +150,7 @@ where
 
     fn fail(self: Box<Self>, error: StoreError) {
         let Self { work, answer } = *self;
-        quietly(move || drop(work));
+        catch_panic(move || drop(work));
         tell(answer, Err(TransactionError::Store(error)));
     }
 }
@@ -168,7 +168,7 @@ impl<R, E> Worked for Returned<R, E> {
         // What it says itself comes first: then nothing of it is there, whatever became of the others.
         let result = match (self.result, kept) {
             (Ok(value), Err(why)) => {
-                quietly(move || drop(value));
+                catch_panic(move || drop(value));
                 Err(unkept(why))
             }
             (result, _) => result,
@@ -179,7 +179,7 @@ impl<R, E> Worked for Returned<R, E> {
 
 /// Tells the task that waits, if it still does. Else what it would have been given is dropped here, on the thread that all share.
 fn tell<T>(answer: oneshot::Sender<T>, result: T) {
-    quietly(move || drop(answer.send(result)));
+    catch_panic(move || drop(answer.send(result)));
 }
 
 /// Why a transaction is not on the disk, or may not be.

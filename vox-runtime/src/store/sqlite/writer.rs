@@ -17,7 +17,7 @@ use super::layout::{self, Open, Opening, damaged};
 use super::records::{Context, News, Records, Sealed, Step};
 use super::statements::Statements;
 use super::transaction::{Transaction, Unkept, Work};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 use crate::store::{StoreError, StoreLimits};
 
@@ -36,10 +36,10 @@ pub(super) enum Job {
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What follows once the transaction has ended, and what is to be done because of it.
-type Done = Box<dyn FnOnce(&Result<(), StoreError>) -> Option<Deferred>>;
+type Done = Box<dyn FnOnce(&Result<(), StoreError>) -> Option<DeferredJob>>;
 
 /// What is done with the next transaction, and asks for none of its own.
-enum Deferred {
+enum DeferredJob {
     Acknowledge(OperationKey),
     Forget(OperationKey),
     /// An admission that nobody heard of, or one that could not be taken back when that was asked.
@@ -111,7 +111,7 @@ struct Thread<'c> {
     statements: Statements<'c>,
     context: Context,
     sealed: Sealed,
-    deferred: VecDeque<Deferred>,
+    deferred: VecDeque<DeferredJob>,
     /// Up to where records have been looked at for some that are too old.
     swept: Option<OperationKey>,
 }
@@ -126,8 +126,8 @@ impl<'c> Thread<'c> {
             let mut next = Some(first);
             while let Some(job) = next.take() {
                 match job {
-                    Job::Acknowledge(key) => self.deferred.push_back(Deferred::Acknowledge(key)),
-                    Job::Forget(key) => self.deferred.push_back(Deferred::Forget(key)),
+                    Job::Acknowledge(key) => self.deferred.push_back(DeferredJob::Acknowledge(key)),
+                    Job::Forget(key) => self.deferred.push_back(DeferredJob::Forget(key)),
                     Job::Close(closed) => {
                         closing = Some(closed);
                         break;
@@ -174,7 +174,7 @@ impl<'c> Thread<'c> {
         let mut room = 2 * MAX_DEFERRED;
         if self.deferred.len() > room {
             self.deferred.retain(|deferred| {
-                let is_kept = room > 0 || !matches!(deferred, Deferred::Acknowledge(_) | Deferred::Forget(_));
+                let is_kept = room > 0 || !matches!(deferred, DeferredJob::Acknowledge(_) | DeferredJob::Forget(_));
                 room = room.saturating_sub(1);
                 is_kept
             });
@@ -230,8 +230,8 @@ impl<'c> Thread<'c> {
         self.swept = records.sweep(self.swept.take())?;
         for deferred in &self.deferred {
             match deferred {
-                Deferred::Acknowledge(key) => records.acknowledge(key)?,
-                Deferred::Forget(key) => records.forget(key)?,
+                DeferredJob::Acknowledge(key) => records.acknowledge(key)?,
+                DeferredJob::Forget(key) => records.forget(key)?,
                 // If it has ended otherwise, that is as well.
                 Deferred::Release(key, fence) => drop(records.release(key, *fence)?),
                 Deferred::GiveUp(key, fence) => drop(records.give_up(key, *fence)?),
@@ -273,7 +273,7 @@ impl<'c> Thread<'c> {
     }
 
     fn poison(&self, failure: String) -> StoreError {
-        quietly(|| tracing::error!(database = %self.context.database.display(), failure, "the store has stopped"));
+        catch_panic(|| tracing::error!(database = %self.context.database.display(), failure, "the store has stopped"));
         // What it may still hold others wait for. What was not committed is nobody's word.
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -303,7 +303,7 @@ impl From<rusqlite::Error> for Stop {
 }
 
 /// `again`: what is done with the next transaction where this one fails.
-fn answered<T: 'static>(step: Step<T>, answer: Answer<T>, again: Option<Deferred>) -> (Result<(), Stop>, Done) {
+fn answered<T: 'static>(step: Step<T>, answer: Answer<T>, again: Option<DeferredJob>) -> (Result<(), Stop>, Done) {
     let (worked, result) = split(step);
     let after = move |committed: &Result<(), StoreError>| {
         // The one who asked may be gone.
@@ -372,7 +372,7 @@ fn run(work: Box<dyn Work>, connection: &Connection, records: &mut Records<'_, '
 
 impl Job {
     /// It is not done. Gives back what is done with the next transaction all the same.
-    fn fail(self, error: &StoreError) -> Option<Deferred> {
+    fn fail(self, error: &StoreError) -> Option<DeferredJob> {
         let error = error.clone();
         // The one who asked may be gone.
         match self {

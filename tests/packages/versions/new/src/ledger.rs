@@ -6,7 +6,7 @@ use package_versions_case::ledger;
 /// Which way money goes.
 #[derive(Debug, Clone, PartialEq, Facet)]
 #[repr(u8)]
-pub enum Way {
+pub enum Flow {
     /// It goes.
     Out {
         /// When.
@@ -29,7 +29,7 @@ pub struct Entry {
     #[facet(default = "EUR".to_owned())]
     pub currency: String,
     /// Which way.
-    pub way: Way,
+    pub way: Flow,
     /// Which line.
     pub number: u32,
 }
@@ -37,7 +37,7 @@ pub struct Entry {
 /// One of many.
 pub fn entry(number: u32) -> Entry {
     let way =
-        if number.is_multiple_of(2) { Way::In } else { Way::Out { at: Some(9), to: format!("account {number}") } };
+        if number.is_multiple_of(2) { Flow::In } else { Flow::Out { at: Some(9), to: format!("account {number}") } };
     Entry { note: "n".repeat(number as usize % 50), currency: "CHF".to_owned(), way, number }
 }
 
@@ -46,8 +46,8 @@ ledger!(Entry, entry, (#[vox(default = 3)] rank: u8 = 3));
 /// What the older version makes of it, as that prints it.
 pub fn entry_there(number: u32) -> String {
     let way = match entry(number).way {
-        Way::Out { to, .. } => format!("Out {{ to: {to:?} }}"),
-        Way::In | Way::Fee => "In".to_owned(),
+        Flow::Out { to, .. } => format!("Out {{ to: {to:?} }}"),
+        Flow::In | Flow::Fee => "In".to_owned(),
     };
     format!("Entry {{ number: {number}, page: None, way: {way}, note: {:?} }}", entry(number).note)
 }
@@ -55,7 +55,7 @@ pub fn entry_there(number: u32) -> String {
 /// What comes of it when the older version has read it and sent it back.
 pub fn entry_back(number: u32) -> String {
     let way = match entry(number).way {
-        Way::Out { to, .. } => Way::Out { at: None, to },
+        Flow::Out { to, .. } => Flow::Out { at: None, to },
         way => way,
     };
     format!("{:?}", Entry { currency: "EUR".to_owned(), way, ..entry(number) })

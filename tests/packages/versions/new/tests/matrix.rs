@@ -51,11 +51,11 @@ impl Field {
     }
 
     /// What the reader makes of each value of the writer at this position.
-    async fn run(&self, writer: &Case, reader: &Case, position: Position, way: Way) -> Vec<Read> {
+    async fn run(&self, writer: &Case, reader: &Case, position: Position, way: Flow) -> Vec<Read> {
         let ids: Vec<_> = (0..writer.writes).map(|_| OperationId::new()).collect();
         let (of_writer, of_reader, afterwards) = match way {
-            Way::NewReadsOld => (&self.old, &self.new, &self.new_after_old),
-            Way::OldReadsNew => (&self.new, &self.old, &self.old_after_new),
+            Flow::NewReadsOld => (&self.old, &self.new, &self.new_after_old),
+            Flow::OldReadsNew => (&self.new, &self.old, &self.old_after_new),
         };
         if position == Position::KeptOutcome {
             let sealed = (writer.call)(of_writer.clone(), position, ids.clone()).await;
@@ -70,7 +70,7 @@ impl Field {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Way {
+enum Flow {
     NewReadsOld,
     OldReadsNew,
 }
@@ -99,8 +99,8 @@ async fn every_change_is_read_right_or_refused_in_every_position() {
         assert_eq!((old.name, old.line), (new.name, new.line));
         for position in Position::ALL {
             let mut all_read = [false; 2];
-            for (at, way) in [Way::NewReadsOld, Way::OldReadsNew].into_iter().enumerate() {
-                let (writer, reader) = if way == Way::NewReadsOld { (old, new) } else { (new, old) };
+            for (at, way) in [Flow::NewReadsOld, Flow::OldReadsNew].into_iter().enumerate() {
+                let (writer, reader) = if way == Flow::NewReadsOld { (old, new) } else { (new, old) };
                 let expected = (reader.reads)();
                 assert!(expected.is_empty() || expected.len() == writer.writes, "{}: {way:?}", old.name);
                 let read = field.run(writer, reader, position, way).await;

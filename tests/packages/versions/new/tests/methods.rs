@@ -8,7 +8,7 @@ mod old {
     use super::*;
 
     #[vox::service]
-    pub trait Desk {
+    pub trait Shop {
         async fn gains(&self, a: u8) -> String;
         async fn gains_more(&self, a: u8) -> String;
         async fn loses(&self, a: u8, b: String) -> String;
@@ -27,7 +27,7 @@ mod new {
     use super::*;
 
     #[vox::service]
-    pub trait Desk {
+    pub trait Shop {
         async fn gains(&self, #[vox(default = 7)] b: u8, a: u8, c: Option<u8>) -> String;
         async fn gains_more(&self, a: u8, b: u8) -> String;
         async fn loses(&self, a: u8) -> String;
@@ -45,7 +45,7 @@ mod new {
 
 struct Both;
 
-impl old::Desk for Both {
+impl old::Shop for Both {
     async fn gains(&self, a: u8) -> String {
         format!("{a}")
     }
@@ -81,7 +81,7 @@ impl old::Desk for Both {
     }
 }
 
-impl new::Desk for Both {
+impl new::Shop for Both {
     async fn gains(&self, b: u8, a: u8, c: Option<u8>) -> String {
         format!("{a} {b} {c:?}")
     }
@@ -125,8 +125,8 @@ async fn client<C: vox::Client>(dispatcher: impl vox::Dispatcher) -> C {
 }
 
 /// An old client of a new server, and a new client of an old one.
-async fn clients() -> (old::DeskClient, new::DeskClient) {
-    (client(new::DeskDispatcher::new(Both)).await, client(old::DeskDispatcher::new(Both)).await)
+async fn clients() -> (old::ShopClient, new::ShopClient) {
+    (client(new::ShopDispatcher::new(Both)).await, client(old::ShopDispatcher::new(Both)).await)
 }
 
 /// The page's line says who goes first, where a call of an old client at a new server ends so, and one of a new client at an old server.
@@ -177,7 +177,7 @@ async fn an_argument_without_a_default_is_added() {
         old.gains_more(1).await.is_ok(),
         new.gains_more(1, 2).await.is_ok(),
     );
-    let words = "`Desk.gains_more`: argument `b` is missing here and u8 there; the peer must make it an `Option` or give it a default, \
+    let words = "`Shop.gains_more`: argument `b` is missing here and u8 there; the peer must make it an `Option` or give it a default, \
                  `#[vox(default)]`, or this end must send it";
     refused(old.gains_more(1).await, words);
     assert_eq!(new.gains_more(1, 2).await.as_deref(), Ok("1"));
@@ -204,7 +204,7 @@ async fn an_argument_without_a_default_is_removed() {
         new.loses(1).await.is_ok(),
     );
     assert_eq!(old.loses(1, "x".to_owned()).await.as_deref(), Ok("1"));
-    let words = "`Desk.loses`: argument `b` is missing here and string there; the peer must make it an `Option` or give it a default, \
+    let words = "`Shop.loses`: argument `b` is missing here and string there; the peer must make it an `Option` or give it a default, \
                  `#[vox(default)]`, or this end must send it";
     refused(new.loses(1).await, words);
 }
@@ -221,10 +221,10 @@ async fn arguments_change_their_order() {
 async fn an_argument_is_renamed() {
     let (old, new) = clients().await;
     page_says("an argument is renamed", old.renamed_argument(1).await.is_ok(), new.renamed_argument(1).await.is_ok());
-    let cure =
+    let help =
         "u8 there; the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it";
-    refused(old.renamed_argument(1).await, &format!("argument `b` is missing here and {cure}"));
-    refused(new.renamed_argument(1).await, &format!("argument `a` is missing here and {cure}"));
+    refused(old.renamed_argument(1).await, &format!("argument `b` is missing here and {help}"));
+    refused(new.renamed_argument(1).await, &format!("argument `a` is missing here and {help}"));
 }
 
 #[tokio::test]
@@ -275,8 +275,8 @@ async fn a_channel_is_added() {
         old.gains_a_channel().await.is_ok(),
         new.gains_a_channel(vox::channel().0).await.is_ok(),
     );
-    let cure = "the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it";
-    refused(old.gains_a_channel().await, &format!("argument `items` is missing here and Tx<u8> there; {cure}"));
+    let help = "the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it";
+    refused(old.gains_a_channel().await, &format!("argument `items` is missing here and Tx<u8> there; {help}"));
     let (tx, _rx) = vox::channel();
     let words = "argument `items` is Tx<u8> here and missing there; the peer must keep it, for a channel has two ends";
     refused(new.gains_a_channel(tx).await, words);
@@ -290,8 +290,8 @@ async fn a_channel_is_turned_round() {
         old.turned(vox::channel().1).await.is_ok(),
         new.turned(vox::channel().0).await.is_ok(),
     );
-    let cure = "the newer of the two must keep the type of the older";
+    let help = "the newer of the two must keep the type of the older";
     let ((_tx, rx), (tx, _rx)) = (vox::channel(), vox::channel());
-    refused(old.turned(rx).await, &format!("argument `items` is Rx<u8> here and Tx<u8> there; {cure}"));
-    refused(new.turned(tx).await, &format!("argument `items` is Tx<u8> here and Rx<u8> there; {cure}"));
+    refused(old.turned(rx).await, &format!("argument `items` is Rx<u8> here and Tx<u8> there; {help}"));
+    refused(new.turned(tx).await, &format!("argument `items` is Tx<u8> here and Rx<u8> there; {help}"));
 }

@@ -157,13 +157,13 @@ impl Drop for Second {
 }
 
 /// A place that leads to a server, by links that can be cut.
-struct Way {
+struct Flow {
     address: String,
     cut: Arc<Notify>,
     links: Arc<AtomicUsize>,
 }
 
-impl Way {
+impl Flow {
     async fn to(server: String, cut: Arc<Notify>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = format!("tcp://{}", listener.local_addr().expect("an address"));
@@ -191,7 +191,7 @@ impl Way {
 #[tokio::test]
 async fn a_new_process_talks_to_an_old_one_over_a_resume() {
     let mut second = Second::start(SERVER);
-    let way = Way::to(second.said(1).remove(0), Arc::default()).await;
+    let way = Flow::to(second.said(1).remove(0), Arc::default()).await;
     let ledger = vox::connect(way.address.as_str()).await.expect("connected");
     let talk = new::talk(ledger, || way.cut.notify_waiters());
     let told = tokio::time::timeout(PATIENCE, talk).await.expect("it is done in time");
@@ -206,7 +206,7 @@ async fn an_old_process_talks_to_a_new_one_over_a_resume() {
     let book = new::Book(Stage::new(move || cutter.notify_waiters()));
     let builder = Server::builder().service(new::LedgerDispatcher::new(book));
     let server = builder.bind("tcp://127.0.0.1:0").await.expect("bound");
-    let way = Way::to(server.address(), cut).await;
+    let way = Flow::to(server.address(), cut).await;
     let mut second = Second::start(&format!("{CLIENT}{}", way.address));
     let lines = 1 + 2 * ITEMS as usize;
     let talk = tokio::task::spawn_blocking(move || second.said(lines));

@@ -6,7 +6,7 @@ use package_versions_case::ledger;
 /// Which way money goes.
 #[derive(Debug, Clone, PartialEq, Facet)]
 #[repr(u8)]
-pub enum Way {
+pub enum Flow {
     /// It comes.
     In,
     /// It goes.
@@ -24,14 +24,14 @@ pub struct Entry {
     /// It is gone in the newer version.
     pub page: Option<u8>,
     /// Which way.
-    pub way: Way,
+    pub way: Flow,
     /// Why.
     pub note: String,
 }
 
 /// One of many.
 pub fn entry(number: u32) -> Entry {
-    let way = if number.is_multiple_of(2) { Way::In } else { Way::Out { to: format!("account {number}") } };
+    let way = if number.is_multiple_of(2) { Flow::In } else { Flow::Out { to: format!("account {number}") } };
     Entry { number, page: Some(7), way, note: "n".repeat(number as usize % 50) }
 }
 
@@ -40,8 +40,8 @@ ledger!(Entry, entry, ());
 /// What the newer version makes of it, as that prints it.
 pub fn entry_there(number: u32) -> String {
     let way = match entry(number).way {
-        Way::In => "In".to_owned(),
-        Way::Out { to } => format!("Out {{ at: None, to: {to:?} }}"),
+        Flow::In => "In".to_owned(),
+        Flow::Out { to } => format!("Out {{ at: None, to: {to:?} }}"),
     };
     format!("Entry {{ note: {:?}, currency: \"EUR\", way: {way}, number: {number} }}", entry(number).note)
 }

@@ -114,7 +114,7 @@ impl World {
             .filter(|i| self.model.intentions[*i].principal == principal && self.model.intentions[*i].id.is_some())
             .collect();
         let again = !known.is_empty() && self.rng.percent(40);
-        let (intention, minted) = if again {
+        let (intention, auto_id) = if again {
             let intention = *self.rng.pick(&known);
             match self.rng.percent(25) {
                 true => (self.new_intention(c, self.model.intentions[intention].id), false),
@@ -127,7 +127,7 @@ impl World {
             (intention, chosen.is_none())
         };
         let deadline = self.rng.percent(25).then(|| self.now + Duration::from_micros(self.rng.below(20_000) as u64));
-        let call = self.model.new_call(c, intention, minted, deadline);
+        let call = self.model.new_call(c, intention, auto_id, deadline);
         self.clients[c].queue.push(call);
         self.note("calls", &[c as u64, call as u64], &self.model.intentions[intention].method.name);
     }
@@ -298,7 +298,7 @@ impl World {
         let own = self.clients[c].session.as_mut().expect("a session");
         let intention = &self.model.intentions[self.model.calls[call].intention];
         if let CallEnd::Reply(payload) = &end
-            && self.model.calls[call].minted
+            && self.model.calls[call].auto_id
             && let Some(id) = intention.id
             && is_outcome(payload)
         {

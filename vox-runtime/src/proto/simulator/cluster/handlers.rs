@@ -161,7 +161,7 @@ impl World {
                     Ending::Refuses => OperationEnd::Refused(invalid()),
                     Ending::Aborted => OperationEnd::Broken(Failure::Cancelled),
                 };
-                self.desk(p, place).operations.handler_ended(&key, fence, end);
+                self.table(p, place).operations.handler_ended(&key, fence, end);
             }
         }
     }

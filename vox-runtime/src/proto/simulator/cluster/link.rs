@@ -214,7 +214,7 @@ impl World {
     pub(super) fn notice(&mut self, id: u64, client: bool) {
         let Some(link) = self.links.get(&id).filter(|link| link.cut) else { return };
         let (c, p, number, now) = (link.client, link.process, link.session, self.now);
-        self.note("notices", &[id, client.into()], &());
+        self.note("operation_events", &[id, client.into()], &());
         if client {
             let Some(own) = self.clients[c].session.as_mut().filter(|own| own.link == Some(id)) else { return };
             own.link = None;

@@ -77,7 +77,7 @@ pub(super) struct Call {
     pub(super) client: usize,
     pub(super) intention: usize,
     /// The runtime made its id, and acknowledges it.
-    pub(super) minted: bool,
+    pub(super) auto_id: bool,
     pub(super) deadline: Option<Instant>,
     pub(super) attempts: Attempts,
     pub(super) place: Place,
@@ -161,14 +161,14 @@ impl Model {
         &mut self,
         client: usize,
         intention: usize,
-        minted: bool,
+        auto_id: bool,
         deadline: Option<Instant>,
     ) -> usize {
         let attempts = Attempts::new(self.intentions[intention].policy());
         self.calls.push(Call {
             client,
             intention,
-            minted,
+            auto_id,
             deadline,
             attempts,
             place: Place::Queued,

@@ -20,7 +20,7 @@ use crate::wire::{Failure, Payload};
 #[derive(Default)]
 pub(super) struct Process {
     pub(super) alive: bool,
-    pub(super) desk: Desk,
+    pub(super) table: OperationTable,
     pub(super) sessions: BTreeMap<u64, Served>,
     pub(super) handlers: Vec<Handler>,
     pub(super) writer: Writer,
@@ -30,7 +30,7 @@ pub(super) struct Process {
 
 /// Operations, and the attempts at them that have no answer or whose handlers run on.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct OperationTable {
     pub(super) operations: Operations<Start>,
     pub(super) attempts: BTreeMap<Attempt, OperationKey>,
 }
@@ -56,15 +56,15 @@ pub(super) struct Served {
     /// Taken in, not yet taken up.
     pub(super) requests: WaitingRequests,
     /// Operations that are known here only.
-    pub(super) desk: Desk,
+    pub(super) table: OperationTable,
     pub(super) memory: MemoryStore,
     pub(super) over: VecDeque<OperationKey>,
     /// What the operations are told, once the session's outputs are drained.
-    pub(super) notices: Vec<Notice>,
+    pub(super) operation_events: Vec<OperationEvent>,
 }
 
 #[derive(Debug)]
-pub(super) enum Notice {
+pub(super) enum OperationEvent {
     /// The last says whether a store remembers it.
     Withdrawn(ConnectionId, RequestId, Failure, bool),
     Acknowledged(OperationId),
@@ -92,10 +92,10 @@ impl Served {
             sent: vec![secret],
             spent: Vec::new(),
             requests: WaitingRequests::default(),
-            desk: Desk::default(),
+            table: OperationTable::default(),
             memory: MemoryStore::within(limits, clock(wall)),
             over: VecDeque::new(),
-            notices: Vec::new(),
+            operation_events: Vec::new(),
         }
     }
 }
@@ -109,11 +109,11 @@ pub(super) fn method(request: &Request) -> &'static MethodDescriptor {
 }
 
 impl World {
-    pub(super) fn desk(&mut self, p: usize, place: Where) -> &mut Desk {
+    pub(super) fn table(&mut self, p: usize, place: Where) -> &mut OperationTable {
         let process = &mut self.processes[p];
         match place {
-            Where::Process => &mut process.desk,
-            Where::Session(session) => &mut process.sessions.get_mut(&session).expect("a session").desk,
+            Where::Process => &mut process.table,
+            Where::Session(session) => &mut process.sessions.get_mut(&session).expect("a session").table,
         }
     }
 
@@ -155,12 +155,12 @@ impl World {
         let attempt = Attempt { session, connection: request.connection, request: request.request };
         let key = operation.key.clone();
         let awaits = served.session.awaits(attempt.connection, attempt.request);
-        let desk = self.desk(p, place);
-        let attached = desk.operations.is_live(&key);
-        desk.attempts.insert(attempt, key.clone());
-        desk.operations.attempt(attempt, operation, Start { session, request });
+        let table = self.table(p, place);
+        let attached = table.operations.is_live(&key);
+        table.attempts.insert(attempt, key.clone());
+        table.operations.attempt(attempt, operation, Start { session, request });
         if !awaits {
-            desk.operations.attempt_gone(&key, attempt, Failure::Cancelled);
+            table.operations.attempt_gone(&key, attempt, Failure::Cancelled);
         }
         if attached {
             self.model.event("attached");
@@ -168,7 +168,7 @@ impl World {
     }
 
     pub(super) fn withdraw(&mut self, p: usize, place: Where, attempt: Attempt, why: Failure) {
-        let Desk { operations, attempts } = self.desk(p, place);
+        let OperationTable { operations, attempts } = self.table(p, place);
         if let Some(key) = attempts.get(&attempt) {
             operations.attempt_gone(key, attempt, why);
         }
@@ -177,10 +177,10 @@ impl World {
     pub(super) fn acknowledge(&mut self, p: usize, session: u64, id: OperationId) {
         let served = self.served(p, session);
         let key = OperationKey { id, principal: served.principal.clone() };
-        if !served.desk.operations.is_live(&key) {
+        if !served.table.operations.is_live(&key) {
             let _ = at_once(served.memory.acknowledge(&key));
         }
-        if !self.processes[p].desk.operations.is_live(&key) {
+        if !self.processes[p].table.operations.is_live(&key) {
             self.ask_store(p, Job::Acknowledge(key));
         }
     }
@@ -188,14 +188,14 @@ impl World {
     /// Does what the operations of one place want done. `true`: there was something.
     fn do_steps(&mut self, p: usize, place: Where) -> bool {
         let mut busy = false;
-        while let Some(step) = self.desk(p, place).operations.poll_step() {
+        while let Some(step) = self.table(p, place).operations.poll_step() {
             busy = true;
             self.note("step", &[p as u64], &step);
             match step {
                 Step::Run { operation, fence, attempt, runnable, detached } => {
                     let Start { session, request } = runnable;
                     if detached {
-                        self.desk(p, place).attempts.insert(attempt, operation.key.clone());
+                        self.table(p, place).attempts.insert(attempt, operation.key.clone());
                         let served = self.served(p, session);
                         served.session.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
                     }
@@ -203,7 +203,7 @@ impl World {
                 }
                 Step::Answer { attempt, answer, runs_on } => self.answer(p, place, attempt, answer, runs_on),
                 Step::Over(attempt) => {
-                    if self.desk(p, place).attempts.remove(&attempt).is_some() {
+                    if self.table(p, place).attempts.remove(&attempt).is_some() {
                         let served = self.served(p, attempt.session);
                         served.session.handler_ended(attempt.connection, attempt.request, HandlerEnd::Aborted);
                     }
@@ -219,7 +219,7 @@ impl World {
     }
 
     fn answer(&mut self, p: usize, place: Where, attempt: Attempt, answer: Answer, runs_on: bool) {
-        let attempts = &mut self.desk(p, place).attempts;
+        let attempts = &mut self.table(p, place).attempts;
         let known = if runs_on { attempts.contains_key(&attempt) } else { attempts.remove(&attempt).is_some() };
         if let (Answer::Outcome(bytes), Where::Process) = (&answer, place) {
             self.model.answered(attempt.session, attempt.request, bytes);
@@ -261,7 +261,7 @@ impl World {
     /// What is known in one session only is known at once.
     fn ask_memory(&mut self, p: usize, session: u64, job: Job) {
         let served = self.served(p, session);
-        let (memory, operations) = (&served.memory, &mut served.desk.operations);
+        let (memory, operations) = (&served.memory, &mut served.table.operations);
         let over = match job {
             Job::Admit(operation) => {
                 let admission = at_once(memory.admit(&operation)).map_err(|_| StoreFailed);
@@ -289,7 +289,7 @@ impl World {
             served.over.push_back(key);
             if served.over.len() > REMEMBERED
                 && let Some(oldest) = served.over.pop_front()
-                && !served.desk.operations.is_live(&oldest)
+                && !served.table.operations.is_live(&oldest)
             {
                 let _ = at_once(served.memory.acknowledge(&oldest));
             }

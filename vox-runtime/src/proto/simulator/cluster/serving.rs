@@ -2,7 +2,7 @@
 
 use super::handlers::Handler;
 use super::model::SERVICE;
-use super::server::{Notice, Where, method};
+use super::server::{OperationEvent, Where, method};
 use super::world::World;
 use crate::ids::{ConnectionId, RequestId};
 use crate::proto::{Attempt, Batch, HandlerEnd, Output};
@@ -16,14 +16,14 @@ impl World {
             self.note("server", &[p as u64, session], &output);
             self.on_served(p, session, output);
         }
-        for notice in std::mem::take(&mut self.served(p, session).notices) {
+        for notice in std::mem::take(&mut self.served(p, session).operation_events) {
             busy = true;
             match notice {
-                Notice::Withdrawn(connection, request, why, kept) => {
+                OperationEvent::Withdrawn(connection, request, why, kept) => {
                     let place = if kept { Where::Process } else { Where::Session(session) };
                     self.withdraw(p, place, Attempt { session, connection, request }, why);
                 }
-                Notice::Acknowledged(id) => self.acknowledge(p, session, id),
+                OperationEvent::Acknowledged(id) => self.acknowledge(p, session, id),
             }
         }
         busy
@@ -47,10 +47,10 @@ impl World {
                     assert_eq!((waited.connection, waited.request), (connection, request), "another dispatch");
                     served.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
                 } else {
-                    served.notices.push(Notice::Withdrawn(connection, request, failure, runs_on));
+                    served.operation_events.push(OperationEvent::Withdrawn(connection, request, failure, runs_on));
                 }
             }
-            Output::Acknowledged { operation } => served.notices.push(Notice::Acknowledged(operation)),
+            Output::Acknowledged { operation } => served.operation_events.push(OperationEvent::Acknowledged(operation)),
             Output::LinkDown(_) | Output::Ended(_) => {
                 served.batch = Batch::default();
                 if let Some(link) = served.link.take() {

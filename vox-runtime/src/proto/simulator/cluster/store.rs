@@ -351,7 +351,7 @@ impl World {
         let at = self.rng.below(self.processes[p].writer.heard.len());
         let heard = self.processes[p].writer.heard.swap_remove(at);
         self.note("hears", &[p as u64], &heard);
-        let operations = &mut self.processes[p].desk.operations;
+        let operations = &mut self.processes[p].table.operations;
         match heard {
             Heard::Admitted(key, admission) => operations.admitted(&key, admission),
             Heard::Sealed(key, sealed) => operations.sealed(&key, sealed),

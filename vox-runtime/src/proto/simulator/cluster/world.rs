@@ -430,9 +430,9 @@ impl World {
     fn check_empty(&mut self, p: usize) {
         let sessions: Vec<u64> = self.processes[p].sessions.keys().copied().collect();
         for place in sessions.iter().map(|session| Where::Session(*session)).chain([Where::Process]) {
-            let desk = self.desk(p, place);
-            assert_eq!(desk.operations.len(), 0, "operations are left at {place:?}");
-            assert!(desk.attempts.is_empty(), "attempts are left at {place:?}");
+            let table = self.table(p, place);
+            assert_eq!(table.operations.len(), 0, "operations are left at {place:?}");
+            assert!(table.attempts.is_empty(), "attempts are left at {place:?}");
         }
         for (number, served) in &mut self.processes[p].sessions {
             assert!(served.session.end_reason().is_some(), "session {number} never ends");

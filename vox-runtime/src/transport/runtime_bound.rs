@@ -8,18 +8,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
 
 /// One half of a link. A call that is made or awaited elsewhere may read and write it, and it may need a timer or a task.
-pub(super) struct Homed<S> {
+pub(super) struct RuntimeBound<S> {
     half: S,
     /// Where it was used first, which was in the handshake.
     home: Option<Handle>,
 }
 
-impl<S: Unpin> Homed<S> {
+impl<S: Unpin> RuntimeBound<S> {
     pub(super) fn new(half: S) -> Self {
         Self { half, home: None }
     }
 
-    fn at_home<R>(&mut self, used: impl FnOnce(Pin<&mut S>) -> R) -> R {
+    fn in_runtime<R>(&mut self, used: impl FnOnce(Pin<&mut S>) -> R) -> R {
         if self.home.is_none() {
             self.home = Handle::try_current().ok();
         }
@@ -28,15 +28,15 @@ impl<S: Unpin> Homed<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Homed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RuntimeBound<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().at_home(|half| half.poll_read(cx, buf))
+        self.get_mut().in_runtime(|half| half.poll_read(cx, buf))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Homed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RuntimeBound<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().at_home(|half| half.poll_write(cx, buf))
+        self.get_mut().in_runtime(|half| half.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -44,7 +44,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Homed<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().at_home(|half| half.poll_write_vectored(cx, bufs))
+        self.get_mut().in_runtime(|half| half.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -52,10 +52,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Homed<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().at_home(|half| half.poll_flush(cx))
+        self.get_mut().in_runtime(|half| half.poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().at_home(|half| half.poll_shutdown(cx))
+        self.get_mut().in_runtime(|half| half.poll_shutdown(cx))
     }
 }

@@ -1,10 +1,10 @@
 //! What to send in place of a type that does not cross the wire and that the user cannot change.
 //!
-//! Only the spelling of the type is known where this is asked, at compile time. So a cure by name also says what to do where the
+//! Only the spelling of the type is known where this is asked, at compile time. So help by name also says what to do where the
 //! name is that of a type of the user's own.
 
 /// What to write for a type that is spelt `ty` and is not `Facet`: two parts of one sentence.
-pub(crate) const fn cure(ty: &str) -> [&str; 2] {
+pub(crate) const fn help(ty: &str) -> [&str; 2] {
     let name = last_segment(ty.as_bytes());
     let is_std = starts_with(ty.as_bytes(), b"std::")
         || starts_with(ty.as_bytes(), b"core::")
@@ -12,9 +12,9 @@ pub(crate) const fn cure(ty: &str) -> [&str; 2] {
         || starts_with(ty.as_bytes(), b"::");
     let mut at = 0;
     while at < CURES.len() {
-        let (names, cure) = CURES[at];
+        let (names, help) = CURES[at];
         if is_one_of(name, names.as_bytes()) {
-            return [cure, if is_std { "" } else { UNLESS_OWN }];
+            return [help, if is_std { "" } else { UNLESS_OWN }];
         }
         at += 1;
     }
@@ -108,8 +108,8 @@ const CURES: [(&str, &str); 23] = [
 mod tests {
     use super::*;
 
-    fn cured(ty: &str) -> String {
-        cure(ty).concat()
+    fn helped(ty: &str) -> String {
+        help(ty).concat()
     }
 
     #[test]
@@ -124,17 +124,17 @@ mod tests {
             ("std::process::Command", CONVERT),
             ("::uuid::Uuid", "switch on the feature `uuid` of vox"),
         ] {
-            assert_eq!(cured(ty), expected, "{ty}");
+            assert_eq!(helped(ty), expected, "{ty}");
         }
     }
 
     #[test]
     fn a_name_may_be_that_of_a_type_of_the_users() {
-        assert_eq!(cured("Ordering"), format!("send an `i8`, or an enum of yours{UNLESS_OWN}"));
-        assert_eq!(cured("chrono::DateTime<Utc>"), format!("switch on the feature `chrono` of vox{UNLESS_OWN}"));
-        assert_eq!(cured("anyhow::Error"), format!("send its text, in an error type of yours{UNLESS_OWN}"));
+        assert_eq!(helped("Ordering"), format!("send an `i8`, or an enum of yours{UNLESS_OWN}"));
+        assert_eq!(helped("chrono::DateTime<Utc>"), format!("switch on the feature `chrono` of vox{UNLESS_OWN}"));
+        assert_eq!(helped("anyhow::Error"), format!("send its text, in an error type of yours{UNLESS_OWN}"));
         for own in ["Mode", "crate::Mode", "Modes<VecDeque<u8>>", "MyError", "standard::Mode", ""] {
-            assert_eq!(cured(own), format!("{DERIVE}{UNLESS_FOREIGN}"), "{own}");
+            assert_eq!(helped(own), format!("{DERIVE}{UNLESS_FOREIGN}"), "{own}");
         }
     }
 }

@@ -5,9 +5,9 @@
 //! whatever takes longer gets a task.
 
 mod asking;
-mod crowding;
 mod in_tests;
 mod mending;
+mod over_limit;
 mod withdrawing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,9 +20,9 @@ use tokio::runtime::Handle;
 
 use self::asking::Told;
 use super::accounts::DetachedOf;
-use super::after::Notice;
 use super::chosen::Serves;
-use super::hosting::run_elsewhere;
+use super::deferred::OperationEvent;
+use super::handlers::run_elsewhere;
 use super::router::Router;
 use super::shared::Shared;
 use crate::descriptor::MethodDescriptor;
@@ -44,8 +44,8 @@ const REMEMBERED: usize = 256;
 const TOMBSTONES: usize = 4096;
 
 /// The operations of one server, or of one session, and where their outcomes are kept.
-pub(crate) struct Operating {
-    desk: Mutex<Desk>,
+pub(crate) struct OperationRunner {
+    table: Mutex<OperationTable>,
     store: Arc<dyn OperationStore>,
     /// How many that are over are remembered: of the oldest beyond them the outcome goes.
     remembered: usize,
@@ -58,7 +58,7 @@ pub(crate) struct Operating {
 }
 
 #[derive(Default)]
-struct Desk {
+struct OperationTable {
     operations: Operations<Box<Start>>,
     /// The attempts without an answer, and those whose handlers run on.
     attempts: Sorted<Attempt, Place, 64>,
@@ -101,7 +101,7 @@ struct Next {
 pub(crate) struct Granted {
     pub(crate) operation: Operation,
     schema: Schema,
-    operating: Arc<Operating>,
+    runner: Arc<OperationRunner>,
     /// Nobody knows its id.
     unnamed: bool,
 }
@@ -114,14 +114,14 @@ pub(super) struct Granting {
     pub(super) chosen: Option<Arc<dyn Dispatcher>>,
 }
 
-impl Operating {
+impl OperationRunner {
     pub(crate) fn new(store: Arc<dyn OperationStore>) -> Arc<Self> {
         Self::with_memory(store, usize::MAX)
     }
 
     fn with_memory(store: Arc<dyn OperationStore>, remembered: usize) -> Arc<Self> {
         Arc::new(Self {
-            desk: Mutex::default(),
+            table: Mutex::default(),
             store,
             remembered,
             acknowledging: AtomicUsize::new(0),
@@ -144,8 +144,8 @@ impl Operating {
         self.store.time()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(|poisoned| self.give_up_all(poisoned.into_inner()))
+    fn lock(&self) -> MutexGuard<'_, OperationTable> {
+        self.table.lock().unwrap_or_else(|poisoned| self.give_up_all(poisoned.into_inner()))
     }
 
     /// Takes up an attempt. Gives its handler, if it is to be started at once.
@@ -163,16 +163,16 @@ impl Operating {
         let digest = Digest::of(method.id, &request.payload);
         let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
         let place = Place { shared: Arc::clone(shared), key: key.clone(), runs_on: None };
-        let crowded = self.is_crowded(method, shared).is_some();
+        let over_limit = self.is_over_limit(method, shared).is_some();
         // What is known within one session only takes no store's room.
         let account = shared.peer.account().filter(|_| method.policy.persist);
         let peer = account.and_then(|account| account.key.clone());
         let MethodDescriptor { service, id, policy, .. } = *method;
         let memory = self.store.in_memory().map(|memory| (memory, memory.now()));
-        let mut desk = self.lock();
-        let is_live = desk.operations.is_live(&key);
-        desk.attempts.insert(attempt, place);
-        let schema = desk
+        let mut table = self.lock();
+        let is_live = table.operations.is_live(&key);
+        table.attempts.insert(attempt, place);
+        let schema = table
             .methods
             .entry((id, std::ptr::from_ref(method) as usize))
             .or_insert_with(|| (method, method.schema()))
@@ -182,27 +182,27 @@ impl Operating {
         // Asked under the lock, where a store can be: nothing of a user's runs in it, and it takes no time. Where no more may
         // start, what runs may be joined and what is over is replayed all the same.
         let admission =
-            memory.filter(|_| !is_live && !crowded).map(|(memory, now)| memory.admit_at_once(&operation, now));
+            memory.filter(|_| !is_live && !over_limit).map(|(memory, now)| memory.admit_at_once(&operation, now));
         let Some(Ok(Admission::Granted(fence))) = admission else {
             // Whatever else it said, it will say again.
             let start = Box::new(Start { shared: Arc::clone(shared), request, chosen });
             let unknown = unnamed.then(|| operation.key.clone());
-            desk.operations.attempt(attempt, operation, start);
+            table.operations.attempt(attempt, operation, start);
             if let Some(key) = unknown {
-                desk.operations.is_unnamed(&key);
+                table.operations.is_unnamed(&key);
             }
-            drop(desk);
+            drop(table);
             // Its caller may have left before there was an attempt to take leave from.
             if !shared.awaits(attempt) {
                 self.leave(attempt, Failure::Cancelled);
             }
             return self.drain(Some(attempt), None);
         };
-        desk.operations.attempt_granted(attempt, &operation, fence);
+        table.operations.attempt_granted(attempt, &operation, fence);
         if unnamed {
-            desk.operations.is_unnamed(&operation.key);
+            table.operations.is_unnamed(&operation.key);
         }
-        drop(desk);
+        drop(table);
         let NewOperation { key, schema, .. } = operation;
         let granted = self.grant(method, key, fence, &schema, &mut request);
         if !shared.awaits(attempt) {
@@ -222,8 +222,8 @@ impl Operating {
     }
 
     fn leave(&self, attempt: Attempt, why: Failure) {
-        let mut desk = self.lock();
-        let Desk { operations, attempts, .. } = &mut *desk;
+        let mut table = self.lock();
+        let OperationTable { operations, attempts, .. } = &mut *table;
         if let Some(place) = attempts.get(&attempt) {
             operations.attempt_gone(&place.key, attempt, why);
         }
@@ -259,7 +259,7 @@ impl Operating {
                     let Start { shared, mut request, chosen } = *runnable;
                     let dispatcher = chosen.as_ref().or_else(|| shared.router.get(request.service));
                     let method = dispatcher.and_then(|dispatcher| dispatcher.service().method(request.method));
-                    let crowded = method.and_then(|method| self.is_crowded(method, &shared));
+                    let over_limit = method.and_then(|method| self.is_over_limit(method, &shared));
                     if detached {
                         let runs_on = shared.runs_on();
                         let place = Place { shared: Arc::clone(&shared), key: operation.key.clone(), runs_on };
@@ -270,7 +270,7 @@ impl Operating {
                     if let Some(method) = method {
                         let key = operation.key.clone();
                         let granted = self.grant(method, key, fence, &operation.schema, &mut request);
-                        match crowded {
+                        match over_limit {
                             Some(short) => {
                                 shared.change(|state| state.on_refused(Refused::Call, Some(short)));
                                 granted.handler_ended(HandlerEnd::Failed(Failure::Busy(short)));
@@ -305,8 +305,8 @@ impl Operating {
 
     /// Takes in what the store said, and takes out what is to be done next: all under one lock.
     fn next(&self, told: Option<Told>) -> Next {
-        let mut desk = self.lock();
-        let Desk { operations, attempts, over, .. } = &mut *desk;
+        let mut table = self.lock();
+        let OperationTable { operations, attempts, over, .. } = &mut *table;
         let mut forgotten = None;
         if let Some(told) = told {
             forgotten = told.tell(operations).and_then(|key| self.forget(&key, over));
@@ -348,7 +348,7 @@ impl Operating {
         request.deadline = request.deadline.filter(|_| !method.policy.persist);
         let unnamed = request.operation.is_none();
         let operation = Operation { key, fence, method };
-        Arc::new(Granted { operation, schema: schema.clone(), operating: Arc::clone(self), unnamed })
+        Arc::new(Granted { operation, schema: schema.clone(), runner: Arc::clone(self), unnamed })
     }
 
     /// A handler has returned. Whether that is all there is to it: one attempt waits, the store can be asked under the lock and
@@ -356,13 +356,13 @@ impl Operating {
     fn returned_alone(self: &Arc<Self>, granted: &Granted, payload: &mut Payload) -> bool {
         let Some(memory) = self.store.in_memory() else { return false };
         let Operation { key, fence, .. } = &granted.operation;
-        let mut desk = self.lock();
-        let Desk { operations, attempts, over, .. } = &mut *desk;
+        let mut table = self.lock();
+        let OperationTable { operations, attempts, over, .. } = &mut *table;
         let seal = || memory.seal_at_once(key, *fence, payload.whole(), granted.schema.clone()).ok();
         let Some((attempt, earlier)) = operations.returned_alone(key, *fence, seal) else { return false };
         let place = attempts.remove(&attempt);
         let forgotten = self.forget(key, over);
-        drop(desk);
+        drop(table);
         if granted.unnamed {
             memory.forget_at_once(key);
         }
@@ -390,13 +390,13 @@ impl Granted {
 
     /// The longest response that can be kept.
     pub(crate) fn max_outcome_bytes(&self) -> usize {
-        self.operating.store.max_outcome_bytes()
+        self.runner.store.max_outcome_bytes()
     }
 
     /// The handler has ended. The first end counts.
     pub(crate) fn handler_ended(&self, mut end: HandlerEnd<'_>) {
         if let HandlerEnd::Returned(payload) = &mut end
-            && self.operating.returned_alone(self, payload)
+            && self.runner.returned_alone(self, payload)
         {
             return;
         }
@@ -415,24 +415,24 @@ impl Granted {
             HandlerEnd::Aborted if method.policy.persist => OperationEnd::Broken(Failure::Indeterminate),
             HandlerEnd::Aborted => OperationEnd::Broken(Failure::Cancelled),
         };
-        self.operating.lock().operations.handler_ended(key, *fence, end);
-        self.operating.drain(None, None);
+        self.runner.lock().operations.handler_ended(key, *fence, end);
+        self.runner.drain(None, None);
     }
 }
 
 impl Shared {
     /// The operations that a request belongs to: of a method whose outcome is kept the server's, else this session's own.
-    fn operating(&self, kept: bool) -> Option<&Arc<Operating>> {
+    fn runner(&self, kept: bool) -> Option<&Arc<OperationRunner>> {
         match kept {
-            true => self.router.operating(),
-            false => Some(self.operations.get_or_init(|| Operating::of_a_session(&self.router))),
+            true => self.router.runner(),
+            false => Some(self.operations.get_or_init(|| OperationRunner::of_a_session(&self.router))),
         }
     }
 
     /// Takes up an attempt. Gives its handler, if it is to be started at once.
     pub(super) fn start_operation(self: &Arc<Self>, request: Request, serves: Serves<'_>) -> Option<Granting> {
         let method = serves.service().method(request.method)?;
-        self.operating(method.policy.persist)?.attempt(self, method, request, serves.chosen())
+        self.runner(method.policy.persist)?.attempt(self, method, request, serves.chosen())
     }
 
     /// Counts a handler that runs on without its caller, for the peer.
@@ -446,17 +446,17 @@ impl Shared {
     }
 
     /// Tells the operations what became known under the session's lock.
-    pub(super) fn notice(&self, notice: Notice) {
+    pub(super) fn notice(&self, notice: OperationEvent) {
         match notice {
-            Notice::Withdrawn(connection, request, why, kept) => {
-                if let Some(operating) = self.operating(kept) {
-                    operating.withdraw(Attempt { session: self.number, connection, request }, why);
+            OperationEvent::Withdrawn(connection, request, why, kept) => {
+                if let Some(runner) = self.runner(kept) {
+                    runner.withdraw(Attempt { session: self.number, connection, request }, why);
                 }
             }
-            Notice::Acknowledged(id) => {
+            OperationEvent::Acknowledged(id) => {
                 let key = OperationKey { id, principal: self.peer.principal().clone() };
-                for operating in self.router.operating().into_iter().chain(self.operations.get()) {
-                    operating.acknowledge(key.clone());
+                for runner in self.router.runner().into_iter().chain(self.operations.get()) {
+                    runner.acknowledge(key.clone());
                 }
             }
         }

@@ -6,11 +6,11 @@
 
 use tokio::io::AsyncRead;
 
-use super::after::Note;
 use super::clock::now;
+use super::deferred::LogEvent;
 use super::shared::{Shared, State};
 use super::writer::{Writer, Writing};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::error::EndReason;
 use crate::proto::Discontinuity;
 use crate::transport::{Link, WriteHalf};
@@ -29,13 +29,13 @@ impl State {
     pub(super) fn on_link_down(&mut self, reason: EndReason) {
         self.link.number += 1;
         let next = self.link.next.take();
-        quietly(move || drop(next));
+        catch_panic(move || drop(next));
         self.writing = Writing::Broken;
         self.stalled = None;
         self.link_error = None;
         self.unwatched = false;
         self.stop_leading();
-        self.after.notes.push(Note::LinkDown(reason));
+        self.deferred.notes.push(LogEvent::LinkDown(reason));
         self.wake_observers();
     }
 
@@ -70,7 +70,7 @@ impl Shared {
             state.session.resume(now(), peer_received)?;
             state.link.number += 1;
             state.link.next = Some(Box::new(link));
-            state.after.notes.push(Note::LinkUp);
+            state.deferred.notes.push(LogEvent::LinkUp);
             state.wake_observers();
             // Calls that were made meanwhile have waited for this.
             state.wake_heads(usize::MAX);
@@ -96,7 +96,7 @@ impl Shared {
         if state.link.number == link {
             let old = state.writer.replace(Writer::new(io, link));
             drop(state);
-            quietly(move || drop(old));
+            catch_panic(move || drop(old));
         }
     }
 

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::detached::Detached;
 use super::listen::{Server, ServerBuilder, ended, idle};
 use crate::client::ConnectError;
-use crate::driver::{Door, Doorway, Entrance, Registry, Shared, Visitor, accept, observe};
+use crate::driver::{AcceptedLink, Acceptor, Doorway, Entrance, Registry, Shared, accept, observe};
 use crate::limits::Refusals;
 use crate::transport::Link;
 use crate::wire::SessionId;
 
 /// Where links come in and sessions live.
-pub(super) struct Hall {
-    door: Door,
+pub(super) struct SessionTable {
+    acceptor: Acceptor,
     registry: Arc<Registry>,
     doorway: Doorway,
     table: Mutex<Table>,
@@ -37,13 +37,13 @@ impl Server {
     /// The bytes that are kept because of peers, in all sessions together. Sessions count that wait for a new link, or have ended while
     /// handlers of theirs run on. See [`Session::memory`](crate::Session::memory) for what counts.
     pub fn memory(&self) -> usize {
-        self.hall.memory()
+        self.session_table.memory()
     }
 
     /// The bytes that sessions have taken of [`Limits::server_memory`](crate::Limits::server_memory): what they keep because of their peers, without
     /// the first 64 KiB of each, in pieces of 64 KiB.
     pub fn memory_taken(&self) -> usize {
-        self.hall.memory_taken()
+        self.session_table.memory_taken()
     }
 
     /// How often the server's sessions, those that have ended included, turned down or held up what their peers asked for.
@@ -56,17 +56,17 @@ impl Server {
     /// # }
     /// ```
     pub fn refusals(&self) -> Refusals {
-        self.hall.refusals()
+        self.session_table.refusals()
     }
 }
 
-impl Hall {
+impl SessionTable {
     pub(super) fn new(builder: ServerBuilder) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
         let limits = builder.limits.clone();
         let doorway = Doorway::new(limits.max_pending_handshakes);
-        let door = Door::new(limits, builder.router(), Some(Arc::clone(&registry)));
-        Arc::new(Self { door, registry, doorway, table: Mutex::default() })
+        let acceptor = Acceptor::new(limits, builder.router(), Some(Arc::clone(&registry)));
+        Arc::new(Self { acceptor, registry, doorway, table: Mutex::default() })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Table> {
@@ -86,12 +86,12 @@ impl Hall {
     /// Takes no new link any more, and refuses those that are in their handshake.
     pub(super) fn close(&self) {
         self.lock().stopped = true;
-        self.door.closing.cancel();
+        self.acceptor.closing.cancel();
     }
 
     /// Waits until the server takes no new link any more.
     pub(super) async fn closing(&self) {
-        self.door.closing.cancelled().await;
+        self.acceptor.closing.cancelled().await;
     }
 
     /// Takes in a link that was admitted. Gives back what keeps its session until it ends, where the session is new.
@@ -100,10 +100,10 @@ impl Hall {
         link: Link,
         admitted: Entrance,
     ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, ConnectError> {
-        let visitor = accept(link, &self.door, admitted).await?;
-        Ok(match visitor {
-            Visitor::Resumed => None,
-            Visitor::New(established, ticket) => {
+        let accepted = accept(link, &self.acceptor, admitted).await?;
+        Ok(match accepted {
+            AcceptedLink::Resumed => None,
+            AcceptedLink::New(established, ticket) => {
                 // At once, so that a shutdown finds it.
                 let key = self.enter(&established.shared);
                 Some(Arc::clone(self).keep(key, established.shared, ticket))
@@ -129,17 +129,17 @@ impl Hall {
     /// How many sessions have not ended. The table follows when their tasks are run, but a peer that has been welcomed, or has closed its
     /// session, asks before.
     pub(super) fn sessions(&self) -> usize {
-        self.door.seated()
+        self.acceptor.seated()
     }
 
     /// What all sessions have taken of the memory that they have in common.
     pub(super) fn memory_taken(&self) -> usize {
-        self.door.memory_taken()
+        self.acceptor.memory_taken()
     }
 
     /// What all sessions turned down.
     pub(super) fn refusals(&self) -> Refusals {
-        self.door.refusals()
+        self.acceptor.refusals()
     }
 
     /// The bytes that are kept because of peers.
@@ -186,8 +186,8 @@ impl Hall {
             let (place, gives_up) = {
                 let mut table = self.lock();
                 let place = table.detached.push(account, is_used, key);
-                let crowded = table.detached.len() > self.door.limits.max_detached_sessions;
-                let gives_up = if crowded { table.detached.pop() } else { None };
+                let over_limit = table.detached.len() > self.acceptor.limits.max_detached_sessions;
+                let gives_up = if over_limit { table.detached.pop() } else { None };
                 (place, gives_up.and_then(|key| table.open.get(&key).cloned()))
             };
             if let Some(gives_up) = gives_up {

@@ -1,11 +1,11 @@
 //! A lone call that reads its reply itself.
 //!
-//! Each reader of the link is woken by the same waker, [`Watch`]. It passes the wake on to the session's task or, where
-//! one call is all that is going on in the session, to that call, which *leads*: it reads the link in its own task, and
+//! Each reader of the link is woken by the same waker, [`ReadWaker`]. It passes the wake on to the session's task or, where
+//! one call is all that is going on in the session, to that call, which reads *inline*: it reads the link in its own task, and
 //! its reply takes no way round by the session's.
 //!
-//! A future need not be polled when it is woken. So calls lead only while they follow on one another closely, and meanwhile
-//! the session's task looks in every [`LEAD_WATCH`]: a call that still leads by then no longer does. Whatever the peer sent
+//! A future need not be polled when it is woken. So calls read inline only while they follow one another closely. Meanwhile
+//! the session's task looks in every [`INLINE_TIME`]: a call that still reads inline by then no longer does. Whatever the peer sent
 //! waits for that long at most.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,40 +17,40 @@ use std::time::{Duration, Instant};
 use super::clock::now;
 use super::reading::{READS_PER_TURN, Read, Reader};
 use super::shared::{Shared, State, Waiter};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::proto::Token;
 
-/// A call leads where the one before it was made no longer ago than this.
-const LEAD_PACE: Duration = Duration::from_millis(1);
-/// How long a call leads at most, twice, before the session's task reads again.
-const LEAD_WATCH: Duration = Duration::from_millis(2);
-/// How many calls do not lead after one that kept the link waiting.
-const LEAD_PENALTY: u32 = 1024;
+/// A call reads inline where the one before it was made no longer ago than this.
+const INLINE_PACE: Duration = Duration::from_millis(1);
+/// How long a call reads inline at most, twice, before the session's task reads again.
+const INLINE_TIME: Duration = Duration::from_millis(2);
+/// How many calls do not read inline after one that kept the link waiting.
+const INLINE_PENALTY: u32 = 1024;
 
 /// Who is woken when the link has something to read.
-pub(super) struct Watch {
-    /// [`DRIVER`], [`LEADING`] or [`OWED`].
+pub(super) struct ReadWaker {
+    /// [`DRIVER`], [`INLINE`] or [`WAKE_PENDING`].
     mode: AtomicU8,
     slot: Mutex<Slot>,
 }
 
 /// The session's task is woken.
 const DRIVER: u8 = 0;
-/// The leader is.
-const LEADING: u8 = 1;
-/// The leader was, and nobody has read since.
-const OWED: u8 = 2;
+/// The call that reads inline is.
+const INLINE: u8 = 1;
+/// The call that reads inline was, and nobody has read since.
+const WAKE_PENDING: u8 = 2;
 
 struct Slot {
     driver: Waker,
-    leader: Waker,
+    inline: Waker,
 }
 
-/// Whether calls lead just now. Guarded with the rest of the state.
-pub(super) struct Lead {
+/// Whether a call reads inline just now. Guarded with the rest of the state.
+pub(super) struct InlineReader {
     /// The call that does.
     by: Option<Token>,
-    /// The waker that [`Watch`] has for it.
+    /// The waker that [`ReadWaker`] has for it.
     waker: Waker,
     /// When the last call was made.
     last: Option<Instant>,
@@ -62,15 +62,15 @@ pub(super) struct Lead {
     penalty: u32,
 }
 
-impl Default for Lead {
+impl Default for InlineReader {
     fn default() -> Self {
         Self { by: None, waker: Waker::noop().clone(), last: None, due: None, led: 0, penalty: 0 }
     }
 }
 
-impl Watch {
+impl ReadWaker {
     pub(super) fn new() -> Arc<Self> {
-        let slot = Slot { driver: Waker::noop().clone(), leader: Waker::noop().clone() };
+        let slot = Slot { driver: Waker::noop().clone(), inline: Waker::noop().clone() };
         Arc::new(Self { mode: AtomicU8::new(DRIVER), slot: Mutex::new(slot) })
     }
 
@@ -83,86 +83,88 @@ impl Watch {
         self.slot().driver = waker.clone();
     }
 
-    /// Nobody leads any more. `true`: the session's task has to read, for the leader has not.
+    /// No call reads inline any more. `true`: the session's task has to read, for the call has not.
     fn end(&self) -> bool {
-        self.mode.swap(DRIVER, Ordering::AcqRel) == OWED
+        self.mode.swap(DRIVER, Ordering::AcqRel) == WAKE_PENDING
     }
 
     /// Whether somebody has to read. If so, it is now the one who asks.
     #[inline]
     pub(super) fn take_owed(&self) -> bool {
-        self.mode.compare_exchange(OWED, LEADING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.mode.compare_exchange(WAKE_PENDING, INLINE, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
-impl Wake for Watch {
+impl Wake for ReadWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let owed = self.mode.fetch_update(Ordering::AcqRel, Ordering::Acquire, |mode| (mode != DRIVER).then_some(OWED));
+        let owed = self
+            .mode
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |mode| (mode != DRIVER).then_some(WAKE_PENDING));
         if owed.is_err() {
             // A task of tokio's, whose wake takes no lock of ours.
             self.slot().driver.wake_by_ref();
             return;
         }
         // It is the link that wakes, whose thread is not the call's.
-        quietly(|| {
-            let leader = self.slot().leader.clone();
-            leader.wake();
+        catch_panic(|| {
+            let inline = self.slot().inline.clone();
+            inline.wake();
         });
     }
 }
 
 impl State {
-    /// A call has been made. It leads if that is worth while and nothing else goes on in the session.
-    pub(crate) fn may_lead(&mut self, now: Instant, token: Token, waker: &Waker) -> bool {
-        let follows = self.lead.last.replace(now).is_some_and(|last| last + LEAD_PACE >= now);
-        if self.lead.by.is_some() {
+    /// A call has been made. It reads inline if that is worth while and nothing else goes on in the session.
+    pub(crate) fn may_read_inline(&mut self, now: Instant, token: Token, waker: &Waker) -> bool {
+        let follows = self.inline_reader.last.replace(now).is_some_and(|last| last + INLINE_PACE >= now);
+        if self.inline_reader.by.is_some() {
             self.stop_leading();
         }
         if !follows || self.driver_awake || !self.is_quiet() {
             return false;
         }
-        if self.lead.penalty > 0 {
-            self.lead.penalty -= 1;
+        if self.inline_reader.penalty > 0 {
+            self.inline_reader.penalty -= 1;
             return false;
         }
-        self.lead.by = Some(token);
-        self.lead.led += 1;
-        if self.lead.due.is_none() {
-            self.lead.due = now.checked_add(LEAD_WATCH);
+        self.inline_reader.by = Some(token);
+        self.inline_reader.led += 1;
+        if self.inline_reader.due.is_none() {
+            self.inline_reader.due = now.checked_add(INLINE_TIME);
         }
-        self.lead_wakes(waker);
-        self.watch.mode.store(LEADING, Ordering::Release);
+        self.inline_reader_wakes(waker);
+        self.watch.mode.store(INLINE, Ordering::Release);
         true
     }
 
-    /// The call that leads is woken by this one.
+    /// The call that reads inline is woken by this waker.
     #[inline]
-    fn lead_wakes(&mut self, waker: &Waker) {
-        if self.lead.waker.will_wake(waker) {
+    fn inline_reader_wakes(&mut self, waker: &Waker) {
+        if self.inline_reader.waker.will_wake(waker) {
             return;
         }
         // What one is a clone of may name other functions that do the same; clones of one name the same. One that cannot be cloned is woken by
         // the session's task, which looks in.
         let clone_of = |waker: &Waker| catch_unwind(AssertUnwindSafe(|| waker.clone()));
         let Ok(waker) = clone_of(waker) else { return };
-        if self.lead.waker.will_wake(&waker) {
+        if self.inline_reader.waker.will_wake(&waker) {
             // There is another of it, so no more goes than this.
-            return quietly(move || drop(waker));
+            return catch_panic(move || drop(waker));
         }
-        let Ok(leader) = clone_of(&waker) else { return self.after.spent.push(waker) };
+        let Ok(inline) = clone_of(&waker) else { return self.deferred.spent.push(waker) };
         // What a waker's drop does is its owner's, so those before go without a lock.
-        let before = std::mem::replace(&mut self.watch.slot().leader, leader);
-        self.after.spent.extend([before, std::mem::replace(&mut self.lead.waker, waker)]);
+        let before = std::mem::replace(&mut self.watch.slot().inline, inline);
+        self.deferred.spent.extend([before, std::mem::replace(&mut self.inline_reader.waker, waker)]);
     }
 
-    /// Nobody leads any more, nor ever will.
+    /// No call reads inline any more, nor ever will.
     pub(super) fn end_lead(&mut self) {
         self.stop_leading();
-        self.lead_wakes(Waker::noop());
+        self.inline_reader_wakes(Waker::noop());
     }
 
     /// Whether nothing goes on but one call.
@@ -174,59 +176,59 @@ impl State {
             && self.session.handlers_running() == 0
     }
 
-    /// The call no longer leads, if one does: the session's task reads.
+    /// The call no longer reads inline, if one does: the session's task reads.
     #[inline]
     pub(crate) fn stop_leading(&mut self) {
-        if self.lead.by.take().is_some() && self.watch.end() {
-            self.after.wakes.push(self.driver.clone());
+        if self.inline_reader.by.take().is_some() && self.watch.end() {
+            self.deferred.wakes.push(self.driver.clone());
         }
     }
 
     /// The call is over, or let go of.
     #[inline]
     pub(crate) fn call_over(&mut self, token: Token) {
-        if self.lead.by == Some(token) {
+        if self.inline_reader.by == Some(token) {
             self.stop_leading();
         }
     }
 
     /// The call has moved to another task. `true`: that one has to read, for the one before was woken to.
-    pub(super) fn lead_moved(&mut self, token: Token, waker: &Waker) -> bool {
-        if self.lead.by != Some(token) {
+    pub(super) fn inline_reader_moved(&mut self, token: Token, waker: &Waker) -> bool {
+        if self.inline_reader.by != Some(token) {
             return false;
         }
-        self.lead_wakes(waker);
-        self.watch.mode.load(Ordering::Acquire) == OWED
+        self.inline_reader_wakes(waker);
+        self.watch.mode.load(Ordering::Acquire) == WAKE_PENDING
     }
 
-    /// The session's task looks in on who leads, when that is due.
-    pub(super) fn look_in(&mut self, now: Instant) {
-        if self.lead.due.is_none_or(|due| now < due) {
+    /// The session's task looks whether a call reads inline, when that is due.
+    pub(super) fn check_inline_reader(&mut self, now: Instant) {
+        if self.inline_reader.due.is_none_or(|due| now < due) {
             return;
         }
-        let led = std::mem::take(&mut self.lead.led);
-        self.lead.due = if led > 0 { now.checked_add(LEAD_WATCH) } else { None };
+        let led = std::mem::take(&mut self.inline_reader.led);
+        self.inline_reader.due = if led > 0 { now.checked_add(INLINE_TIME) } else { None };
         if led > 0 {
             return;
         }
-        // One that leads has done so all the while.
-        let wakes = self.after.wakes.len();
+        // One that reads inline has done so all the while.
+        let wakes = self.deferred.wakes.len();
         self.stop_leading();
-        if self.after.wakes.len() > wakes {
-            self.lead.penalty = LEAD_PENALTY;
+        if self.deferred.wakes.len() > wakes {
+            self.inline_reader.penalty = INLINE_PENALTY;
         }
         // The task of a call that is long over is not kept.
-        self.lead_wakes(Waker::noop());
+        self.inline_reader_wakes(Waker::noop());
     }
 }
 
 impl Shared {
-    /// Reads the link for the call that leads, and hands out what `take` finds of its end. What the peer sends is for others as well, so
+    /// Reads the link for the call that reads inline, and hands out what `take` finds of its end. What the peer sends is for others as well, so
     /// a fault in handling it is not the call's.
     pub(super) fn read_for<R>(&self, token: Token, take: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
         let read = catch_unwind(AssertUnwindSafe(|| self.read_link_for(token, take)));
         read.unwrap_or_else(|payload| {
-            quietly(move || drop(payload));
+            catch_panic(move || drop(payload));
             self.fail();
             None
         })
@@ -268,7 +270,7 @@ impl Shared {
         // It is not woken for its own end. Its waker, then, goes without the lock.
         let mut own = None;
         let more = self.change(|state| {
-            let clock = clock.or(state.lead.last).unwrap_or_else(now);
+            let clock = clock.or(state.inline_reader.last).unwrap_or_else(now);
             own = if taken.is_none() { state.waiters.get_mut(token).and_then(Waiter::take_waker) } else { None };
             let more = reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);
@@ -283,7 +285,7 @@ impl Shared {
             more
         });
         if own.is_some() {
-            quietly(move || drop(own));
+            catch_panic(move || drop(own));
         }
         more
     }

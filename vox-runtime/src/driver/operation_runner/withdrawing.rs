@@ -1,6 +1,6 @@
 //! Attempts whose callers wait no more, as their session learns of it.
 
-use super::super::after::{Note, Notice};
+use super::super::deferred::{LogEvent, OperationEvent};
 use super::super::shared::State;
 use crate::ids::{ConnectionId, RequestId};
 use crate::proto::HandlerEnd;
@@ -20,7 +20,7 @@ impl State {
         } else if self.requests.take(nth).is_some() {
             self.session.handler_ended(connection, request, HandlerEnd::Failed(failure));
         } else {
-            self.after.operations.push(Notice::Withdrawn(connection, request, failure, runs_on));
+            self.deferred.operations.push(OperationEvent::Withdrawn(connection, request, failure, runs_on));
         }
     }
 
@@ -28,6 +28,6 @@ impl State {
     pub(super) fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
         self.session.unwant(connection, request);
         let task = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request)));
-        self.after.notes.extend(task.map(Note::Abort));
+        self.deferred.notes.extend(task.map(LogEvent::Abort));
     }
 }

@@ -14,7 +14,7 @@ use super::lookout::has_woken;
 use super::patience::Waiting as WaitsFor;
 use super::shared::Shared;
 use super::unused::PATIENCE;
-use crate::contained::{quietly, wake_all};
+use crate::contained::{catch_panic, wake_all};
 use crate::descriptor::MethodDescriptor;
 use crate::error::{EndReason, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
@@ -27,22 +27,22 @@ use crate::wire::Failure;
 
 /// What is done once the lock is free again.
 #[derive(Default)]
-pub(crate) struct After {
+pub(crate) struct Deferred {
     pub(super) wakes: Vec<Waker>,
     /// Wakers that are let go of. With the last one a task may go, and whatever it holds of the session.
     pub(super) spent: Vec<Waker>,
-    pub(super) notes: Vec<Note>,
-    pub(super) operations: Vec<Notice>,
+    pub(super) notes: Vec<LogEvent>,
+    pub(super) operations: Vec<OperationEvent>,
 }
 
 /// What the operations are told.
-pub(super) enum Notice {
+pub(super) enum OperationEvent {
     Withdrawn(ConnectionId, RequestId, Failure, bool),
     Acknowledged(OperationId),
 }
 
 /// What is done seldom: mostly something is logged, and a subscriber may call anything.
-pub(super) enum Note {
+pub(super) enum LogEvent {
     /// A handler's task is told to end.
     Abort(AbortHandle),
     /// The application is asked what serves a connection.
@@ -67,10 +67,10 @@ pub(super) enum Note {
 thread_local! {
     /// Lists that this thread used before, so that waking a call or acknowledging one allocates nothing.
     static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
-    static NOTICES: Cell<Vec<Notice>> = const { Cell::new(Vec::new()) };
+    static OPERATION_EVENTS: Cell<Vec<OperationEvent>> = const { Cell::new(Vec::new()) };
 }
 
-impl After {
+impl Deferred {
     /// Takes what there is to do, if anything.
     #[inline]
     pub(super) fn take(&mut self) -> Option<Self> {
@@ -83,7 +83,9 @@ impl After {
 
     /// A clone of a waker, to be kept. `None`: it panicked, which goes on in the task that brought it once the lock is free.
     pub(crate) fn kept(&mut self, waker: &Waker) -> Option<Waker> {
-        catch_unwind(AssertUnwindSafe(|| waker.clone())).map_err(|payload| self.notes.push(Note::Thrown(payload))).ok()
+        catch_unwind(AssertUnwindSafe(|| waker.clone()))
+            .map_err(|payload| self.notes.push(LogEvent::Thrown(payload)))
+            .ok()
     }
 
     /// A waker that is needed no more: it goes once the lock is free.
@@ -102,7 +104,7 @@ impl After {
         let wakes = WAKES.try_with(Cell::take).unwrap_or_default();
         let operations = match self.operations.is_empty() {
             true => Vec::new(),
-            false => NOTICES.try_with(Cell::take).unwrap_or_default(),
+            false => OPERATION_EVENTS.try_with(Cell::take).unwrap_or_default(),
         };
         let next = Self { wakes, spent: Vec::new(), notes: Vec::new(), operations };
         std::mem::replace(self, next)
@@ -115,16 +117,16 @@ impl After {
             wake_all(self.wakes.drain(..));
         }
         for waker in self.spent {
-            quietly(move || drop(waker));
+            catch_panic(move || drop(waker));
         }
         let mut thrown = None;
         for note in self.notes {
             match note {
-                Note::Abort(task) => task.abort(),
-                Note::Thrown(payload) => thrown = Some(payload),
-                Note::Choose(waiting) => shared.ask_what_serves(waiting),
-                Note::LetGo(dispatcher) => quietly(move || drop(dispatcher)),
-                note => quietly(move || note.log(shared.peer.address(), shared.number)),
+                LogEvent::Abort(task) => task.abort(),
+                LogEvent::Thrown(payload) => thrown = Some(payload),
+                LogEvent::Choose(waiting) => shared.ask_what_serves(waiting),
+                LogEvent::LetGo(dispatcher) => catch_panic(move || drop(dispatcher)),
+                note => catch_panic(move || note.log(shared.peer.address(), shared.number)),
             }
         }
         if !self.operations.is_empty() {
@@ -133,7 +135,7 @@ impl After {
             for notice in self.operations.drain(..) {
                 shared.notice(notice);
             }
-            let _ = NOTICES.try_with(|stock| stock.set(self.operations));
+            let _ = OPERATION_EVENTS.try_with(|stock| stock.set(self.operations));
         }
         let _ = WAKES.try_with(|stock| stock.set(self.wakes));
         if let Some(payload) = thrown {
@@ -142,7 +144,7 @@ impl After {
     }
 }
 
-impl Note {
+impl LogEvent {
     fn log(self, peer: &str, session: u64) {
         match self {
             Self::Offered(connection, service, metadata) => {

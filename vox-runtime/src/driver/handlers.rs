@@ -19,10 +19,10 @@ use tracing::Span;
 
 use super::clock::now;
 use super::lookout::{in_user_code, share_woken};
-use super::operating::{Granted, Granting};
+use super::operation_runner::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
 use super::shared::{Flush, Next, Shared, State};
-use crate::contained::quietly;
+use crate::contained::catch_panic;
 use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
 use crate::proto::{HandlerEnd, Request};
 use crate::server::{Dispatcher, Incoming};
@@ -42,21 +42,21 @@ const TIMED: u32 = 8;
 const KEPT_FUTURES: usize = 8;
 
 /// The memory and the life of a handler's future.
-pub(crate) type HandlerFuture = ReusableBoxFuture<'static, ()>;
+pub(crate) type ReusableFuture = ReusableBoxFuture<'static, ()>;
 
 /// A request that is being handled. What a dispatcher gives back for every request.
 #[must_use]
-pub struct Hosted(pub(crate) Option<HandlerFuture>);
+pub struct HandlerFuture(pub(crate) Option<ReusableFuture>);
 
-impl fmt::Debug for Hosted {
+impl fmt::Debug for HandlerFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hosted")
+        f.write_str("HandlerFuture")
     }
 }
 
 /// Hosts the handlers of one session.
 #[derive(Default)]
-pub(crate) struct Hosting {
+pub(crate) struct Handlers {
     /// Every handler gets a task at once: what is known of the methods another has, who is held up.
     spawns: bool,
     /// Whose handler was polled in place last.
@@ -67,7 +67,7 @@ pub(crate) struct Hosting {
 
 #[derive(Default)]
 struct MethodPace {
-    kept: Vec<HandlerFuture>,
+    kept: Vec<ReusableFuture>,
     /// How many polls in place in a row took too long.
     strikes: u32,
     /// How many further calls go straight to tasks.
@@ -76,7 +76,7 @@ struct MethodPace {
     untimed: u32,
 }
 
-impl Hosting {
+impl Handlers {
     /// Hosts in the stead of a task that is held up.
     pub(super) fn in_stead() -> Self {
         Self { spawns: true, ..Self::default() }
@@ -162,7 +162,7 @@ impl Hosting {
     }
 }
 
-impl Hosting {
+impl Handlers {
     /// The pace of a method, which is where it was found, or is put where it was missed.
     #[inline]
     fn pace(&mut self, place: Result<usize, usize>, method: (ServiceIndex, MethodId)) -> &mut MethodPace {
@@ -223,14 +223,14 @@ fn dispatched(
     dispatcher: &Arc<dyn Dispatcher>,
     request: &mut Request,
     granted: Option<&Arc<Granted>>,
-    memory: Option<HandlerFuture>,
-) -> Option<HandlerFuture> {
+    memory: Option<ReusableFuture>,
+) -> Option<ReusableFuture> {
     let (connection, id) = (request.connection, request.request);
     let incoming = Incoming::new(shared, request, granted, memory);
     match catch_unwind(AssertUnwindSafe(|| dispatcher.dispatch(incoming))) {
-        Ok(Hosted(future)) => future,
+        Ok(HandlerFuture(future)) => future,
         Err(payload) => {
-            quietly(move || drop(payload));
+            catch_panic(move || drop(payload));
             let end = HandlerEnd::Failed(Failure::Panicked);
             match granted {
                 None => shared.handler_ended(connection, id, end),
@@ -277,7 +277,7 @@ fn spawn(shared: &Arc<Shared>, task: HandlerTask<Arc<Shared>>) {
 /// A handler, until it ends: by returning, by a panic, or by being dropped.
 struct HandlerTask<S: Borrow<Arc<Shared>>> {
     /// `None`: it has ended and its outcome is reported. Or, right after the in-place poll, its memory is kept.
-    future: Option<HandlerFuture>,
+    future: Option<ReusableFuture>,
     /// Lent while it is polled in place.
     shared: S,
     connection: ConnectionId,
@@ -325,7 +325,7 @@ impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(()),
             Err(payload) => {
-                quietly(move || drop(payload));
+                catch_panic(move || drop(payload));
                 self.end(HandlerEnd::Failed(Failure::Panicked));
                 Poll::Ready(())
             }
@@ -339,7 +339,7 @@ impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
     fn end(&mut self, end: HandlerEnd<'_>) {
         if let Some(future) = self.future.take() {
             let scope = self.scope.clone();
-            in_user_code(self.shared.borrow().watched(), || quietly(move || scope.enter(move || drop_cut(future))));
+            in_user_code(self.shared.borrow().watched(), || catch_panic(move || scope.enter(move || drop_cut(future))));
             match &self.granted {
                 None => self.shared.borrow().handler_ended(self.connection, self.id, end),
                 Some(granted) => granted.handler_ended(end),
@@ -403,7 +403,7 @@ impl Shared {
 /// The span of a served call, with OpenTelemetry's field names. Costs nothing where nobody listens. A listener that panics has none.
 fn server_span(shared: &Shared, request: &Request, dispatcher: &Arc<dyn Dispatcher>) -> Span {
     catch_unwind(AssertUnwindSafe(|| open_span(shared, request, dispatcher))).unwrap_or_else(|payload| {
-        quietly(move || drop(payload));
+        catch_panic(move || drop(payload));
         Span::none()
     })
 }

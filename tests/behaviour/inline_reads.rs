@@ -198,12 +198,12 @@ async fn a_second_call_ends_the_lead_of_the_first() {
 /// A link's fault is the session's, and not that of its reader.
 #[tokio::test(start_paused = true)]
 async fn a_link_that_panics_when_read_is_lost_with_either_reader() {
-    for leads in [true, false] {
+    for reads_inline in [true, false] {
         let Scene { porch, session: _session, broken, .. } = scene().await;
         for n in 0..3 {
             assert_eq!(porch.echo(n).await, Ok(n));
         }
-        if !leads {
+        if !reads_inline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         broken.store(true, Ordering::SeqCst);
@@ -286,7 +286,7 @@ async fn by<F: Future + Unpin>(waker: &Waker, mut future: F) -> F::Output {
     poll_fn(|_| Pin::new(&mut future).poll(&mut Context::from_waker(waker))).await
 }
 
-/// Lets a call lead in a task of which no more than the session's wakers is left then.
+/// Lets a call read inline in a task of which no more than the session's wakers is left then.
 async fn led_by_a_lodger(porch: &PorchClient) -> Weak<Lodger> {
     let (lodger, waker) = lodger(porch).await;
     for n in 0..3 {
@@ -372,9 +372,9 @@ fn a_call_that_led_whose_wakers_panic_when_they_are_dropped_ends_no_session() {
     });
 }
 
-/// A call under way whose task is no more than its waker: one that leads, or one that does not.
-async fn begun_by_a_lodger(porch: &PorchClient, leads: bool) -> (Weak<Lodger>, Call<u64, Never>) {
-    if !leads {
+/// A call under way whose task is no more than its waker: one that reads inline, or one that does not.
+async fn begun_by_a_lodger(porch: &PorchClient, reads_inline: bool) -> (Weak<Lodger>, Call<u64, Never>) {
+    if !reads_inline {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let (lodger, waker) = lodger(porch).await;
@@ -389,8 +389,8 @@ async fn begun_by_a_lodger(porch: &PorchClient, leads: bool) -> (Weak<Lodger>, C
 fn the_task_that_a_call_moved_away_from_may_go_with_its_waker() {
     in_a_thread(async || {
         let Scene { porch, .. } = scene().await;
-        for leads in [true, false] {
-            let (lodger, call) = begun_by_a_lodger(&porch, leads).await;
+        for reads_inline in [true, false] {
+            let (lodger, call) = begun_by_a_lodger(&porch, reads_inline).await;
             assert_eq!(call.await, Ok(2));
             assert!(lodger.upgrade().is_none());
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Granted, Operating};
+use super::{Granted, OperationRunner};
 use crate::descriptor::MethodDescriptor;
 use crate::operation::{Fence, NewOperation, Operation};
 use crate::store::OperationStore;
@@ -17,6 +17,6 @@ impl Granted {
     ) -> Arc<Self> {
         let NewOperation { key, schema, .. } = operation;
         let operation = Operation { key, fence, method };
-        Arc::new(Self { operation, schema, operating: Operating::new(store), unnamed: false })
+        Arc::new(Self { operation, schema, runner: OperationRunner::new(store), unnamed: false })
     }
 }

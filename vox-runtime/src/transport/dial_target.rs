@@ -14,13 +14,13 @@ use super::{Address, Connector, Link, memory};
 const MAX_PLACES: usize = 16;
 
 /// A future of a link.
-pub(crate) type Linking = Pin<Box<dyn Future<Output = io::Result<Link>> + Send>>;
+pub(crate) type DialFuture = Pin<Box<dyn Future<Output = io::Result<Link>> + Send>>;
 
 /// What gives the places of a target.
 pub(crate) type Finding<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<Place>>> + Send + 'a>>;
 
 /// A target that links can be made to, again and again.
-pub(crate) trait Reach: Send + Sync + fmt::Debug {
+pub(crate) trait DialTarget: Send + Sync + fmt::Debug {
     /// What it is called in errors and logs.
     fn name(&self) -> String;
 
@@ -33,10 +33,10 @@ pub(crate) struct Place {
     /// What it is called in errors, beside its target. Empty where the target is all there is.
     pub(super) name: String,
     /// Dials, once polled.
-    pub(super) link: Linking,
+    pub(super) link: DialFuture,
 }
 
-impl Reach for Connector {
+impl DialTarget for Connector {
     fn name(&self) -> String {
         self.called().to_owned()
     }
@@ -47,7 +47,7 @@ impl Reach for Connector {
     }
 }
 
-impl Reach for Address {
+impl DialTarget for Address {
     fn name(&self) -> String {
         self.to_string()
     }
@@ -73,7 +73,7 @@ impl Reach for Address {
     }
 }
 
-fn tcp(address: SocketAddr) -> Linking {
+fn tcp(address: SocketAddr) -> DialFuture {
     Box::pin(async move { Link::tcp(TcpStream::connect(address).await?) })
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Desk, Operating, Start};
-use crate::contained::{Contained, quietly};
+use super::{OperationRunner, OperationTable, Start};
+use crate::contained::{Contained, catch_panic};
 use crate::descriptor::MethodDescriptor;
 use crate::operation::{Admission, NewOperation, OperationKey, Outcome};
 use crate::proto::{Operations, Round, Step, StoreFailed};
@@ -53,7 +53,7 @@ impl Told {
     }
 }
 
-impl Operating {
+impl OperationRunner {
     /// Does one of the steps that are the store's. Gives what it says, if it says so at once.
     pub(super) fn ask_store(self: &Arc<Self>, step: Step<Box<Start>>) -> Option<Told> {
         // Half of what asking costs is the futures.
@@ -124,8 +124,8 @@ impl Operating {
     /// The method that is called, in the version that this operation is of.
     fn method_of(&self, operation: &NewOperation) -> Option<&'static MethodDescriptor> {
         let of_id = (operation.method, usize::MIN)..=(operation.method, usize::MAX);
-        let desk = self.lock();
-        let mut versions = desk.methods.range(of_id).map(|(_, known)| known);
+        let table = self.lock();
+        let mut versions = table.methods.range(of_id).map(|(_, known)| known);
         versions.find(|(_, schema)| *schema == operation.schema).map(|(method, _)| *method)
     }
 
@@ -133,8 +133,8 @@ impl Operating {
     /// again. `false`: there is none.
     fn forget_oldest(&self, memory: &MemoryStore) -> bool {
         let oldest = {
-            let mut desk = self.lock();
-            let Desk { operations, over, .. } = &mut *desk;
+            let mut table = self.lock();
+            let OperationTable { operations, over, .. } = &mut *table;
             let oldest = over.iter().position(|key| !operations.is_live(key));
             oldest.and_then(|place| over.remove(place))
         };
@@ -175,7 +175,7 @@ impl Operating {
         let store = Arc::clone(&self.store);
         let done = |result: Result<(), StoreError>| {
             if let Err(error) = result {
-                quietly(|| tracing::debug!(%error, "an operation that nobody knows of was not forgotten"));
+                catch_panic(|| tracing::debug!(%error, "an operation that nobody knows of was not forgotten"));
             }
         };
         match self.at_once(async move { store.forget(&key).await }) {
@@ -192,7 +192,7 @@ impl Operating {
         let done = |this: &Self, result: Result<(), StoreError>| {
             this.acknowledging.fetch_sub(1, Ordering::Relaxed);
             if let Err(error) = result {
-                quietly(|| tracing::debug!(%error, "an acknowledgement was not taken"));
+                catch_panic(|| tracing::debug!(%error, "an acknowledgement was not taken"));
             }
         };
         match self.at_once(async move { store.acknowledge(&key).await }) {
@@ -237,7 +237,7 @@ fn carried(method: &'static MethodDescriptor, outcome: &Outcome) -> Result<Bytes
     let refusal = method.schema().refusal("the response", &outcome.schema).map_or(Ok(()), Err);
     let mut carried = Err("a default or a drop of its types panicked".to_owned());
     let found = refusal.and_then(|()| {
-        quietly(|| carried = (method.carried)(&outcome.bytes, &outcome.schema));
+        catch_panic(|| carried = (method.carried)(&outcome.bytes, &outcome.schema));
         carried
     });
     let MethodDescriptor { service, name, .. } = method;
@@ -247,7 +247,7 @@ fn carried(method: &'static MethodDescriptor, outcome: &Outcome) -> Result<Bytes
 }
 
 fn failed(what: &str, key: &OperationKey, error: &StoreError) -> StoreFailed {
-    quietly(|| tracing::warn!(%error, operation = %key.id, "the store failed to {what} an operation"));
+    catch_panic(|| tracing::warn!(%error, operation = %key.id, "the store failed to {what} an operation"));
     StoreFailed
 }
 

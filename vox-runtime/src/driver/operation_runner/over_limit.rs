@@ -2,14 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Operating;
+use super::OperationRunner;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::Shared;
 use crate::error::{Scarce, Short};
 
-impl Operating {
+impl OperationRunner {
     /// What is short, if so many handlers run on without a caller that no other of such a method may start.
-    pub(super) fn is_crowded(&self, method: &MethodDescriptor, shared: &Shared) -> Option<Short> {
+    pub(super) fn is_over_limit(&self, method: &MethodDescriptor, shared: &Shared) -> Option<Short> {
         if !method.policy.persist {
             return None;
         }
