@@ -233,8 +233,8 @@ impl<'c> Thread<'c> {
                 DeferredJob::Acknowledge(key) => records.acknowledge(key)?,
                 DeferredJob::Forget(key) => records.forget(key)?,
                 // If it has ended otherwise, that is as well.
-                Deferred::Release(key, fence) => drop(records.release(key, *fence)?),
-                Deferred::GiveUp(key, fence) => drop(records.give_up(key, *fence)?),
+                DeferredJob::Release(key, fence) => drop(records.release(key, *fence)?),
+                DeferredJob::GiveUp(key, fence) => drop(records.give_up(key, *fence)?),
             }
         }
         while let Some(job) = group.pop_front() {
@@ -242,10 +242,10 @@ impl<'c> Thread<'c> {
                 Job::Admit(operation, answer) => admitted(records.admit(&operation), operation.key, answer),
                 Job::Seal(key, fence, outcome, answer) => answered(records.seal(&key, fence, outcome), answer, None),
                 Job::Release(key, fence, answer) => {
-                    answered(records.release(&key, fence), answer, Some(Deferred::Release(key, fence)))
+                    answered(records.release(&key, fence), answer, Some(DeferredJob::Release(key, fence)))
                 }
                 Job::GiveUp(key, fence, answer) => {
-                    answered(records.give_up(&key, fence), answer, Some(Deferred::GiveUp(key, fence)))
+                    answered(records.give_up(&key, fence), answer, Some(DeferredJob::GiveUp(key, fence)))
                 }
                 Job::Work(work) => run(work, self.connection, &mut records),
                 // These have been taken out.
@@ -316,7 +316,7 @@ fn answered<T: 'static>(step: Step<T>, answer: Answer<T>, again: Option<Deferred
 fn admitted(step: Step<Admission>, key: OperationKey, answer: Answer<Admission>) -> (Result<(), Stop>, Done) {
     let (worked, result) = split(step);
     let after = move |committed: &Result<(), StoreError>| match answer.send(committed.clone().and(result)) {
-        Err(Ok(Admission::Granted(fence))) => Some(Deferred::Release(key, fence)),
+        Err(Ok(Admission::Granted(fence))) => Some(DeferredJob::Release(key, fence)),
         Ok(()) | Err(_) => None,
     };
     (worked, Box::new(after))
@@ -380,11 +380,11 @@ impl Job {
             Self::Seal(.., answer) => drop(answer.send(Err(error))),
             Self::Release(key, fence, answer) => {
                 drop(answer.send(Err(error)));
-                return Some(Deferred::Release(key, fence));
+                return Some(DeferredJob::Release(key, fence));
             }
             Self::GiveUp(key, fence, answer) => {
                 drop(answer.send(Err(error)));
-                return Some(Deferred::GiveUp(key, fence));
+                return Some(DeferredJob::GiveUp(key, fence));
             }
             Self::Work(work) => work.fail(error),
             Self::Acknowledge(_) | Self::Forget(_) | Self::Close(_) => {}
