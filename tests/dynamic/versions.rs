@@ -276,6 +276,53 @@ async fn a_forwarder_may_have_another_version_than_the_server_behind() {
     assert!(matches!(error, VoxError::NotSent(NotSent::Incompatible(_))), "{error}");
 }
 
+/// What the caller does not have is `None` for the forwarder, so the arguments become longer on their way.
+#[tokio::test]
+async fn arguments_that_become_longer_in_a_forwarder_go_on() {
+    mod short {
+        #[vox::service]
+        pub(super) trait Till {
+            async fn pay(&self, cents: u16, note: Option<String>) -> u64;
+        }
+    }
+    mod long {
+        #[vox::service]
+        pub(super) trait Till {
+            async fn pay(&self, day: Option<u32>, cents: [Option<u8>; 2], note: Option<String>) -> u64;
+        }
+    }
+    mod longer {
+        #[vox::service]
+        pub(super) trait Till {
+            async fn pay(&self, day: Option<u32>, cents: u64, more: Option<u8>, note: Option<String>) -> u64;
+        }
+
+        pub(super) struct MyTill;
+
+        impl Till for MyTill {
+            async fn pay(&self, day: Option<u32>, cents: u64, more: Option<u8>, note: Option<String>) -> u64 {
+                assert_eq!((day, more), (None, None));
+                cents + note.map_or(0, |note| note.len() as u64)
+            }
+        }
+    }
+    let server = Server::builder().service(longer::TillDispatcher::new(longer::MyTill));
+    let (_behind, session) = served("longer", server).await;
+    let till = ServiceType::of(longer::TillClient::SERVICE).expect("it is known");
+    let client = session.open_dynamic(&till).await.expect("it is served");
+    let server = Server::builder().service(DynamicDispatcher::forwarding(&client));
+    let (_server, session) = served("shorter", server).await;
+    let near: short::TillClient = session.open().await.expect("it is served");
+    assert_eq!(near.pay(300, None).await, Ok(300));
+    // Short ones are read where they stand, and long ones as well.
+    for len in [1, 1000, 100_000] {
+        assert_eq!(near.pay(300, Some("x".repeat(len))).await, Ok(300 + len as u64));
+    }
+    // What does not go together is refused as ever.
+    let far: long::TillClient = session.open().await.expect("it is served");
+    assert!(matches!(far.pay(None, [None; 2], None).await, Err(VoxError::NotSent(NotSent::Incompatible(_)))));
+}
+
 /// Said before anything is sent: of what another version does not send, only `None` can be made.
 #[tokio::test]
 async fn a_field_whose_default_only_a_type_knows_cannot_be_read() {

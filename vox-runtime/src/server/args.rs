@@ -187,7 +187,13 @@ impl Args {
         let more = carried.len().saturating_sub(self.frame.len());
         self.frame = carried;
         self.position = 0;
-        if more > 0 { self.keep_beside(more) } else { Ok(()) }
+        if more == 0 {
+            return Ok(());
+        }
+        self.keep_beside(more)?;
+        // So much is charged for the frame now.
+        self.budget = reply::budget(&shared.limits).with_first(self.frame.len() + SHORT);
+        Ok(())
     }
 
     #[cold]
