@@ -323,6 +323,64 @@ async fn arguments_that_become_longer_in_a_forwarder_go_on() {
     assert!(matches!(far.pay(None, [None; 2], None).await, Err(VoxError::NotSent(NotSent::Incompatible(_)))));
 }
 
+/// The server behind has another version than the forwarder, and the call can never be sent on: it is no use to try again.
+#[tokio::test]
+async fn a_call_that_can_never_be_sent_on_says_why_and_is_not_tried_again() {
+    mod near {
+        #[vox::service]
+        pub(super) trait Till {
+            async fn pay(&self, cents: u64) -> u64;
+            async fn watch(&self, events: vox::Tx<u64>);
+            async fn note(&self, text: String) -> u64;
+        }
+    }
+    mod far {
+        #[vox::service]
+        pub(super) trait Till {
+            async fn pay(&self, cents: String) -> u64;
+            async fn watch(&self, events: vox::Tx<u32>);
+            async fn note(&self, text: String) -> u64;
+        }
+
+        pub(super) struct MyTill;
+
+        impl Till for MyTill {
+            async fn pay(&self, _cents: String) -> u64 {
+                unreachable!("it differs")
+            }
+
+            async fn watch(&self, _events: vox::Tx<u32>) {
+                unreachable!("it differs")
+            }
+
+            async fn note(&self, _text: String) -> u64 {
+                unreachable!("it is too large")
+            }
+        }
+    }
+    let limits = vox::Limits { max_message_bytes: 64 << 10, ..vox::Limits::default() };
+    let server = Server::builder().service(far::TillDispatcher::new(far::MyTill)).limits(limits);
+    let (_behind, session) = served("far", server).await;
+    let till = ServiceType::of(near::TillClient::SERVICE).expect("it is known");
+    let client = session.open_dynamic(&till).await.expect("it is served");
+    let server = Server::builder().service(DynamicDispatcher::forwarding(&client));
+    let (_server, session) = served("near", server).await;
+    let till: near::TillClient = session.open().await.expect("it is served");
+    let (events, _read) = vox::channel();
+    let outcomes = [
+        (till.pay(1).await.map(drop), "argument `cents` is u64 here and string there"),
+        (till.watch(events).await, "its channels differ"),
+        (till.note("x".repeat(100_000)).await.map(drop), "max_message_bytes"),
+    ];
+    for (outcome, why) in outcomes {
+        let error = outcome.expect_err("it cannot be sent on");
+        assert!(matches!(error, VoxError::InvalidPayload(_)), "{error}");
+        assert_eq!((error.ran(), error.is_retryable()), (Ran::No, false));
+        let said = error.to_string();
+        assert!(said.contains("the call could not be sent on: ") && said.contains(why), "{said}");
+    }
+}
+
 /// Said before anything is sent: of what another version does not send, only `None` can be made.
 #[tokio::test]
 async fn a_field_whose_default_only_a_type_knows_cannot_be_read() {

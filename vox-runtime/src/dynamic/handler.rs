@@ -59,7 +59,7 @@ impl DynamicDispatcher {
     /// it goes back, errors included. Its arguments, its items and its outcome are not looked at. Each channel has a task that gives its items on as there is
     /// credit for them, and its end, until it is over.
     ///
-    /// A call that could not be sent on has not run: it is answered `Busy`. A `persist` method goes on under the id of its operation, so it runs
+    /// A call that could not be sent on has not run: it is answered `Busy`, or `InvalidPayload` where it would be the same tried again. A `persist` method goes on under the id of its operation, so it runs
     /// once at the end, however often and through whatever forwarders it is tried. For a caller who is not anonymous the id is
     /// [another](crate::Operation::forwarded_id), the same each time.
     pub fn forwarding(client: &DynamicClient) -> Self {

@@ -4,7 +4,7 @@
 //! a text. So no reply is ever of another shape than its method's.
 
 use super::{Reader, put_str, put_varint, words};
-use crate::error::{Place, ProtocolViolation, Ran, Short, Shortage, VoxError};
+use crate::error::{NotSent, Place, ProtocolViolation, Ran, Short, Shortage, VoxError};
 use crate::limits::Fits;
 
 /// The tag of `Ok` in a response.
@@ -123,7 +123,11 @@ impl Failure {
             VoxError::OperationConflict { .. } => Self::OperationConflict,
             VoxError::OperationExpired { .. } => Self::OperationExpired,
             VoxError::StoreUnavailable { ran, .. } => Self::StoreUnavailable(ran),
-            // It has not run, and may be tried again.
+            // It has not run. Tried again it would be the same call, which cannot be sent.
+            VoxError::NotSent(
+                why @ (NotSent::Incompatible(_) | NotSent::TooLarge(_) | NotSent::InvalidArgument(_)),
+            ) => Self::InvalidPayload(format!("the call could not be sent on: {}", why.words())),
+            // It may be tried again.
             VoxError::NotSent(_) => Self::Busy(Shortage::UNKNOWN.short()),
         })
     }
