@@ -563,3 +563,99 @@ async fn the_items_of_a_call_that_is_made_again_are_read_anew() {
     assert_eq!(read.recv().await, Ok(None));
     assert_eq!(call.await.expect("no panic"), Ok(()));
 }
+
+/// What an attempt is told that does not run is no answer to the call, since the one before may have run: the call says both.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_have_run_before_an_upgrade_says_why_it_did_not_run_after_it() {
+    mod before {
+        use super::*;
+
+        #[vox::service]
+        pub(super) trait Till {
+            #[vox(idem)]
+            async fn gone(&self) -> u8;
+            #[vox(idem)]
+            async fn changed(&self) -> u8;
+            #[vox(idem)]
+            async fn picked(&self, pick: Pick) -> u8;
+        }
+
+        #[derive(Facet)]
+        #[repr(u8)]
+        #[allow(dead_code, reason = "it is the shape that counts")]
+        pub(super) enum Pick {
+            Cash,
+            Card,
+        }
+
+        /// Does not answer.
+        pub(super) struct Waits(pub(super) Arc<Semaphore>);
+
+        impl Till for Waits {
+            async fn gone(&self) -> u8 {
+                self.0.add_permits(1);
+                std::future::pending().await
+            }
+
+            async fn changed(&self) -> u8 {
+                self.gone().await
+            }
+
+            async fn picked(&self, _pick: Pick) -> u8 {
+                self.gone().await
+            }
+        }
+    }
+    mod after {
+        use super::*;
+
+        #[derive(Facet)]
+        #[repr(u8)]
+        pub(super) enum Pick {
+            Cash,
+        }
+
+        #[vox::service]
+        pub(super) trait Till {
+            #[vox(idem)]
+            async fn changed(&self) -> String;
+            #[vox(idem)]
+            async fn picked(&self, pick: Pick) -> u8;
+        }
+
+        pub(super) struct Answers;
+
+        impl Till for Answers {
+            async fn changed(&self) -> String {
+                unreachable!("it differs")
+            }
+
+            async fn picked(&self, _pick: Pick) -> u8 {
+                unreachable!("its caller sends another")
+            }
+        }
+    }
+
+    let window = Duration::from_secs(1);
+    let server = || vox::Server::builder().limits(vox::Limits { resume_window: window, ..vox::Limits::default() });
+    let begun = Arc::new(Semaphore::new(0));
+    let first = server().service(before::TillDispatcher::new(before::Waits(Arc::clone(&begun)))).start();
+    let cable = Cable::to(first.expect("a server"));
+    let client: before::TillClient = vox::connect(cable.connector()).await.expect("connected");
+    let calls = [client.gone(), client.changed(), client.picked(before::Pick::Card)].map(|call| tokio::spawn(call));
+    begun.acquire_many(3).await.expect("never closed").forget();
+    let _first = cable.unplug();
+    tokio::time::sleep(2 * window).await;
+    cable.plug(Arc::new(server().service(after::TillDispatcher::new(after::Answers)).start().expect("a server")));
+    let why = [
+        "its session was lost, and sent again it did not run: the service has no such method there",
+        "its session was lost, and it was not sent again: the two ends have different versions of `Till.changed`",
+        "sent again it did not run: the peer could not decode the arguments: argument `pick` of `picked`: at byte 0: \
+         the variant `Card`, which `Pick` does not have here",
+    ];
+    for (call, why) in calls.into_iter().zip(why) {
+        let error = call.await.expect("no panic").expect_err("nobody has an outcome");
+        assert_eq!((error.ran(), &error), (Ran::Unknown, &VoxError::Indeterminate));
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}

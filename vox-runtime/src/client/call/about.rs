@@ -20,7 +20,10 @@ impl<T, E> Call<T, E> {
             Some(how) => format!("the session has ended: {how}"),
             None => match state.session.connection_end(handle.connection()) {
                 Some(how) => format!("the connection has ended: {how}"),
-                None => "the call has no outcome here".to_owned(),
+                None => match self.retry.refused() {
+                    Some(why) => format!("its session was lost, and sent again it did not run: {why}"),
+                    None => "the call has no outcome here".to_owned(),
+                },
             },
         })
     }

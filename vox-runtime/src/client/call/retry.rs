@@ -14,10 +14,10 @@ use super::{Call, CallState};
 use crate::channel::{Bound, CallWaits};
 use crate::descriptor::RetryPolicy;
 use crate::driver::{CallerHandle, now};
-use crate::error::{NotSent, VoxError};
+use crate::error::{Never, NotSent, Shortage, VoxError};
 use crate::ids::ChannelId;
 use crate::proto::{Attempts, CallEnd, Token, Verdict};
-use crate::wire;
+use crate::wire::{self, ERR, Failure, USER};
 
 type Reconnecting = Pin<Box<dyn Future<Output = Result<Arc<CallerHandle>, ReconnectError>> + Send>>;
 
@@ -38,6 +38,8 @@ struct Rest {
     /// Long arguments, which the attempt took.
     payload: Option<Bytes>,
     reconnecting: Option<Reconnecting>,
+    /// What the last attempt was answered, where it did not run and one before may have.
+    refused: Option<String>,
 }
 
 impl RetryState {
@@ -75,9 +77,10 @@ impl RetryState {
                 Err(VoxError::NotSent(NotSent::DeadlineExceeded { .. } | NotSent::Waited(_))),
                 Some(CallEnd::Indeterminate),
             ) => Err(VoxError::DeadlineExceeded),
-            (Err(VoxError::NotSent(why)), Some(CallEnd::Indeterminate)) => {
-                Err(VoxError::indeterminate(format!("its session was lost, and there was no other: {}", why.words())))
-            }
+            (Err(VoxError::NotSent(why)), Some(CallEnd::Indeterminate)) => Err(VoxError::indeterminate(format!(
+                "its session was lost, and it was not sent again: {}",
+                why.words()
+            ))),
             (result, _) => result,
         }
     }
@@ -90,6 +93,21 @@ impl RetryState {
     /// An attempt that is over may have run.
     pub(super) fn may_have_run(&self) -> bool {
         matches!(self.rest.as_ref().and_then(|rest| rest.or.as_ref()), Some(CallEnd::Indeterminate))
+    }
+
+    /// The last attempt was answered so: keeps why it did not run, where one before may have.
+    #[inline]
+    fn note_refusal(&mut self, payload: &[u8]) {
+        if let Some(rest) = &mut self.rest
+            && rest.or == Some(CallEnd::Indeterminate)
+        {
+            rest.refused = refusal(payload);
+        }
+    }
+
+    /// Why the last attempt did not run, where one before may have.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.rest.as_ref()?.refused.as_deref()
     }
 
     /// Whether something went over one of its channels, so that it cannot take them along.
@@ -142,7 +160,13 @@ impl<T, E> Call<T, E> {
         end: CallEnd,
     ) -> Result<CallEnd, Poll<Result<T, VoxError<E>>>> {
         let Some(remote) = self.client_connection.remote() else { return Ok(end) };
-        let exchanged = !matches!(end, CallEnd::Reply(_)) && self.retry.is_exchanged();
+        let exchanged = match &end {
+            CallEnd::Reply(payload) => {
+                self.retry.note_refusal(payload);
+                false
+            }
+            _ => self.retry.is_exchanged(),
+        };
         let or = match self.retry.attempts.ended(end, exchanged) {
             Verdict::Again { or } => or,
             Verdict::End(end) => {
@@ -226,6 +250,20 @@ impl<T, E> Call<T, E> {
             Some(_) | None => NotSent::DeadlineExceeded,
         })
     }
+}
+
+/// Why a call did not run that was answered so, of no particular call.
+fn refusal(payload: &[u8]) -> Option<String> {
+    let failure = match payload {
+        [ERR, code, ..] if *code != USER => Failure::read(&payload[1..]).ok()?,
+        _ => return None,
+    };
+    Some(match failure {
+        Failure::UnknownMethod => "the service has no such method there".to_owned(),
+        Failure::InvalidPayload(why) => format!("the peer could not decode the arguments: {why}"),
+        Failure::Busy(short) => format!("the server is busy: {}", Shortage::from(short)),
+        other => VoxError::<Never>::from(other).kind().to_owned(),
+    })
 }
 
 impl fmt::Debug for RetryState {
