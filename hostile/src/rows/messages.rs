@@ -22,6 +22,13 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::frames("max_partial_messages", "{n} long calls begun", partial_messages).bound(32, Answer::Violation(18)),
         Row::frames("max_partial_bytes", "long calls begun of {n} bytes in all", partial_bytes)
             .bound(20 * MIB, Answer::Violation(18)),
+        Row::frames("long messages for nobody (here 256)", "{n} long calls of a connection that was shut", strays)
+            .with(|setting| {
+                let limits = &mut setting.limits;
+                (limits.max_connections, limits.max_calls, limits.max_channels) = (4, 16, 16);
+            })
+            .bound(256, Answer::Violation(18))
+            .memory(1 << 20),
         // Each takes 24 bytes, and half as much again while the list grows: 64 MiB.
         Row::frames("max_decoded_bytes", "a list of {n} empty texts", texts)
             .bound(1_864_128, Answer::Failed(2))
@@ -95,6 +102,17 @@ fn partial_bytes(n: u64) -> Attack {
     let totals = [most, most, most, most, most, n - 5 * most];
     let begun = (1..).zip(totals);
     Attack::of(begun.flat_map(|(n, total)| [long(n, total, 2 * n - 1, "Prey.blob"), part(n, &[7])]))
+}
+
+/// Each with 6 KiB of metadata.
+fn strays(n: u64) -> Attack {
+    let values: Vec<_> = (0..60).map(|n| (format!("{n}"), "v".repeat(100))).collect();
+    let entries: Vec<_> = values.iter().map(|(key, value)| (key.as_str(), 0, value.as_str())).collect();
+    let announced = |n: u64| {
+        let head = frame(raw::LONG).var(n).var(1_000).u8(raw::CALL).var(3).var(2 * n + 1).method("Prey.blob");
+        head.u8(2).metadata(&entries)
+    };
+    Attack::of((1..=n).map(announced)).after([raw::open_with(3, "Prey", &[])]).after([frame(raw::SHUT).var(3)])
 }
 
 fn texts(n: u64) -> Attack {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::error::{ProtocolViolation, Rule};
 use crate::limits::Limits;
+use crate::metadata::Metadata;
 use crate::wire::{LongHead, MAX_PART};
 
 /// Where memory for long payloads comes from, and what they become when they are whole.
@@ -42,6 +43,9 @@ impl PartMemory {
     }
 }
 
+/// What is charged for a message that came for nobody: its entry. What somebody waits for is charged with that.
+pub(super) const STRAY: usize = 256;
+
 /// One long message.
 #[derive(Debug)]
 pub(super) struct Arrival {
@@ -57,6 +61,18 @@ pub(super) struct Arrival {
     begun: bool,
     /// Nobody wants it any more: its bytes are counted and dropped.
     unwanted: bool,
+    /// Its connection or its channel was gone when it was announced, or its connection is since.
+    stray: bool,
+}
+
+impl Arrival {
+    /// It is for nobody, and only its numbers are kept.
+    fn disown(&mut self) {
+        self.stray = true;
+        if let LongHead::Call(head) = &mut self.head {
+            (head.metadata, head.channels) = (Metadata::new(), Box::default());
+        }
+    }
 }
 
 /// All of them.
@@ -67,8 +83,10 @@ pub(super) struct Arrivals {
     /// Those that have begun, and their bytes as announced.
     begun: usize,
     bytes: usize,
-    /// The bytes of those among them that somebody wants.
+    /// The bytes of those among them that somebody wants, and what is charged for strays.
     kept: usize,
+    /// Calls and items that were announced and have not ended.
+    announced: usize,
     pub(super) memory: Memory,
 }
 
@@ -78,7 +96,7 @@ impl Arrivals {
         self.begun > 0
     }
 
-    /// The bytes of those that have begun and are wanted, as they were announced.
+    /// The bytes of those that have begun and are wanted, as they were announced, and what is charged for strays.
     #[inline]
     pub(super) fn kept(&self) -> usize {
         self.kept
@@ -102,14 +120,33 @@ impl Arrivals {
         let begun = || self.table.values().filter(|arrival| arrival.begun);
         let bytes: usize = begun().map(|arrival| arrival.total).sum();
         let kept: usize = begun().filter(|arrival| !arrival.unwanted).map(|arrival| arrival.total).sum();
-        assert_eq!((self.begun, self.bytes, self.kept), (begun().count(), bytes, kept), "the sums have drifted");
+        let strays = self.table.values().filter(|arrival| arrival.stray).count();
+        let sums = (begun().count(), bytes, kept + strays * STRAY);
+        assert_eq!((self.begun, self.bytes, self.kept), sums, "the sums have drifted");
+        let announced = self.table.values().filter(|arrival| !is_reply(&arrival.head)).count();
+        assert_eq!(self.announced, announced, "the number of those announced has drifted");
         for arrival in self.table.values() {
             assert!(arrival.bytes.len() <= arrival.filled && arrival.filled < arrival.total);
         }
     }
 
+    /// Whether no head of a call has metadata or channels.
+    #[cfg(test)]
+    pub(super) fn heads_are_short(&self) -> bool {
+        self.table.values().all(|arrival| match &arrival.head {
+            LongHead::Call(head) => head.metadata.is_empty() && head.channels.is_empty(),
+            LongHead::Reply { .. } | LongHead::Items { .. } => true,
+        })
+    }
+
     /// Whether a message may be announced so.
-    pub(super) fn check(&self, number: u64, total: u64, limits: &Limits) -> Result<(), ProtocolViolation> {
+    pub(super) fn check(
+        &self,
+        number: u64,
+        total: u64,
+        head: &LongHead,
+        limits: &Limits,
+    ) -> Result<(), ProtocolViolation> {
         if number <= self.newest {
             let why = format!("long message {number} after {}", self.newest);
             return Err(ProtocolViolation::new(Rule::IdReused, why));
@@ -121,15 +158,33 @@ impl Arrivals {
             let why = format!("a message of {total} bytes, over the limit of {}", limits.max_message_bytes);
             return Err(ProtocolViolation::new(Rule::FrameTooLarge, why));
         }
+        let most = most_announced(limits);
+        if self.announced >= most && !is_reply(head) {
+            let why =
+                format!("long message {number} is announced beside {most} others, which is the most there may be");
+            return Err(ProtocolViolation::new(Rule::TooManyParts, why));
+        }
         Ok(())
     }
 
-    /// A message is announced, which was [checked](Self::check).
-    pub(super) fn announce(&mut self, number: u64, total: u64, head: LongHead, now: Instant) {
+    /// A message is announced, which was [checked](Self::check). `stray`: what it is for is gone.
+    pub(super) fn announce(&mut self, number: u64, total: u64, head: LongHead, now: Instant, stray: bool) {
         self.newest = number;
-        let total = total as usize;
-        let arrival = Arrival { head, total, filled: 0, bytes: Vec::new(), since: now, begun: false, unwanted: false };
-        self.table.insert(number, arrival);
+        self.announced += usize::from(!is_reply(&head));
+        let (total, bytes) = (total as usize, Vec::new());
+        let (begun, unwanted) = (false, false);
+        self.table.insert(number, Arrival { head, total, filled: 0, bytes, since: now, begun, unwanted, stray: false });
+        if stray {
+            self.disown(number);
+        }
+    }
+
+    /// What this message is for is gone. It has to end all the same.
+    pub(super) fn disown(&mut self, number: u64) {
+        if let Some(arrival) = self.table.get_mut(&number).filter(|arrival| !arrival.stray) {
+            arrival.disown();
+            self.kept += STRAY;
+        }
     }
 
     /// What message this is, if it is under way.
@@ -225,6 +280,8 @@ impl Arrivals {
     /// A message is whole, or will never be.
     pub(super) fn remove(&mut self, number: u64) -> Option<Arrival> {
         let arrival = self.table.remove(&number)?;
+        self.announced -= usize::from(!is_reply(&arrival.head));
+        self.kept -= if arrival.stray { STRAY } else { 0 };
         if arrival.begun {
             self.begun -= 1;
             self.bytes -= arrival.total;
@@ -241,6 +298,17 @@ impl Arrivals {
     /// There is nothing more to put together.
     pub(super) fn clear(&mut self) {
         self.table.clear();
-        (self.begun, self.bytes, self.kept) = (0, 0, 0);
+        (self.begun, self.bytes, self.kept, self.announced) = (0, 0, 0, 0);
     }
+}
+
+/// A reply is for a call of this end's, of which there is one for each.
+fn is_reply(head: &LongHead) -> bool {
+    matches!(head, LongHead::Reply { .. })
+}
+
+/// How many calls and items may be announced: one for each call and each channel that there may be, and as many of what ended meanwhile, which
+/// the peer forgets when it hears of that.
+pub(super) fn most_announced(limits: &Limits) -> usize {
+    limits.max_connections.saturating_mul(limits.max_calls.saturating_add(limits.max_channels)).saturating_mul(2)
 }

@@ -326,8 +326,8 @@ impl Channels {
     }
 
     /// A long item begins to arrive.
-    pub(crate) fn on_items_begun(&mut self, id: ChannelId) -> Result<(), ProtocolViolation> {
-        let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return Ok(()) };
+    pub(crate) fn on_items_begun(&mut self, id: ChannelId) -> Result<bool, ProtocolViolation> {
+        let Some(channel) = self.table.get_mut(id.0).filter(|channel| !channel.is_full()) else { return Ok(false) };
         match channel.half {
             Half::Sender { .. } => return Err(wrong_direction("items", id)),
             Half::Receiver { state: ReceiverState::Buffering { end: Some(_), .. }, .. } => {
@@ -338,7 +338,7 @@ impl Channels {
         }
         channel.check_order(id)?;
         channel.arriving = true;
-        Ok(())
+        Ok(true)
     }
 
     /// No long item arrives any more.

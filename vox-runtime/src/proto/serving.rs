@@ -73,8 +73,9 @@ struct Running {
 
 #[derive(Debug)]
 enum RunningState {
-    /// Its arguments come in parts. `in_vain`: there is no room for its channels, or for itself.
+    /// Its arguments come in parts, as the long message of this number. `in_vain`: there is no room for its channels, or for itself.
     Arrives {
+        number: u64,
         in_vain: Option<Box<Short>>,
     },
     Runs,
@@ -209,6 +210,7 @@ impl Serving {
     /// A long request begins to arrive. It takes its place, and opens its channels.
     pub(crate) fn on_call_begun(
         &mut self,
+        number: u64,
         head: &CallHead,
         limits: (usize, usize),
         windows: &Windows,
@@ -217,7 +219,7 @@ impl Serving {
         let short = self.admit(head.request, &head.channels, limits, windows, fx)?;
         self.arriving += 1;
         let as_operation = self.is_operation(head.method, head.operation);
-        let state = RunningState::Arrives { in_vain: short.map(Box::new) };
+        let state = RunningState::Arrives { number, in_vain: short.map(Box::new) };
         let charge = fx.ledger.charge(request_cost(head, fx.frame_len()));
         let running = Running { method: head.method, nth: 0, deadline: None, as_operation, state, charge };
         self.running.push(head.request.0, running);
@@ -234,7 +236,7 @@ impl Serving {
     ) -> bool {
         let Some(running) = self.running.get_mut(head.request.0) else { return false };
         self.arriving -= 1;
-        if let RunningState::Arrives { in_vain: Some(short) } = &running.state {
+        if let RunningState::Arrives { in_vain: Some(short), .. } = &running.state {
             let short = **short;
             self.drop_running(head.request, fx);
             self.turn_away(head.request, &head.channels, short, fx);
@@ -251,7 +253,7 @@ impl Serving {
     pub(crate) fn on_call_forgotten(&mut self, request: RequestId, channels: &[ChannelOpen], fx: &mut Effects) {
         if let Some(state) = self.drop_running(request, fx) {
             self.arriving -= 1;
-            if let RunningState::Arrives { in_vain: Some(_) } = state {
+            if let RunningState::Arrives { in_vain: Some(_), .. } = state {
                 self.reset_all(channels, fx);
             }
         }

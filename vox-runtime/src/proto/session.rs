@@ -420,6 +420,7 @@ impl Session {
     fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
         let reason = Calling::shut_by_peer();
         if let Some(mut serving) = self.serving.remove(connection.0) {
+            serving.arriving().for_each(|number| self.arrivals.disown(number));
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         } else if let Some(mut calling) = self.calling.remove(connection.0) {
             self.abort_opening(&mut calling, &reason);

@@ -9,9 +9,17 @@ use crate::ids::RequestId;
 impl Serving {
     /// There is no room for a long request that has begun.
     pub(in super::super) fn arrives_in_vain(&mut self, request: RequestId, short: Short) {
-        if let Some(Running { state: RunningState::Arrives { in_vain }, .. }) = self.running.get_mut(request.0) {
+        if let Some(Running { state: RunningState::Arrives { in_vain, .. }, .. }) = self.running.get_mut(request.0) {
             *in_vain = Some(Box::new(short));
         }
+    }
+
+    /// The numbers of the long messages by which requests arrive.
+    pub(in super::super) fn arriving(&self) -> impl Iterator<Item = u64> + '_ {
+        self.running.iter().filter_map(|(_, running)| match running.state {
+            RunningState::Arrives { number, .. } => Some(number),
+            _ => None,
+        })
     }
 
     /// Nothing is left of a request.

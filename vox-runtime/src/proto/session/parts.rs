@@ -89,27 +89,28 @@ impl Session {
         total: u64,
         head: LongHead,
     ) -> Result<(), ProtocolViolation> {
-        self.arrivals.check(number, total, &self.limits)?;
-        match &head {
+        self.arrivals.check(number, total, &head, &self.limits)?;
+        let is_wanted = match &head {
             LongHead::Call(call) => {
                 self.acknowledges()?;
                 let (limits, windows) = ((self.limits.max_calls, self.limits.max_channels), self.windows());
                 match self.serving.get_mut(call.connection.0) {
-                    Some(serving) => serving.on_call_begun(call, limits, &windows, &mut self.fx)?,
-                    None => self.stray(call.connection, "a call", self.role.peer())?,
+                    Some(serving) => {
+                        serving.on_call_begun(number, call, limits, &windows, &mut self.fx).map(|()| true)?
+                    }
+                    None => self.stray(call.connection, "a call", self.role.peer()).map(|()| false)?,
                 }
             }
             LongHead::Reply { connection, request } => match self.calling.get_mut(connection.0) {
-                Some(calling) => calling.on_reply_begun(*request, &mut self.fx)?,
-                None => self.stray(*connection, "a reply", self.role)?,
+                Some(calling) => calling.on_reply_begun(*request, &mut self.fx).map(|()| true)?,
+                None => self.stray(*connection, "a reply", self.role).map(|()| false)?,
             },
-            LongHead::Items { connection, channel } => {
-                if let (Some(channels), _) = self.channels_for(*connection, *channel)? {
-                    channels.on_items_begun(*channel)?;
-                }
-            }
-        }
-        self.arrivals.announce(number, total, head, now);
+            LongHead::Items { connection, channel } => match self.channels_for(*connection, *channel)? {
+                (Some(channels), _) => channels.on_items_begun(*channel)?,
+                (None, _) => false,
+            },
+        };
+        self.arrivals.announce(number, total, head, now, !is_wanted);
         Ok(())
     }
 

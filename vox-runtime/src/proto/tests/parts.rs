@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::testing::{Bench, OURS, THEIRS, call, items, long, long_call, part};
+use super::arrivals::STRAY;
+use super::testing::{Bench, OURS, THEIRS, call, items, long, long_call, open, part};
 use super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Sent, Token};
-use crate::error::EndReason;
-use crate::ids::{ChannelId, RequestId};
+use crate::error::{EndReason, Refusal, RefusalCode, Rule};
+use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::wire::{ChannelDirection, Failure, Frame, LongHead, PART, Reset, WHOLE};
@@ -492,6 +493,69 @@ fn parts_of_what_nobody_wants_are_taken_and_dropped() {
     bench.accept(part(2, 20));
     assert_eq!(dispatched(&bench), [(1, 0)]);
     assert_eq!(bench.session.arrivals().sums(), (0, 0, 0));
+}
+
+/// Announces a call of 64 entries of metadata on a connection.
+fn laden_call(number: u64, connection: ConnectionId, request: u64) -> Frame {
+    let Frame::Call { mut head, .. } = call(connection, request, &[]) else { panic!("a call") };
+    for entry in 0..64 {
+        head.metadata.insert(format!("{entry}"), "v".repeat(100));
+    }
+    long(number, 9, LongHead::Call(head))
+}
+
+// proves: long.announced
+#[test]
+fn what_is_announced_for_nobody_is_counted_without_what_its_head_says_and_bounded() {
+    let limits = Limits { max_connections: 2, max_calls: 3, max_channels: 2, ..Limits::default() };
+    // Two connections, of three calls and two channels each, and as many of what ended meanwhile.
+    let most = 20;
+    let mut bench = Bench::new(limits);
+    bench.accept(call(THEIRS, 1, &[(1, ChannelDirection::CallerSends)]));
+    bench.accept(Frame::Reset { connection: THEIRS, channel: ChannelId(1), why: Reset::Gone });
+    bench.accept(laden_call(1, THEIRS, 3));
+    bench.accept(laden_call(2, THEIRS, 5));
+    bench.accept(part(2, 1));
+    assert!(bench.session.memory() > 3 * 6_000, "{}", bench.session.memory());
+    let gone = ConnectionId(THEIRS.0 + 2);
+    bench.accept(open(gone.0, "Nothing"));
+    bench.change(|session| session.refuse(gone, Refusal::new(RefusalCode::UnknownService, "nothing")));
+    bench.accept(Frame::Shut { connection: THEIRS });
+    bench.write();
+    let kept = |bench: &Bench| bench.session.arrivals().kept();
+    // What has come of one that has begun goes with its next part.
+    assert_eq!(kept(&bench), 2 * STRAY + 9);
+    bench.accept(part(2, 1));
+    assert_eq!(kept(&bench), 2 * STRAY);
+    for number in 3..most {
+        bench.accept(laden_call(number, gone, 2 * number + 1));
+    }
+    bench.accept(long(most, 9, LongHead::Items { connection: THEIRS, channel: ChannelId(1) }));
+    bench.session.arrivals().check_sums();
+    assert_eq!(kept(&bench), most as usize * STRAY);
+    assert!(bench.session.arrivals().heads_are_short(), "nothing is kept of what they say");
+    // One ends, and there is room for another. All may end.
+    bench.accept(Frame::Forget { number: 1 });
+    bench.accept(laden_call(most + 1, gone, 2 * most + 3));
+    let another = bench.receive(&laden_call(most + 2, gone, 2 * most + 5)).expect_err("one too many");
+    assert_eq!(another.rule, Rule::TooManyParts);
+    assert_eq!(another.detail, "long message 22 is announced beside 20 others, which is the most there may be");
+}
+
+#[test]
+fn what_was_announced_for_nobody_leaves_nothing_when_it_ends() {
+    let mut bench = Bench::new(roomy());
+    for number in 1..=10 {
+        bench.accept(laden_call(number, THEIRS, 2 * number - 1));
+    }
+    bench.accept(Frame::Shut { connection: THEIRS });
+    bench.accept(laden_call(11, THEIRS, 21));
+    for number in 1..=11 {
+        bench.accept(if number % 2 == 0 { Frame::Forget { number } } else { part(number, 9) });
+        bench.session.arrivals().check_sums();
+    }
+    bench.write();
+    assert_eq!((bench.session.arrivals().sums(), bench.session.memory()), ((0, 0, 0), 0));
 }
 
 /// The end of a channel is forgotten with the long item before it: a close alone would look like a clean end.
