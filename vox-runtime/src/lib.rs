@@ -90,7 +90,6 @@ pub mod __private {
     pub use crate::client::{Call, CallWriter, Caller, Client, Connect, over_memory};
     pub use crate::descriptor::{self, ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::HandlerFuture;
-    pub use crate::driver::heard::forget_contracts;
     pub use crate::error::Never;
     pub use crate::evidence::{
         ArgPlan as Plan, IsResult, IsSend, NotFacet, NotResult, NotSend, Outcome, ReplyWire, Returned, SendFuture,

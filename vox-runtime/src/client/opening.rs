@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::{OpenWaiter, Shared, heard};
+use crate::driver::{OpenWaiter, Shared};
 use crate::error::Refusal;
 use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
@@ -19,7 +19,7 @@ pub(super) async fn open_connection(
 ) -> Result<ConnectionId, Refusal> {
     // Made before the lock is taken: the first time takes a while.
     let contract = service.contract();
-    let recalled = heard::likely(&contract);
+    let recalled = shared.router.likely(&contract);
     let token = shared.change(|state| {
         let token = state.opens.get_or_insert_default().insert(OpenWaiter::Waiting(None));
         state.session.open(service.name, metadata, Some(contract), recalled, token).map(|()| token).inspect_err(|_| {

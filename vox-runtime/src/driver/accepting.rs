@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::authenticating::patience;
 use super::chosen::Serves;
 use super::deferred::LogEvent;
-use super::heard;
 use super::lookout::in_user_code;
 use super::observe::observe;
 use super::router::Router;
@@ -91,7 +90,7 @@ impl Router {
     ) -> Result<Found, Refusal> {
         let own = || self.find(service).ok_or_else(|| self.refusal(service));
         let own = || own().map(|(index, descriptor)| Found::Own(index, descriptor));
-        let Some(accept_with) = &self.accept_with else { return own() };
+        let Some(accept_with) = self.accept_with() else { return own() };
         too_long(service).map_or(Ok(()), Err)?;
         match accept_with.ask(offer(), until, patience).await?.0 {
             Chosen::Own => own(),
@@ -148,11 +147,11 @@ impl State {
         if self.draining {
             return self.session.refuse(connection, shutting_down());
         }
-        if router.accept_with.is_some() {
+        if router.accept_with().is_some() {
             return self.on_offer_to_choose(connection, service, contract, metadata);
         }
         match router.find(&service) {
-            Some((index, descriptor)) => self.accept(connection, index, descriptor, contract),
+            Some(found) => self.accept(connection, found, contract, router),
             None => self.session.refuse(connection, router.refusal(&service)),
         }
     }
@@ -160,11 +159,12 @@ impl State {
     fn accept(
         &mut self,
         connection: ConnectionId,
-        index: ServiceIndex,
-        descriptor: &'static ServiceDescriptor,
+        (index, descriptor): (ServiceIndex, &'static ServiceDescriptor),
         contract: Option<Named>,
+        router: &Router,
     ) {
-        self.session.accept(connection, index, descriptor, contract, heard::recall(descriptor, contract));
+        let heard = router.heard().recall(descriptor, contract);
+        self.session.accept(connection, index, descriptor, contract, heard);
     }
 
     /// The peer asks for a connection, and the application is to be asked: once the lock is free.
@@ -191,7 +191,7 @@ impl State {
         connection: ConnectionId,
         contract: Option<Named>,
         found: Result<Found, Refusal>,
-        services: usize,
+        router: &Router,
     ) {
         match found {
             Err(refusal) => self.session.refuse(connection, refusal),
@@ -201,10 +201,10 @@ impl State {
                 }
                 self.session.refuse(connection, shutting_down());
             }
-            Ok(Found::Own(index, descriptor)) => self.accept(connection, index, descriptor, contract),
+            Ok(Found::Own(index, descriptor)) => self.accept(connection, (index, descriptor), contract, router),
             Ok(Found::Chosen(dispatcher, descriptor)) => {
-                let index = self.chosen.get_or_insert_default().put(services, connection, dispatcher);
-                self.accept(connection, index, descriptor, contract);
+                let index = self.chosen.get_or_insert_default().put(router.len(), connection, dispatcher);
+                self.accept(connection, (index, descriptor), contract, router);
                 // It may have been refused all the same.
                 self.let_go_of_chosen();
             }
@@ -231,7 +231,7 @@ impl Shared {
                 }
                 found = choosing => found,
             };
-            shared.change(|state| state.on_chosen(connection, contract, found, shared.router.len()));
+            shared.change(|state| state.on_chosen(connection, contract, found, &shared.router));
         };
         drop(self.runtime.spawn(asking));
     }

@@ -16,7 +16,6 @@ use super::accepting::shutting_down;
 use super::accounts::Accounts;
 use super::clock::now;
 use super::doorway::{Entrance, InRoom};
-use super::heard;
 use super::reading::Reader;
 use super::redial::Redial;
 use super::registry::{Claim, Registry, new_ticket};
@@ -126,7 +125,7 @@ impl Asking {
         let features = if self.resumes { RESUME } else { 0 };
         let (versions, limits, time) = ((VERSION, VERSION), self.limits.announced(), self.router.millis());
         let metadata = self.metadata.clone();
-        let recalled = self.service.as_ref().and_then(|(service, _)| heard::likely(&service.contract()));
+        let recalled = self.service.as_ref().and_then(|(service, _)| self.router.likely(&service.contract()));
         let service = self.service.as_ref().map(|(service, metadata)| Open {
             service: service.name.to_owned(),
             metadata: metadata.clone(),

@@ -26,7 +26,7 @@ mod endpoint;
 mod fault;
 mod half_open;
 mod handlers;
-pub(crate) mod heard;
+mod heard;
 mod inline_reader;
 mod link_state;
 mod long_part;

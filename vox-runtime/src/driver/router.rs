@@ -1,29 +1,40 @@
-//! Which services are served, by name.
+//! Which services are served, by name, and what all sessions of one client or of one server have in common.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::accepting::AcceptWith;
 use super::authenticating::Authenticate;
+use super::heard::HeardContracts;
 use super::operation_runner::OperationRunner;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::ServiceIndex;
 use crate::limits::Limits;
 use crate::operation::Principal;
+use crate::proto::Recalled;
+use crate::schema::Contract;
 use crate::server::{Dispatcher, Peer};
 use crate::shown::Shown;
 use crate::store::{MemoryStore, OperationStore};
 
-/// What one end of a session serves: the services, where the outcomes of their operations are kept, and to whom.
+/// What one end of a session serves: the services, where the outcomes of their operations are kept, and to whom. Made once for a client or a
+/// server; clones are one router.
 #[derive(Clone, Default)]
 pub(crate) struct Router {
     services: Arc<[Arc<dyn Dispatcher>]>,
+    /// What no call asks for.
+    rest: Arc<Rest>,
+}
+
+#[derive(Default)]
+struct Rest {
     /// `None` where no outcome is kept.
     runner: Option<Arc<OperationRunner>>,
     authenticate: Option<Authenticate>,
     /// `None`: what serves a connection is not asked.
-    pub(super) accept_with: Option<AcceptWith>,
+    accept_with: Option<AcceptWith>,
+    heard: HeardContracts,
 }
 
 impl Router {
@@ -44,7 +55,10 @@ impl Router {
         let runner = keeps.then(|| {
             OperationRunner::new(store.unwrap_or_else(|| Arc::new(MemoryStore::new()) as Arc<dyn OperationStore>))
         });
-        Self { services: services.into(), runner, authenticate, accept_with }
+        let rest = Rest { runner, authenticate, accept_with, heard: HeardContracts::default() };
+        // A client that serves nothing takes no memory for it.
+        let services = if services.is_empty() { Arc::default() } else { services.into() };
+        Self { services, rest: rest.into() }
     }
 
     /// The name that two of these services have, if two do: only the first would ever be called.
@@ -58,12 +72,27 @@ impl Router {
 
     /// The operations whose outcomes are kept.
     pub(crate) fn runner(&self) -> Option<&Arc<OperationRunner>> {
-        self.runner.as_ref()
+        self.rest.runner.as_ref()
+    }
+
+    /// What is asked which dispatcher serves a connection. `None`: nothing is.
+    pub(super) fn accept_with(&self) -> Option<&AcceptWith> {
+        self.rest.accept_with.as_ref()
+    }
+
+    /// What its peers told of the services that they know otherwise.
+    pub(super) fn heard(&self) -> &HeardContracts {
+        &self.rest.heard
+    }
+
+    /// The contract of this service that the next peer has most likely, if it is not this one.
+    pub(crate) fn likely(&self, ours: &Contract) -> Option<Recalled> {
+        self.rest.heard.likely(ours)
     }
 
     /// What time it is here, by the clock that the ids of operations are judged by.
     pub(super) fn time(&self) -> SystemTime {
-        self.runner.as_ref().map_or_else(SystemTime::now, |runner| runner.time())
+        self.rest.runner.as_ref().map_or_else(SystemTime::now, |runner| runner.time())
     }
 
     /// As [`time`](Self::time), in milliseconds since 1970.
@@ -74,7 +103,7 @@ impl Router {
 
     /// Who this peer is.
     pub(super) async fn authenticate(&self, peer: &Peer, limits: &Limits) -> Result<Principal, Refusal> {
-        match &self.authenticate {
+        match &self.rest.authenticate {
             None => Ok(Principal::anonymous()),
             Some(authenticate) => authenticate.ask(peer.clone(), limits).await,
         }

@@ -16,7 +16,6 @@ use super::deferred::{Deferred, LogEvent, OperationEvent};
 use super::endpoint::Endpoint;
 use super::fault::Unwinding;
 use super::handlers::Handlers;
-use super::heard;
 use super::inline_reader::{InlineReader, ReadWaker};
 use super::link_state::LinkState;
 use super::long_part::memory;
@@ -404,7 +403,7 @@ impl State {
                 self.deferred.notes.push(LogEvent::Offered(connection, service.clone(), metadata.clone()));
                 self.on_offered(connection, (service, metadata), contract, router);
             }
-            Output::Heard { ours, theirs } => heard::keep(ours, &theirs),
+            Output::Heard { ours, theirs } => router.heard().keep(ours, &theirs),
             Output::ConnectionEnded { connection } => {
                 self.deferred.wakes.extend(self.queue.take_line(connection));
                 self.let_go_of_chosen();

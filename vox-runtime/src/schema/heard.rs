@@ -10,7 +10,7 @@ use super::{Contract, SchemaHash};
 ///
 /// Bounded in number and in bytes: the one that was asked for least recently goes first. So a peer that tells many makes others tell theirs
 /// again, and does no other harm.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Heard {
     /// By this end's contract and the peer's.
     contracts: BTreeMap<(SchemaHash, SchemaHash), Told>,
@@ -32,10 +32,6 @@ impl Heard {
     pub(crate) const MAX: usize = 64;
     /// So many bytes of them.
     pub(crate) const MAX_BYTES: usize = 2 << 20;
-
-    pub(crate) const fn new() -> Self {
-        Self { contracts: BTreeMap::new(), bytes: 0, uses: 0 }
-    }
 
     /// A peer told this contract, which was read and is the one of its hash.
     pub(crate) fn keep(&mut self, ours: SchemaHash, theirs: &Contract) {
@@ -91,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_was_told_is_known_beside_the_contract_it_was_told_to() {
-        let mut heard = Heard::new();
+        let mut heard = Heard::default();
         let (one, two) = (contract("one", 0), contract("two", 0));
         heard.keep(OURS, &one);
         heard.keep(OURS, &two);
@@ -103,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_one_asked_for_least_recently_goes_first() {
-        let mut heard = Heard::new();
+        let mut heard = Heard::default();
         let first = contract("first", 0);
         heard.keep(OURS, &first);
         for n in 1..Heard::MAX {
@@ -118,7 +114,7 @@ mod tests {
 
     #[test]
     fn no_more_bytes_are_kept_than_may_be() {
-        let mut heard = Heard::new();
+        let mut heard = Heard::default();
         for n in 0..100 {
             heard.keep(OURS, &contract(&n.to_string(), 100_000));
             let sum: usize = heard.contracts.values().map(|told| told.contract.len()).sum();

@@ -9,7 +9,6 @@ use super::super::accepting::{Found, shutting_down};
 use super::super::accounts::Seat;
 use super::super::authenticating::patience;
 use super::super::clock::now;
-use super::super::heard;
 use super::{Acceptor, no_common_version};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{Role, ServiceIndex};
@@ -60,8 +59,12 @@ impl Acceptor {
                     (self.router.len() as ServiceIndex, descriptor)
                 }
             };
-            differs =
-                session.accepted_in_handshake(index, descriptor, *contract, heard::recall(descriptor, *contract))?;
+            differs = session.accepted_in_handshake(
+                index,
+                descriptor,
+                *contract,
+                self.router.heard().recall(descriptor, *contract),
+            )?;
         }
         // Only now, so that nobody who is refused takes a seat meanwhile.
         let account = self.accounts.of(&principal, party);

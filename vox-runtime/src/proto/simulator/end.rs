@@ -88,7 +88,7 @@ impl End {
             limits: limits.clone(),
             peer: peer.clone(),
             batch: Batch::default(),
-            heard: Heard::new(),
+            heard: Heard::default(),
             unreported: 0,
             leaving: 0,
             incoming: Vec::new(),

@@ -67,7 +67,6 @@ async fn a_link_cut_at_any_byte_changes_nothing_of_what_is_read() {
     let (mut talks, mut most) = (0, 0);
     for at in places {
         for down in [false, true] {
-            vox::__private::forget_contracts();
             let cable = Cable::to(old_server());
             cut(&cable, at, down);
             // A link that ends in the handshake is no session yet.
@@ -76,7 +75,6 @@ async fn a_link_cut_at_any_byte_changes_nothing_of_what_is_read() {
                 most = most.max(cable.links());
                 talks += 1;
             }
-            vox::__private::forget_contracts();
             let cable = Cable::to(new_server());
             cut(&cable, at, down);
             if let Ok(ledger) = vox::connect(cable.connector()).await {
