@@ -1,15 +1,20 @@
 //! What is a peer's reaches no log and no terminal as it came: whatever prints it, `Display`, `Debug`, a span or an event, escapes and cuts it.
 
 use std::fmt::{Debug, Display};
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
 
-use vox::transport::Link;
+use vox::transport::{Connector, Link};
 use vox::{
-    Client as _, Limits, Metadata, MethodError, Peer, Principal, Refusal, RefusalCode, Rx, Server, Tx, VoxError,
+    Client as _, Limits, Metadata, MethodError, Peer, Principal, Refusal, RefusalCode, Rx, ServeError, Server, Tx,
+    VoxError,
 };
 
 use crate::lab::{Bench, LabClient, LabDispatcher};
 use crate::support::log::Log;
 use crate::support::raw::{self, Raw, frame};
+use crate::support::settle;
 
 /// Colours, lines of its own, a NUL, a C1 control, text from right to left, and separators.
 const HOSTILE: &str = "\x1b[31mred\r\nFAKE LOG LINE\0\u{9b}2J\u{202e}txt.exe\u{2066}\u{2028}\u{2029}end";
@@ -191,6 +196,49 @@ async fn what_a_server_says_of_a_session() {
         peer.send(&rejected).await;
         prints(&client.await.expect_err("rejected"));
     }
+    printable(&log.text());
+}
+
+/// It may be a name that came from elsewhere: from a proxy, or out of a directory.
+#[tokio::test(start_paused = true)]
+async fn what_a_link_is_called() {
+    let (log, _guard) = Log::new();
+    for name in [HOSTILE.to_owned(), HOSTILE.repeat(10)] {
+        let links = Mutex::new(Vec::new());
+        let mut peers = Vec::new();
+        for _ in 0..2 {
+            let (ours, theirs) = tokio::io::duplex(1 << 20);
+            links.lock().expect("no panic").push(Link::new(ours, name.clone()));
+            peers.push(theirs);
+        }
+        let connector = Connector::new(&name, move || {
+            let link = links.lock().expect("no panic").pop();
+            std::future::ready(link.ok_or_else(|| io::Error::other("there is no other")))
+        });
+        let accept = Raw::accept(peers.pop().expect("two"), raw::LIMITS);
+        let (client, mut peer) = tokio::join!(vox::connect::<LabClient>(connector), accept);
+        let client = client.expect("a session");
+        let session = client.caller().session();
+        let mut too_much = Metadata::new();
+        too_much.insert("k", "v".repeat(9_000));
+        prints(&session.open_with::<LabClient>(too_much).await.expect_err("too much"));
+        let opening = tokio::spawn(async move { session.open::<LabClient>().await });
+        peer.read_kind(raw::OPEN).await;
+        peer.send(&frame(raw::REFUSE).var(3).u8(255).text("no")).await;
+        prints(&opening.await.expect("no panic").expect_err("refused"));
+        drop(peer);
+        // The next link is there, and says nothing; then there is none.
+        settle().await;
+        drop(peers);
+        prints(&client.echo(1).timeout(Duration::from_secs(60)).await.expect_err("no link"));
+        let address = || name.clone();
+        prints(&ServeError::Listen { address: address(), error: io::Error::other("taken") });
+        prints(&ServeError::NoRuntime { address: address() });
+        prints(&ServeError::Stopped { address: address() });
+        prints(&ServeError::LinkPanicked { address: address() });
+        prints(&ServeError::Fault { address: address() });
+    }
+    assert!(log.text().contains("lost the link to"), "{}", log.text());
     printable(&log.text());
 }
 

@@ -17,7 +17,7 @@ use crate::error::{EndReason, Refusal};
 use crate::limits::Refusals;
 use crate::metadata::Metadata;
 use crate::server::Peer;
-use crate::shown::show;
+use crate::shown::Shown;
 
 /// Two peers and all that is open between them. Holding it keeps the session open; clones share it.
 #[derive(Clone)]
@@ -196,9 +196,11 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { address, refusal } => write!(f, "{address} refused: {refusal}"),
+            Self::Refused { address, refusal } => write!(f, "{} refused: {refusal}", Shown::new(address)),
             Self::Service(error) => error.fmt(f),
-            Self::Metadata { address, why } => show(f, format_args!("no connection to {address}: {why}")),
+            Self::Metadata { address, why } => {
+                write!(f, "no connection to {}: {}", Shown::new(address), Shown::new(why))
+            }
         }
     }
 }

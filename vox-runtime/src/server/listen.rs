@@ -464,19 +464,24 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(error) => error.fmt(f),
-            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listen { address, error } => write!(f, "cannot listen on {}: {error}", Shown::new(address)),
             Self::Service(error) => error.fmt(f),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::Limit(error) => error.fmt(f),
-            Self::NoRuntime { address } => write!(f, "cannot serve {address}: there is no tokio runtime here"),
+            Self::NoRuntime { address } => {
+                write!(f, "cannot serve {}: there is no tokio runtime here", Shown::new(address))
+            }
             Self::Handshake(error) => error.fmt(f),
             Self::Stopped { address } => {
+                let address = Shown::new(address);
                 write!(f, "the server at {address} no longer accepts links: its task panicked, or its runtime ends")
             }
             Self::LinkPanicked { address } => {
-                write!(f, "the session with {address} has ended: {LINK_PANICKED}; the log says where")
+                write!(f, "the session with {} has ended: {LINK_PANICKED}; the log says where", Shown::new(address))
             }
-            Self::Fault { address } => write!(f, "the session with {address} has ended: {}", EndReason::InternalFault),
+            Self::Fault { address } => {
+                write!(f, "the session with {} has ended: {}", Shown::new(address), EndReason::InternalFault)
+            }
         }
     }
 }

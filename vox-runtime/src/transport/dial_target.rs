@@ -9,6 +9,7 @@ use std::pin::Pin;
 use tokio::net::TcpStream;
 
 use super::{Address, Connector, Link, memory};
+use crate::shown::Shown;
 
 /// The most addresses of one name that are tried.
 const MAX_PLACES: usize = 16;
@@ -21,7 +22,7 @@ pub(crate) type Finding<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<Place>>
 
 /// A target that links can be made to, again and again.
 pub(crate) trait DialTarget: Send + Sync + fmt::Debug {
-    /// What it is called in errors and logs.
+    /// What it is called in errors and logs, as it may be printed.
     fn name(&self) -> String;
 
     /// The places to dial, in order. A name of several addresses has several.
@@ -38,7 +39,7 @@ pub(crate) struct Place {
 
 impl DialTarget for Connector {
     fn name(&self) -> String {
-        self.called().to_owned()
+        Shown::new(self.called()).to_string()
     }
 
     fn places(&self) -> Finding<'_> {
@@ -49,7 +50,7 @@ impl DialTarget for Connector {
 
 impl DialTarget for Address {
     fn name(&self) -> String {
-        self.to_string()
+        Shown::new(&self.to_string()).to_string()
     }
 
     fn places(&self) -> Finding<'_> {
