@@ -323,6 +323,75 @@ async fn arguments_that_become_longer_in_a_forwarder_go_on() {
     assert!(matches!(far.pay(None, [None; 2], None).await, Err(VoxError::NotSent(NotSent::Incompatible(_)))));
 }
 
+/// A value takes more memory than its bytes. That there are many is no reason to refuse them.
+#[tokio::test]
+async fn many_values_of_another_version_are_read_without_their_types() {
+    mod near {
+        use super::*;
+
+        #[derive(Debug, Clone, PartialEq, Facet)]
+        pub(super) struct Row {
+            pub(super) id: u32,
+            pub(super) gone: Vec<Option<bool>>,
+            pub(super) name: String,
+        }
+
+        #[vox::service]
+        pub(super) trait Mill {
+            async fn sum(&self, rows: Vec<Row>, gone: Vec<Vec<String>>) -> u64;
+        }
+    }
+    mod far {
+        use super::*;
+
+        #[derive(Debug, Clone, PartialEq, Facet)]
+        pub(super) struct Row {
+            pub(super) name: String,
+            pub(super) id: u32,
+        }
+
+        #[vox::service]
+        pub(super) trait Mill {
+            async fn sum(&self, rows: Vec<Row>) -> u64;
+        }
+
+        pub(super) struct MyMill;
+
+        impl Mill for MyMill {
+            async fn sum(&self, rows: Vec<Row>) -> u64 {
+                rows.iter().map(|row| u64::from(row.id) + row.name.len() as u64).sum()
+            }
+        }
+    }
+    let mill = ServiceType::of(far::MillClient::SERVICE).expect("it is known");
+    let (_behind, session) = served("mill", Server::builder().service(far::MillDispatcher::new(far::MyMill))).await;
+    let forwarding = DynamicDispatcher::forwarding(&session.open_dynamic(&mill).await.expect("it is served"));
+    let values = DynamicDispatcher::new(mill).method("sum", async |request| {
+        let Some(Value::List(rows)) = request.argument("rows") else { panic!("a list") };
+        let sum = |row: &Value| {
+            let name = row.get("name").and_then(Value::as_str).expect("text").len() as u64;
+            row.get("id").and_then(Value::as_u64).expect("a number") + name
+        };
+        Ok(Value::from(rows.iter().map(sum).sum::<u64>()))
+    });
+    let typed = far::MillDispatcher::new(far::MyMill);
+    let servers = [
+        ("forwarded", Server::builder().service(forwarding)),
+        ("by value", Server::builder().service(values)),
+        ("typed", Server::builder().service(typed)),
+    ];
+    for (name, builder) in servers {
+        let (_server, session) = served(&name.replace(' ', "-"), builder).await;
+        let client: near::MillClient = session.open().await.expect("it is served");
+        for count in [3, 20_000] {
+            let row = |id| near::Row { id, gone: vec![Some(true), None], name: "four".to_owned() };
+            let gone = vec![vec![String::new(); 2]; count as usize];
+            let sum = client.sum((0..count).map(row).collect(), gone).await;
+            assert_eq!(sum, Ok((0..count).map(|id| u64::from(id) + 4).sum()), "{name}, {count}");
+        }
+    }
+}
+
 /// The server behind has another version than the forwarder, and the call can never be sent on: it is no use to try again.
 #[tokio::test]
 async fn a_call_that_can_never_be_sent_on_says_why_and_is_not_tried_again() {

@@ -170,14 +170,19 @@ impl Args {
 
     /// Arguments of another version are had as this end would write them from here on, for a handler that does not have their types.
     pub(super) fn carry(&mut self) -> Result<(), InvalidArgs> {
-        let (shared, method) = (self.context.shared(), self.context.method().name);
-        let failed = |error| InvalidArgs { method, argument: None, error };
+        let (shared, name) = (self.context.shared(), self.context.method().name);
+        let failed = |error| InvalidArgs { method: name, argument: None, error };
         let differ = match &self.arriving {
             Some(arriving) => !arriving.are_same().map_err(failed)?,
             None => false,
         };
         let Some(mut arriving) = self.arriving.take_if(|_| differ) else { return Ok(()) };
-        let mut decoder = Decoder::resume(&self.frame, self.position, self.budget);
+        let request = self.context.request_id();
+        let method = self.context.method();
+        let mut taking =
+            HalfDecoder { shared, connection: self.connection, request, method, opens: &mut self.channels };
+        // Values take more than their bytes, and what they take is asked for.
+        let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
         let carried = arriving.carried(&mut decoder);
         if arriving.has_grown() {
             shared.settle_terms(self.connection);
