@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shared::{Shared, State};
+use super::shared::Shared;
+use super::state::State;
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
 

@@ -3,14 +3,12 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::deferred::LogEvent;
-use super::shared::State;
 use crate::ids::{ConnectionId, ServiceIndex};
 use crate::server::Dispatcher;
 
 /// The dispatchers of one session that are for one connection each. Their indices come after those of the server's own services.
 #[derive(Default)]
-pub(super) struct ChosenTable(Vec<Option<(ConnectionId, Arc<dyn Dispatcher>)>>);
+pub(super) struct ChosenTable(pub(super) Vec<Option<(ConnectionId, Arc<dyn Dispatcher>)>>);
 
 /// What serves a request: lent by the server, or of its connection alone.
 pub(super) enum Serves<'a> {
@@ -60,19 +58,6 @@ impl ChosenTable {
     pub(super) fn get(&self, own: usize, index: ServiceIndex) -> Option<Arc<dyn Dispatcher>> {
         let place = (index as usize).checked_sub(own)?;
         self.0.get(place)?.as_ref().map(|(_, dispatcher)| Arc::clone(dispatcher))
-    }
-}
-
-impl State {
-    /// Lets go of the dispatchers whose connections are gone, and from which no handler runs on: once the lock is free, for their drop is
-    /// the user's.
-    pub(super) fn let_go_of_chosen(&mut self) {
-        let Self { chosen: Some(chosen), session, deferred, .. } = self else { return };
-        for place in &mut chosen.0 {
-            if let Some((_, dispatcher)) = place.take_if(|(connection, _)| !session.serves(*connection)) {
-                deferred.notes.push(LogEvent::LetGo(dispatcher));
-            }
-        }
     }
 }
 

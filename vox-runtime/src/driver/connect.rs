@@ -2,12 +2,10 @@
 
 mod considering;
 
-use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +14,8 @@ use super::accepting::shutting_down;
 use super::accounts::Accounts;
 use super::clock::now;
 use super::doorway::{Entrance, InRoom};
+use super::handshake::{read_handshake, write_handshake};
 use super::reading::Reader;
-use super::redial::Redial;
 use super::registry::{Claim, Registry, new_ticket};
 use super::router::Router;
 use super::server_memory::ServerMemory;
@@ -35,7 +33,7 @@ use crate::proto::{Recalled, Session};
 use crate::server::Peer;
 use crate::transport::{DialTarget, Failure, Greeter, Link, Party, WriteHalf, dial, memory_pair_at};
 use crate::wire::{
-    Greeting, Hello, LENGTH_BYTES, Named, Open, RESUME, Resume, Resumed, SessionId, VERSION, Welcome, common_version,
+    Greeting, Hello, Named, Open, RESUME, Resume, Resumed, SessionId, Ticket, VERSION, Welcome, common_version,
     differs_by, features_of, words,
 };
 
@@ -150,7 +148,7 @@ impl Asking {
         let mut session = Session::new(Role::Initiator, Arc::clone(&limits), welcome.limits, now());
         let redial = welcome.ticket.filter(|_| resumes).map(|ticket| {
             session.resumes(limits.resume_window);
-            Box::new(Redial::new(ticket))
+            Box::new(Mutex::new(ticket))
         });
         let differs = differs_by(welcome.features);
         let connection =
@@ -400,9 +398,9 @@ fn start(
     router: Router,
     limits: Arc<Limits>,
     peer: (Peer, u64),
-    redial: Option<Box<Redial>>,
+    ticket: Option<Box<Mutex<Ticket>>>,
 ) -> Arc<Shared> {
-    let shared = prepared(session, link, router, limits, peer, redial);
+    let shared = prepared(session, link, router, limits, peer, ticket);
     tokio::spawn(Driver::new(Arc::clone(&shared)));
     shared
 }
@@ -414,10 +412,10 @@ fn prepared(
     router: Router,
     limits: Arc<Limits>,
     peer: (Peer, u64),
-    redial: Option<Box<Redial>>,
+    ticket: Option<Box<Mutex<Ticket>>>,
 ) -> Arc<Shared> {
     let Link { read, write, .. } = link;
-    Shared::new(session, Writer::new(write, 0), Reader::new(read), router, limits, peer, redial)
+    Shared::new(session, Writer::new(write, 0), Reader::new(read), router, limits, peer, ticket)
 }
 
 /// The phases have memory of their own, which is free again when they are over: what comes after them may last for long.
@@ -425,37 +423,6 @@ async fn within<T>(limits: &Limits, phases: Phases<'_, T>) -> Result<T, ConnectE
     match tokio::time::timeout(limits.handshake_timeout, phases).await {
         Ok(result) => result,
         Err(_) => Err(ConnectError::timeout(limits.handshake_timeout)),
-    }
-}
-
-pub(super) async fn write_handshake(link: &mut Link, greeting: &Greeting) -> Result<(), ConnectError> {
-    let mut bytes = Vec::new();
-    greeting.put(&mut bytes);
-    link.write.write_all(&bytes).await.map_err(ConnectError::broken)?;
-    link.write.flush().await.map_err(ConnectError::broken)
-}
-
-pub(super) async fn read_handshake(
-    read: &mut (dyn AsyncRead + Send + Unpin),
-    limits: &Limits,
-) -> Result<Greeting, ConnectError> {
-    let mut length = [0; LENGTH_BYTES];
-    read.read_exact(&mut length).await.map_err(closed_early)?;
-    let length = u32::from_le_bytes(length) as usize;
-    if length > limits.max_handshake_bytes {
-        let why =
-            format!("a handshake of {length} bytes, over the limit of {}: not a vox peer?", limits.max_handshake_bytes);
-        return Err(ConnectError::handshake(why));
-    }
-    let mut body = vec![0; length];
-    read.read_exact(&mut body).await.map_err(closed_early)?;
-    Greeting::parse(&Bytes::from(body)).map_err(|violation| ConnectError::handshake(violation.to_string()))
-}
-
-fn closed_early(error: io::Error) -> ConnectError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => ConnectError::handshake("the peer closed the link during the handshake"),
-        _ => ConnectError::broken(error),
     }
 }
 

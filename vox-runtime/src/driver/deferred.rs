@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -10,19 +10,14 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::accepting::Waiting;
-use super::lookout::has_woken;
 use super::patience::Waiting as WaitsFor;
-use super::shared::Shared;
-use super::unused::PATIENCE;
-use crate::contained::{catch_panic, wake_all};
 use crate::descriptor::MethodDescriptor;
-use crate::error::{EndReason, Scarce, Short};
+use crate::error::{EndReason, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::server::Dispatcher;
-use crate::shown::Shown;
 use crate::wire::Failure;
 
 /// What is done once the lock is free again.
@@ -66,8 +61,8 @@ pub(super) enum LogEvent {
 
 thread_local! {
     /// Lists that this thread used before, so that waking a call or acknowledging one allocates nothing.
-    static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
-    static OPERATION_EVENTS: Cell<Vec<OperationEvent>> = const { Cell::new(Vec::new()) };
+    pub(super) static WAKES: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
+    pub(super) static OPERATION_EVENTS: Cell<Vec<OperationEvent>> = const { Cell::new(Vec::new()) };
 }
 
 impl Deferred {
@@ -108,84 +103,5 @@ impl Deferred {
         };
         let next = Self { wakes, spent: Vec::new(), notes: Vec::new(), operations };
         std::mem::replace(self, next)
-    }
-
-    /// Does it. The lock is free: those who are woken may take it.
-    pub(super) fn run(mut self, shared: &Shared) {
-        if !self.wakes.is_empty() {
-            has_woken(true);
-            wake_all(self.wakes.drain(..));
-        }
-        for waker in self.spent {
-            catch_panic(move || drop(waker));
-        }
-        let mut thrown = None;
-        for note in self.notes {
-            match note {
-                LogEvent::Abort(task) => task.abort(),
-                LogEvent::Thrown(payload) => thrown = Some(payload),
-                LogEvent::Choose(waiting) => shared.ask_what_serves(waiting),
-                LogEvent::LetGo(dispatcher) => catch_panic(move || drop(dispatcher)),
-                note => catch_panic(move || note.log(shared.peer.address(), shared.number)),
-            }
-        }
-        if !self.operations.is_empty() {
-            // What is done about them may be a task. Who does it may be a call that is awaited elsewhere.
-            let _runtime = shared.runtime.enter();
-            for notice in self.operations.drain(..) {
-                shared.notice(notice);
-            }
-            let _ = OPERATION_EVENTS.try_with(|stock| stock.set(self.operations));
-        }
-        let _ = WAKES.try_with(|stock| stock.set(self.wakes));
-        if let Some(payload) = thrown {
-            resume_unwind(payload);
-        }
-    }
-}
-
-impl LogEvent {
-    fn log(self, peer: &str, session: u64) {
-        match self {
-            Self::Offered(connection, service, metadata) => {
-                let service = Shown::name(&service);
-                tracing::debug!(connection = connection.0, %service, ?metadata, "the peer asks for a connection");
-            }
-            Self::LinkDown(reason) => tracing::debug!(%reason, "the session has no link"),
-            Self::LinkUp => tracing::debug!("the session has a new link"),
-            Self::WaitsLong(what, 1, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
-            Self::WaitsLong(what, count, long) => {
-                tracing::warn!(peer = %Shown::new(peer), count, "{what}, and {} more do so, for {long:?} so far", count - 1);
-            }
-            Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
-            Self::Refused(what, short) => {
-                let limit = short.of().and_then(Scarce::field).unwrap_or_default();
-                let (needed, most, what) = (short.needed, short.limit, what.words().unwrap_or_default());
-                let peer = Shown::new(peer);
-                tracing::warn!(%peer, session, limit, needed, most, "{what}, for this end is past a limit: {short}; others are not logged for a minute");
-            }
-            Self::Abort(_) | Self::Thrown(_) | Self::Choose(_) | Self::LetGo(_) => {}
-            Self::Fault => tracing::error!(
-                peer,
-                session,
-                "vox has a bug: it panicked in this session, which ends for that. Please report it, with the panic's message"
-            ),
-            Self::Unused(method, channel) => tracing::warn!(
-                "the call of `{}::{}` has waited for {} s, and nothing was sent on channel {channel} that it came with: if its handler \
-                 waits for items, send them beside the call, in a task or by `join!`",
-                method.service,
-                method.name,
-                PATIENCE.as_secs(),
-            ),
-            Self::LeftOpen(method, channel, idle) => tracing::warn!(
-                peer = %Shown::new(peer),
-                "the call of `{}::{}` has not been answered, and for {} s nothing was sent on channel {channel} that it came with, which is \
-                 still open: if that was all, close it by `Tx::close`, for a handler that reads to the end waits for that; if more \
-                 comes later, nothing is wrong. This is said once for each method of a session",
-                method.service,
-                method.name,
-                idle.as_secs(),
-            ),
-        }
     }
 }

@@ -5,21 +5,18 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, HalfEnd};
 use super::deferred::Deferred;
-use super::shared::State;
 use super::unused::{Upload, Wait};
 use crate::error::EndReason;
-use crate::metadata::Metadata;
-use crate::proto::{ChannelEnd, Token};
-use crate::wire::Reset;
+use crate::proto::ChannelEnd;
 
 /// A held half.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     side: Side,
     /// Its call may yet be made again, on another session, and takes the channel along.
-    retry_hold: Option<RetryHold>,
+    pub(super) retry_hold: Option<RetryHold>,
 }
 
 #[derive(Debug)]
@@ -30,22 +27,13 @@ enum Side {
 
 /// What a call has to know of a half before it takes the channel along.
 #[derive(Debug, Default)]
-struct RetryHold {
+pub(super) struct RetryHold {
     /// Something went over the channel, in either direction, or its peer ended it: that cannot be taken back.
-    touched: bool,
+    pub(super) touched: bool,
     /// The channel was lost before, which nobody is told until the call has decided.
-    lost: Option<EndReason>,
+    pub(super) lost: Option<EndReason>,
     /// Its holder let go of it.
-    half_end: Option<HalfEnd>,
-}
-
-/// How a half ends that its holder lets go of.
-#[derive(Debug, Clone)]
-pub(crate) enum HalfEnd {
-    /// A sender, gracefully.
-    Close(Metadata),
-    /// Either, at once.
-    Reset(Reset),
+    pub(super) half_end: Option<HalfEnd>,
 }
 
 /// A held sender.
@@ -169,7 +157,7 @@ impl Endpoint {
     }
 
     /// Its holder lets go of it. `false`: nobody needs to know, and it is to be forgotten.
-    fn let_go(&mut self, end: &HalfEnd) -> bool {
+    pub(super) fn let_go(&mut self, end: &HalfEnd) -> bool {
         self.look_no_more();
         let Some(retry_hold) = &mut self.retry_hold else { return false };
         retry_hold.half_end.get_or_insert_with(|| end.clone());
@@ -195,47 +183,10 @@ impl Endpoint {
         }
     }
 
-    fn wake(&mut self, wakes: &mut Vec<Waker>) {
+    pub(super) fn wake(&mut self, wakes: &mut Vec<Waker>) {
         match &mut self.side {
             Side::Sender(sender) => wakes.append(&mut sender.wakers),
             Side::Receiver(receiver) => wakes.extend(receiver.waker.take()),
         }
-    }
-}
-
-impl State {
-    /// The holder of a half lets go of it.
-    pub(crate) fn let_go(&mut self, token: Token, end: &HalfEnd) {
-        self.session.let_go(token);
-        if !self.endpoints.get_mut(token).is_some_and(|endpoint| endpoint.let_go(end)) {
-            self.forget_half(token);
-        }
-    }
-
-    /// Nobody holds the half any more. Wakers that were left with it go once the lock is free.
-    pub(super) fn forget_half(&mut self, token: Token) {
-        if let Some(mut endpoint) = self.endpoints.remove(token) {
-            endpoint.wake(&mut self.deferred.spent);
-        }
-    }
-
-    /// The call of this half is over: if the channel was lost, so it ends.
-    pub(crate) fn release_half(&mut self, token: Token) {
-        let Some(endpoint) = self.endpoints.get_mut(token) else { return };
-        let Some(retry_hold) = endpoint.retry_hold.take() else { return };
-        if retry_hold.half_end.is_some() {
-            self.session.let_go(token);
-            self.forget_half(token);
-        } else if let Some(reason) = retry_hold.lost {
-            endpoint.end(ChannelEnd::Lost(reason), &mut self.deferred.wakes);
-        }
-    }
-
-    /// The call of this half was made again, and the half is elsewhere now. Gives how its holder let go of it, if so.
-    pub(crate) fn move_half(&mut self, token: Token) -> Option<HalfEnd> {
-        self.session.let_go(token);
-        let mut endpoint = self.endpoints.remove(token)?;
-        endpoint.wake(&mut self.deferred.wakes);
-        endpoint.retry_hold?.half_end
     }
 }

@@ -11,38 +11,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
-use tokio_util::sync::ReusableBoxFuture;
 use tracing::Span;
 
 use super::clock::now;
-use super::lookout::{in_user_code, share_woken};
+use super::lookout::in_user_code;
+use super::method_pace::{Handlers, KEPT_FUTURES, ReusableFuture};
 use super::operation_runner::{Granted, Granting};
 use super::scope::{Scope, drop_cut};
-use super::shared::{Flush, Next, Shared, State};
+use super::shared::Shared;
+use super::state::Next;
 use crate::contained::catch_panic;
-use crate::ids::{ConnectionId, MethodId, RequestId, ServiceIndex};
+use crate::ids::{ConnectionId, RequestId};
 use crate::proto::{HandlerEnd, Request};
 use crate::server::{Dispatcher, Incoming};
 use crate::shown::Shown;
 use crate::wire::Failure;
-
-/// A first poll that takes longer than this is too long to be had on the connection's own task.
-const SLOW_POLL: Duration = Duration::from_micros(200);
-/// How many polls in a row are too long before the method counts as slow: the processor may have been taken away
-/// during one.
-const SLOW_POLLS: u32 = 3;
-/// How many calls of a slow method go straight to tasks before one is tried in place again.
-const SLOW_CALLS: u32 = 256;
-/// Of so many polls in place one is timed, until one was too long: the clock is not free.
-const TIMED: u32 = 8;
-/// How many futures' memory is kept per method.
-const KEPT_FUTURES: usize = 8;
-
-/// The memory and the life of a handler's future.
-pub(crate) type ReusableFuture = ReusableBoxFuture<'static, ()>;
 
 /// A request that is being handled. What a dispatcher gives back for every request.
 #[must_use]
@@ -54,47 +40,7 @@ impl fmt::Debug for HandlerFuture {
     }
 }
 
-/// Hosts the handlers of one session.
-#[derive(Default)]
-pub(crate) struct Handlers {
-    /// Every handler gets a task at once: what is known of the methods another has, who is held up.
-    spawns: bool,
-    /// Whose handler was polled in place last.
-    polled: Option<(ServiceIndex, MethodId)>,
-    /// In the order of their keys.
-    methods: Vec<((ServiceIndex, MethodId), MethodPace)>,
-}
-
-#[derive(Default)]
-struct MethodPace {
-    kept: Vec<ReusableFuture>,
-    /// How many polls in place in a row took too long.
-    strikes: u32,
-    /// How many further calls go straight to tasks.
-    slow: u32,
-    /// How many polls in place come before one that is timed.
-    untimed: u32,
-}
-
 impl Handlers {
-    /// Hosts in the stead of a task that is held up.
-    pub(super) fn in_stead() -> Self {
-        Self { spawns: true, ..Self::default() }
-    }
-
-    /// Whether this knows nothing of the methods until another hands over what it knows.
-    pub(super) fn is_in_stead(&self) -> bool {
-        self.spawns
-    }
-
-    /// The handler that was polled in place last took so long that another task has the session: the next ones of its method get
-    /// tasks of their own at once.
-    pub(super) fn note_held_up(&mut self) {
-        let Some(method) = self.polled.take() else { return };
-        let place = self.methods.binary_search_by_key(&method, |(method, _)| *method);
-        self.pace(place, method).slow_down();
-    }
-
     /// Starts the handler of one request, if there is one. Gives back the time, where it was looked at when that was done.
     pub(super) fn host(
         &mut self,
@@ -140,7 +86,7 @@ impl Handlers {
         let pace = self.pace(place, method);
         let mut clock = None;
         if !spawns && pace.in_place() {
-            share_woken(shared);
+            shared.share_woken();
             let before = pace.is_timed().then(now);
             let polled = task.poll_handler(cx);
             if let Some(before) = before {
@@ -159,59 +105,6 @@ impl Handlers {
         }
         spawn(shared, task.into_owned());
         clock
-    }
-}
-
-impl Handlers {
-    /// The pace of a method, which is where it was found, or is put where it was missed.
-    #[inline]
-    fn pace(&mut self, place: Result<usize, usize>, method: (ServiceIndex, MethodId)) -> &mut MethodPace {
-        let at = place.unwrap_or_else(|at| {
-            if self.methods.is_empty() {
-                self.methods.reserve_exact(1);
-            }
-            self.methods.insert(at, (method, MethodPace::default()));
-            at
-        });
-        &mut self.methods[at].1
-    }
-}
-
-impl MethodPace {
-    /// Takes up how long a poll in place took.
-    fn note(&mut self, took: Duration) {
-        if took <= SLOW_POLL {
-            self.strikes = 0;
-            return;
-        }
-        self.strikes += 1;
-        if self.strikes >= SLOW_POLLS {
-            self.slow_down();
-        }
-    }
-
-    fn slow_down(&mut self) {
-        // The next one in place is a probe, and its word is enough.
-        self.strikes = SLOW_POLLS - 1;
-        self.slow = SLOW_CALLS;
-    }
-
-    /// Whether the next poll in place is timed: one now and then, and every one after one that took too long.
-    fn is_timed(&mut self) -> bool {
-        if self.strikes == 0 && self.untimed > 0 {
-            self.untimed -= 1;
-            return false;
-        }
-        self.untimed = TIMED - 1;
-        true
-    }
-
-    fn in_place(&mut self) -> bool {
-        if self.slow == 0 {
-            return true;
-        }
-        self.slow -= 1;
-        false
     }
 }
 
@@ -351,52 +244,6 @@ impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
 impl<S: Borrow<Arc<Shared>>> Drop for HandlerTask<S> {
     fn drop(&mut self) {
         self.end(HandlerEnd::Aborted);
-    }
-}
-
-impl State {
-    /// A handler ended; those who wait for the last one may want to look.
-    #[inline]
-    pub(super) fn on_handler_ended(&mut self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        // Most handlers are done before they would have a task; the key need not be hashed for them.
-        if let Some(tasks) = &mut self.tasks
-            && !tasks.is_empty()
-        {
-            tasks.remove(&(connection, request));
-        }
-        self.session.handler_ended(connection, request, end);
-        if self.chosen.is_some() {
-            self.let_go_of_chosen();
-        }
-        if self.draining {
-            self.wake_observers();
-        }
-    }
-
-    /// The next request to host. None while the outbox is full: a peer that reads no replies gets no more made.
-    #[inline]
-    pub(super) fn next_request(&mut self) -> Option<Next> {
-        let request = if self.may_host() { self.requests.pop() } else { None };
-        Some(Next { request: request?, last: self.requests.is_empty() })
-    }
-
-    #[inline]
-    pub(super) fn may_host(&self) -> bool {
-        !self.requests.is_empty() && (self.session.may_answer_more() || self.session.end_reason().is_some())
-    }
-}
-
-impl Shared {
-    /// A handler has ended. Where it is the only thing going on, its reply is written here and now.
-    pub(crate) fn handler_ended(&self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        let alone = |state: &State| match state.driver_is_awake() || state.session.handlers_running() > 0 {
-            true => Flush::Driver,
-            false => Flush::Here,
-        };
-        self.with(alone, |state| {
-            state.on_handler_ended(connection, request, end);
-            self.note_replies(state);
-        });
     }
 }
 

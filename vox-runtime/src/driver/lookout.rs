@@ -3,7 +3,7 @@
 //! A handler is polled first in its session's own task, so user code that blocks holds up the session: its reading, writing and
 //! time. Before a thread runs user code of a session it marks its [`Post`]; the lookout looks at all posts now and then ([`Rounds`]).
 //! A thread that is still in the same user code at the next look is held up. Then the session gets another task, on another
-//! thread of its runtime, which is in charge from then on ([`Driver::relieve`]). The task that was held up hands over what it knows
+//! thread of its runtime, which is in charge from then on ([`Relievable::relieve`]). The task that was held up hands over what it knows
 //! of methods' paces and ends.
 //!
 //! The spawn from outside wakes a worker of the runtime as well: tokio polls sockets and timers on a worker that has nothing
@@ -21,8 +21,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::shared::Shared;
-use super::task::Driver;
 use crate::contained::catch_panic;
 
 /// Between two looks while nothing blocks. Each look takes the processor from busy workers, which costs a call of a few µs some percent
@@ -50,8 +48,19 @@ struct PostTable {
     /// One for each thread that runs user code of sessions, so a few.
     posts: Vec<Watched>,
     /// The sessions that can get another task, by their numbers.
-    sessions: BTreeMap<u64, Weak<Shared>>,
-    thread: Option<Thread>,
+    pub(super) sessions: BTreeMap<u64, Weak<dyn Relievable>>,
+    pub(super) thread: Option<Thread>,
+}
+
+/// A session that can get another task.
+pub(super) trait Relievable: Send + Sync {
+    /// How many turns its tasks have had.
+    fn turns(&self) -> u64;
+
+    /// A thread is held up in user code of this session. If that is the session's own task, or one that kept it from being
+    /// run, another takes over. Called for the first time in this stay in user code, or again because the session has had no
+    /// turn since.
+    fn relieve(self: Arc<Self>, is_first: bool);
 }
 
 /// What one thread says of itself.
@@ -82,7 +91,7 @@ thread_local! {
 
 thread_local! {
     /// In this turn of a session this thread has woken a task.
-    static HAS_WOKEN: Cell<bool> = const { Cell::new(false) };
+    pub(super) static HAS_WOKEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// This thread has woken a task; or a turn begins in which it has woken none.
@@ -91,13 +100,26 @@ pub(super) fn has_woken(has_woken: bool) {
     let _ = HAS_WOKEN.try_with(|cell| cell.set(has_woken));
 }
 
-/// To be called before user code that may block. What a thread has woken last tokio keeps for that thread alone, to be run next, so it would
-/// wait for as long as that code blocks. A task that does nothing takes its place, and other threads can take what was woken.
-#[inline]
-pub(super) fn share_woken(shared: &Shared) {
-    if shared.watched().is_some() && HAS_WOKEN.try_with(Cell::take).unwrap_or(false) {
-        drop(shared.runtime.spawn(std::future::ready(())));
+/// From now on the lookout sees to this session.
+pub(super) fn look_after(number: u64, session: Weak<dyn Relievable>) {
+    let mut table = LOOKOUT.table();
+    table.sessions.insert(number, session);
+    if table.thread.is_none() {
+        match thread::Builder::new().name("vox-lookout".to_owned()).spawn(|| LOOKOUT.run()) {
+            Ok(started) => table.thread = Some(started.thread().clone()),
+            Err(error) => {
+                catch_panic(
+                    || tracing::warn!(%error, "no thread to look out for blocked handlers: they hold up their sessions"),
+                );
+            }
+        }
     }
+}
+
+/// The session is gone.
+pub(super) fn forget(number: u64) {
+    // Dropped once the lock is free.
+    let _gone = LOOKOUT.table().sessions.remove(&number);
 }
 
 /// Runs user code of a session where the lookout sees it. `None`: nobody looks.
@@ -152,7 +174,7 @@ impl Drop for Visit<'_> {
 }
 
 impl Lookout {
-    fn table(&self) -> MutexGuard<'_, PostTable> {
+    pub(super) fn table(&self) -> MutexGuard<'_, PostTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,7 +193,7 @@ impl Lookout {
         }
     }
 
-    fn run(&self) {
+    pub(super) fn run(&self) {
         let mut rounds = Rounds::default();
         loop {
             thread::sleep(rounds.pause());
@@ -200,7 +222,7 @@ impl Lookout {
             let (at_post, session) = watched.look(&post);
             seen.add(at_post);
             if let Some(shared) = session.and_then(|session| sessions.get(&session)).and_then(Weak::upgrade) {
-                let turns = shared.turns.load(Ordering::Relaxed);
+                let turns = shared.turns();
                 // Kept until the lock is free, for it may be the last that is left of the session.
                 held_up.push((shared, watched.seen_to.replace(turns), turns));
             }
@@ -211,7 +233,7 @@ impl Lookout {
             let is_first = before.is_none();
             catch_panic(move || {
                 if is_first || before == Some(turns) {
-                    Driver::relieve(&shared, is_first);
+                    shared.relieve(is_first);
                 }
             });
         }
@@ -278,46 +300,6 @@ impl Watched {
             return (Seen { is_new, is_inside: visit != NOWHERE, is_held_up: false }, None);
         }
         (Seen { is_new: false, is_inside: true, is_held_up: true }, Some(session))
-    }
-}
-
-impl Shared {
-    /// What the lookout knows the session by, if it does.
-    #[inline]
-    pub(super) fn watched(&self) -> Option<u64> {
-        self.is_watched.then_some(self.number)
-    }
-
-    /// From now on the lookout sees to this session.
-    pub(super) fn be_watched(self: &Arc<Self>) {
-        if !self.is_watched {
-            return;
-        }
-        let mut table = LOOKOUT.table();
-        table.sessions.insert(self.number, Arc::downgrade(self));
-        if table.thread.is_none() {
-            match thread::Builder::new().name("vox-lookout".to_owned()).spawn(|| LOOKOUT.run()) {
-                Ok(started) => table.thread = Some(started.thread().clone()),
-                Err(error) => {
-                    catch_panic(
-                        || tracing::warn!(%error, "no thread to look out for blocked handlers: they hold up their sessions"),
-                    );
-                }
-            }
-        }
-    }
-
-    /// The session is gone.
-    pub(super) fn be_forgotten(&self) {
-        if self.is_watched {
-            let _gone = LOOKOUT.table().sessions.remove(&self.number);
-        }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.be_forgotten();
     }
 }
 

@@ -8,7 +8,6 @@ mod asking;
 mod in_tests;
 mod mending;
 mod over_limit;
-mod withdrawing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,18 +19,15 @@ use tokio::runtime::Handle;
 
 use self::asking::Told;
 use super::accounts::DetachedOf;
-use super::chosen::Serves;
-use super::deferred::OperationEvent;
-use super::handlers::run_elsewhere;
-use super::router::Router;
-use super::shared::Shared;
+use super::buffers::{give_buffer, take_buffer};
 use crate::descriptor::MethodDescriptor;
-use crate::ids::{ConnectionId, MethodId, RequestId};
-use crate::limits::Refused;
+use crate::error::Short;
+use crate::ids::{MethodId, ServiceIndex};
+use crate::limits::Limits;
 use crate::operation::{Admission, Digest, Fence, NewOperation, Operation, OperationId, OperationKey, Outcome};
 use crate::proto::{Answer, Attempt, HandlerEnd, OperationEnd, Operations, Request, Step};
 use crate::schema::Schema;
-use crate::server::Dispatcher;
+use crate::server::{Dispatcher, Peer};
 use crate::sorted::Sorted;
 use crate::store::{MemoryStore, OperationStore, StoreLimits};
 use crate::wire::{Failure, Payload};
@@ -71,9 +67,37 @@ struct OperationTable {
 /// A method, and where its descriptor is: what serves single connections may have several versions of one method.
 type Known = (MethodId, usize);
 
+/// A session that attempts come from, as the operations see it.
+pub(super) trait AttemptSession: Send + Sync {
+    fn number(&self) -> u64;
+    fn peer(&self) -> &Peer;
+    fn limits(&self) -> &Limits;
+
+    /// The service of this index that is served to all.
+    fn service(&self, index: ServiceIndex) -> Option<&Arc<dyn Dispatcher>>;
+
+    /// Whether somebody still waits for the answer to this attempt.
+    fn awaits(&self, attempt: Attempt) -> bool;
+
+    /// The handler that came with an attempt is told to end.
+    fn abort(&self, attempt: Attempt);
+
+    /// An attempt is refused for want of this.
+    fn note_refused(&self, short: Short);
+
+    /// An attempt is answered, and its handler has ended.
+    fn handler_ended(&self, attempt: Attempt, end: HandlerEnd<'_>);
+
+    /// An attempt is answered though its handler runs on.
+    fn detach(&self, attempt: Attempt, end: HandlerEnd<'_>);
+
+    /// Starts a handler in a task of its own.
+    fn start(self: Arc<Self>, granting: Granting, runtime: &Handle);
+}
+
 /// What starts a handler.
 pub(crate) struct Start {
-    shared: Arc<Shared>,
+    shared: Arc<dyn AttemptSession>,
     request: Request,
     /// What serves it, where that is of its connection alone.
     chosen: Option<Arc<dyn Dispatcher>>,
@@ -81,7 +105,7 @@ pub(crate) struct Start {
 
 /// Where an attempt came from.
 struct Place {
-    shared: Arc<Shared>,
+    shared: Arc<dyn AttemptSession>,
     key: OperationKey,
     /// Its handler runs on, and counts for its peer.
     runs_on: Option<DetachedOf>,
@@ -91,7 +115,7 @@ struct Place {
 struct Next {
     step: Option<Step<Box<Start>>>,
     /// The session of the attempt that the step is about.
-    place: Option<Arc<Shared>>,
+    place: Option<Arc<dyn AttemptSession>>,
     /// An operation that is remembered no longer.
     forgotten: Option<OperationKey>,
     more: bool,
@@ -131,11 +155,9 @@ impl OperationRunner {
     }
 
     /// The operations that are known within one session only.
-    fn of_a_session(router: &Router) -> Arc<Self> {
+    pub(super) fn of_a_session(time: impl Fn() -> SystemTime + Send + Sync + 'static) -> Arc<Self> {
         let limits = StoreLimits { max_tombstones: TOMBSTONES, ..StoreLimits::default() };
-        // One clock for all ids, since the peer is told of one.
-        let router = router.clone();
-        let store = MemoryStore::within(limits, move || router.time());
+        let store = MemoryStore::within(limits, time);
         Self::with_memory(Arc::new(store), REMEMBERED)
     }
 
@@ -149,9 +171,9 @@ impl OperationRunner {
     }
 
     /// Takes up an attempt. Gives its handler, if it is to be started at once.
-    fn attempt(
+    pub(super) fn attempt<S: AttemptSession + 'static>(
         self: &Arc<Self>,
-        shared: &Arc<Shared>,
+        shared: &Arc<S>,
         method: &'static MethodDescriptor,
         mut request: Request,
         chosen: Option<Arc<dyn Dispatcher>>,
@@ -159,13 +181,14 @@ impl OperationRunner {
         self.runtime.get_or_init(Handle::current);
         let unnamed = request.operation.is_none();
         let id = request.operation.unwrap_or_else(OperationId::new);
-        let key = OperationKey { id, principal: shared.peer.principal().clone() };
+        let key = OperationKey { id, principal: shared.peer().principal().clone() };
         let digest = Digest::of(method.id, &request.payload);
-        let attempt = Attempt { session: shared.number, connection: request.connection, request: request.request };
-        let place = Place { shared: Arc::clone(shared), key: key.clone(), runs_on: None };
-        let over_limit = self.is_over_limit(method, shared).is_some();
+        let attempt = Attempt { session: shared.number(), connection: request.connection, request: request.request };
+        let session: Arc<dyn AttemptSession> = Arc::<S>::clone(shared);
+        let place = Place { shared: session, key: key.clone(), runs_on: None };
+        let over_limit = self.is_over_limit(method, &**shared).is_some();
         // What is known within one session only takes no store's room.
-        let account = shared.peer.account().filter(|_| method.policy.persist);
+        let account = shared.peer().account().filter(|_| method.policy.persist);
         let peer = account.and_then(|account| account.key.clone());
         let MethodDescriptor { service, id, policy, .. } = *method;
         let memory = self.store.in_memory().map(|memory| (memory, memory.now()));
@@ -185,7 +208,7 @@ impl OperationRunner {
             memory.filter(|_| !is_live && !over_limit).map(|(memory, now)| memory.admit_at_once(&operation, now));
         let Some(Ok(Admission::Granted(fence))) = admission else {
             // Whatever else it said, it will say again.
-            let start = Box::new(Start { shared: Arc::clone(shared), request, chosen });
+            let start = Box::new(Start { shared: Arc::<S>::clone(shared), request, chosen });
             let unknown = unnamed.then(|| operation.key.clone());
             table.operations.attempt(attempt, operation, start);
             if let Some(key) = unknown {
@@ -257,26 +280,26 @@ impl OperationRunner {
             match (step, place) {
                 (Step::Run { operation, fence, attempt, runnable, detached }, _) => {
                     let Start { shared, mut request, chosen } = *runnable;
-                    let dispatcher = chosen.as_ref().or_else(|| shared.router.get(request.service));
+                    let dispatcher = chosen.as_ref().or_else(|| shared.service(request.service));
                     let method = dispatcher.and_then(|dispatcher| dispatcher.service().method(request.method));
-                    let over_limit = method.and_then(|method| self.is_over_limit(method, &shared));
+                    let over_limit = method.and_then(|method| self.is_over_limit(method, &*shared));
                     if detached {
-                        let runs_on = shared.runs_on();
+                        let runs_on = runs_on(&*shared);
                         let place = Place { shared: Arc::clone(&shared), key: operation.key.clone(), runs_on };
                         self.lock().attempts.insert(attempt, place);
                         self.detached.fetch_add(1, Ordering::Relaxed);
-                        shared.detach(attempt.connection, attempt.request, HandlerEnd::Aborted);
+                        shared.detach(attempt, HandlerEnd::Aborted);
                     }
                     if let Some(method) = method {
                         let key = operation.key.clone();
                         let granted = self.grant(method, key, fence, &operation.schema, &mut request);
                         match over_limit {
                             Some(short) => {
-                                shared.change(|state| state.on_refused(Refused::Call, Some(short)));
+                                shared.note_refused(short);
                                 granted.handler_ended(HandlerEnd::Failed(Failure::Busy(short)));
                             }
                             None if own == Some(attempt) => mine = Some(Granting { request, granted, chosen }),
-                            None => run_elsewhere(shared, Granting { request, granted, chosen }, self.runtime()),
+                            None => shared.start(Granting { request, granted, chosen }, self.runtime()),
                         }
                     }
                 }
@@ -284,14 +307,14 @@ impl OperationRunner {
                     if runs_on {
                         self.detached.fetch_add(1, Ordering::Relaxed);
                     }
-                    shared.answer(attempt.connection, attempt.request, answer, runs_on);
+                    reply(&*shared, attempt, answer, runs_on);
                 }
                 (Step::Over(attempt), Some(shared)) => {
                     self.detached.fetch_sub(1, Ordering::Relaxed);
-                    shared.handler_ended(attempt.connection, attempt.request, HandlerEnd::Aborted);
+                    shared.handler_ended(attempt, HandlerEnd::Aborted);
                 }
                 (Step::Abort(attempt), Some(shared)) => {
-                    shared.change(|state| state.abort_operation(attempt.connection, attempt.request));
+                    shared.abort(attempt);
                 }
                 (Step::Answer { .. } | Step::Over(_) | Step::Abort(_), None) => {}
                 (Step::Wait { key, round, times }, _) => self.wait(key, round, times),
@@ -315,7 +338,7 @@ impl OperationRunner {
         let place = match &step {
             // Where its handler runs on, the end of that is still to be told.
             Some(Step::Answer { attempt, runs_on: true, .. }) => attempts.get_mut(attempt).map(|place| {
-                place.runs_on = place.shared.runs_on();
+                place.runs_on = runs_on(&*place.shared);
                 Arc::clone(&place.shared)
             }),
             Some(Step::Abort(attempt)) => attempts.get(attempt).map(|place| Arc::clone(&place.shared)),
@@ -369,16 +392,38 @@ impl OperationRunner {
         if let Some(key) = forgotten {
             self.acknowledge(key);
         }
-        let (Some(Place { shared, .. }), Attempt { connection, request, .. }) = (place, attempt) else { return true };
+        let Some(Place { shared, .. }) = place else { return true };
         match earlier {
-            None => shared.handler_ended(connection, request, HandlerEnd::Returned(payload)),
-            Some(outcome) => shared.answer(connection, request, Answer::Outcome(outcome.bytes), false),
+            None => shared.handler_ended(attempt, HandlerEnd::Returned(payload)),
+            Some(outcome) => reply(&*shared, attempt, Answer::Outcome(outcome.bytes), false),
         }
         true
     }
 
     fn runtime(&self) -> &Handle {
         self.runtime.get_or_init(Handle::current)
+    }
+}
+
+/// Counts a handler that runs on without its caller, for the peer.
+fn runs_on(session: &dyn AttemptSession) -> Option<DetachedOf> {
+    session.peer().account().map(|account| account.take_detached())
+}
+
+/// Replies to an attempt.
+fn reply(session: &dyn AttemptSession, attempt: Attempt, answer: Answer, runs_on: bool) {
+    let reply = |end: HandlerEnd<'_>| match runs_on {
+        true => session.detach(attempt, end),
+        false => session.handler_ended(attempt, end),
+    };
+    match answer {
+        Answer::Failure(failure) => reply(HandlerEnd::Failed(failure)),
+        Answer::Outcome(bytes) => {
+            let mut payload = Payload::from(take_buffer());
+            payload.encoded.extend_from_slice(&bytes);
+            reply(HandlerEnd::Returned(&mut payload));
+            give_buffer(payload.encoded);
+        }
     }
 }
 
@@ -417,70 +462,5 @@ impl Granted {
         };
         self.runner.lock().operations.handler_ended(key, *fence, end);
         self.runner.drain(None, None);
-    }
-}
-
-impl Shared {
-    /// The operations that a request belongs to: of a method whose outcome is kept the server's, else this session's own.
-    fn runner(&self, kept: bool) -> Option<&Arc<OperationRunner>> {
-        match kept {
-            true => self.router.runner(),
-            false => Some(self.operations.get_or_init(|| OperationRunner::of_a_session(&self.router))),
-        }
-    }
-
-    /// Takes up an attempt. Gives its handler, if it is to be started at once.
-    pub(super) fn start_operation(self: &Arc<Self>, request: Request, serves: Serves<'_>) -> Option<Granting> {
-        let method = serves.service().method(request.method)?;
-        self.runner(method.policy.persist)?.attempt(self, method, request, serves.chosen())
-    }
-
-    /// Counts a handler that runs on without its caller, for the peer.
-    fn runs_on(&self) -> Option<DetachedOf> {
-        self.peer.account().map(|account| account.take_detached())
-    }
-
-    /// Whether somebody still waits for the answer to this session's attempt.
-    fn awaits(&self, attempt: Attempt) -> bool {
-        self.lock().session.awaits(attempt.connection, attempt.request)
-    }
-
-    /// Tells the operations what became known under the session's lock.
-    pub(super) fn notice(&self, notice: OperationEvent) {
-        match notice {
-            OperationEvent::Withdrawn(connection, request, why, kept) => {
-                if let Some(runner) = self.runner(kept) {
-                    runner.withdraw(Attempt { session: self.number, connection, request }, why);
-                }
-            }
-            OperationEvent::Acknowledged(id) => {
-                let key = OperationKey { id, principal: self.peer.principal().clone() };
-                for runner in self.router.runner().into_iter().chain(self.operations.get()) {
-                    runner.acknowledge(key.clone());
-                }
-            }
-        }
-    }
-
-    /// Replies to an attempt.
-    fn answer(&self, connection: ConnectionId, request: RequestId, answer: Answer, runs_on: bool) {
-        let reply = |end: HandlerEnd<'_>| match runs_on {
-            true => self.detach(connection, request, end),
-            false => self.handler_ended(connection, request, end),
-        };
-        match answer {
-            Answer::Failure(failure) => reply(HandlerEnd::Failed(failure)),
-            Answer::Outcome(bytes) => {
-                let mut payload = Payload::from(super::take_buffer());
-                payload.encoded.extend_from_slice(&bytes);
-                reply(HandlerEnd::Returned(&mut payload));
-                super::give_buffer(payload.encoded);
-            }
-        }
-    }
-
-    /// A request is answered though its handler runs on.
-    fn detach(&self, connection: ConnectionId, request: RequestId, end: HandlerEnd<'_>) {
-        self.change(|state| state.session.detach(connection, request, end));
     }
 }

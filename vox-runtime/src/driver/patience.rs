@@ -7,10 +7,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::deferred::LogEvent;
-use super::shared::State;
 use super::unused::{PATIENCE, Uploads};
-use crate::proto::{IdTable, Obstacle, earlier};
+use crate::proto::{IdTable, Obstacle};
 
 /// From one log of those who wait to the next, so that many that began one after the other make one line. With [`PATIENCE`] it is no more
 /// than the 5 seconds within which a wait is told.
@@ -19,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Those who wait, by numbers that only grow. All have the same patience, so the first loses it first.
 #[derive(Default)]
 pub(super) struct Patience {
-    waits: IdTable<Wait>,
+    pub(super) waits: IdTable<Wait>,
     /// No later than the next of them is to be logged. Where it waits no more, this is looked at again then.
     due: Option<Instant>,
     /// The last that was logged.
@@ -30,10 +28,10 @@ pub(super) struct Patience {
 
 /// One that waits.
 #[derive(Debug, Clone)]
-struct Wait {
+pub(super) struct Wait {
     /// `None`: never.
-    due: Option<Instant>,
-    what: Waiting,
+    pub(super) due: Option<Instant>,
+    pub(super) what: Waiting,
 }
 
 /// What waits, and for what.
@@ -62,7 +60,7 @@ impl Patience {
     }
 
     /// Somebody begins to wait, or goes on.
-    fn begin(&mut self, number: u64, due: Option<Instant>, what: Waiting) {
+    pub(super) fn begin(&mut self, number: u64, due: Option<Instant>, what: Waiting) {
         if let Some(wait) = self.waits.get_mut(number) {
             wait.what = what;
             return;
@@ -72,7 +70,7 @@ impl Patience {
     }
 
     /// It waits no more.
-    fn end(&mut self, number: u64) {
+    pub(super) fn end(&mut self, number: u64) {
         self.waits.remove(number);
         if self.waits.is_empty() {
             self.due = None;
@@ -80,7 +78,7 @@ impl Patience {
     }
 
     /// If one of them would be logged: from now on all wait who were not.
-    fn begin_anew(&mut self, now: Instant) {
+    pub(super) fn begin_anew(&mut self, now: Instant) {
         if self.due.is_none_or(|due| due > now) {
             return;
         }
@@ -90,7 +88,7 @@ impl Patience {
     }
 
     /// Takes out what has been waited for for long, each once, and how many wait for it.
-    fn lost(&mut self, now: Instant) -> Vec<(Waiting, usize)> {
+    pub(super) fn lost(&mut self, now: Instant) -> Vec<(Waiting, usize)> {
         let (mut lost, logged) = (Vec::<(Waiting, usize)>::new(), self.logged);
         if self.due.is_none_or(|due| due > now) {
             return lost;
@@ -108,45 +106,6 @@ impl Patience {
         });
         self.due = next.flatten().map(|next| next.max(now + PAUSE));
         lost
-    }
-}
-
-impl State {
-    /// When somebody who waits is to be told, or the log.
-    #[inline]
-    pub(super) fn waits_due(&self) -> Option<Instant> {
-        let patience = self.patience.as_ref().and_then(|patience| earlier(patience.due(), patience.uploads.look));
-        earlier(earlier(self.queue_deadline, self.queue.roll_call), patience)
-    }
-
-    /// Somebody begins to wait, under a number of its own, or goes on: the first time that it says so counts, and what it waits for
-    /// now.
-    pub(crate) fn begin_wait(&mut self, number: u64, now: Instant, what: Waiting) {
-        self.patience.get_or_insert_default().begin(number, now.checked_add(PATIENCE), what);
-    }
-
-    /// It waits no more.
-    pub(crate) fn end_wait(&mut self, number: u64) {
-        if let Some(patience) = &mut self.patience {
-            patience.end(number);
-        }
-    }
-
-    /// What it waits for.
-    pub(crate) fn waits_for(&self, number: u64) -> Option<&Waiting> {
-        self.patience.as_ref()?.waits.get(number).map(|wait| &wait.what)
-    }
-
-    /// Logs those who have waited for long, each once.
-    pub(super) fn lose_patience(&mut self, now: Instant) {
-        let Some(patience) = &mut self.patience else { return };
-        if self.session.is_detached() {
-            // They wait for a link, and that there is none has been said.
-            return patience.begin_anew(now);
-        }
-        for (what, count) in patience.lost(now) {
-            self.deferred.notes.push(LogEvent::WaitsLong(what, count, PATIENCE));
-        }
     }
 }
 

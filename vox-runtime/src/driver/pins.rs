@@ -6,8 +6,6 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::clock::now;
-use super::reading::Reader;
-use super::shared::Shared;
 use crate::proto::Session;
 
 /// Such buffers of one session, and the session's charge for them. Most sessions never have any.
@@ -63,24 +61,6 @@ impl Pins {
         if bytes == 0 {
             self.0 = None;
         }
-    }
-}
-
-impl Reader {
-    /// Lets go of buffers that are free again, and tells the session.
-    fn look_at_pins(&mut self, session: &mut Session) {
-        if self.pins.is_some() {
-            self.pins.tell(session, true);
-        }
-    }
-}
-
-impl Shared {
-    /// Looks whether buffers are free again.
-    #[cold]
-    pub(super) fn look_at_pins(&self) {
-        let mut reader = self.reader();
-        self.change(|state| reader.look_at_pins(&mut state.session));
     }
 }
 

@@ -4,15 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::patience::Waiting;
-use super::shared::State;
-use crate::descriptor::MethodDescriptor;
 use crate::ids::ConnectionId;
-use crate::proto::{Gate, Obstacle};
 
 /// How long a call that was woken for its turn may take to come. A future need not be polled when it is woken: its task may be
 /// busy with something that waits behind it in this line. Then others go first.
-const ABSENCE: Duration = Duration::from_millis(20);
+pub(super) const ABSENCE: Duration = Duration::from_millis(20);
 
 /// A line for each connection on which calls wait.
 #[derive(Default)]
@@ -35,7 +31,7 @@ struct Place {
 }
 
 /// How somebody in a line waits.
-enum Wait {
+pub(super) enum Wait {
     Asleep(Waker),
     /// It was woken, and is expected.
     Woken,
@@ -78,7 +74,7 @@ impl Queue {
 
     /// The ticket of the next that brings channels or none, and how many it brings; those before it, who are absent, may still come.
     #[inline]
-    fn head(&self, connection: ConnectionId, with_channels: bool) -> Option<(u64, usize)> {
+    pub(super) fn head(&self, connection: ConnectionId, with_channels: bool) -> Option<(u64, usize)> {
         if self.lines.is_empty() {
             return None;
         }
@@ -87,7 +83,13 @@ impl Queue {
     }
 
     /// Joins the line, or stays in it. Gives back the waker that this one takes the place of.
-    fn join(&mut self, connection: ConnectionId, ticket: u64, channels: usize, waker: Waker) -> Option<Waker> {
+    pub(super) fn join(
+        &mut self,
+        connection: ConnectionId,
+        ticket: u64,
+        channels: usize,
+        waker: Waker,
+    ) -> Option<Waker> {
         let row = self.lines.entry(connection).or_default().row(channels);
         match row.binary_search_by_key(&ticket, |place| place.ticket) {
             Ok(at) => match std::mem::replace(&mut row[at].wait, Wait::Asleep(waker)) {
@@ -102,7 +104,7 @@ impl Queue {
     }
 
     /// Leaves the line. Gives back its waker, if it has one.
-    fn leave(&mut self, connection: ConnectionId, ticket: u64) -> Option<Waker> {
+    pub(super) fn leave(&mut self, connection: ConnectionId, ticket: u64) -> Option<Waker> {
         let line = self.lines.get_mut(&connection)?;
         let mut left = None;
         for row in &mut line.0 {
@@ -117,7 +119,7 @@ impl Queue {
     }
 
     /// The wakers of the next ones, if they were not woken yet.
-    fn take_next(&mut self, connection: ConnectionId) -> impl Iterator<Item = Waker> {
+    pub(super) fn take_next(&mut self, connection: ConnectionId) -> impl Iterator<Item = Waker> {
         let line = self.lines.get_mut(&connection);
         let next =
             |row: &mut VecDeque<Place>| row.iter_mut().find(|place| !matches!(place.wait, Wait::Absent))?.wait.wake();
@@ -125,7 +127,7 @@ impl Queue {
     }
 
     /// Those who were woken and have not come count as absent. The wakers of as many who stand behind them, in each line.
-    fn call_roll(&mut self) -> impl Iterator<Item = Waker> {
+    pub(super) fn call_roll(&mut self) -> impl Iterator<Item = Waker> {
         self.lines.values_mut().flat_map(|line| {
             let mut absent = 0;
             for Place { wait, .. } in line.places() {
@@ -140,7 +142,7 @@ impl Queue {
     }
 
     /// The wakers of the first few of every line that were not woken yet.
-    fn take_heads(&mut self, room: usize) -> impl Iterator<Item = Waker> {
+    pub(super) fn take_heads(&mut self, room: usize) -> impl Iterator<Item = Waker> {
         self.lines.values_mut().flat_map(move |line| line.wake(room))
     }
 
@@ -152,107 +154,5 @@ impl Queue {
     /// The wakers of all who wait.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Waker> {
         self.lines.values_mut().flat_map(Line::places).filter_map(|place| place.wait.wake())
-    }
-}
-
-impl State {
-    /// Whether the call with this ticket, or a new one, may be made now.
-    #[inline]
-    pub(crate) fn turn(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> Gate {
-        match self.session.gate(connection, channels) {
-            Gate::Open if self.is_behind(connection, channels, ticket) => Gate::Wait,
-            gate => gate,
-        }
-    }
-
-    /// Whether another's turn comes first. Not that of a call that waits for channels, before one that needs none: it may wait for as long
-    /// as others keep theirs.
-    #[inline]
-    fn is_behind(&self, connection: ConnectionId, channels: usize, ticket: Option<u64>) -> bool {
-        // Who was absent, and is here, stands before the head.
-        let goes_first = |(head, _): (u64, usize)| ticket.is_none_or(|ticket| ticket > head);
-        let lacks = |asked| matches!(self.session.obstacle(connection, asked), Some(Obstacle::Channels { .. }));
-        self.queue.head(connection, false).is_some_and(goes_first)
-            || self
-                .queue
-                .head(connection, true)
-                .is_some_and(|head| goes_first(head) && (channels > 0 || !lacks(head.1)))
-    }
-
-    /// Joins the queue, or stays in it. Now is when it does, for a call of this method that brings so many channels.
-    pub(crate) fn enqueue(
-        &mut self,
-        connection: ConnectionId,
-        ticket: Option<u64>,
-        (now, deadline): (Instant, Option<Instant>),
-        (method, channels): (&MethodDescriptor, usize),
-        waker: Waker,
-    ) -> u64 {
-        self.note_full_outbox();
-        let ticket = ticket.unwrap_or_else(|| {
-            self.next_ticket += 1;
-            self.next_ticket
-        });
-        self.queue_deadline = crate::proto::earlier(self.queue_deadline, deadline);
-        let obstacle = self.session.obstacle(connection, channels).unwrap_or(Obstacle::Turn);
-        let what = Waiting { service: method.service, method: Some(method.name), obstacle };
-        self.begin_wait(ticket, now, what);
-        self.deferred.spent.extend(self.queue.join(connection, ticket, channels, waker));
-        ticket
-    }
-
-    /// Leaves the queue; the next may have been waiting for that.
-    pub(crate) fn dequeue(&mut self, connection: ConnectionId, ticket: u64) {
-        self.end_wait(ticket);
-        self.deferred.spent.extend(self.queue.leave(connection, ticket));
-        if self.session.gate(connection, 0) == Gate::Open {
-            let woken = self.deferred.wakes.len();
-            self.deferred.wakes.extend(self.queue.take_next(connection));
-            self.expect(self.deferred.wakes.len() > woken);
-        }
-    }
-
-    /// Somebody was woken for its turn, and is expected to come.
-    fn expect(&mut self, was_woken: bool) {
-        if was_woken && self.queue.roll_call.is_none() {
-            self.queue.roll_call = super::now().checked_add(ABSENCE);
-        }
-    }
-
-    /// Lets others go first where those whose turn it is have not come.
-    fn call_roll(&mut self, now: Instant) {
-        if self.queue.roll_call.is_some_and(|due| due <= now) {
-            self.queue.roll_call = None;
-            let woken = self.deferred.wakes.len();
-            self.deferred.wakes.extend(self.queue.call_roll());
-            self.expect(self.deferred.wakes.len() > woken);
-        }
-    }
-
-    /// Wakes the first few of every connection's queue, as many as may find room: one after the other, each would be
-    /// written on its own.
-    pub(super) fn wake_heads(&mut self, room: usize) {
-        let woken = self.deferred.wakes.len();
-        self.deferred.wakes.extend(self.queue.take_heads(room));
-        self.expect(self.deferred.wakes.len() > woken);
-    }
-
-    /// Wakes every waiting call once the earliest of their deadlines has passed.
-    pub(super) fn expire_queue(&mut self, now: Instant) {
-        self.call_roll(now);
-        if self.queue_deadline.is_some_and(|deadline| deadline <= now) {
-            self.queue_deadline = None;
-            let woken = self.deferred.wakes.len();
-            self.deferred.wakes.extend(self.queue.take_all());
-            self.expect(self.deferred.wakes.len() > woken);
-            self.expire_sends(now);
-        }
-    }
-
-    /// Remembers that somebody waits because the outbox is over one of its marks.
-    pub(crate) fn note_full_outbox(&mut self) {
-        let is_full = self.session.outbox_is_full();
-        self.outbox_full |= is_full;
-        self.outbox_laden |= !is_full && self.session.outbox_is_laden();
     }
 }

@@ -3,7 +3,6 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{MutexGuard, TryLockError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -12,10 +11,9 @@ use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
 use super::buffers::{give_read_buffer, take_read_buffer};
-use super::clock::now;
 use super::long_part::{LongPart, StockUse};
 use super::pins::Pins;
-use super::shared::{Shared, State};
+use super::state::State;
 use super::writer::LINK_PANICKED;
 use crate::contained::catch_panic;
 use crate::error::{EndReason, ProtocolViolation, Rule};
@@ -249,7 +247,7 @@ impl Reader {
     /// Handles whole frames from the buffer, up to the bound. `true`: there may be more.
     pub(super) fn handle_frames(&mut self, state: &mut State, now: Instant, max_len: usize) -> bool {
         #[cfg(test)]
-        state.spring(super::fault::Trap::Frame);
+        state.spring(super::state::Trap::Frame);
         let session = &mut state.session;
         if state.link.number != self.link {
             self.forget(session);
@@ -358,50 +356,18 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Lets go of buffers that are free again, and tells the session.
+    pub(super) fn look_at_pins(&mut self, session: &mut Session) {
+        if self.pins.is_some() {
+            self.pins.tell(session, true);
+        }
+    }
+}
+
 /// What comes next of what was read.
 enum Next {
     Nothing,
     Frame(Bytes),
     Part(LongPart),
-}
-
-impl Shared {
-    /// The reader. What is wrong with one that somebody panicked with is not known, so that ends the session.
-    pub(super) fn reader(&self) -> MutexGuard<'_, Reader> {
-        self.reader.lock().unwrap_or_else(|poisoned| {
-            self.mend_reader(poisoned.into_inner());
-            self.reader()
-        })
-    }
-
-    #[cold]
-    fn mend_reader(&self, mut reader: MutexGuard<'_, Reader>) {
-        self.reader.clear_poison();
-        // The memory is the session's, which does not need it any more.
-        let lent = reader.clear();
-        drop(reader);
-        drop(lent);
-        self.fail();
-    }
-
-    /// The reader, unless it is in use or was until a panic.
-    pub(super) fn try_reader(&self) -> Option<MutexGuard<'_, Reader>> {
-        match self.reader.try_lock() {
-            Ok(reader) => Some(reader),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                self.mend_reader(poisoned.into_inner());
-                None
-            }
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    /// The link numbered `link` gave its last.
-    pub(super) fn link_ended(&self, link: u64, reason: EndReason) {
-        self.change(|state| {
-            if state.link.number == link {
-                state.session.link_lost(now(), reason);
-            }
-        });
-    }
 }

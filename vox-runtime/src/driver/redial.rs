@@ -3,18 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::backoff::Missed;
-use super::connect::{read_handshake, write_handshake};
+use super::handshake::{read_handshake, write_handshake};
 use super::shared::Shared;
 use crate::client::{ConnectError, Introduction};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::transport::{DialTarget, Failure, Greeter, Link, dial};
 use crate::wire::{Greeting, Resume, Resumed, Ticket, VERSION};
-
-/// What it takes to give a session a new link.
-pub(crate) struct Redial {
-    ticket: Mutex<Ticket>,
-}
 
 /// What an attempt to resume came to.
 pub(crate) enum Resumption {
@@ -27,7 +22,7 @@ pub(crate) enum Resumption {
 
 /// Dials once for a session that waits for a link.
 pub(crate) async fn resume(shared: &Shared, target: &dyn DialTarget, introduction: &Introduction) -> Resumption {
-    let Some(redial) = &shared.redial else { return Resumption::Over };
+    let Some(kept) = &shared.ticket else { return Resumption::Over };
     let bound = shared.limits.handshake_timeout;
     let metadata = match introduction.make(bound).await {
         Ok(metadata) => metadata,
@@ -35,12 +30,12 @@ pub(crate) async fn resume(shared: &Shared, target: &dyn DialTarget, introductio
     };
     // Without a link nothing is received: the number stays what it is.
     let received = shared.lock().session.received();
-    let ticket = redial.ticket.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let ticket = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (versions, time) = ((VERSION, VERSION), shared.router.millis());
     let resume = Resume { versions, ticket, received, time, metadata };
     let resuming = Resuming { resume, limits: &shared.limits, refusal: Mutex::default() };
     match dial(target, bound, &resuming).await {
-        Ok((link, resumed)) => match tokio::time::timeout(bound, redial.confirm(shared, link, resumed)).await {
+        Ok((link, resumed)) => match tokio::time::timeout(bound, confirm(shared, kept, link, resumed)).await {
             Ok(resumption) => resumption,
             Err(_) => Resumption::failed(&ConnectError::timeout(bound).at(&target.name())),
         },
@@ -63,28 +58,23 @@ fn not_resumed(refusal: &Refusal) -> String {
     }
 }
 
-impl Redial {
-    pub(super) fn new(ticket: Ticket) -> Self {
-        Self { ticket: Mutex::new(ticket) }
+/// Goes on over a link whose other end has the session.
+async fn confirm(shared: &Shared, ticket: &Mutex<Ticket>, mut link: Link, resumed: Resumed) -> Resumption {
+    let continues = shared.change(|state| state.session.continues_from(resumed.received));
+    if !continues {
+        let refusal = Refusal::new(RefusalCode::SessionLost, "the streams do not fit together");
+        let _ = write_handshake(&mut link, &Greeting::Rejected(refusal)).await;
+        return Resumption::Over;
     }
-
-    async fn confirm(&self, shared: &Shared, mut link: Link, resumed: Resumed) -> Resumption {
-        let continues = shared.change(|state| state.session.continues_from(resumed.received));
-        if !continues {
-            let refusal = Refusal::new(RefusalCode::SessionLost, "the streams do not fit together");
-            let _ = write_handshake(&mut link, &Greeting::Rejected(refusal)).await;
-            return Resumption::Over;
-        }
-        shared.hear_time(resumed.time);
-        // Good from now on, whether or not the confirmation arrives.
-        self.ticket.lock().unwrap_or_else(PoisonError::into_inner).secret = resumed.secret;
-        if let Err(error) = write_handshake(&mut link, &Greeting::Confirm).await {
-            return Resumption::failed(&error.at(link.address()));
-        }
-        match shared.attach(link, resumed.received, || true) {
-            Ok(()) => Resumption::Resumed,
-            Err(_) => Resumption::Over,
-        }
+    shared.hear_time(resumed.time);
+    // Good from now on, whether or not the confirmation arrives.
+    ticket.lock().unwrap_or_else(PoisonError::into_inner).secret = resumed.secret;
+    if let Err(error) = write_handshake(&mut link, &Greeting::Confirm).await {
+        return Resumption::failed(&error.at(link.address()));
+    }
+    match shared.attach(link, resumed.received, || true) {
+        Ok(()) => Resumption::Resumed,
+        Err(_) => Resumption::Over,
     }
 }
 

@@ -2,10 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::clock::now;
-use super::deferred::LogEvent;
-use super::shared::{Shared, State};
-use crate::error::Short;
 use crate::limits::{Refusals, Refused};
 
 /// How long after a line in the log the next may follow.
@@ -22,12 +18,12 @@ struct Counts {
 }
 
 impl Refusing {
-    fn get(&self) -> Refusals {
+    pub(super) fn get(&self) -> Refusals {
         self.0.as_ref().map(|counts| counts.refusals).unwrap_or_default()
     }
 
     /// Counts it. `true`: it is to be logged.
-    fn add(&mut self, what: Refused, now: Instant) -> bool {
+    pub(super) fn add(&mut self, what: Refused, now: Instant) -> bool {
         let counts = self.0.get_or_insert_default();
         counts.refusals.add(what);
         let logs = what.words().is_some() && counts.logged.is_none_or(|before| now >= before + QUIET);
@@ -35,26 +31,6 @@ impl Refusing {
             counts.logged = Some(now);
         }
         logs
-    }
-}
-
-impl State {
-    /// This end turned something of the peer's down, or lets it wait.
-    #[cold]
-    pub(super) fn on_refused(&mut self, what: Refused, short: Option<Short>) {
-        self.session.note_refused(what);
-        if self.refusing.add(what, now())
-            && let Some(short) = short
-        {
-            self.deferred.notes.push(LogEvent::Refused(what, short));
-        }
-    }
-}
-
-impl Shared {
-    /// What the session turned down so far.
-    pub(crate) fn refusals(&self) -> Refusals {
-        self.lock().refusing.get()
     }
 }
 

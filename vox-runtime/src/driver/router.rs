@@ -1,12 +1,16 @@
 //! Which services are served, by name, and what all sessions of one client or of one server have in common.
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::accepting::AcceptWith;
+use tokio::time::Instant;
+
+use super::accepting::{AcceptWith, Found, too_long};
 use super::authenticating::Authenticate;
 use super::heard::HeardContracts;
 use super::operation_runner::OperationRunner;
+use crate::contained::catch_panic;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::ServiceIndex;
@@ -14,7 +18,7 @@ use crate::limits::Limits;
 use crate::operation::Principal;
 use crate::proto::Recalled;
 use crate::schema::Contract;
-use crate::server::{Dispatcher, Peer};
+use crate::server::{Chosen, Dispatcher, Offer, Peer};
 use crate::shown::Shown;
 use crate::store::{MemoryStore, OperationStore};
 
@@ -135,4 +139,48 @@ impl Router {
         };
         Refusal::new(RefusalCode::UnknownService, format!("no service `{}` here; served: {served}", Shown::name(name)))
     }
+}
+
+impl Router {
+    /// What serves the connection that is asked for. The application is asked, if it wants to be.
+    pub(super) async fn choose(
+        &self,
+        offer: impl FnOnce() -> Offer,
+        service: &str,
+        until: Instant,
+        patience: Duration,
+    ) -> Result<Found, Refusal> {
+        let own = || self.find(service).ok_or_else(|| self.refusal(service));
+        let own = || own().map(|(index, descriptor)| Found::Own(index, descriptor));
+        let Some(accept_with) = self.accept_with() else { return own() };
+        too_long(service).map_or(Ok(()), Err)?;
+        match accept_with.ask(offer(), until, patience).await?.0 {
+            Chosen::Own => own(),
+            Chosen::Other(dispatcher) => match described(service, &*dispatcher) {
+                Ok(descriptor) => Ok(Found::Chosen(dispatcher, descriptor)),
+                Err(why) => {
+                    catch_panic(|| tracing::warn!(why, "a connection could not be accepted"));
+                    catch_panic(move || drop(dispatcher));
+                    Err(Refusal::new(RefusalCode::Other, why))
+                }
+            },
+        }
+    }
+}
+
+/// What a dispatcher serves; `Err`: why it cannot serve a connection to this service. The contract is made here, which takes a while.
+fn described(service: &str, dispatcher: &dyn Dispatcher) -> Result<&'static ServiceDescriptor, String> {
+    let mut described = Err(format!("the server cannot serve `{}`: its dispatcher panicked", Shown::name(service)));
+    catch_panic(|| {
+        let found = dispatcher.service();
+        described = match found.name == service {
+            true => found.check().map(|()| found).map_err(|error| error.to_string()),
+            false => Err(format!(
+                "the server's `accept_with` chose `{}` for a connection to `{}`",
+                Shown::name(found.name),
+                Shown::name(service)
+            )),
+        };
+    });
+    described
 }

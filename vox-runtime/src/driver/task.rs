@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::clock::now;
-use super::handlers::Handlers;
-use super::lookout::has_woken;
+use super::lookout::{Relievable, has_woken};
+use super::method_pace::Handlers;
 use super::pins::Pins;
-use super::shared::{Flush, Shared, State};
+use super::shared::Shared;
+use super::state::{Flush, State};
 use super::writer::Writing;
 use crate::contained::catch_panic;
 use crate::error::EndReason;
@@ -73,35 +74,6 @@ impl Driver {
             is_fresh: false,
             has_more: false,
         }
-    }
-
-    /// A thread is held up in user code of this session. If that is the session's own task, or one that kept it from being run, another
-    /// takes over. Called by the lookout, for the
-    /// first time in this stay in user code, or again because the session has had no turn since.
-    pub(super) fn relieve(shared: &Arc<Shared>, is_first: bool) {
-        let (is_awake, is_over) = {
-            let state = shared.lock();
-            (state.driver_is_awake(), state.over)
-        };
-        if is_over {
-            return;
-        }
-        if !is_awake {
-            if is_first {
-                // The task is not held up. But the blocked thread may be the one that looked at sockets and timers: this wakes another.
-                shared.runtime.spawn(std::future::ready(()));
-            }
-            return;
-        }
-        let charge = shared.charge.load(Ordering::Acquire) + 1;
-        // One at a time, however many threads are blocked and for how long.
-        if shared.relief.swap(charge, Ordering::AcqRel) == charge {
-            return;
-        }
-        let _runtime = shared.runtime.enter();
-        let mut relief = Self::new(Arc::clone(shared));
-        (relief.handlers, relief.charge, relief.is_fresh) = (Handlers::in_stead(), charge, true);
-        tokio::spawn(relief);
     }
 
     /// Whether another task has the session.
@@ -329,6 +301,38 @@ impl Driver {
         }
         let _over = self.shared.reader().clear();
         Poll::Pending
+    }
+}
+
+impl Relievable for Shared {
+    fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    fn relieve(self: Arc<Self>, is_first: bool) {
+        let (is_awake, is_over) = {
+            let state = self.lock();
+            (state.driver_is_awake(), state.over)
+        };
+        if is_over {
+            return;
+        }
+        if !is_awake {
+            if is_first {
+                // The task is not held up. But the blocked thread may be the one that looked at sockets and timers: this wakes another.
+                self.runtime.spawn(std::future::ready(()));
+            }
+            return;
+        }
+        let charge = self.charge.load(Ordering::Acquire) + 1;
+        // One at a time, however many threads are blocked and for how long.
+        if self.relief.swap(charge, Ordering::AcqRel) == charge {
+            return;
+        }
+        let _runtime = self.runtime.enter();
+        let mut relief = Driver::new(Arc::clone(&self));
+        (relief.handlers, relief.charge, relief.is_fresh) = (Handlers::in_stead(), charge, true);
+        tokio::spawn(relief);
     }
 }
 

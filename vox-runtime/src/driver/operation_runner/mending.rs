@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
-use super::{OperationRunner, OperationTable, Place};
+use super::{OperationRunner, OperationTable, Place, reply};
 use crate::contained::catch_panic;
 use crate::proto::Answer;
 use crate::sorted::Sorted;
@@ -31,7 +31,7 @@ impl OperationRunner {
         });
         while let Some((attempt, Place { shared, .. })) = attempts.pop_first() {
             let answer = Answer::Failure(Failure::Indeterminate);
-            shared.answer(attempt.connection, attempt.request, answer, false);
+            reply(&*shared, attempt, answer, false);
         }
         self.lock()
     }

@@ -11,34 +11,13 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 
-use super::super::shared::{Shared, State};
-use super::super::{Router, face_to_face};
 use crate::client::Session;
+use crate::driver::state::Trap;
+use crate::driver::{Router, Shared, face_to_face};
 use crate::error::{EndReason, NotSent, Ran, VoxError};
 use crate::metadata::Metadata;
 use crate::server::Peer;
 use crate::{Client, Context, Rx, SendError, ServeError, Server, serve};
-
-/// Where vox panics next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Trap {
-    /// Something was read and is to be handled: the reader and the state are locked.
-    Frame,
-    /// A call has ended, and nobody is told yet.
-    Finish,
-    /// What is to be written was taken, and is not written.
-    Take,
-    /// The session is to end for a fault.
-    End,
-}
-
-impl State {
-    pub(in super::super) fn spring(&mut self, trap: Trap) {
-        if self.trap.take_if(|set| *set == trap).is_some() {
-            panic!("on purpose: {trap:?}");
-        }
-    }
-}
 
 #[vox_macros::service(crate = crate)]
 trait Prey {

@@ -1,6 +1,6 @@
-//! Connections that this end asked for, until they are answered.
+//! Connections that this end asks for.
 
-use super::shared::{OpenWaiter, State};
+use super::super::state::{OpenWaiter, State};
 use crate::error::Refusal;
 use crate::ids::ConnectionId;
 use crate::proto::Token;
@@ -11,7 +11,7 @@ impl State {
         self.opens.as_mut()?.remove(token)
     }
 
-    pub(super) fn on_opened(&mut self, token: Token, result: Result<ConnectionId, Refusal>) {
+    pub(in crate::driver) fn on_opened(&mut self, token: Token, result: Result<ConnectionId, Refusal>) {
         let Some(opens) = &mut self.opens else { return };
         match opens.get_mut(token) {
             Some(OpenWaiter::Abandoned) => {

@@ -1,18 +1,13 @@
-//! A panic of ours in a session: that session ends, with [`EndReason::InternalFault`], and nothing else does.
-//!
-//! What a panic under the session's lock leaves may be half changed, so nothing goes on with it. As far as the core is still able to,
-//! it ends its calls itself, and knows which of them never left. A session that has ended takes its place, and whatever still waits is
-//! told that its outcome is unknown.
+//! A session that a panic of ours ends: nobody waits for it any longer.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::MutexGuard;
 
-use super::clock::now;
-use super::deferred::LogEvent;
-use super::router::Router;
-use super::shared::{OpenWaiter, Shared, State, Waiter};
-use super::writer::{Writer, Writing};
+use super::super::clock::now;
+use super::super::deferred::LogEvent;
+use super::super::router::Router;
+use super::super::state::{OpenWaiter, State, Waiter};
+use super::super::writer::{Writer, Writing};
 use crate::contained::catch_panic;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::proto::{CallEnd, ChannelEnd};
@@ -20,45 +15,12 @@ use crate::proto::{CallEnd, ChannelEnd};
 /// What the peer is told.
 const WORDS: &str = "an internal fault";
 
-/// Looks after the session where a change of it panics. Forgotten, where it does not.
-pub(super) struct Unwinding<'a>(pub(super) &'a Shared);
-
-impl Drop for Unwinding<'_> {
-    fn drop(&mut self) {
-        catch_panic(|| drop(self.0.lock()));
-    }
-}
-
-impl Shared {
-    /// vox has panicked in this session, under its lock or not.
-    #[cold]
-    pub(super) fn fail(&self) {
-        let state = self.lock();
-        if state.session.end_reason() != Some(&EndReason::InternalFault) {
-            drop(self.end_by_fault(state));
-        }
-    }
-
-    /// Ends the session, and wakes those who wait for anything of it. Gives the lock back.
-    #[cold]
-    pub(super) fn end_by_fault<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.state.clear_poison();
-        state.fail(&self.router);
-        let deferred = state.deferred.take();
-        drop(state);
-        if let Some(deferred) = deferred {
-            deferred.run(self);
-        }
-        self.lock()
-    }
-}
-
 impl State {
-    fn fail(&mut self, router: &Router) {
+    pub(in crate::driver) fn fail(&mut self, router: &Router) {
         let is_known = self.session.end_reason() == Some(&EndReason::InternalFault);
         let ended = catch_unwind(AssertUnwindSafe(|| {
             #[cfg(test)]
-            self.spring(Trap::End);
+            self.spring(super::trap::Trap::End);
             self.session.abandoned(EndReason::InternalFault);
             self.settle(router);
         }));
@@ -112,8 +74,3 @@ impl State {
             .extend(mem::take(&mut self.tasks).into_iter().flat_map(|tasks| tasks.into_values()).map(LogEvent::Abort));
     }
 }
-
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-pub(super) use self::tests::Trap;

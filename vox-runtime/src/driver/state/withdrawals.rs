@@ -1,14 +1,14 @@
-//! Attempts whose callers wait no more, as their session learns of it.
+//! Attempts whose callers wait no more.
 
 use super::super::deferred::{LogEvent, OperationEvent};
-use super::super::shared::State;
+use super::super::state::State;
 use crate::ids::{ConnectionId, RequestId};
 use crate::proto::HandlerEnd;
 use crate::wire::Failure;
 
 impl State {
     /// Nobody waits any more for the answer to an attempt, which came with the `nth` dispatch.
-    pub(in super::super) fn withdraw(
+    pub(in crate::driver) fn withdraw(
         &mut self,
         (connection, request, nth): (ConnectionId, RequestId, u64),
         failure: Failure,
@@ -25,7 +25,7 @@ impl State {
     }
 
     /// The handler that came with an attempt is told to end.
-    pub(super) fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
+    pub(in crate::driver) fn abort_operation(&mut self, connection: ConnectionId, request: RequestId) {
         self.session.unwant(connection, request);
         let task = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request)));
         self.deferred.notes.extend(task.map(LogEvent::Abort));

@@ -1,0 +1,130 @@
+//! What the protocol puts out is handed to those who wait for it.
+
+use super::super::deferred::{LogEvent, OperationEvent};
+use super::super::router::Router;
+use super::super::state::{State, Waiter};
+use crate::error::{EndReason, Short};
+use crate::ids::{ConnectionId, RequestId};
+use crate::limits::Refused;
+use crate::proto::{HandlerEnd, Output};
+use crate::wire::Failure;
+
+impl State {
+    /// Drains the session.
+    #[inline]
+    pub(in crate::driver) fn settle(&mut self, router: &Router) {
+        // Most changes ask for nothing.
+        if self.session.has_outputs() || self.outbox_full || self.outbox_laden || self.suspended.is_some() {
+            self.settle_outputs(router);
+        }
+    }
+
+    fn settle_outputs(&mut self, router: &Router) {
+        let mut room = 0;
+        while let Some(output) = self.session.poll_output() {
+            self.on_output(output, router, &mut room);
+        }
+        if room > 0 && !self.queue.is_empty() {
+            self.wake_heads(room);
+        }
+        self.resume_suspended();
+        // Not only once it is empty: on a busy link that may be never.
+        if self.outbox_full && self.session.outbox_has_room()
+            || self.outbox_laden && self.session.outbox_has_long_room()
+        {
+            // Who still waits says so again.
+            (self.outbox_full, self.outbox_laden) = (false, false);
+            self.pump_all();
+            self.deferred.wakes.extend(self.queue.take_all());
+            for endpoint in self.endpoints.iter_mut() {
+                if let Some(sender) = endpoint.as_sender() {
+                    self.deferred.wakes.append(&mut sender.wakers);
+                }
+            }
+        }
+    }
+
+    /// Always part of its one caller: an output is large to pass on. `room` counts what is free again.
+    #[inline(always)]
+    fn on_output(&mut self, output: Output, router: &Router, room: &mut usize) {
+        match output {
+            Output::Finish { token, end } => {
+                #[cfg(test)]
+                self.spring(super::Trap::Finish);
+                if let Some(waiter) = self.waiters.get_mut(token)
+                    && let Waiter::Waiting(Some(waker)) = std::mem::replace(waiter, Waiter::Done(end))
+                {
+                    self.deferred.wakes.push(waker);
+                }
+            }
+            Output::Dispatch(request) if self.draining => {
+                let busy = HandlerEnd::Failed(Failure::Busy(Short::SHUTTING_DOWN));
+                self.requests.pass();
+                self.session.handler_ended(request.connection, request.request, busy);
+            }
+            Output::Dispatch(request) => self.requests.push(request),
+            Output::AbortHandler { connection, request, nth } => self.abort(connection, request, nth),
+            Output::Withdraw { connection, request, nth, failure, runs_on } => {
+                self.withdraw((connection, request, nth), failure, runs_on);
+            }
+            Output::Acknowledged { operation } => {
+                self.deferred.operations.push(OperationEvent::Acknowledged(operation))
+            }
+            Output::Deliver { token, items } => {
+                if let Some(endpoint) = self.endpoints.get_mut(token) {
+                    endpoint.touch();
+                    if let Some(receiver) = endpoint.as_receiver() {
+                        receiver.push(items);
+                        self.deferred.wakes.extend(receiver.waker.take());
+                    }
+                }
+            }
+            Output::ReceiverEnded { token, end } | Output::SenderEnded { token, end } => {
+                if let Some(endpoint) = self.endpoints.get_mut(token) {
+                    endpoint.end(end, &mut self.deferred.wakes);
+                    self.drop_backlog(token);
+                    self.close_run(token);
+                }
+            }
+            Output::GrantPermits { token } => self.on_credit(token),
+            Output::Opened { token, result } => self.on_opened(token, result),
+            Output::Offered { connection, service, metadata, contract } => {
+                self.deferred.notes.push(LogEvent::Offered(connection, service.clone(), metadata.clone()));
+                self.on_offered(connection, (service, metadata), contract, router);
+            }
+            Output::Heard { ours, theirs } => router.heard().keep(ours, &theirs),
+            Output::ConnectionEnded { connection } => {
+                self.deferred.wakes.extend(self.queue.take_line(connection));
+                self.let_go_of_chosen();
+                self.wake_observers();
+                // Whether the peer still holds the session is not known here, so the end that connected decides:
+                // else a client could not close its only connection and open another.
+                if self.session.is_initiator() {
+                    self.end_if_unused();
+                }
+            }
+            Output::Room => *room += 1,
+            Output::LinkDown(reason) => self.on_link_down(reason),
+            Output::Refused { what, short } => self.on_refused(what, Some(short)),
+            Output::Ended(reason) => {
+                if let EndReason::PeerViolation(_) = reason {
+                    self.on_refused(Refused::Session, None);
+                }
+                self.deferred.notes.push(LogEvent::Ended(reason));
+                self.deferred.wakes.extend(std::mem::take(&mut self.queue).take_all());
+                self.wake_observers();
+            }
+        }
+    }
+
+    fn abort(&mut self, connection: ConnectionId, request: RequestId, nth: u64) {
+        if let Some(task) = self.tasks.as_mut().and_then(|tasks| tasks.remove(&(connection, request))) {
+            self.deferred.notes.push(LogEvent::Abort(task));
+            return;
+        }
+        // Not started yet: it never will be.
+        if self.requests.take(nth).is_some() {
+            self.session.handler_ended(connection, request, HandlerEnd::Aborted);
+        }
+    }
+}
