@@ -29,7 +29,11 @@ pub(crate) trait Prey {
     async fn explode(&self);
     async fn drink(&self, numbers: Rx<u64>) -> u64;
     async fn sit_on(&self, numbers: Rx<u64>);
+    /// Takes items until an empty one comes, and then no more.
+    async fn sip(&self, items: Rx<Vec<u8>>);
     async fn pour(&self, to: u64, numbers: Tx<u64>) -> u64;
+    #[vox(idem)]
+    async fn look(&self, n: u64) -> u64;
     #[vox(persist)]
     async fn keep(&self, n: u64) -> u64;
     #[vox(persist)]
@@ -99,6 +103,13 @@ impl Prey for Deer {
     async fn sit_on(&self, numbers: Rx<u64>) {
         let _numbers = numbers;
         pending::<()>().await;
+    }
+    async fn sip(&self, mut items: Rx<Vec<u8>>) {
+        while items.recv().await.is_ok_and(|item| item.is_some_and(|item| !item.is_empty())) {}
+        pending::<()>().await;
+    }
+    async fn look(&self, n: u64) -> u64 {
+        n
     }
     async fn pour(&self, to: u64, numbers: Tx<u64>) -> u64 {
         for n in 0..to {

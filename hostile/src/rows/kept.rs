@@ -104,31 +104,26 @@ fn in_frames(n: u64) -> Attack {
     Attack::of((0..n).map(|n| call(1, 2 * n + 1, "Prey.hold", &bytes)))
 }
 
-fn windows(n: u64) -> Attack {
+/// On each of so many connections 256 channels that nobody takes, and on each of these what `fill` sends.
+fn channels(n: u64, fill: fn(u64, u64) -> Frame) -> Attack {
     let ids: Vec<_> = (0..256).map(|n| (2 * n + 1, 0)).collect();
     let connections = || (0..n).map(|n| 2 * n + 1);
     let opens = connections().skip(1).map(|id| open(id, "Prey"));
     let full = |connection: u64| {
         let call = frame(raw::CALL).var(connection).var(1).method("Prey.sit_on").u8(4).var(256);
         let call = ids.iter().fold(call, |call, (id, direction)| call.var(*id).u8(*direction)).u8(0);
-        let item = move |n: u64| frame(raw::ITEMS).var(connection).var(2 * n + 1).var(65_535).bytes(&[7; 65_535]);
-        let fill = (0..256).map(item);
-        std::iter::once(call).chain(fill)
+        std::iter::once(call).chain((0..256).map(move |n| fill(connection, 2 * n + 1)))
     };
     Attack::of(connections().flat_map(full).collect::<Vec<_>>()).after(opens)
 }
 
+fn windows(n: u64) -> Attack {
+    channels(n, |connection, channel| frame(raw::ITEMS).var(connection).var(channel).var(65_535).bytes(&[7; 65_535]))
+}
+
 /// As many items as the windows let through. They are small, and each counts for what it takes.
 fn small(n: u64) -> Attack {
-    let ids: Vec<_> = (0..256).map(|n| (2 * n + 1, 0)).collect();
-    let connections = || (0..n).map(|n| 2 * n + 1);
-    let opens = connections().skip(1).map(|id| open(id, "Prey"));
-    let full = |connection: u64| {
-        let call = frame(raw::CALL).var(connection).var(1).method("Prey.sit_on").u8(4).var(256);
-        let call = ids.iter().fold(call, |call, (id, direction)| call.var(*id).u8(*direction)).u8(0);
-        std::iter::once(call).chain((0..256).map(move |n| items_of(connection, 2 * n + 1, 4_096)))
-    };
-    Attack::of(connections().flat_map(full).collect::<Vec<_>>()).after(opens)
+    channels(n, |connection, channel| items_of(connection, channel, 4_096))
 }
 
 /// What a contract describes of 54 arguments is compiled, so that a call can pass over them.

@@ -13,6 +13,7 @@ mod store;
 mod tenants;
 mod texts;
 mod threats;
+mod windows;
 mod worst;
 
 pub(crate) use channels::open;
@@ -22,7 +23,15 @@ use crate::row::Row;
 
 /// The tables, by title.
 pub(crate) fn tables() -> [(&'static str, Vec<Row>); 4] {
-    let limits = [messages::rows(), channels::rows(), sessions::rows(), shares::rows(), store::rows(), clocks::rows()];
+    let limits = [
+        messages::rows(),
+        channels::rows(),
+        windows::rows(),
+        sessions::rows(),
+        shares::rows(),
+        store::rows(),
+        clocks::rows(),
+    ];
     let threats = [threats::rows(), clients::rows(), contracts::rows(), texts::rows(), tenants::rows(), crowds::rows()];
     let worst = worst::rows();
     [

@@ -40,6 +40,16 @@ pub(crate) fn rows() -> Vec<Row> {
             .case("under", 7, Answer::Fine)
             .case("at", 8, Answer::Fine)
             .case("over", 100, Answer::Fine),
+        Row::scene("links that resume one session", "{n} links show its secret, to who thinks for a second", claimants)
+            .with(|setting| setting.asks = true)
+            .case("under", 3, Answer::Waits)
+            .case("at", 4, Answer::Waits)
+            .case("over", 5, Answer::Closed),
+        Row::scene("links that resume, in a crowd", "four links show the secret of each of {n} sessions", claims)
+            .with(|setting| setting.asks = true)
+            .case("", 1_024, Answer::Waits)
+            .memory(48 << 20)
+            .slow("a handshake after the other is served"),
         Row::scene("max_peer_detached (here 8)", "{n} persist calls of two sessions, cancelled", detached)
             .with(|setting| setting.limits.max_peer_detached = 8)
             .case("under", 7, Answer::Failed(4))
@@ -207,4 +217,50 @@ fn outlived(victim: &Victim, n: u64) -> Local<'_, Seen> {
         }
         resume(Raw::new(victim.stream().await), &ticket).await
     }))
+}
+
+/// What becomes of the first of so many links that show the secret of one session.
+fn claimants(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, n, async move {
+        let Ok((raw, ticket)) = resumable(victim).await else { return Answer::Closed };
+        drop(raw);
+        let mut links = claim(victim, &ticket, n).await;
+        // They have been heard: one that comes after them is answered.
+        drop(join(victim).await);
+        waits(&mut links[0]).await
+    }))
+}
+
+fn claims(victim: &Victim, n: u64) -> Local<'_, Seen> {
+    Box::pin(measured(victim, 4 * n, async move {
+        let mut links = Vec::new();
+        for _ in 0..n {
+            let Ok((raw, ticket)) = resumable(victim).await else { return Answer::Closed };
+            drop(raw);
+            links.extend(claim(victim, &ticket, 4).await);
+        }
+        drop(join(victim).await);
+        let Some(last) = links.last_mut() else { return Answer::Silent };
+        waits(last).await
+    }))
+}
+
+/// So many links show the secret of a session, of a peer about whom the server thinks.
+async fn claim(victim: &Victim, ticket: &Ticket, n: u64) -> Vec<Raw> {
+    let ticket = Ticket { name: Some(SLOW.to_owned()), ..ticket.clone() };
+    let mut links = Vec::new();
+    for _ in 0..n {
+        let mut raw = Raw::new(victim.stream_from(ELSEWHERE).await);
+        raw.try_write(&ticket.resume(0).wire()).await;
+        links.push(raw);
+    }
+    links
+}
+
+async fn waits(raw: &mut Raw) -> Answer {
+    match tokio::time::timeout(Duration::from_millis(100), raw.read()).await {
+        Err(_) => Answer::Waits,
+        Ok(None) => Answer::Closed,
+        Ok(Some(read)) => Answer::Rejected(*read.body.get(4).unwrap_or(&0)),
+    }
 }

@@ -120,6 +120,8 @@ pub(crate) struct HalfDecoder<'a> {
     pub(crate) connection: ConnectionId,
     pub(crate) request: RequestId,
     pub(crate) method: &'static MethodDescriptor,
+    /// The bytes of the message that is decoded, which are there meanwhile.
+    pub(crate) frame: usize,
     /// In the order of their indices; `None` once taken.
     pub(crate) opens: &'a mut [Option<ChannelOpen>],
 }
@@ -151,7 +153,7 @@ unsafe impl ChannelDecoder for HalfDecoder<'_> {
     }
 
     fn keep(&mut self, bytes: usize) -> Result<(), DecodeErrorKind> {
-        self.shared.keep_decoded(self.connection, self.request, bytes)
+        self.shared.keep_decoded(self.connection, self.request, bytes, self.frame)
     }
 }
 

@@ -179,8 +179,14 @@ impl Args {
         let Some(mut arriving) = self.arriving.take_if(|_| differ) else { return Ok(()) };
         let request = self.context.request_id();
         let method = self.context.method();
-        let mut taking =
-            HalfDecoder { shared, connection: self.connection, request, method, opens: &mut self.channels };
+        let mut taking = HalfDecoder {
+            shared,
+            connection: self.connection,
+            request,
+            method,
+            frame: self.frame.len(),
+            opens: &mut self.channels,
+        };
         // Values take more than their bytes, and what they take is asked for.
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
         let carried = arriving.carried(&mut decoder);
@@ -212,8 +218,14 @@ impl Args {
     pub(super) fn raw_channel(&mut self, index: u32, kind: ChannelKind) -> Result<RawHalf, InvalidArgs> {
         let method = self.context.method();
         let (shared, request) = (self.context.shared(), self.context.request_id());
-        let mut taking =
-            HalfDecoder { shared, connection: self.connection, request, method, opens: &mut self.channels };
+        let mut taking = HalfDecoder {
+            shared,
+            connection: self.connection,
+            request,
+            method,
+            frame: self.frame.len(),
+            opens: &mut self.channels,
+        };
         let taken = taking.take_raw(index, kind);
         taken.map_err(|error| InvalidArgs { method: method.name, argument: None, error: Misread::Decode(error) })
     }
@@ -235,8 +247,14 @@ impl Args {
     ) -> Result<R, InvalidArgs> {
         let method = self.context.method();
         let (shared, request) = (self.context.shared(), self.context.request_id());
-        let mut taking =
-            HalfDecoder { shared, connection: self.connection, request, method, opens: &mut self.channels };
+        let mut taking = HalfDecoder {
+            shared,
+            connection: self.connection,
+            request,
+            method,
+            frame: self.frame.len(),
+            opens: &mut self.channels,
+        };
         let mut decoder = Decoder::resume(&self.frame, self.position, self.budget).with_channels(&mut taking);
         let result = match &mut self.arriving {
             None => read(&mut decoder).map_err(Misread::Decode),
@@ -308,7 +326,7 @@ impl Args {
     #[cold]
     fn keep_beside(&self, bytes: usize) -> Result<(), InvalidArgs> {
         let (shared, request) = (self.context.shared(), self.context.request_id());
-        shared.keep_decoded(self.connection, request, bytes).map_err(|kind| InvalidArgs {
+        shared.keep_decoded(self.connection, request, bytes, 0).map_err(|kind| InvalidArgs {
             method: self.context.method().name,
             argument: None,
             error: Misread::Decode(DecodeError::new(kind, self.position)),

@@ -16,8 +16,9 @@ impl Shared {
         connection: ConnectionId,
         request: RequestId,
         bytes: usize,
+        frame: usize,
     ) -> Result<(), DecodeErrorKind> {
-        let kept = self.lock().session.keep_decoded(connection, request, bytes);
+        let kept = self.lock().session.keep_decoded(connection, request, bytes, frame);
         kept.map_err(|short| DecodeErrorKind::OverMemory { short: short.into() })
     }
 

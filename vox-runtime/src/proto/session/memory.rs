@@ -67,12 +67,14 @@ impl Session {
         if is_over || !self.has_share(needed) { Some(self.short_of(is_over, needed)) } else { None }
     }
 
-    /// The arguments of this request take so much more than it was charged. `Err`: what is short for that.
+    /// The arguments of this request take so much more than it was charged. `Err`: what is short for that. One that is alone may take more than
+    /// the session's memory, until all that is kept is as much as one message may decode to, with the `frame` that is there meanwhile.
     pub(crate) fn keep_decoded(
         &mut self,
         connection: ConnectionId,
         request: RequestId,
         bytes: usize,
+        frame: usize,
     ) -> Result<(), Short> {
         let (memory, limit) = (self.memory(), self.limits.session_memory);
         let has_share = self.has_share(memory + bytes);
@@ -88,7 +90,9 @@ impl Session {
         };
         // Its request may be over, as that of an attempt that was answered.
         let Some(charge) = charge else { return Ok(()) };
-        let is_over = memory + bytes > limit && fx.ledger.sum() > charge.bytes() + beside;
+        let is_alone = || fx.ledger.sum() <= charge.bytes() + beside;
+        let is_over =
+            memory + bytes > limit && !(is_alone() && memory + bytes + frame <= self.limits.max_decoded_bytes);
         if is_over || !has_share {
             let short = self.short_of(is_over, memory + bytes);
             self.fx.refused(Refused::Call, short);
