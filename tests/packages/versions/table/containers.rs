@@ -9,6 +9,12 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         old_reads: []
         new_reads: [Some(vec![1, 300])]
     }
+    change! { cases "BytesToNumbers", "a type becomes another";
+        old: Vec<u8> [vec![1, 200]] {}
+        new: Vec<u16> [vec![1, 200]] {}
+        old_reads: []
+        new_reads: []
+    }
     change! { cases "ItemsOfASetWidened", "an integer becomes wider";
         old: std::collections::BTreeSet<u16> [std::collections::BTreeSet::from([1, 300])] {}
         new: std::collections::BTreeSet<u64> [std::collections::BTreeSet::from([7])] {}

@@ -147,6 +147,12 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         old_reads: [Some(8)]
         new_reads: [Some(7)]
     }
+    change! { cases "NonZeroToAWiderOne", "a type becomes another";
+        old: std::num::NonZeroU16 [std::num::NonZeroU16::MAX] {}
+        new: std::num::NonZeroU32 [std::num::NonZeroU32::MAX] {}
+        old_reads: []
+        new_reads: []
+    }
     change! { cases "TextToBoxedText", "a type is renamed, boxed, shared, or made another one of the same encoding";
         old: String ["x".to_owned()] {}
         new: Box<str> ["x".into()] {}
