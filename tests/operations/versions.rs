@@ -193,6 +193,72 @@ async fn an_outcome_that_an_older_version_sealed_is_translated_or_says_why_not()
     replayed_by_the_new(store, &ids, "mem://replayed").await;
 }
 
+/// Arguments are compared as they are written, so those of a client that was upgraded are others. Nothing runs twice.
+#[tokio::test]
+async fn an_attempt_of_a_client_that_was_upgraded_is_in_conflict_where_it_writes_its_arguments_otherwise() {
+    mod before {
+        #[derive(facet::Facet)]
+        pub(super) struct Order {
+            pub(super) cents: u32,
+        }
+
+        #[vox::service]
+        pub(super) trait Till {
+            #[vox(persist)]
+            async fn pay(&self, order: Order) -> u32;
+            #[vox(persist)]
+            async fn note(&self, text: &str) -> u32;
+        }
+    }
+    mod after {
+        use super::Count;
+
+        #[derive(facet::Facet)]
+        pub(super) struct Order {
+            pub(super) cents: u32,
+            pub(super) day: Option<u32>,
+        }
+
+        #[vox::service]
+        pub(super) trait Till {
+            #[vox(persist)]
+            async fn pay(&self, order: Order) -> u32;
+            #[vox(persist)]
+            async fn note(&self, text: &str) -> u32;
+        }
+
+        #[derive(Clone, Default)]
+        pub(super) struct MyTill(pub(super) Count);
+
+        impl Till for MyTill {
+            async fn pay(&self, order: Order) -> u32 {
+                self.0.add();
+                order.cents
+            }
+
+            async fn note(&self, text: &str) -> u32 {
+                self.0.add();
+                text.len() as u32
+            }
+        }
+    }
+    let till = after::MyTill::default();
+    let server = Server::builder().service(after::TillDispatcher::new(till.clone()));
+    let server = server.bind("mem://upgraded").await.expect("bound");
+    let client: before::TillClient = vox::connect(server.address()).await.expect("connected");
+    let [paid, noted, ..] = ids();
+    assert_eq!(client.pay(before::Order { cents: 7 }).operation(paid).await, Ok(7));
+    assert_eq!(client.note("four").operation(noted).await, Ok(4));
+    let upgraded: after::TillClient = vox::connect(server.address()).await.expect("connected");
+    let again = upgraded.pay(after::Order { cents: 7, day: None }).operation(paid).await;
+    assert_eq!(again, Err(VoxError::OperationConflict));
+    let said = again.expect_err("it is in conflict").to_string();
+    assert!(said.contains("or of another version of the client; this one did not run"), "{said}");
+    assert_eq!(upgraded.note("four").operation(noted).await, Ok(4), "what is written alike is the same");
+    assert_eq!(client.pay(before::Order { cents: 7 }).operation(paid).await, Ok(7), "the first outcome stays");
+    assert_eq!(till.0.get(), 2);
+}
+
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn a_database_that_the_old_version_wrote_is_replayed_by_the_new() {

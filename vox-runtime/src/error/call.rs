@@ -14,7 +14,15 @@ use crate::shown::show;
 /// [`ran`](Self::ran) answers what a caller needs before trying again, and [`place`](Self::place) which call it was. Printed, it says both.
 ///
 /// In a pattern, a variant with a place is written `VoxError::Busy { .. }`. To compare with and to make one by hand, there is a constant or a
-/// function of the same name: `assert_eq!(error, VoxError::Busy)`. Comparing looks at what happened, not at the place.
+/// function of the same name. Comparing looks at what happened, not at the place.
+///
+/// ```
+/// # extern crate vox_runtime as vox;
+/// # use vox::VoxError;
+/// # let error: VoxError = VoxError::UnknownMethod;
+/// assert!(matches!(error, VoxError::UnknownMethod { .. }));
+/// assert_eq!(error, VoxError::UnknownMethod);
+/// ```
 ///
 /// It is an [`Error`](std::error::Error) for every `E` that crosses the wire and is `Debug` ([`MethodError`]), so `?` takes it to `anyhow`, `eyre` and
 /// `Box<dyn Error>`. A method's own error prints as itself: as its `Display`, or as its `Debug` where it has none. `?` also makes the
@@ -64,7 +72,8 @@ pub enum VoxError<E = Never> {
     },
     /// The handler ran, but its response could not be sent, kept or decoded; says why.
     InvalidResponse(Reason),
-    /// The operation id belongs to another call: to another method, or to other arguments.
+    /// The operation id belongs to another call: to another method, or to other arguments. They are compared as they are written, so those of
+    /// another version of the client are others.
     OperationConflict {
         /// Which call.
         at: Place,
@@ -276,7 +285,8 @@ impl<E: MethodError> fmt::Display for VoxError<E> {
             Self::Indeterminate { why, .. } => write!(f, "whether the call ran is unknown: {why}"),
             Self::InvalidResponse(why) => write!(f, "the call ran, but its response is lost: {why}"),
             Self::OperationConflict { .. } => f.write_str(
-                "the operation id belongs to another call; this one did not run, so give it an id of its own",
+                "the operation id belongs to another call: of another method, with other arguments, or of another version of the client; \
+                 this one did not run",
             ),
             Self::OperationExpired { clocks, .. } => write!(
                 f,
