@@ -158,10 +158,15 @@ async fn a_row_whose_key_turned_is_not_anothers_and_cannot_be_acknowledged_away(
 #[tokio::test]
 async fn a_database_that_is_not_there_any_more_admits_nothing() {
     type Change = fn(&Directory);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("a.db was removed or renamed while", |directory| fs::remove_file(directory.path("a.db")).expect("removed")),
         ("a.db was removed or renamed while", |directory| {
             fs::rename(directory.path("a.db"), directory.path("b.db")).expect("renamed");
+        }),
+        // The next that opens it by this name looks for the log beside the other.
+        ("a.db was replaced by another file while", |directory| {
+            fs::rename(directory.path("a.db"), directory.path("b.db")).expect("renamed");
+            std::os::unix::fs::symlink(directory.path("b.db"), directory.path("a.db")).expect("a link");
         }),
         ("a.db was replaced by another file while", |directory| {
             fs::copy(directory.path("a.db"), directory.path("copy")).expect("copied");

@@ -56,7 +56,7 @@ impl Files {
         let (named, watched) = (database.to_owned(), Vec::new());
         let mut files = Self { database: named, watched, len: 0, log_len: 0, company, written: None, progress: None };
         for name in [database.to_owned(), beside(database, "-wal"), beside(database, "-shm")] {
-            match fs::metadata(&name) {
+            match fs::symlink_metadata(&name) {
                 Ok(metadata) => files.watched.push((name, Identity::of(&metadata))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -79,7 +79,8 @@ impl Files {
     pub(super) fn fault(&mut self, connection: &Connection, statements: &mut Statements<'_>) -> Option<String> {
         let (mut len, mut now, mut log) = (None, None, None);
         for (name, identity) in &self.watched {
-            let metadata = match fs::metadata(name) {
+            // Links in the name were followed when the store was opened. One that is there by now leads elsewhere, to a log of another name.
+            let metadata = match fs::symlink_metadata(name) {
                 Ok(metadata) => metadata,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Some(format!("{} was removed or renamed while the store was open", name.display()));
