@@ -316,6 +316,15 @@ async fn a_server_describes_itself() {
     assert_eq!(call.await, Ok(Value::from(u64::MAX)));
     let error = client.call_json("transfer", r#"{"tag": "", "order": 7}"#).expect_err("no order");
     assert_eq!(error.to_string(), "`Bank.transfer`: $.order: expected Transfer, got 7");
+    // One that forwards to it describes the same.
+    let forwarder = Server::builder().service(DynamicDispatcher::forwarding(&client)).describe();
+    let forwarder = forwarder.bind("mem://describes-again").await.expect("it listens");
+    let near = Session::connect(forwarder.address()).await.expect("it answers");
+    let again = near.describe().await.expect("it describes itself").service("Bank").await.expect("it is described");
+    let shown = |bank: &ServiceType| {
+        bank.methods().iter().map(|method| format!("{method} {}", method.docs())).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&again), shown(&bank));
     let error = describer.service("Bonk").await.expect_err("there is none");
     assert!(matches!(error, DescribeError::NotServed { .. }), "{error:?}");
     assert_eq!(error.to_string(), "the server at mem://describes has no service `Bonk`; did you mean `Bank`?");

@@ -112,6 +112,9 @@ pub struct MethodDescriptor {
     pub carried: fn(&Bytes, &Schema) -> Result<Bytes, String>,
     /// The schema of what its handlers can return, where that is all that is known of it.
     pub described: Option<&'static Schema>,
+    /// What its types are called, where that was told.
+    #[doc(hidden)]
+    pub told_names: Option<&'static (Vec<Vec<String>>, Vec<String>)>,
 }
 
 impl MethodDescriptor {
@@ -130,10 +133,10 @@ impl MethodDescriptor {
     }
 
     /// What the types of each argument are called, and those of the response, as [`names_in`](codec::names_in) says it. Nothing where
-    /// they are known by their schemas alone.
+    /// they are known by their schemas alone, but for what was told with them.
     pub(crate) fn type_names(&self, known: &Method) -> (Vec<Vec<String>>, Vec<String>) {
         if self.described.is_some() {
-            return (Vec::new(), Vec::new());
+            return self.told_names.cloned().unwrap_or_default();
         }
         let named = self.args.iter().zip(&known.arguments);
         let named = named.map(|(argument, known)| codec::names_in(argument.shape, &known.ty.schema));

@@ -254,6 +254,7 @@ pub const fn method(id: u64, service: &'static str, name: &'static str) -> Metho
         timeout: None,
         carried: |_, _| Err("the method's outcomes are not kept".to_owned()),
         described: None,
+        told_names: None,
     }
 }
 

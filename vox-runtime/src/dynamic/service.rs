@@ -31,6 +31,15 @@ pub(super) struct MethodBeside {
     pub(super) names: TypeNames,
 }
 
+impl MethodBeside {
+    /// What it takes to keep it.
+    fn bytes(&self) -> usize {
+        let (of_arguments, of_response) = &self.names;
+        let names = of_arguments.iter().flatten().chain(of_response).map(|name| size_of::<String>() + name.len());
+        self.docs.len() + size_of_val(&**of_arguments) + names.sum::<usize>()
+    }
+}
+
 /// A service as it is known without its trait. Cheap to clone.
 #[derive(Clone)]
 pub struct ServiceType(Arc<Known>);
@@ -398,14 +407,15 @@ fn kept(
     static KEPT: Mutex<Kept> = Mutex::new((BTreeMap::new(), 0));
     let mut key = blake3::Hasher::new();
     key.update(&contract.hash().0);
-    let told = beside.iter().map(|(id, beside)| (*id, beside.place, &beside.docs, beside.timeout)).collect::<Vec<_>>();
+    let told = |(id, beside): (&MethodId, &MethodBeside)| format!("{id:?} {beside:?}");
+    let told = beside.iter().map(told).collect::<Vec<_>>();
     key.update(format!("{name:?} {docs:?} {told:?}").as_bytes());
     let key = *key.finalize().as_bytes();
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = kept.0.get(&key) {
         return Ok(known);
     }
-    let docs_len = docs.len() + beside.values().map(|beside| beside.docs.len()).sum::<usize>();
+    let docs_len = docs.len() + beside.values().map(MethodBeside::bytes).sum::<usize>();
     let bytes = kept.1 + name.len() + docs_len + 4 * contract.bytes().len();
     let full = match () {
         () if kept.0.len() >= ServiceType::MAX_KEPT => Some((ServiceType::MAX_KEPT, "services", "MAX_KEPT")),
@@ -428,6 +438,7 @@ fn kept(
             timeout: beside.and_then(|beside| beside.timeout),
             carried: |_, _| Err("a handler without types cannot translate what another version returned".to_owned()),
             described: Some(Box::leak(Box::new(Schema::from_bytes(&method.response.schema[..])))),
+            told_names: beside.map(|beside| &*Box::leak(Box::new(beside.names.clone()))),
             ..evidence::method(id.0, service, String::leak(method.name.clone()))
         }
     });

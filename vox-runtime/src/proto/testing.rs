@@ -36,6 +36,7 @@ const fn method(name: &'static str, id: MethodId, policy: RetryPolicy) -> Method
         timeout: None,
         carried: |outcome, _| Ok(outcome.clone()),
         described: None,
+        told_names: None,
     }
 }
 

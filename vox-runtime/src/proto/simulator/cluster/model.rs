@@ -37,6 +37,7 @@ const fn method(id: u64, name: &'static str, policy: RetryPolicy) -> MethodDescr
         timeout: None,
         carried: |outcome, _| Ok(outcome.clone()),
         described: None,
+        told_names: None,
     }
 }
 
