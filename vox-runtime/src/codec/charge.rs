@@ -10,7 +10,9 @@ const FIRST_ALLOCATION: usize = 1 << 20;
 pub(super) const EMPTY_ITEM: usize = 64;
 
 /// What an owner with reference counts takes beside its content.
-pub(super) const COUNTS: usize = 2 * size_of::<usize>();
+const COUNTS: usize = 2 * size_of::<usize>();
+/// The same of bytes, which are filled up to whole words.
+pub(super) const COUNTED: usize = COUNTS + size_of::<usize>() - 1;
 
 /// How a row of items grows: from `first` by doubling until it has room for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +48,12 @@ pub(super) fn list(len: usize, size: usize) -> usize {
 
 /// An `Rc` or `Arc`: its content is made elsewhere first.
 pub(super) fn shared(size: usize) -> usize {
-    size.saturating_mul(2).saturating_add(COUNTS)
+    counted(size).saturating_add(size)
+}
+
+/// A block of so many bytes with its counts before it, in whole words.
+pub(super) fn counted(size: usize) -> usize {
+    size.saturating_add(COUNTS).checked_next_multiple_of(size_of::<usize>()).unwrap_or(usize::MAX)
 }
 
 /// An `Rc` or `Arc` of a slice: its items are collected first, and put into a list that grows by doubling.
@@ -129,6 +136,12 @@ mod tests {
         assert_eq!(Growth::to(3, 2 << 20), Growth { first: 1, doublings: 2 });
         assert_eq!(list(usize::MAX, 8), usize::MAX);
         assert_eq!(list(1 << 20, 0), 0);
+    }
+
+    #[test]
+    fn what_is_counted_takes_whole_words() {
+        assert_eq!([1, 8, 9].map(counted), [24, 24, 32]);
+        assert_eq!([shared(1), shared(16), shared(usize::MAX)], [25, 48, usize::MAX]);
     }
 
     #[test]

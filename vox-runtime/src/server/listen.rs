@@ -25,7 +25,7 @@ use crate::driver::{
 use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
-use crate::shown::Shown;
+use crate::shown::{Shown, show};
 use crate::store::OperationStore;
 use crate::transport::{Address, AddressError, Link, Listener, Listening, memory_pair_at};
 
@@ -464,23 +464,23 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(error) => error.fmt(f),
-            Self::Listen { address, error } => write!(f, "cannot listen on {}: {error}", Shown::new(address)),
+            Self::Listen { address, error } => show(f, format_args!("cannot listen on {address}: {error}")),
             Self::Service(error) => error.fmt(f),
             Self::DuplicateService(name) => write!(f, "two services are called `{name}`"),
             Self::Limit(error) => error.fmt(f),
             Self::NoRuntime { address } => {
-                write!(f, "cannot serve {}: there is no tokio runtime here", Shown::new(address))
+                show(f, format_args!("cannot serve {address}: there is no tokio runtime here"))
             }
             Self::Handshake(error) => error.fmt(f),
-            Self::Stopped { address } => {
-                let address = Shown::new(address);
-                write!(f, "the server at {address} no longer accepts links: its task panicked, or its runtime ends")
-            }
+            Self::Stopped { address: at } => show(
+                f,
+                format_args!("the server at {at} no longer accepts links: its task panicked, or its runtime ends"),
+            ),
             Self::LinkPanicked { address } => {
-                write!(f, "the session with {} has ended: {LINK_PANICKED}; the log says where", Shown::new(address))
+                show(f, format_args!("the session with {address} has ended: {LINK_PANICKED}; the log says where"))
             }
             Self::Fault { address } => {
-                write!(f, "the session with {} has ended: {}", Shown::new(address), EndReason::InternalFault)
+                show(f, format_args!("the session with {address} has ended: {}", EndReason::InternalFault))
             }
         }
     }
@@ -494,12 +494,7 @@ impl std::error::Error for ServeError {
             Self::Address(error) => error.source(),
             Self::Service(error) => error.source(),
             Self::Handshake(error) => error.source(),
-            Self::DuplicateService(_)
-            | Self::Limit(_)
-            | Self::NoRuntime { .. }
-            | Self::Stopped { .. }
-            | Self::LinkPanicked { .. }
-            | Self::Fault { .. } => None,
+            _ => None,
         }
     }
 }

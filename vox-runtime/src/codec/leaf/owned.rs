@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::super::charge::COUNTS;
+use super::super::charge::COUNTED;
 use super::super::varint::{unzigzag128, zigzag128};
 use super::super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
 use super::{BYTES, Leaf, STRING, Table};
@@ -67,8 +67,8 @@ macro_rules! text {
 
 text! {
     Box<str>, 0;
-    Rc<str>, COUNTS;
-    Arc<str>, COUNTS;
+    Rc<str>, COUNTED;
+    Arc<str>, COUNTED;
     Cow<'static, str>, 0;
 }
 
@@ -94,8 +94,8 @@ macro_rules! binary {
 
 binary! {
     Box<[u8]>, 0;
-    Rc<[u8]>, COUNTS;
-    Arc<[u8]>, COUNTS;
+    Rc<[u8]>, COUNTED;
+    Arc<[u8]>, COUNTED;
     Cow<'static, [u8]>, 0;
 }
 
