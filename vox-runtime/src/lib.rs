@@ -29,6 +29,7 @@ mod ids;
 mod limits;
 mod metadata;
 mod operation;
+mod policy;
 mod proto;
 mod reply;
 mod schema;
@@ -87,7 +88,7 @@ macro_rules! assert_compatible {
 /// What generated code names. Not for anyone else: it changes with the macro.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::client::{Call, CallWriter, Caller, Client, Connect, over_memory};
+    pub use crate::client::{Call, CallWriter, Caller, Client, Connect};
     pub use crate::descriptor::{self, ArgDescriptor, MethodDescriptor, RetryPolicy, ServiceDescriptor};
     pub use crate::driver::HandlerFuture;
     pub use crate::error::Never;
@@ -97,6 +98,7 @@ pub mod __private {
     };
     pub use crate::ids::MethodId;
     pub use crate::reply::Reply;
+    pub use crate::server::over_memory;
     pub use crate::server::{
         Accepted, Answer, Args, Dispatcher, Incoming, IntoHandler, InvalidArgs, Serves, Slot, Span,
     };

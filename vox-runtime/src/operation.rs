@@ -11,11 +11,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-pub use self::holder::{Holder, PeerKey};
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::ids::MethodId;
 use crate::schema::Schema;
 use crate::shown::Shown;
+use crate::shown::hex;
+
+pub use self::holder::{Holder, PeerKey};
 
 /// Names an operation: what a caller wants done once, however many attempts that takes.
 ///
@@ -363,11 +365,6 @@ impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         hex(f, &self.0)
     }
-}
-
-/// Writes bytes as hexadecimal digits.
-pub(crate) fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 /// What a store gives with an admission, and wants to see again: that of an older admission of the same operation no

@@ -155,6 +155,11 @@ impl Escape {
     }
 }
 
+/// Writes bytes as hexadecimal digits.
+pub(crate) fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::codec::{Program, Translation};
 use crate::descriptor::MethodDescriptor;
-use crate::driver::CallerHandle;
-use crate::driver::{Endpoint, HalfEnd, SendRun, Shared, State};
+use crate::driver::{CallerHandle, Endpoint, HalfEnd, SendRun, Shared, State};
 use crate::error::Place;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::Token;

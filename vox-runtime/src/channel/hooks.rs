@@ -12,8 +12,7 @@ use crate::codec::{
     ChannelDecoder, ChannelEncoder, ChannelKind, DecodeError, DecodeErrorKind, EncodeError, Program, Translation,
 };
 use crate::descriptor::MethodDescriptor;
-use crate::driver::CallerHandle;
-use crate::driver::{Endpoint, Shared};
+use crate::driver::{CallerHandle, Endpoint, Shared};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::proto::Token;
 use crate::terms::MethodTerms;

@@ -259,7 +259,7 @@ impl<T> Tx<T> {
             match state.session.send_item(bound.connection, bound.channel, item) {
                 Sent::Yes => {
                     endpoint.touch();
-                    state.open_run(bound);
+                    state.open_run((bound.connection, bound.channel, bound.token), &bound.run);
                     Poll::Ready(Ok(()))
                 }
                 Sent::Gone => Poll::Ready(Err(SendError::Reset { at: bound.place() })),

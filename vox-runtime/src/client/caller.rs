@@ -7,12 +7,11 @@ use super::client_connection::ClientConnection;
 use super::remote::Remote;
 use super::state::{SessionState, SessionWatch};
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::{CallerHandle, Shared, observe};
+use crate::driver::{CallerHandle, Peer, Shared, observe};
 use crate::error::EndReason;
 use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::server::Peer;
 use crate::shown::Shown;
 
 /// A typed client. `#[vox::service]` generates one per service.

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::connect_error::ConnectError;
 use super::credentials::Introduction;
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::{Asking, Backoff, Established, Router, initiate_at};
+use crate::driver::{Asking, Backoff, ConnectError, Established, Router, initiate_at};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::transport::DialTarget;

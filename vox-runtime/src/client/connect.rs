@@ -12,14 +12,14 @@ use tokio::time::Instant;
 
 use super::caller::{Caller, Client};
 use super::config::ConnectConfig;
-use super::connect_error::ConnectError;
 use super::credentials::{Credentials, Introduction};
 use super::remote::Remote;
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::{Asking, Backoff, ConnectAttempts, Established, Router, initiate, unconnected};
+use crate::driver::{
+    Asking, Backoff, ConnectAttempts, ConnectError, Dispatcher, Established, Router, initiate, unconnected,
+};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
-use crate::server::{Dispatcher, ServeError, Server, ServerBuilder};
 use crate::transport::{Address, AddressError, Connector, DialTarget, Link};
 
 /// Connects to a peer and opens the service that the client `C` calls.
@@ -29,11 +29,6 @@ use crate::transport::{Address, AddressError, Connector, DialTarget, Link};
 /// made, so their sessions survive the loss of one; a `Link` is all there is.
 pub fn connect<C: Connected>(target: impl Into<Target>) -> Connect<C> {
     Connect::new(target.into())
-}
-
-/// Connects to a server in this process that serves just this client, over memory. For generated code.
-pub fn over_memory<C: Client>(dispatcher: impl Dispatcher) -> Connect<C> {
-    connect(Server::builder().service(dispatcher))
 }
 
 /// What a connection can become: any [`Client`], or a [`Session`](super::Session).
@@ -64,7 +59,13 @@ pub(crate) enum TargetKind {
     Connector(Connector),
     Link(Link),
     /// A server in this process, to be connected to over memory.
-    Here(Box<ServerBuilder>),
+    Here(Box<dyn InProcess>),
+}
+
+/// A server in this process, that is not started yet.
+pub(crate) trait InProcess: fmt::Debug + Send {
+    /// Starts it, and gives the link to it, which has this address.
+    fn start(self: Box<Self>, address: &str) -> Result<Link, ConnectError>;
 }
 
 impl From<&str> for Target {
@@ -103,13 +104,6 @@ impl From<Link> for Target {
     }
 }
 
-/// A server that serves the one who connects to it, in this process and over memory. It runs until the session ends.
-impl From<ServerBuilder> for Target {
-    fn from(server: ServerBuilder) -> Self {
-        Self(TargetKind::Here(Box::new(server)))
-    }
-}
-
 impl Target {
     /// The address. A link is made already and is nothing to listen at.
     pub(crate) fn address(self) -> Result<Address, AddressError> {
@@ -129,23 +123,13 @@ impl Target {
             TargetKind::Address(address) => Ok(Arc::new(address)),
             TargetKind::Connector(connector) => Ok(Arc::new(connector)),
             TargetKind::Link(link) => Err(link),
-            TargetKind::Here(server) => Err(server.over_memory(HERE).map_err(cannot_serve)?),
+            TargetKind::Here(server) => Err(server.start(HERE)?),
         })
     }
 }
 
 /// What a server in this process is called.
 const HERE: &str = "mem://here";
-
-/// A server in this process that cannot serve what it was given.
-fn cannot_serve(error: ServeError) -> ConnectError {
-    match error {
-        ServeError::Service(error) => ConnectError::Service(error),
-        ServeError::Limit(error) => ConnectError::Limit(error),
-        ServeError::NoRuntime { address } => ConnectError::NoRuntime { address },
-        error => ConnectError::handshake(error.to_string()).at(HERE),
-    }
-}
 
 /// A connection to be made: a future, which connects when it is polled. What it is told after its first poll comes too late, and
 /// changes nothing.

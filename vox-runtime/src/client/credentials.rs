@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connect_error::ConnectError;
 use crate::contained::Contained;
+use crate::driver::ConnectError;
 use crate::metadata::Metadata;
 
 /// What a closure given to [`Connect::credentials`](super::Connect::credentials) gives: metadata, or the reason why there

@@ -12,11 +12,10 @@ use super::opening::open_connection;
 use super::remote::Remote;
 use super::state::{SessionState, SessionWatch};
 use crate::descriptor::{ServiceDescriptor, ServiceError};
-use crate::driver::{LAST_WORDS, Shared};
+use crate::driver::{LAST_WORDS, Peer, Shared};
 use crate::error::{EndReason, Refusal};
 use crate::limits::Refusals;
 use crate::metadata::Metadata;
-use crate::server::Peer;
 use crate::shown::Shown;
 
 /// Two peers and all that is open between them. Holding it keeps the session open; clones share it.

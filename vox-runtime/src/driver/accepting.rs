@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::dispatch::Dispatcher;
+use super::offer::{Choice, Offer};
 use crate::contained::{Contained, catch_panic};
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, ServiceIndex};
 use crate::metadata::Metadata;
-use crate::server::{Choice, Dispatcher, Offer};
 use crate::shown::Shown;
 use crate::wire::Named;
 

@@ -6,15 +6,16 @@ use tokio::runtime::Handle;
 
 use super::chosen::Serves;
 use super::deferred::OperationEvent;
+use super::dispatch::Dispatcher;
 use super::handlers::run_elsewhere;
 use super::operation_runner::{AttemptSession, Granting, OperationRunner};
+use super::peer::Peer;
 use super::shared::Shared;
 use crate::error::Short;
 use crate::ids::ServiceIndex;
 use crate::limits::{Limits, Refused};
 use crate::operation::OperationKey;
 use crate::proto::{Attempt, HandlerEnd, Request};
-use crate::server::{Dispatcher, Peer};
 
 impl Shared {
     /// The operations that a request belongs to: of a method whose outcome is kept the server's, else this session's own.

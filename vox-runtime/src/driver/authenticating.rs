@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::peer::Peer;
 use crate::contained::{Contained, catch_panic};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::operation::Principal;
-use crate::server::Peer;
 
 type Answer = Result<Principal, Refusal>;
 type Asked = Pin<Box<dyn Future<Output = Answer> + Send>>;

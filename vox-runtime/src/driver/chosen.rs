@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::dispatch::Dispatcher;
 use crate::ids::{ConnectionId, ServiceIndex};
-use crate::server::Dispatcher;
 
 /// The dispatchers of one session that are for one connection each. Their indices come after those of the server's own services.
 #[derive(Default)]

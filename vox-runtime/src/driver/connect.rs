@@ -13,8 +13,10 @@ use self::considering::Considered;
 use super::accepting::shutting_down;
 use super::accounts::Accounts;
 use super::clock::now;
+use super::connect_error::ConnectError;
 use super::doorway::{Entrance, InRoom};
 use super::handshake::{read_handshake, write_handshake};
+use super::peer::Peer;
 use super::reading::Reader;
 use super::registry::{Claim, Registry, new_ticket};
 use super::router::Router;
@@ -22,7 +24,6 @@ use super::server_memory::ServerMemory;
 use super::shared::Shared;
 use super::task::Driver;
 use super::writer::Writer;
-use crate::client::ConnectError;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::ids::{ConnectionId, Role};
@@ -30,7 +31,6 @@ use crate::limits::{Limits, Purse, Refusals, Refused};
 use crate::metadata::Metadata;
 use crate::operation::Principal;
 use crate::proto::{Recalled, Session};
-use crate::server::Peer;
 use crate::transport::{DialTarget, Failure, Greeter, Link, Party, WriteHalf, dial, memory_pair_at};
 use crate::wire::{
     Greeting, Hello, Named, Open, RESUME, Resume, Resumed, SessionId, Ticket, VERSION, Welcome, common_version,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::accepting::Waiting;
+use super::dispatch::Dispatcher;
 use super::patience::Waiting as WaitsFor;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{EndReason, Short};
@@ -17,7 +18,6 @@ use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Refused;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::server::Dispatcher;
 use crate::wire::Failure;
 
 /// What is done once the lock is free again.

@@ -5,7 +5,6 @@
 //! straight to tasks for a while. Memory for handlers' futures is kept per method and used again.
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -17,6 +16,7 @@ use tokio::runtime::Handle;
 use tracing::Span;
 
 use super::clock::now;
+use super::dispatch::{Dispatcher, HandlerFuture, Incoming};
 use super::lookout::in_user_code;
 use super::method_pace::{Handlers, KEPT_FUTURES, ReusableFuture};
 use super::operation_runner::{Granted, Granting};
@@ -26,19 +26,8 @@ use super::state::Next;
 use crate::contained::catch_panic;
 use crate::ids::{ConnectionId, RequestId};
 use crate::proto::{HandlerEnd, Request};
-use crate::server::{Dispatcher, Incoming};
 use crate::shown::Shown;
 use crate::wire::Failure;
-
-/// A request that is being handled. What a dispatcher gives back for every request.
-#[must_use]
-pub struct HandlerFuture(pub(crate) Option<ReusableFuture>);
-
-impl fmt::Debug for HandlerFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HandlerFuture")
-    }
-}
 
 impl Handlers {
     /// Starts the handler of one request, if there is one. Gives back the time, where it was looked at when that was done.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::client::ConnectError;
+use super::connect_error::ConnectError;
 use crate::limits::Limits;
 use crate::transport::Link;
 use crate::wire::{Greeting, LENGTH_BYTES};

@@ -21,7 +21,9 @@ mod chosen;
 mod claimants;
 mod clock;
 mod connect;
+mod connect_error;
 mod deferred;
+mod dispatch;
 mod doorway;
 mod endpoint;
 mod half_open;
@@ -33,9 +35,11 @@ mod link_state;
 mod long_part;
 mod lookout;
 mod method_pace;
+mod offer;
 mod operation_runner;
 mod pace;
 mod patience;
+mod peer;
 mod pins;
 mod queue;
 mod reading;
@@ -57,7 +61,6 @@ mod waiting;
 mod writer;
 
 pub(crate) use accepting::AcceptWith;
-pub(crate) use accounts::Account;
 pub(crate) use alarm::Alarm;
 pub(crate) use authenticating::Authenticate;
 pub(crate) use backlog::{Backlog, HalfEnd};
@@ -69,13 +72,16 @@ pub(crate) use clock::now;
 pub(crate) use connect::{
     AcceptedLink, Acceptor, Asking, Established, accept, face_to_face, initiate, initiate_at, unconnected,
 };
+pub use connect_error::ConnectError;
 pub(crate) use deferred::Deferred;
+pub use dispatch::{Dispatcher, HandlerFuture, Incoming};
 pub(crate) use doorway::{Doorway, Entrance};
 pub(crate) use endpoint::Endpoint;
-pub use handlers::HandlerFuture;
 pub(crate) use method_pace::ReusableFuture;
 
+pub use offer::{Choice, Offer};
 pub(crate) use operation_runner::Granted;
+pub use peer::Peer;
 pub(crate) use redial::{Resumption, resume};
 pub(crate) use registry::Registry;
 pub(crate) use router::Router;

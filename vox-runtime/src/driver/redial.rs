@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::backoff::Missed;
+use super::connect_error::ConnectError;
 use super::handshake::{read_handshake, write_handshake};
 use super::shared::Shared;
-use crate::client::{ConnectError, Introduction};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
+use crate::metadata::Metadata;
 use crate::transport::{DialTarget, Failure, Greeter, Link, dial};
 use crate::wire::{Greeting, Resume, Resumed, Ticket, VERSION};
 
@@ -21,13 +22,9 @@ pub(crate) enum Resumption {
 }
 
 /// Dials once for a session that waits for a link.
-pub(crate) async fn resume(shared: &Shared, target: &dyn DialTarget, introduction: &Introduction) -> Resumption {
+pub(crate) async fn resume(shared: &Shared, target: &dyn DialTarget, metadata: Metadata) -> Resumption {
     let Some(kept) = &shared.ticket else { return Resumption::Over };
     let bound = shared.limits.handshake_timeout;
-    let metadata = match introduction.make(bound).await {
-        Ok(metadata) => metadata,
-        Err(error) => return Resumption::failed(&error.at(&target.name())),
-    };
     // Without a link nothing is received: the number stays what it is.
     let received = shared.lock().session.received();
     let ticket = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -8,8 +8,11 @@ use tokio::time::Instant;
 
 use super::accepting::{AcceptWith, Found, too_long};
 use super::authenticating::Authenticate;
+use super::dispatch::Dispatcher;
 use super::heard::HeardContracts;
+use super::offer::{Chosen, Offer};
 use super::operation_runner::OperationRunner;
+use super::peer::Peer;
 use crate::contained::catch_panic;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
@@ -18,7 +21,6 @@ use crate::limits::Limits;
 use crate::operation::Principal;
 use crate::proto::Recalled;
 use crate::schema::Contract;
-use crate::server::{Chosen, Dispatcher, Offer, Peer};
 use crate::shown::Shown;
 use crate::store::{MemoryStore, OperationStore};
 

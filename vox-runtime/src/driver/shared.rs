@@ -27,6 +27,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::inline_reader::ReadWaker;
 use super::long_part::memory;
 use super::operation_runner::OperationRunner;
+use super::peer::Peer;
 use super::reading::Reader;
 use super::router::Router;
 use super::state::{Flush, State};
@@ -34,7 +35,6 @@ use super::writer::Writer;
 use crate::contained::catch_panic;
 use crate::limits::Limits;
 use crate::proto::{PeerClock, Session};
-use crate::server::Peer;
 use crate::wire::Ticket;
 
 /// Tells one session of this process from another.

@@ -21,6 +21,7 @@ use crate::descriptor::{MethodId, RetryPolicy, ServiceDescriptor};
 use crate::error::VoxError;
 use crate::limits::Limits;
 use crate::server::Dispatcher;
+use crate::server::ServerBuilder;
 use crate::shown::Shown;
 use crate::value::nearest;
 
@@ -109,7 +110,7 @@ fn service() -> ServiceType {
 }
 
 /// Serves the description of these services.
-pub(crate) fn describing(services: &[Arc<dyn Dispatcher>], limits: &Limits) -> DynamicDispatcher {
+fn describing(services: &[Arc<dyn Dispatcher>], limits: &Limits) -> DynamicDispatcher {
     let services: Arc<[&'static ServiceDescriptor]> = services.iter().map(|dispatcher| dispatcher.service()).collect();
     let listing = Listing {
         services: services
@@ -290,3 +291,13 @@ impl fmt::Display for DescribeError {
 }
 
 impl std::error::Error for DescribeError {}
+
+impl ServerBuilder {
+    /// Adds the description of the services, if it is wanted and not there yet.
+    pub(crate) fn add_description(&mut self) {
+        if std::mem::take(&mut self.describes) {
+            let description = describing(&self.services, &self.limits);
+            self.services.push(Arc::new(description));
+        }
+    }
+}

@@ -39,7 +39,6 @@ mod service;
 
 pub use channels::{Channels, RawChannel, RawRx, RawTx, Sender, ValueRx, ValueTx};
 pub use client::{DynamicClient, DynamicError, RawCall, ValueCall};
-pub(crate) use describe::describing;
 pub use describe::{DescribeError, Describer, ListedService};
 pub use handler::{DynamicDispatcher, RawRequest, ValueRequest};
 pub use service::{ArgumentType, InvalidService, MethodSpec, MethodType, ServiceBuilder, ServiceType};

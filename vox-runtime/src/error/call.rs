@@ -6,7 +6,7 @@ use std::fmt;
 use facet::Facet;
 
 use super::{Cause, Clocks, MethodError, Never, NotSent, Place, Ran, Reason, Shortage};
-use crate::descriptor::RetryPolicy;
+use crate::policy::RetryPolicy;
 use crate::shown::show;
 
 /// How a call ended, other than well. `E` is the method's own error.

@@ -13,17 +13,18 @@ mod types;
 use std::fmt;
 use std::sync::Arc;
 
+use judge::Known;
+
+use crate::shown::hex;
+
 #[cfg(test)]
 pub(crate) use contract::judged_alone;
 pub(crate) use contract::{Argument, Contract, Described, Difference, Method};
 pub(crate) use cursor::SchemaFault;
 pub(crate) use graph::{Graph, NodeField, NodeKind, NodeVariant};
 pub(crate) use heard::Heard;
-use judge::Known;
 pub(crate) use judge::{Event, Finding, Stay, Writer, widens};
 pub(crate) use types::{Container, Field, Optional, Type, Types, Variant};
-
-use crate::operation::hex;
 
 /// What a type's encoding looks like, in canonical bytes. Cheap to clone.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::answer::Answer;
 use super::context::Context;
-use super::incoming::Answer;
 use crate::channel::{HalfDecoder, RawHalf};
 use crate::codec::{Budget, ChannelKind, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
 use crate::descriptor::MethodDescriptor;

@@ -5,11 +5,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context::{Context, Peer};
-use super::incoming::Dispatcher;
+use super::context::Context;
 use crate::client::Session;
 use crate::descriptor::MethodDescriptor;
-use crate::driver::{Granted, Router, face_to_face};
+use crate::driver::{Dispatcher, Granted, Peer, Router, face_to_face};
 use crate::evidence;
 use crate::ids::{ConnectionId, RequestId};
 use crate::metadata::Metadata;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::incoming::{Dispatcher, Incoming};
 use crate::descriptor::ServiceDescriptor;
-use crate::driver::HandlerFuture;
+use crate::driver::{Dispatcher, HandlerFuture, Incoming};
 
 /// Says that `H` implements the trait of the service that this client calls. Generated code implements it.
 pub trait Serves<H> {}

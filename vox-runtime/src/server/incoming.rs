@@ -7,52 +7,16 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::answer::Answer;
 use super::args::{Args, InvalidArgs};
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::driver::{Granted, HandlerFuture, ReusableFuture, Shared, give_buffer};
+use crate::descriptor::MethodDescriptor;
+use crate::driver::{Granted, HandlerFuture, Incoming, ReusableFuture, Shared, give_buffer};
 use crate::evidence::SendOutcome;
 use crate::ids::{ConnectionId, MethodId, RequestId};
 use crate::proto::{HandlerEnd, Request};
-use crate::wire::{Failure, Payload};
-
-/// Serves one service. `#[vox::service]` implements it for the dispatcher that it generates.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no dispatcher",
-    label = "a handler is served by the dispatcher of its service",
-    note = "for a service `Bank`, write `BankDispatcher::new(handler)`"
-)]
-pub trait Dispatcher: Send + Sync + 'static {
-    /// What is served.
-    fn service(&self) -> &'static ServiceDescriptor;
-
-    /// Starts the handler of one request.
-    fn dispatch(&self, call: Incoming<'_>) -> HandlerFuture;
-}
-
-/// A request that has arrived. Ends in exactly one way: hosted by its handler, or refused.
-pub struct Incoming<'a> {
-    shared: &'a Arc<Shared>,
-    request: &'a mut Request,
-    granted: Option<&'a Arc<Granted>>,
-    /// Memory of a handler of the same method that has ended.
-    memory: Option<ReusableFuture>,
-}
+use crate::wire::Failure;
 
 impl<'a> Incoming<'a> {
-    pub(crate) fn new(
-        shared: &'a Arc<Shared>,
-        request: &'a mut Request,
-        granted: Option<&'a Arc<Granted>>,
-        memory: Option<ReusableFuture>,
-    ) -> Self {
-        Self { shared, request, granted, memory }
-    }
-
-    /// Which method is called.
-    pub fn method(&self) -> MethodId {
-        self.request.method
-    }
-
     /// Takes the request apart: which method is called, where its handler will live, and what it will be given.
     pub fn accept(self) -> (MethodId, Slot, Accepted<'a>) {
         let Self { shared, request, granted, memory } = self;
@@ -112,19 +76,6 @@ impl Accepted<'_> {
     }
 }
 
-/// What a handler answers, encoded.
-pub struct Answer<K> {
-    pub(super) payload: Result<Payload, Failure>,
-    /// Dropped when the reply is on its way: nobody waits for it.
-    pub(super) kept: K,
-}
-
-impl std::fmt::Debug for Incoming<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Incoming").field("method", &self.request.method).finish_non_exhaustive()
-    }
-}
-
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Slot").field("request", &self.request).finish_non_exhaustive()
@@ -134,12 +85,6 @@ impl std::fmt::Debug for Slot {
 impl std::fmt::Debug for Accepted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Accepted").field("method", &self.request.method).finish_non_exhaustive()
-    }
-}
-
-impl<K> std::fmt::Debug for Answer<K> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("bytes", &self.payload.as_ref().map(Payload::len)).finish_non_exhaustive()
     }
 }
 

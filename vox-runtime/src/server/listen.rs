@@ -13,14 +13,13 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex as TurnMutex;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use super::context::Peer;
-use super::incoming::Dispatcher;
-use super::session_table::SessionTable;
+use super::session_table::{SessionTable, ended, idle};
 use crate::client::{ConnectError, Target, TargetKind};
 use crate::contained::catch_panic;
 use crate::descriptor::ServiceError;
 use crate::driver::{
-    AcceptWith, AcceptedLink, Acceptor, Authenticate, Entrance, LINK_PANICKED, Router, Shared, State, accept, observe,
+    AcceptWith, AcceptedLink, Acceptor, Authenticate, Dispatcher, Entrance, LINK_PANICKED, Peer, Router, Shared,
+    accept, observe,
 };
 use crate::error::{EndReason, Refusal};
 use crate::limits::{LimitError, Limits};
@@ -70,12 +69,12 @@ struct Accepting {
 #[derive(Default)]
 #[must_use = "a server is made by `bind`"]
 pub struct ServerBuilder {
-    pub(super) services: Vec<Arc<dyn Dispatcher>>,
-    pub(super) limits: Limits,
+    pub(crate) services: Vec<Arc<dyn Dispatcher>>,
+    pub(crate) limits: Limits,
     store: Option<Arc<dyn OperationStore>>,
     authenticate: Option<Authenticate>,
     pub(super) accept_with: Option<AcceptWith>,
-    pub(super) describes: bool,
+    pub(crate) describes: bool,
 }
 
 /// What a shutdown came to.
@@ -334,7 +333,7 @@ impl ServerBuilder {
         in_a_runtime(|| address.to_string())?;
         let bound = Listener::bind(&address).await;
         let (listener, address) = bound.map_err(|error| ServeError::Listen { address: address.to_string(), error })?;
-        let session_table = SessionTable::new(self);
+        let session_table = SessionTable::new(self.limits.clone(), self.router());
         let listening = Arc::new(Listening::new(listener));
         let task = tokio::spawn(listen(Closes(Arc::clone(&listening)), Arc::clone(&session_table)));
         let accepting = Accepting { task: task.abort_handle(), listening, end: TurnMutex::new(Some(task)) };
@@ -344,7 +343,11 @@ impl ServerBuilder {
     /// A server that listens nowhere and is given its links, by [`Server::accept`].
     pub fn start(mut self) -> Result<Server, ServeError> {
         self.check()?;
-        Ok(Server { address: None, session_table: SessionTable::new(self), accepting: None })
+        Ok(Server {
+            address: None,
+            session_table: SessionTable::new(self.limits.clone(), self.router()),
+            accepting: None,
+        })
     }
 
     /// Serves one link until its session ends, which a lost link does. Dropping the future ends it. A session that vox itself has ended by a
@@ -426,17 +429,6 @@ fn welcome(session_table: &Arc<SessionTable>, link: Link, admitted: Entrance) {
             Err(error) => catch_panic(|| tracing::debug!(peer = %Shown::new(&address), %error, "a handshake failed")),
         }
     });
-}
-
-pub(super) async fn ended(shared: &Shared) {
-    observe(shared, |state| state.session.end_reason().map(|_| ())).await;
-}
-
-/// Waits until no handler runs, in a session that takes no more calls: one that drains, or that has ended.
-pub(super) async fn idle(shared: &Shared) {
-    // So that it is told of every handler that ends.
-    shared.change(State::drain);
-    observe(shared, |state| (state.session.handlers_running() == 0).then_some(())).await;
 }
 
 /// Ends a session whose server is dropped.

@@ -5,10 +5,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::detached::Detached;
-use super::listen::{Server, ServerBuilder, ended, idle};
 use crate::client::ConnectError;
-use crate::driver::{AcceptedLink, Acceptor, Doorway, Entrance, Registry, Shared, accept, observe};
-use crate::limits::Refusals;
+use crate::driver::{AcceptedLink, Acceptor, Doorway, Entrance, Registry, Router, Shared, State, accept, observe};
+use crate::limits::{Limits, Refusals};
 use crate::transport::Link;
 use crate::wire::SessionId;
 
@@ -33,39 +32,11 @@ pub(super) struct Table {
     pub(super) stopped: bool,
 }
 
-impl Server {
-    /// The bytes that are kept because of peers, in all sessions together. Sessions count that wait for a new link, or have ended while
-    /// handlers of theirs run on. See [`Session::memory`](crate::Session::memory) for what counts.
-    pub fn memory(&self) -> usize {
-        self.session_table.memory()
-    }
-
-    /// The bytes that sessions have taken of [`Limits::server_memory`](crate::Limits::server_memory): what they keep because of their peers, without
-    /// the first 64 KiB of each, in pieces of 64 KiB.
-    pub fn memory_taken(&self) -> usize {
-        self.session_table.memory_taken()
-    }
-
-    /// How often the server's sessions, those that have ended included, turned down or held up what their peers asked for.
-    ///
-    /// ```no_run
-    /// # extern crate vox_runtime as vox;
-    /// # fn show(server: &vox::Server) {
-    /// let refusals = server.refusals();
-    /// println!("{} calls were answered `Busy`, {} sessions broke a rule", refusals.calls, refusals.violations);
-    /// # }
-    /// ```
-    pub fn refusals(&self) -> Refusals {
-        self.session_table.refusals()
-    }
-}
-
 impl SessionTable {
-    pub(super) fn new(builder: ServerBuilder) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, router: Router) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
-        let limits = builder.limits.clone();
         let doorway = Doorway::new(limits.max_pending_handshakes);
-        let acceptor = Acceptor::new(limits, builder.router(), Some(Arc::clone(&registry)));
+        let acceptor = Acceptor::new(limits, router, Some(Arc::clone(&registry)));
         Arc::new(Self { acceptor, registry, doorway, table: Mutex::default() })
     }
 
@@ -207,4 +178,15 @@ impl SessionTable {
             }
         }
     }
+}
+
+pub(super) async fn ended(shared: &Shared) {
+    observe(shared, |state| state.session.end_reason().map(|_| ())).await;
+}
+
+/// Waits until no handler runs, in a session that takes no more calls: one that drains, or that has ended.
+pub(super) async fn idle(shared: &Shared) {
+    // So that it is told of every handler that ends.
+    shared.change(State::drain);
+    observe(shared, |state| (state.session.handlers_running() == 0).then_some(())).await;
 }

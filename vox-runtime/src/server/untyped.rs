@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
+use super::answer::Answer;
 use super::args::{Args, InvalidArgs};
-use super::incoming::Answer;
 use crate::channel::RawHalf;
 use crate::codec::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, LONG as LONG_REST};
 use crate::error::VoxError;

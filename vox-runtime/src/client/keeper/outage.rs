@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::super::connect_error::ConnectError;
 use super::super::phase::{Phase, Trying};
 use super::{Down, Keeper, down, down_of, lock, not_connected_yet};
 use crate::contained::{Contained, catch_panic};
-use crate::driver::{CallerHandle, ConnectAttempts, Established, Missed, Resumption, Shared, now, observe, resume};
+use crate::driver::{
+    CallerHandle, ConnectAttempts, ConnectError, Established, Missed, Resumption, Shared, now, observe, resume,
+};
 use crate::error::EndReason;
 
 /// The task.
@@ -208,7 +209,14 @@ async fn attempt(keeper: Arc<Keeper>, shared: Arc<Shared>, ended: bool) -> Resul
             Err(error) => Err(Failed { why: error.to_string(), passes: error.passes(), missed: error.missed() }),
         };
     }
-    match resume(&shared, &*config.target, &config.introduction).await {
+    let metadata = match config.introduction.make(config.limits.handshake_timeout).await {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            let error = error.at(&config.target.name());
+            return Err(Failed { why: error.to_string(), passes: true, missed: Missed::NoSession });
+        }
+    };
+    match resume(&shared, &*config.target, metadata).await {
         Resumption::Resumed | Resumption::Over => Ok(None),
         Resumption::Failed(why, missed) => Err(Failed { why, passes: true, missed }),
     }

@@ -9,12 +9,14 @@ use super::super::accepting::{Found, shutting_down};
 use super::super::accounts::Seat;
 use super::super::authenticating::patience;
 use super::super::clock::now;
+use super::super::dispatch::Dispatcher;
+use super::super::offer::Offer;
+use super::super::peer::Peer;
 use super::{Acceptor, no_common_version};
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{Role, ServiceIndex};
 use crate::operation::Principal;
 use crate::proto::Session;
-use crate::server::{Dispatcher, Offer, Peer};
 use crate::transport::Party;
 use crate::wire::{Hello, Open, Telling, common_version};
 

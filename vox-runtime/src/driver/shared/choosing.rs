@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use super::super::accepting::Waiting;
 use super::super::authenticating::patience;
 use super::super::chosen::Serves;
+use super::super::dispatch::Dispatcher;
 use super::super::lookout::in_user_code;
+use super::super::offer::Offer;
 use super::super::shared::Shared;
 use super::observing::observe;
 use crate::error::{Refusal, RefusalCode};
 use crate::ids::{ConnectionId, ServiceIndex};
-use crate::server::{Dispatcher, Offer};
 
 impl Shared {
     /// Asks the application what serves a connection, in a task of its own.

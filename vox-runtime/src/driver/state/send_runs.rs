@@ -1,18 +1,21 @@
 //! Items that senders have gathered without the lock.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::super::buffers::take_buffer;
 use super::super::endpoint::Endpoint;
-use super::super::runs::Open;
+use super::super::runs::{Open, SendRun};
 use super::super::state::State;
-use crate::channel::Bound;
+use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::{RunRoom, Token};
 
 impl State {
     /// An item was put into the outbox by itself: where that is the second, what follows is gathered.
-    pub(crate) fn open_run(&mut self, bound: &Bound) {
-        let Bound { connection, channel, token, .. } = *bound;
+    pub(crate) fn open_run(
+        &mut self,
+        (connection, channel, token): (ConnectionId, ChannelId, Token),
+        own: &OnceLock<Arc<SendRun>>,
+    ) {
         let Self { runs, session, endpoints, .. } = self;
         let sender = endpoints.get_mut(token).and_then(Endpoint::as_sender);
         // One that is alone leaves alone.
@@ -22,7 +25,7 @@ impl State {
         let Some(RunRoom { credit, len }) = session.room_for_run(connection, channel, runs.open.len()) else {
             return;
         };
-        let run = Arc::clone(bound.run.get_or_init(Arc::default));
+        let run = Arc::clone(own.get_or_init(Arc::default));
         let mut gathered = run.lock();
         (gathered.credit, gathered.most) = (credit, len);
         gathered.items = take_buffer();

@@ -11,12 +11,12 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 
+use super::super::super::peer::Peer;
 use crate::client::Session;
 use crate::driver::state::Trap;
 use crate::driver::{Router, Shared, face_to_face};
 use crate::error::{EndReason, NotSent, Ran, VoxError};
 use crate::metadata::Metadata;
-use crate::server::Peer;
 use crate::{Client, Context, Rx, SendError, ServeError, Server, serve};
 
 #[vox_macros::service(crate = crate)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::backoff::Missed;
 use crate::descriptor::ServiceError;
-use crate::driver::Missed;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::LimitError;
 use crate::shown::{Shown, show};
@@ -96,15 +96,15 @@ impl ConnectError {
         Self::Refused { address: String::new(), refusal }
     }
 
-    pub(super) fn metadata(why: String) -> Self {
+    pub(crate) fn metadata(why: String) -> Self {
         Self::Metadata { address: String::new(), why }
     }
 
-    pub(super) fn no_credentials(why: String) -> Self {
+    pub(crate) fn no_credentials(why: String) -> Self {
         Self::Credentials { address: String::new(), why }
     }
 
-    pub(super) fn not_lazy(address: &str, why: &'static str) -> Self {
+    pub(crate) fn not_lazy(address: &str, why: &'static str) -> Self {
         Self::NotLazy { address: address.to_owned(), why }
     }
 
