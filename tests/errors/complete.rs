@@ -43,7 +43,7 @@ const ENUMS: &[(&str, &str)] = &[
     ("channel/errors.rs", "TrySendError"),
     ("channel/errors.rs", "RecvError"),
     ("channel/errors.rs", "TryRecvError"),
-    ("client/connect_error.rs", "ConnectError"),
+    ("driver/connect_error.rs", "ConnectError"),
     ("client/session.rs", "OpenError"),
     ("server/listen.rs", "ServeError"),
     ("descriptor.rs", "ServiceError"),

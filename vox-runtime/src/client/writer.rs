@@ -127,7 +127,8 @@ impl<'a> CallWriter<'a> {
     /// The call, ready to be made.
     pub fn finish<T, E>(mut self, reply: &'static Reply<T, E>) -> Call<T, E> {
         let handle = self.handle.as_ref().unwrap_or(self.caller.client_connection().first());
-        if self.rate.saturating_mul(self.payload.len()) > handle.shared().max_decoded && self.fault.is_none() {
+        let most = self.rate.saturating_add(1).saturating_mul(self.payload.len());
+        if most > handle.shared().max_decoded && self.fault.is_none() {
             self.measure(handle.shared().max_decoded);
         }
         let written =
@@ -137,12 +138,18 @@ impl<'a> CallWriter<'a> {
 }
 
 impl CallWriter<'_> {
-    /// Whether the arguments are within what the peer lets a message decode to.
+    /// Whether the arguments are within what the peer lets a message decode to, with their frame, which is there meanwhile.
     #[cold]
     fn measure(&mut self, limit: usize) {
         let Payload { encoded, last } = &self.payload;
         let shapes = self.method.args.iter().map(|argument| argument.shape);
-        if let Err(error) = check_cost_of(shapes, encoded, last.as_ref().map_or(0, Bytes::len), limit) {
+        let frame = self.payload.len();
+        let checked = check_cost_of(shapes, encoded, last.as_ref().map_or(0, Bytes::len), limit.saturating_sub(frame));
+        if let Err(error) = checked {
+            let error = match error {
+                EncodeError::OverBudget { needed, .. } => EncodeError::OverBudget { needed: needed + frame, limit },
+                other => other,
+            };
             let what = format!("the arguments of `{}::{}`: {error}", self.method.service, self.method.name);
             self.fault = Some(Box::new(NotSent::TooLarge(what.into())));
         }
