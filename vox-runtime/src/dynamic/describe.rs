@@ -14,7 +14,8 @@ use facet::Facet;
 
 use super::client::{DynamicClient, DynamicError};
 use super::handler::DynamicDispatcher;
-use super::service::{Beside, InvalidService, MethodBeside, MethodSpec, ServiceType};
+use super::invalid_service::InvalidService;
+use super::service::{Beside, MethodBeside, MethodSpec, ServiceType};
 use crate::client::{OpenError, Session};
 use crate::codec::{Budget, Decoder, Encoder, Plan};
 use crate::descriptor::{MethodId, RetryPolicy, ServiceDescriptor};

@@ -35,13 +35,15 @@ mod channels;
 mod client;
 mod describe;
 mod handler;
+mod invalid_service;
 mod service;
 
 pub use channels::{Channels, RawChannel, RawRx, RawTx, Sender, ValueRx, ValueTx};
 pub use client::{DynamicClient, DynamicError, RawCall, ValueCall};
 pub use describe::{DescribeError, Describer, ListedService};
 pub use handler::{DynamicDispatcher, RawRequest, ValueRequest};
-pub use service::{ArgumentType, InvalidService, MethodSpec, MethodType, ServiceBuilder, ServiceType};
+pub use invalid_service::InvalidService;
+pub use service::{ArgumentType, MethodSpec, MethodType, ServiceBuilder, ServiceType};
 
 #[cfg(doc)]
 use crate::client::Session;

@@ -8,11 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use facet::Facet;
 
+use super::invalid_service::InvalidService;
 use crate::codec::{PlanError, schema_of};
 use crate::descriptor::{MethodDescriptor, MethodId, RetryPolicy, Schema, ServiceDescriptor, ServiceError};
 use crate::evidence;
 use crate::schema::{Argument, Container, Contract, Described, Field, Method, Optional, SchemaFault, Type, Types};
-use crate::shown::{Shown, show};
+use crate::shown::Shown;
 use crate::value::{ValueError, ValueType};
 
 /// What the types of the arguments of a method and of its response are called.
@@ -67,13 +68,6 @@ pub struct ArgumentType {
     name: Arc<str>,
     ty: ValueType,
     may_miss: bool,
-}
-
-/// Why there is no such [`ServiceType`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidService {
-    service: String,
-    why: String,
 }
 
 impl ServiceType {
@@ -368,12 +362,6 @@ impl ServiceBuilder {
     }
 }
 
-impl InvalidService {
-    pub(crate) fn new(service: &str, why: impl Into<String>) -> Self {
-        Self { service: service.to_owned(), why: why.into() }
-    }
-}
-
 /// The fields of a type that may be missing: those that can be `None`, for nothing else can be made without its type.
 fn options_of(schema: &[u8]) -> Optional {
     let Ok(types) = Types::read(schema) else { return Optional::default() };
@@ -478,26 +466,5 @@ impl fmt::Debug for ServiceType {
 impl fmt::Debug for MethodType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MethodType({})", Shown::name(self.name()))
-    }
-}
-
-impl fmt::Display for InvalidService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(
-            f,
-            format_args!(
-                "the service `{}` cannot be known without its trait: {}",
-                Shown::name(&self.service),
-                self.why
-            ),
-        )
-    }
-}
-
-impl std::error::Error for InvalidService {}
-
-impl From<ValueError> for InvalidService {
-    fn from(error: ValueError) -> Self {
-        Self::new("?", error.to_string())
     }
 }
