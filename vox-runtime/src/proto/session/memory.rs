@@ -12,9 +12,6 @@ use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Refused;
 use crate::wire::Failure;
 
-/// What a call that is alone may take beside its arguments and its channels: its entry and its metadata.
-const BESIDE: usize = 16 << 10;
-
 impl Session {
     /// The bytes that are kept because of the peer: its messages that are not whole, its requests until their handlers have ended, its
     /// items until they are consumed, its long replies until they are taken, the terms of connections whose ends know their service otherwise, and
@@ -94,8 +91,8 @@ impl Session {
         // Its request may be over, as that of an attempt that was answered.
         let Some(charge) = charge else { return Ok(()) };
         let is_alone = || fx.ledger.sum() <= charge.bytes() + beside;
-        let is_over = memory + bytes > limit
-            && !(is_alone() && memory + bytes + frame <= self.limits.max_decoded_bytes + beside + BESIDE);
+        let is_over =
+            memory + bytes > limit && !(is_alone() && memory + bytes + frame <= self.limits.max_decoded_bytes);
         if is_over || !has_share {
             let short = self.short_of(is_over, memory + bytes);
             self.fx.refused(Refused::Call, short);

@@ -459,8 +459,7 @@ fn a_call_that_is_alone_decodes_to_no_more_than_one_message_may_with_all_that_is
             bench.change(|session| session.handler_ended(THEIRS, RequestId(1), end));
         }
         bench.accept(call_with(3, 1000));
-        // Its entry and its metadata come beside.
-        let most = 100_000 + (16 << 10);
+        let most = 100_000;
         let left = most - 7 - bench.session.memory();
         assert!(left + unread < most - cost(1000) + 50, "{left} is left");
         let mut decode = |bytes| bench.change(|session| session.keep_decoded(THEIRS, RequestId(3), bytes, 7));
