@@ -67,8 +67,10 @@ impl Session {
         if is_over || !self.has_share(needed) { Some(self.short_of(is_over, needed)) } else { None }
     }
 
-    /// The arguments of this request take so much more than it was charged. `Err`: what is short for that. One that is alone may take more than
-    /// the session's memory, until all that is kept is as much as one message may decode to, with the `frame` that is there meanwhile.
+    /// Charges this request for `bytes` more, which its arguments take as they are decoded. `Err`: what is short for that.
+    ///
+    /// A request that is alone may pass the session's memory. Then all that is kept, with these bytes and the `frame`, stays within
+    /// `Limits::max_decoded_bytes`.
     pub(crate) fn keep_decoded(
         &mut self,
         connection: ConnectionId,
