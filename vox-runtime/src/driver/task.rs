@@ -54,6 +54,10 @@ pub(super) struct Driver {
     pub(super) is_fresh: bool,
     /// The last turn was over before all that was read was handled.
     pub(super) has_more: bool,
+    /// The last turn left an acknowledgement unwritten, for it was alone. This turn writes it.
+    has_put_off_an_ack: bool,
+    /// This turn leaves one unwritten.
+    pub(super) puts_off_acks: bool,
 }
 
 impl Driver {
@@ -73,6 +77,8 @@ impl Driver {
             charge: 0,
             is_fresh: false,
             has_more: false,
+            has_put_off_an_ack: false,
+            puts_off_acks: false,
         }
     }
 
@@ -123,6 +129,8 @@ impl Driver {
             return false;
         }
         has_woken(false);
+        // Where there are other threads, those who take what came may be at it by now.
+        self.puts_off_acks = !self.shared.is_watched && !std::mem::take(&mut self.has_put_off_an_ack);
         let turns = &self.shared.turns;
         turns.store(turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         if self.waker.will_wake(waker) {
@@ -167,8 +175,8 @@ impl Driver {
     /// Writes what there is to write, looks at what others left, and sets the timer. `true`: there is something to
     /// do at once.
     fn end_turn(&mut self, cx: &mut Context<'_>) -> bool {
-        let Self { shared, sleep, lingering, handlers, .. } = self;
-        let (mut state, wrote) = flush(shared);
+        let Self { shared, sleep, lingering, handlers, puts_off_acks, .. } = self;
+        let (mut state, wrote) = flush(shared, *puts_off_acks);
         if shared.charge.load(Ordering::Acquire) != self.charge {
             return true;
         }
@@ -213,6 +221,12 @@ impl Driver {
         if state.reads_on() {
             (self.is_fresh, self.reads_again) = (true, true);
             return true;
+        }
+        if state.may_write() && *puts_off_acks && state.session.owes_an_ack_alone() {
+            self.has_put_off_an_ack = true;
+            // All others that are ready, the future that the runtime blocks on too, have their turn first.
+            let _pending = pin!(tokio::task::yield_now()).poll(cx);
+            return false;
         }
         if state.may_write() || state.unwatched {
             return true;
@@ -400,12 +414,16 @@ impl Drop for Driver {
     }
 }
 
-/// Writes what there is to write, and says whether there was something.
-pub(super) fn flush(shared: &Shared) -> (MutexGuard<'_, State>, bool) {
+/// Writes what there is to write, and says whether there was something. `puts_off_acks`: not an acknowledgement that is alone. Those who
+/// take what it is for have their turn first, and what they send leaves with it.
+pub(super) fn flush(shared: &Shared, puts_off_acks: bool) -> (MutexGuard<'_, State>, bool) {
     let mut state = shared.lock();
     // Whatever others ask for from here on is seen to before the turn ends.
     state.driver_awake = true;
     if !state.may_write() && state.writing != Writing::Blocked {
+        return (state, false);
+    }
+    if puts_off_acks && state.writing == Writing::Idle && state.session.owes_an_ack_alone() {
         return (state, false);
     }
     let Some(mut writer) = state.begin_write() else { return (state, false) };

@@ -53,7 +53,7 @@ impl Driver {
                     unanswered += bytes;
                     if unanswered >= ANSWERED_AFTER {
                         unanswered = 0;
-                        drop(flush(&self.shared));
+                        drop(flush(&self.shared, self.puts_off_acks));
                     }
                 }
                 Read::Nothing => return false,

@@ -15,6 +15,8 @@ use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload, SLACK};
 
 /// The most that a batch has where messages take turns.
 const SHARED_BATCH: usize = 8 * PART;
+/// For so many messages at once memory is kept when they have left.
+const FEW: usize = 8;
 /// Pieces of a payload that are shorter than this are copied.
 const COPIED: usize = 1 << 10;
 
@@ -130,6 +132,11 @@ impl Longs {
     fn is_over(&self) -> bool {
         let is_told = self.whole.is_empty() && self.moved.is_empty();
         self.is_empty() && self.later.is_empty() && self.leaving.is_empty() && is_told
+    }
+
+    /// Whether its memory may be kept for the next message: one that was alone took little.
+    fn is_small(&self) -> bool {
+        self.begun.capacity().max(self.waiting.capacity()).max(self.later.capacity()) <= FEW
     }
 
     /// How many bytes of parts are taken and not written.
@@ -357,7 +364,12 @@ impl Outbox {
     pub(super) fn parts_written(&mut self) {
         let Some(longs) = &mut self.longs else { return };
         while longs.leaving.pop_front_if(|(_, to)| *to <= self.written).is_some() {}
-        if longs.is_over() {
+        self.drop_longs_if_over();
+    }
+
+    /// Where nothing is left to do or to tell, and memory is kept that only a crowd needs, gives it back.
+    fn drop_longs_if_over(&mut self) {
+        if self.longs.as_ref().is_some_and(|longs| longs.is_over() && !longs.is_small()) {
             self.longs = None;
         }
     }
@@ -377,8 +389,8 @@ impl Outbox {
     /// The next message that has left, and where in the stream it ends.
     pub(crate) fn poll_whole(&mut self) -> Option<(LongId, u64)> {
         let whole = self.longs.as_mut()?.whole.pop_front();
-        if whole.is_none() && self.longs.as_ref().is_some_and(|longs| longs.is_over()) {
-            self.longs = None;
+        if whole.is_none() {
+            self.drop_longs_if_over();
         }
         whole
     }
