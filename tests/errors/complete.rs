@@ -35,7 +35,7 @@ const OTHERWISE: &[(&str, &str)] = &[
 
 /// Public enums of errors, by file.
 const ENUMS: &[(&str, &str)] = &[
-    ("error/call.rs", "VoxError"),
+    ("error/vox_error.rs", "VoxError"),
     ("error.rs", "NotSent"),
     ("error.rs", "EndReason"),
     ("error.rs", "RefusalCode"),

@@ -21,6 +21,7 @@ pub mod dependency;
 mod emit;
 mod habit;
 mod manifest;
+mod method_id;
 mod mistake;
 mod model;
 mod names;

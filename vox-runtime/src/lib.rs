@@ -18,11 +18,12 @@ pub mod value;
 #[doc(hidden)]
 pub mod fuzzing;
 
+mod catch_panic;
 mod channel;
 mod client;
-mod contained;
 mod driver;
 mod error;
+mod escaped;
 mod evidence;
 mod help;
 mod ids;
@@ -34,7 +35,6 @@ mod proto;
 mod reply;
 mod schema;
 mod server;
-mod shown;
 mod sorted;
 mod terms;
 mod wire;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// Ordered key-value pairs. Keys may repeat. Values marked sensitive are never printed.
 ///
@@ -172,8 +172,8 @@ impl fmt::Debug for Metadata {
             // A peer need not know which keys name secrets.
             let hidden = entry.sensitive || names_a_secret(&entry.key);
             let value = if hidden { "[redacted]" } else { entry.value.as_str() };
-            let key = format!("{:?}", Shown::name(&entry.key));
-            let value = format!("{:?}", Shown::within(value, MOST_SHOWN_OF_VALUE));
+            let key = format!("{:?}", Escaped::name(&entry.key));
+            let value = format!("{:?}", Escaped::within(value, MOST_SHOWN_OF_VALUE));
             map.entry(&format_args!("{key}"), &format_args!("{value}"));
             left = left.saturating_sub(key.len() + value.len());
         }

@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
+use crate::escaped::Escaped;
+use crate::escaped::hex;
 use crate::ids::MethodId;
 use crate::schema::Schema;
-use crate::shown::Shown;
-use crate::shown::hex;
 
 pub use self::holder::{Holder, PeerKey};
 
@@ -300,7 +300,7 @@ impl Principal {
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(name) => fmt::Display::fmt(&Shown::new(name), f),
+            Some(name) => fmt::Display::fmt(&Escaped::new(name), f),
             None => f.write_str("(anonymous)"),
         }
     }
@@ -309,7 +309,7 @@ impl fmt::Display for Principal {
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(name) => write!(f, "{:?}", Shown::new(name)),
+            Some(name) => write!(f, "{:?}", Escaped::new(name)),
             None => f.write_str("(anonymous)"),
         }
     }

@@ -21,10 +21,10 @@ use crate::codec::{
     ALLOCATION, ChannelKind, DecodeError, Decoder, Passing, Plan, Translation, Weight, items_beside, many,
     translation_of,
 };
+use crate::escaped::Escaped;
 use crate::ids::MethodId;
 use crate::limits::Purse;
 use crate::schema::{Container, Contract, Method, SchemaFault, SchemaHash, Type, Types};
-use crate::shown::Shown;
 
 /// How two contracts of one service go together.
 pub(crate) struct Terms {
@@ -265,7 +265,7 @@ impl MethodTerms {
             found.sort_unstable_by_key(|(shape, at)| (shape.id, *at));
             found.dedup();
             if let Some(pair) = found.windows(2).find(|pair| pair[0].0.id == pair[1].0.id) {
-                let (name, shape) = (Shown::name(&ours.name), pair[0].0);
+                let (name, shape) = (Escaped::name(&ours.name), pair[0].0);
                 let why = format!("argument `{name}` has channels of `{shape}`, which are of two types there");
                 return Err(why.into());
             }
@@ -394,7 +394,7 @@ impl fmt::Debug for MethodTerms {
 impl fmt::Display for Misread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Incompatible(why) => Shown::new(why).fmt(f),
+            Self::Incompatible(why) => Escaped::new(why).fmt(f),
             Self::Decode(error) => error.fmt(f),
         }
     }

@@ -38,30 +38,30 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", DATA),
     ("error", DATA),
     // The one exception among the data: a descriptor holds the plans that the codec compiles of its shapes.
-    ("descriptor", &["ids", "policy", "limits", "metadata", "message", "error", "shown", "schema", "codec"]),
+    ("descriptor", &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "schema", "codec"]),
     // Data, which a store is asked with and proto decides about.
-    ("operation", &["ids", "policy", "limits", "metadata", "message", "error", "shown", "descriptor", "schema"]),
+    ("operation", &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "schema"]),
     // A map, of anything.
     ("sorted", &[]),
     // How a peer's text is printed.
-    ("shown", &[]),
+    ("escaped", &[]),
     // Panics of users' code, caught.
-    ("contained", &[]),
+    ("catch_panic", &[]),
     // Doors for fuzz targets, in a build for fuzzing alone.
     ("fuzzing", &["limits", "wire", "store", "schema"]),
     // Words for compile errors.
     ("help", &[]),
-    ("schema", &["ids", "policy", "limits", "metadata", "message", "error", "shown", "descriptor", "operation"]),
-    ("codec", &["ids", "policy", "limits", "metadata", "message", "error", "shown", "schema"]),
+    ("schema", &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "operation"]),
+    ("codec", &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "schema"]),
     // Values that are known by their schemas alone.
-    ("value", &["limits", "error", "shown", "descriptor", "schema", "codec"]),
+    ("value", &["limits", "error", "escaped", "descriptor", "schema", "codec"]),
     // Services held against their releases: data, and the files that a test names.
-    ("compat", &["ids", "shown", "descriptor", "schema", "codec"]),
+    ("compat", &["ids", "escaped", "descriptor", "schema", "codec"]),
     // How two contracts go together, with the plans for it.
-    ("terms", &["ids", "policy", "limits", "shown", "schema", "codec", "value"]),
+    ("terms", &["ids", "policy", "limits", "escaped", "schema", "codec", "value"]),
     (
         "wire",
-        &["ids", "policy", "limits", "metadata", "message", "error", "shown", "descriptor", "operation", "schema"],
+        &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "operation", "schema"],
     ),
     (
         "proto",
@@ -72,7 +72,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metadata",
             "message",
             "error",
-            "shown",
+            "escaped",
             "descriptor",
             "operation",
             "schema",
@@ -91,15 +91,15 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metadata",
             "message",
             "error",
-            "shown",
+            "escaped",
             "descriptor",
             "operation",
             "schema",
             "sorted",
-            "contained",
+            "catch_panic",
         ],
     ),
-    ("transport", &["ids", "policy", "limits", "metadata", "message", "error", "shown", "descriptor", "contained"]),
+    ("transport", &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "catch_panic"]),
     (
         "reply",
         &[
@@ -109,7 +109,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metadata",
             "message",
             "error",
-            "shown",
+            "escaped",
             "operation",
             "descriptor",
             "codec",
@@ -118,7 +118,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "terms",
         ],
     ),
-    ("evidence", &["ids", "policy", "limits", "metadata", "message", "error", "shown", "descriptor", "codec", "help"]),
+    (
+        "evidence",
+        &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "codec", "help"],
+    ),
     // The shell, from below: each room leans on all before it.
     ("driver", ALL),
     ("channel", ALL),
@@ -128,7 +131,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("policy", &[]),
 ];
 
-const DATA: &[&str] = &["ids", "policy", "limits", "metadata", "message", "error", "shown", "descriptor"];
+const DATA: &[&str] = &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor"];
 
 /// The rooms of the shell, from below: each leans on those before it.
 const SHELL: &[&str] = &["driver", "channel", "client", "server", "dynamic"];
@@ -141,12 +144,12 @@ const ALL: &[&str] = &[
     "metadata",
     "message",
     "error",
-    "shown",
+    "escaped",
     "descriptor",
     "operation",
     "schema",
     "sorted",
-    "contained",
+    "catch_panic",
     "terms",
     "codec",
     "wire",

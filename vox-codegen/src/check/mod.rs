@@ -17,6 +17,7 @@ use syn::{ItemTrait, TraitItem, TraitItemFn};
 use self::method::CheckedSignature;
 use self::options::ServiceOptions;
 use crate::habit;
+use crate::method_id::method_id;
 use crate::mistake::Mistakes;
 use crate::model::{Location, Method, Service};
 use crate::names::{self, Dots};
@@ -136,7 +137,7 @@ fn method(function: &TraitItemFn, service: &str, on_trait: &ServiceOptions, mist
     if options.name.is_none() {
         check_name(&wire, Dots::Refused, &ident, mistakes);
     }
-    let id = names::method_id(service, &wire);
+    let id = method_id(service, &wire);
     let CheckedSignature { params, returns, borrowed } = signature;
     Some(Method { attrs, ident, wire, id, params, returns, borrowed, options })
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::bound::Bound;
 use super::local::{Item, Patience};
-use crate::contained::wake_all;
+use crate::catch_panic::wake_all;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::HalfEnd;
 use crate::error::Place;

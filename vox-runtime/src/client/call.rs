@@ -2,8 +2,8 @@
 
 mod about;
 mod deadline;
-mod differing;
 mod ending;
+mod other_version;
 mod retry;
 mod trace;
 
@@ -23,13 +23,13 @@ use crate::codec::EncodeError;
 use crate::descriptor::{MethodDescriptor, RetryPolicy};
 use crate::driver::{Alarm, CallerHandle, Flush, Scope, Sent, Waiter, now};
 use crate::error::{Never, NotSent, Short, VoxError};
+use crate::escaped::Escaped;
 use crate::ids::{ChannelId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::proto::{CallEnd, Gate, NewCall, Patience, Token};
 use crate::reply::{Reply, too_large_for_peer};
-use crate::shown::Shown;
 use crate::terms::MethodTerms;
 use crate::wire::{self, ChannelDirection, Payload};
 
@@ -212,7 +212,7 @@ impl<T, E> Call<T, E> {
             rpc.system = "vox",
             rpc.service = self.method.service,
             rpc.method = self.method.name,
-            network.peer.address = %Shown::new(self.handle().shared().peer.address()),
+            network.peer.address = %Escaped::new(self.handle().shared().peer.address()),
             vox.connection = self.handle().connection().0,
             vox.metadata = ?self.metadata,
         );
@@ -338,7 +338,7 @@ impl<T, E> Call<T, E> {
                 self.state = CallState::Queued(ticket);
                 self.channels.iter().for_each(|given| given.call_waits(CallWaits::Turn));
                 if let Some(remote) = self.client_connection.remote() {
-                    remote.keeper().nudge();
+                    remote.reconnector().nudge();
                 }
                 Poll::Pending
             }

@@ -9,10 +9,10 @@ use super::state::{SessionState, SessionWatch};
 use crate::descriptor::ServiceDescriptor;
 use crate::driver::{CallerHandle, Peer, Shared, observe};
 use crate::error::EndReason;
+use crate::escaped::Escaped;
 use crate::ids::ConnectionId;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
-use crate::shown::Shown;
 
 /// A typed client. `#[vox::service]` generates one per service.
 pub trait Client: Clone + Send + Sync + 'static {
@@ -111,7 +111,7 @@ impl Caller {
     /// How its session stands, or the one that follows.
     pub fn state(&self) -> SessionState {
         match self.client_connection.remote() {
-            Some(remote) => remote.keeper().state(),
+            Some(remote) => remote.reconnector().state(),
             None => SessionState::alone(&self.client_connection.handle().shared().lock()),
         }
     }
@@ -119,7 +119,7 @@ impl Caller {
     /// Follows how its session stands.
     pub fn watch(&self) -> SessionWatch {
         match self.client_connection.remote() {
-            Some(remote) => SessionWatch::of_peer(remote.keeper().phases()),
+            Some(remote) => SessionWatch::of_peer(remote.reconnector().phases()),
             None => SessionWatch::of_session(Arc::clone(self.client_connection.handle().shared())),
         }
     }
@@ -138,7 +138,7 @@ impl Caller {
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let handle = self.client_connection.handle();
-        write!(f, "Caller({}, {})", handle.connection(), Shown::new(handle.shared().peer.address()))
+        write!(f, "Caller({}, {})", handle.connection(), Escaped::new(handle.shared().peer.address()))
     }
 }
 

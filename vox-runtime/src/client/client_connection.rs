@@ -68,14 +68,14 @@ impl ClientConnection {
         deadline: Option<Instant>,
     ) -> Result<Arc<CallerHandle>, ReconnectError> {
         let Some(remote) = &self.remote else { return Err(ReconnectError::Closed("its session has ended".to_owned())) };
-        let until = deadline.or_else(|| now().checked_add(remote.keeper().config().limits.link_wait));
+        let until = deadline.or_else(|| now().checked_add(remote.reconnector().config().limits.link_wait));
         let moved = match until {
             None => Some(self.open_on_next_session(remote, &dead).await),
-            Some(until) => remote.keeper().in_time(until, self.open_on_next_session(remote, &dead)).await,
+            Some(until) => remote.reconnector().in_time(until, self.open_on_next_session(remote, &dead)).await,
         };
         match moved {
             Some(moved) => moved.map_err(ReconnectError::Closed),
-            None => Err(ReconnectError::TooLate(remote.keeper().words())),
+            None => Err(ReconnectError::TooLate(remote.reconnector().words())),
         }
     }
 
@@ -87,9 +87,12 @@ impl ClientConnection {
         // Before it is told that somebody waits, so that the handshake has it.
         let turn = self.reconnecting.try_lock().ok();
         let is_gone = turn.is_some() && Arc::ptr_eq(&self.handle(), dead);
-        let wish =
-            self.service.as_ref().filter(|_| is_gone).and_then(|service| remote.keeper().wishes.wish(service.clone()));
-        let waiting = remote.keeper().begin_to_wait();
+        let wish = self
+            .service
+            .as_ref()
+            .filter(|_| is_gone)
+            .and_then(|service| remote.reconnector().wishes.wish(service.clone()));
+        let waiting = remote.reconnector().begin_to_wait();
         let _turn = match turn {
             Some(turn) => turn,
             None => self.reconnecting.lock().await,
@@ -99,7 +102,7 @@ impl ClientConnection {
             return Ok(handle);
         }
         loop {
-            let shared = remote.keeper().session(&waiting).await?;
+            let shared = remote.reconnector().session(&waiting).await?;
             if let Some(granted) = wish.as_ref().and_then(|wish| wish.granted(&shared)) {
                 return Ok(self.move_to(granted));
             }

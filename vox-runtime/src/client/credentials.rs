@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contained::Contained;
+use crate::catch_panic::Contained;
 use crate::driver::ConnectError;
 use crate::metadata::Metadata;
 

@@ -1,11 +1,11 @@
-//! How a peer is reached just now: what calls follow while the task of [`Keeper`](super::keeper::Keeper) dials.
+//! How a peer is reached just now: what calls follow while the task of [`Reconnector`](super::reconnector::Reconnector) dials.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::EndReason;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// How a peer is reached just now.
 #[derive(Debug, Clone)]
@@ -34,9 +34,9 @@ pub(super) struct Trying {
 impl fmt::Display for Trying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.attempts {
-            0 => write!(f, "{}, and no attempt to make one has ended yet", Shown::new(&self.why)),
-            1 => write!(f, "{}, 1 attempt", Shown::new(&self.why)),
-            attempts => write!(f, "{}, {attempts} attempts", Shown::new(&self.why)),
+            0 => write!(f, "{}, and no attempt to make one has ended yet", Escaped::new(&self.why)),
+            1 => write!(f, "{}, 1 attempt", Escaped::new(&self.why)),
+            attempts => write!(f, "{}, {attempts} attempts", Escaped::new(&self.why)),
         }
     }
 }

@@ -2,35 +2,35 @@
 
 use std::sync::Arc;
 
-use super::budget::Budget;
 use super::config::ConnectConfig;
-use super::keeper::Keeper;
+use super::reconnector::Reconnector;
+use super::retry_budget::Budget;
 use crate::driver::Shared;
 
 /// A peer, whichever session there is with it. What clients share; when the last of them goes, none follows the session.
 pub(crate) struct Remote {
-    keeper: Arc<Keeper>,
+    reconnector: Arc<Reconnector>,
     pub(super) budget: Budget,
 }
 
 impl Remote {
     /// The peer that there is this session with.
     pub(super) fn new(config: ConnectConfig, shared: Arc<Shared>) -> Arc<Self> {
-        Arc::new(Self { keeper: Keeper::new(config, shared, false), budget: Budget::default() })
+        Arc::new(Self { reconnector: Reconnector::new(config, shared, false), budget: Budget::default() })
     }
 
     /// A peer that is dialled when a session with it is needed. `none`: one that has ended.
     pub(super) fn lazy(config: ConnectConfig, none: Arc<Shared>) -> Arc<Self> {
-        Arc::new(Self { keeper: Keeper::new(config, none, true), budget: Budget::default() })
+        Arc::new(Self { reconnector: Reconnector::new(config, none, true), budget: Budget::default() })
     }
 
-    pub(super) fn keeper(&self) -> &Arc<Keeper> {
-        &self.keeper
+    pub(super) fn reconnector(&self) -> &Arc<Reconnector> {
+        &self.reconnector
     }
 }
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        self.keeper.release();
+        self.reconnector.release();
     }
 }

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use super::caller::{Caller, Client};
 use super::client_connection::ClientConnection;
-use super::closing::Closing;
 use super::connect::{Connect, Connected, Target};
 use super::opening::open_connection;
 use super::remote::Remote;
 use super::state::{SessionState, SessionWatch};
+use super::wait_closed::Closing;
 use crate::descriptor::{ServiceDescriptor, ServiceError};
 use crate::driver::{LAST_WORDS, Peer, Shared};
 use crate::error::{EndReason, Refusal};
+use crate::escaped::Escaped;
 use crate::limits::Refusals;
 use crate::metadata::Metadata;
-use crate::shown::Shown;
 
 /// Two peers and all that is open between them. Holding it keeps the session open; clones share it.
 #[derive(Clone)]
@@ -142,7 +142,7 @@ impl Session {
     pub fn close(&self, reason: &str) -> Closing {
         let own = Arc::clone(self.client_connection().handle().shared());
         let mut sessions: Vec<_> =
-            self.client_connection().remote().map(|remote| remote.keeper().close(reason)).into_iter().collect();
+            self.client_connection().remote().map(|remote| remote.reconnector().close(reason)).into_iter().collect();
         own.let_go(|state| state.session.goodbye(reason));
         sessions.push(own);
         Closing::of(sessions)
@@ -195,10 +195,10 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { address, refusal } => write!(f, "{} refused: {refusal}", Shown::new(address)),
+            Self::Refused { address, refusal } => write!(f, "{} refused: {refusal}", Escaped::new(address)),
             Self::Service(error) => error.fmt(f),
             Self::Metadata { address, why } => {
-                write!(f, "no connection to {}: {}", Shown::new(address), Shown::new(why))
+                write!(f, "no connection to {}: {}", Escaped::new(address), Escaped::new(why))
             }
         }
     }

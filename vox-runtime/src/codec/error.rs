@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Shortage;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// A type that cannot be sent, found when its plan is compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +215,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::BadUtf8 => f.write_str("a string is not UTF-8"),
             Self::BadVariant(index) => write!(f, "an enum has no variant {index}"),
             Self::UnknownVariant { name, of } => {
-                write!(f, "the variant `{}`, which `{of}` does not have here", Shown::name(name))
+                write!(f, "the variant `{}`, which `{of}` does not have here", Escaped::name(name))
             }
             Self::NoDefault => f.write_str("a field that is not sent, whose default cannot be made"),
             Self::BadValue(what) => write!(f, "not a valid {what}"),

@@ -37,7 +37,7 @@ mod error;
 #[allow(unsafe_code, reason = "runs programs over raw memory")]
 mod execute;
 mod leaf;
-mod long;
+mod lent_bytes;
 mod measure;
 #[allow(unsafe_code, reason = "a program is run for the type that it was compiled for")]
 mod plan;
@@ -59,7 +59,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, PlanError};
 pub(crate) use leaf::Rest;
 #[cfg(test)]
 pub(crate) use leaf::names as leaf_names;
-pub(crate) use long::LONG;
+pub(crate) use lent_bytes::LONG;
 pub(crate) use measure::check_cost_of;
 pub use plan::Plan;
 pub(crate) use plan::read_as;

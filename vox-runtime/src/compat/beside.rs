@@ -6,8 +6,8 @@ use super::change::{Change, Position};
 use super::code::Code;
 use super::compare::change;
 use super::snapshot::{Snapshot, SnapshotMethod};
+use crate::escaped::Escaped;
 use crate::schema::{NodeField, NodeKind};
-use crate::shown::Shown;
 
 /// Types that were renamed and defaults that were given or taken away, where the types are beside each other.
 pub(super) fn changes(
@@ -24,7 +24,7 @@ pub(super) fn changes(
         let Some(other) = after.arguments.iter().find(|other| other.name == argument.name) else { continue };
         todo.push((argument.ty, other.ty));
         if argument.may_miss != other.may_miss {
-            let name = Shown::name(&argument.name);
+            let name = Escaped::name(&argument.name);
             let words = format!("the argument `{name}` {}", given(other.may_miss));
             add(Code::DefaultChanged, words, word(argument.may_miss, other.may_miss));
         }
@@ -35,11 +35,11 @@ pub(super) fn changes(
             continue;
         }
         let (a, b) = (old.graph.get(pair.0), new.graph.get(pair.1));
-        let name = Shown::name(b.name.as_deref().unwrap_or_default()).to_string();
+        let name = Escaped::name(b.name.as_deref().unwrap_or_default()).to_string();
         if let (Some(was), Some(is)) = (&a.name, &b.name)
             && was != is
         {
-            let words = format!("the type `{}` is called `{}`", Shown::name(was), Shown::name(is));
+            let words = format!("the type `{}` is called `{}`", Escaped::name(was), Escaped::name(is));
             add(Code::TypeRenamed, words, (was.clone(), is.clone()));
         }
         let mut fields = |a: &[NodeField], b: &[NodeField]| {
@@ -48,7 +48,7 @@ pub(super) fn changes(
                 todo.push((field.ty, other.ty));
                 if field.optional != other.optional {
                     let words =
-                        format!("the field `{}` of `{name}` {}", Shown::name(&field.name), given(other.optional));
+                        format!("the field `{}` of `{name}` {}", Escaped::name(&field.name), given(other.optional));
                     add(Code::DefaultChanged, words, word(field.optional, other.optional));
                 }
             }

@@ -14,8 +14,8 @@ use super::snapshot::{Snapshot, SnapshotMethod};
 use super::states::{short, states};
 use super::text::TypeText;
 use super::witness::Witness;
+use crate::escaped::Escaped;
 use crate::schema::{Argument, Container, Difference, Event, Finding, Method, Stay, Type, Types, Writer, widens};
-use crate::shown::Shown;
 
 /// All changes of a service from `old` to `new`, method by method.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn compare(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
     let names: BTreeSet<_> = old.methods.keys().chain(new.methods.keys()).collect();
     let mut changes = Vec::new();
     for name in names {
-        let place = format!("{}.{}", Shown::name(&new.service), Shown::name(name));
+        let place = format!("{}.{}", Escaped::name(&new.service), Escaped::name(name));
         match (old.methods.get(name), new.methods.get(name)) {
             (None, Some(_)) => changes.push(method(Code::MethodAdded, place, old, new)),
             (Some(_), None) => changes.push(method(Code::MethodRemoved, place, old, new)),
@@ -186,7 +186,7 @@ impl<'a> Comparison<'a> {
         let side = if code == Code::ArgumentAdded { &self.new } else { &self.old };
         let of = side.method.arguments.iter().find(|of| of.name == argument.name);
         let ty = of.map_or_else(String::new, |of| TypeText(&side.snapshot.graph, of.ty).to_string());
-        let (name, place) = (Shown::name(&argument.name), self.place.clone());
+        let (name, place) = (Escaped::name(&argument.name), self.place.clone());
         let verb = if code == Code::ArgumentAdded { "added" } else { "removed" };
         let words = format!("the argument `{name}: {ty}` was {verb}");
         let hash = short(&argument.ty.schema);
@@ -231,7 +231,7 @@ impl<'a> Comparison<'a> {
         let fails = refusal.is_some() || unknown.is_some();
         let witness = fails.then(|| self.witness(name, finding, old_writes, refusal.as_deref())).flatten();
         let fault = refusal.or_else(|| {
-            let variant = Shown::name(unknown?);
+            let variant = Escaped::name(unknown?);
             let (writer, reader) = match finding.writer == Writer::Here {
                 true => ("client", "server"),
                 false => ("server", "client"),
@@ -328,7 +328,7 @@ impl<'a> Comparison<'a> {
         let was = |at: usize| names(&self.old, (old.0, at));
         let is = |at: usize| names(&self.new, (new.0, at));
         let of = |words: String| match finding.variant {
-            Some(variant) => format!("{words}::{}", Shown::name(variant)),
+            Some(variant) => format!("{words}::{}", Escaped::name(variant)),
             None => words,
         };
         let (old_at, new_at) = (old.1, new.1);
@@ -336,15 +336,15 @@ impl<'a> Comparison<'a> {
             Event::Missing { field, .. } | Event::Extra { field, .. } => {
                 let written = matches!(finding.event, Event::Extra { .. });
                 let was_there = written == old_writes;
-                let name = Shown::name(field.name);
+                let name = Escaped::name(field.name);
                 match was_there {
                     true => format!("`{}` lost the field `{name}: {}`", of(was(old_at)), was(field.ty)),
                     false => format!("`{}` has a new field `{name}: {}`", of(is(new_at)), is(field.ty)),
                 }
             }
             Event::Unknown { variant } | Event::Unsent { variant } => match code {
-                Code::VariantAdded => format!("`{}` has a new variant `{}`", is(new_at), Shown::name(variant)),
-                _ => format!("`{}` lost the variant `{}`", was(old_at), Shown::name(variant)),
+                Code::VariantAdded => format!("`{}` has a new variant `{}`", is(new_at), Escaped::name(variant)),
+                _ => format!("`{}` lost the variant `{}`", was(old_at), Escaped::name(variant)),
             },
             Event::Moved => format!("the fields of `{}` are in another order", of(is(new_at))),
             Event::VariantsMoved => format!("the variants of `{}` are in another order", is(new_at)),

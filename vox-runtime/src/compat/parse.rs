@@ -8,8 +8,8 @@ use super::accepted::Accepted;
 use super::snapshot::{Snapshot, SnapshotArgument, SnapshotMethod, contract_of};
 use super::text::{PLAIN, VERSION, container_name, is_option};
 use super::tokens::{Token, Tokens};
+use crate::escaped::Escaped;
 use crate::schema::{Container, Graph, NodeField, NodeKind, NodeVariant};
-use crate::shown::Shown;
 
 /// How long the text of a snapshot may be.
 const MAX_TEXT: usize = 1 << 20;
@@ -112,7 +112,7 @@ impl Parser<'_> {
                 Token::Word("method") => {
                     let (name, method) = self.method()?;
                     if methods.insert(name.clone(), method).is_some() {
-                        return Err(at(place, format!("a second method `{}`", Shown::name(&name))));
+                        return Err(at(place, format!("a second method `{}`", Escaped::name(&name))));
                     }
                 }
                 Token::Word("struct") => self.structure()?,
@@ -128,7 +128,7 @@ impl Parser<'_> {
         }
         if let Some((name, declared)) = self.named.iter().find(|(_, declared)| !declared.is_there) {
             let fault =
-                format!("there is no type `{}` here: no `struct`, `enum` or `wire` line has it", Shown::name(name));
+                format!("there is no type `{}` here: no `struct`, `enum` or `wire` line has it", Escaped::name(name));
             return Err(at(declared.place, fault));
         }
         let methods = methods.into_iter().map(|(name, method)| (name, self.resolved(method))).collect();
@@ -157,7 +157,7 @@ impl Parser<'_> {
                 let name = self.tokens.name("the name of an encoding")?;
                 let at_node = self.graph.add(None, NodeKind::Named(name.clone()));
                 if PLAIN.contains(&name.as_str()) || self.wire.insert(name.clone(), at_node).is_some() {
-                    return Err(at(place, format!("`{}` is known already", Shown::name(&name))));
+                    return Err(at(place, format!("`{}` is known already", Escaped::name(&name))));
                 }
             }
         }
@@ -181,7 +181,7 @@ impl Parser<'_> {
             let place = self.tokens.place();
             let argument = self.named_field("the name of an argument")?;
             if marked.iter().any(|other| other.name == argument.name) {
-                return Err(at(place, format!("a second argument `{}`", Shown::name(&argument.name))));
+                return Err(at(place, format!("a second argument `{}`", Escaped::name(&argument.name))));
             }
             marked.push(argument);
         }
@@ -235,7 +235,7 @@ impl Parser<'_> {
             let place = self.tokens.place();
             let name = self.tokens.name("the name of a variant, or `}`")?;
             if variants.iter().any(|other| other.name == name) {
-                return Err(at(place, format!("a second variant `{}`", Shown::name(&name))));
+                return Err(at(place, format!("a second variant `{}`", Escaped::name(&name))));
             }
             let has_fields = matches!(self.tokens.peek()?, Some(Token::Sign("(" | "{")));
             let fields = if has_fields { self.fields()? } else { Vec::new() };
@@ -250,11 +250,11 @@ impl Parser<'_> {
         let place = self.tokens.place();
         let name = self.tokens.name(&format!("the name of a {kind}"))?;
         if self.wire.contains_key(&name) {
-            return Err(at(place, format!("`{}` is a type of its own kind already", Shown::name(&name))));
+            return Err(at(place, format!("`{}` is a type of its own kind already", Escaped::name(&name))));
         }
         let (declared, name) = (self.reference(&name, place)?, name);
         if std::mem::replace(&mut declared.is_there, true) {
-            return Err(at(place, format!("a second type `{}`", Shown::name(&name))));
+            return Err(at(place, format!("a second type `{}`", Escaped::name(&name))));
         }
         Ok(declared.at)
     }
@@ -286,7 +286,7 @@ impl Parser<'_> {
             let place = self.tokens.place();
             let field = self.named_field("the name of a field, or `}`")?;
             if marked.iter().any(|other| other.name == field.name) {
-                return Err(at(place, format!("a second field `{}`", Shown::name(&field.name))));
+                return Err(at(place, format!("a second field `{}`", Escaped::name(&field.name))));
             }
             marked.push(field);
         }

@@ -250,7 +250,7 @@ pub(super) fn quoted(text: &str, f: &mut impl Write) -> fmt::Result {
         match c {
             '"' => f.write_str("\\\"")?,
             '\\' => f.write_str("\\\\")?,
-            c if crate::shown::is_plain(c) => f.write_char(c)?,
+            c if crate::escaped::is_plain(c) => f.write_char(c)?,
             c => write!(f, "\\u{{{:x}}}", u32::from(c))?,
         }
     }

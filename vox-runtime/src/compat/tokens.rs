@@ -1,7 +1,7 @@
 //! The words, signs and numbers of a snapshot's text, each with its line and column.
 
 use super::parse::SnapshotError;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 type Read<T> = Result<T, SnapshotError>;
 
@@ -72,7 +72,9 @@ impl<'a> Tokens<'a> {
         let len = rest.char_indices().find(|(at, c)| !is_inside(*c) || rest[*at..].starts_with("->"));
         let len = len.map_or(rest.len(), |(at, _)| at);
         if len == 0 {
-            return Err(self.fault(format!("`{}` stands for nothing here", Shown::new(first.encode_utf8(&mut [0; 4])))));
+            return Err(
+                self.fault(format!("`{}` stands for nothing here", Escaped::new(first.encode_utf8(&mut [0; 4]))))
+            );
         }
         let word = &rest[..len];
         self.at += len;
@@ -99,7 +101,7 @@ impl<'a> Tokens<'a> {
                     }
                     _ => break "an escape is `\\\"`, `\\\\` or `\\u{…}`",
                 },
-                Some((_, c)) if crate::shown::is_plain(c) => out.push(c),
+                Some((_, c)) if crate::escaped::is_plain(c) => out.push(c),
                 _ => break "the text in quotation marks does not end on this line",
             }
         };
@@ -137,8 +139,10 @@ impl<'a> Tokens<'a> {
         let found = match self.peek() {
             Err(error) => return error,
             Ok(None) => "the end of the text".to_owned(),
-            Ok(Some(Token::Word(word) | Token::Number(word) | Token::Sign(word))) => format!("`{}`", Shown::name(word)),
-            Ok(Some(Token::Quoted(text))) => format!("{:?}", Shown::name(&text)),
+            Ok(Some(Token::Word(word) | Token::Number(word) | Token::Sign(word))) => {
+                format!("`{}`", Escaped::name(word))
+            }
+            Ok(Some(Token::Quoted(text))) => format!("{:?}", Escaped::name(&text)),
         };
         self.fault(format!("{found} stands where {wanted} should"))
     }
@@ -194,7 +198,7 @@ impl<'a> Tokens<'a> {
         match self.peek()? {
             Some(Token::Number(word)) => match word.parse() {
                 Ok(number) => self.next().map(|_| number),
-                Err(_) => Err(self.fault(format!("`{}` is no number up to {}", Shown::name(word), u64::MAX))),
+                Err(_) => Err(self.fault(format!("`{}` is no number up to {}", Escaped::name(word), u64::MAX))),
             },
             _ => Err(self.unexpected("a number")),
         }

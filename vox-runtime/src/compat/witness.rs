@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use super::names::Names;
 use crate::codec::read_as;
+use crate::escaped::Escaped;
 use crate::schema::{Container, Event, Field, Finding, Graph, NodeField, NodeKind, NodeVariant, Type, Types};
-use crate::shown::Shown;
 
 /// How many types and parts a value may have.
 const MAX_PARTS: usize = 4096;
@@ -221,7 +221,7 @@ impl Maker<'_, '_> {
                 let (text, w, r) = self.fields(fields, 0, at, beside, step, way)?;
                 let name = self.names.name(self.graph, at).unwrap_or_default();
                 let r = r.map(|fields| self.stand_ins.1.add(None, NodeKind::Struct(fields)));
-                Some((format!("{}{text}", Shown::name(name)), self.stand_ins.0.add(None, NodeKind::Struct(w)), r))
+                Some((format!("{}{text}", Escaped::name(name)), self.stand_ins.0.add(None, NodeKind::Struct(w)), r))
             }
             Type::Enum(variants) => {
                 let by_step = match step {
@@ -233,9 +233,9 @@ impl Maker<'_, '_> {
                 put(&mut self.bytes, chosen as u128);
                 let variant = &variants[chosen];
                 let (text, w, r) = self.fields(&variant.fields, chosen, at, beside, step, way)?;
-                let name = self.names.name(self.graph, at).map(|name| format!("{}::", Shown::name(name)));
+                let name = self.names.name(self.graph, at).map(|name| format!("{}::", Escaped::name(name)));
                 let text = if variant.fields.is_empty() { String::new() } else { text };
-                let text = format!("{}{}{text}", name.unwrap_or_default(), Shown::name(variant.name));
+                let text = format!("{}{}{text}", name.unwrap_or_default(), Escaped::name(variant.name));
                 let chosen_name = variant.name;
                 let stand_in = |name: &str, fields: &[NodeField]| {
                     let fields = if name == chosen_name { fields.to_vec() } else { Vec::new() };
@@ -289,7 +289,7 @@ impl Maker<'_, '_> {
             let mut own = if step == Some(this) { std::mem::take(way) } else { VecDeque::new() };
             let other = beside.and_then(|other| counterpart(self.read, other, self.written, at, this));
             let (text, a, b) = self.value(field.ty, other, &mut own)?;
-            let name = Shown::name(field.name);
+            let name = Escaped::name(field.name);
             texts.push(if field.name == number.to_string() { text } else { format!("{name}: {text}") });
             let field = |ty| NodeField { name: field.name.to_owned(), ty, optional: false };
             w.push(field(a));

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::thread;
 use std::time::Instant;
 
-use crate::contained::{catch_panic, wake_all};
+use crate::catch_panic::{catch_panic, wake_all};
 
 static CLOCK: Clock = Clock {
     table: Mutex::new(AlarmTable { alarms: BTreeMap::new(), next: 0, sleeps_until: None }),

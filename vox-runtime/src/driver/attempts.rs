@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::chosen::Serves;
+use super::connection_dispatchers::Serves;
 use super::deferred::OperationEvent;
 use super::dispatch::Dispatcher;
 use super::handlers::run_elsewhere;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::backoff::Missed;
 use crate::descriptor::ServiceError;
 use crate::error::{Refusal, RefusalCode};
+use crate::escaped::{Escaped, show};
 use crate::limits::LimitError;
-use crate::shown::{Shown, show};
 use crate::transport::{AddressError, NoLink};
 
 /// Why there is no connection. Says to which address.
@@ -180,7 +180,7 @@ impl fmt::Display for ConnectError {
             Self::Handshake { address, why } => show(f, format_args!("the handshake with {address} failed: {why}")),
             Self::Refused { address, refusal } => show(f, format_args!("{address} refused: {refusal}")),
             Self::Timeout { address, after, last } => {
-                write!(f, "no session with {} within {after:?}", Shown::new(address))?;
+                write!(f, "no session with {} within {after:?}", Escaped::new(address))?;
                 match last {
                     Some(last) => write!(f, ": {last}"),
                     None => Ok(()),

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::accepting::Waiting;
+use super::accept_with::Waiting;
 use super::dispatch::Dispatcher;
-use super::patience::Waiting as WaitsFor;
+use super::wait_warnings::Waiting as WaitsFor;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{EndReason, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};

@@ -6,8 +6,8 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::backlog::{Backlog, HalfEnd};
+use super::channel_warnings::{Upload, Wait};
 use super::deferred::Deferred;
-use super::unused::{Upload, Wait};
 use crate::error::EndReason;
 use crate::proto::ChannelEnd;
 

@@ -15,19 +15,19 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tracing::Span;
 
+use super::blocking_watchdog::in_user_code;
 use super::clock::now;
 use super::dispatch::{Dispatcher, HandlerFuture, Incoming};
-use super::lookout::in_user_code;
+use super::handler_panic::catch_handler_panic;
+use super::inherited::{Scope, drop_cut};
 use super::method_pace::{Handlers, KEPT_FUTURES, ReusableFuture};
 use super::operation_runner::{Granted, Granting};
-use super::scope::{Scope, drop_cut};
 use super::shared::Shared;
 use super::state::Next;
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
+use crate::escaped::Escaped;
 use crate::ids::{ConnectionId, RequestId};
 use crate::proto::{HandlerEnd, Request};
-use crate::shown::Shown;
-use crate::wire::Failure;
 
 impl Handlers {
     /// Starts the handler of one request, if there is one. Gives back the time, where it was looked at when that was done.
@@ -109,11 +109,9 @@ fn dispatched(
 ) -> Option<ReusableFuture> {
     let (connection, id) = (request.connection, request.request);
     let incoming = Incoming::new(shared, request, granted, memory);
-    match catch_unwind(AssertUnwindSafe(|| dispatcher.dispatch(incoming))) {
+    match catch_handler_panic(|| dispatcher.dispatch(incoming)) {
         Ok(HandlerFuture(future)) => future,
-        Err(payload) => {
-            catch_panic(move || drop(payload));
-            let end = HandlerEnd::Failed(Failure::Panicked);
+        Err(end) => {
             match granted {
                 None => shared.handler_ended(connection, id, end),
                 Some(granted) => granted.handler_ended(end),
@@ -199,16 +197,15 @@ impl HandlerTask<&Arc<Shared>> {
 impl<S: Borrow<Arc<Shared>>> HandlerTask<S> {
     fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(future) = &mut self.future else { return Poll::Ready(()) };
-        let polled = catch_unwind(AssertUnwindSafe(|| {
+        let polled = catch_handler_panic(|| {
             let _entered = self.span.enter();
             self.scope.enter(|| future.poll(cx))
-        }));
+        });
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(()),
-            Err(payload) => {
-                catch_panic(move || drop(payload));
-                self.end(HandlerEnd::Failed(Failure::Panicked));
+            Err(end) => {
+                self.end(end);
                 Poll::Ready(())
             }
         }
@@ -256,7 +253,7 @@ fn open_span(shared: &Shared, request: &Request, dispatcher: &Arc<dyn Dispatcher
         rpc.system = "vox",
         rpc.service = service.name,
         rpc.method = method,
-        network.peer.address = %Shown::new(shared.peer.address()),
+        network.peer.address = %Escaped::new(shared.peer.address()),
         vox.connection = request.connection.0,
         vox.request = request.request.0,
         vox.metadata = ?request.metadata,

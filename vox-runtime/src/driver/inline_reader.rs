@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::proto::Token;
 
 /// A call reads inline where the one before it was made no longer ago than this.

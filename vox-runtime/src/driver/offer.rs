@@ -90,7 +90,7 @@ impl<D: Dispatcher> From<D> for Choice {
 impl fmt::Debug for Offer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Offer")
-            .field("service", &crate::shown::Shown::name(&self.service))
+            .field("service", &crate::escaped::Escaped::name(&self.service))
             .field("metadata", &self.metadata)
             .field("peer", &self.peer)
             .finish_non_exhaustive()
@@ -102,7 +102,7 @@ impl fmt::Debug for Choice {
         match &self.0 {
             Chosen::Own => f.write_str("Choice::usual"),
             Chosen::Other(dispatcher) => {
-                write!(f, "Choice::serve({})", crate::shown::Shown::name(dispatcher.service().name))
+                write!(f, "Choice::serve({})", crate::escaped::Escaped::name(dispatcher.service().name))
             }
         }
     }

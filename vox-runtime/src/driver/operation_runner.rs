@@ -4,9 +4,9 @@
 //! at once is taken at once, on the thread that asked, so that a store in memory costs neither a task nor a hand-off;
 //! whatever takes longer gets a task.
 
-mod asking;
+mod after_panic;
+mod ask_store;
 mod in_tests;
-mod mending;
 mod over_limit;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,11 +17,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use self::asking::Told;
-use super::accounts::DetachedOf;
+use self::ask_store::Told;
 use super::buffers::{give_buffer, take_buffer};
 use super::dispatch::Dispatcher;
 use super::peer::Peer;
+use super::peer_shares::DetachedOf;
 use crate::descriptor::MethodDescriptor;
 use crate::error::Short;
 use crate::ids::{MethodId, ServiceIndex};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::accounts::Account;
+use super::peer_shares::Account;
 use crate::metadata::Metadata;
 use crate::operation::Principal;
 

@@ -11,14 +11,14 @@ use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
 use super::buffers::{give_read_buffer, take_read_buffer};
-use super::long_part::{LongPart, StockUse};
-use super::pins::Pins;
+use super::part_reader::{LongPart, StockUse};
+use super::pinned_buffers::Pins;
 use super::state::State;
 use super::writer::LINK_PANICKED;
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::proto::{PartMemory, Session};
-use crate::wire::{Kind, LENGTH_BYTES, PartHead};
+use crate::wire::{Kind, LENGTH_BYTES, PartHead, body_length};
 
 /// Reads in one turn, so that a busy link does not keep the timers and the writing waiting.
 pub(super) const READS_PER_TURN: usize = 16;
@@ -323,8 +323,7 @@ impl Reader {
         if self.long.is_some() {
             return Ok(self.long.take_if(|long| long.is_whole()).map_or(Next::Nothing, Next::Part));
         }
-        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(Next::Nothing) };
-        let length = u32::from_le_bytes(*length) as usize;
+        let Some(length) = body_length(&self.buffer) else { return Ok(Next::Nothing) };
         if length > max_len {
             let why = format!("a frame of {length} bytes, over the limit of {max_len}");
             return Err(ProtocolViolation::new(Rule::FrameTooLarge, why));

@@ -1,10 +1,10 @@
-//! The end that connected gets its session a new link. When that is tried, the client's keeper decides.
+//! The end that connected gets its session a new link. When that is tried, the client's reconnector decides.
 
 use std::sync::{Mutex, PoisonError};
 
 use super::backoff::Missed;
 use super::connect_error::ConnectError;
-use super::handshake::{read_handshake, write_handshake};
+use super::handshake_io::{read_handshake, write_handshake};
 use super::shared::Shared;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use blake3::Hash;
 
-use super::claimants::{Claimant, Claimants};
+use super::pending_resumes::{Claimant, Claimants};
 use super::shared::Shared;
 use crate::operation::Principal;
 use crate::proto::{ClaimRound, Secrets};

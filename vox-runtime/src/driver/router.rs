@@ -6,22 +6,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use super::accepting::{AcceptWith, Found, too_long};
-use super::authenticating::Authenticate;
+use super::accept_with::{AcceptWith, Found, too_long};
+use super::authenticate::Authenticate;
 use super::dispatch::Dispatcher;
-use super::heard::HeardContracts;
 use super::offer::{Chosen, Offer};
 use super::operation_runner::OperationRunner;
 use super::peer::Peer;
-use crate::contained::catch_panic;
+use super::shared_contracts::HeardContracts;
+use crate::catch_panic::catch_panic;
 use crate::descriptor::ServiceDescriptor;
 use crate::error::{Refusal, RefusalCode};
+use crate::escaped::Escaped;
 use crate::ids::ServiceIndex;
 use crate::limits::Limits;
 use crate::operation::Principal;
 use crate::proto::Recalled;
 use crate::schema::Contract;
-use crate::shown::Shown;
 use crate::store::{MemoryStore, OperationStore};
 
 /// What one end of a session serves: the services, where the outcomes of their operations are kept, and to whom. Made once for a client or a
@@ -139,7 +139,10 @@ impl Router {
             true => "none".to_owned(),
             false => served.join(", "),
         };
-        Refusal::new(RefusalCode::UnknownService, format!("no service `{}` here; served: {served}", Shown::name(name)))
+        Refusal::new(
+            RefusalCode::UnknownService,
+            format!("no service `{}` here; served: {served}", Escaped::name(name)),
+        )
     }
 }
 
@@ -172,15 +175,15 @@ impl Router {
 
 /// What a dispatcher serves; `Err`: why it cannot serve a connection to this service. The contract is made here, which takes a while.
 fn described(service: &str, dispatcher: &dyn Dispatcher) -> Result<&'static ServiceDescriptor, String> {
-    let mut described = Err(format!("the server cannot serve `{}`: its dispatcher panicked", Shown::name(service)));
+    let mut described = Err(format!("the server cannot serve `{}`: its dispatcher panicked", Escaped::name(service)));
     catch_panic(|| {
         let found = dispatcher.service();
         described = match found.name == service {
             true => found.check().map(|()| found).map_err(|error| error.to_string()),
             false => Err(format!(
                 "the server's `accept_with` chose `{}` for a connection to `{}`",
-                Shown::name(found.name),
-                Shown::name(service)
+                Escaped::name(found.name),
+                Escaped::name(service)
             )),
         };
     });

@@ -1,18 +1,18 @@
 //! The state of one session, and the only way to change it.
 
+mod accept_with;
 mod awaiting;
-mod choosing;
+mod blocking_watchdog;
 mod deferring;
 mod failing;
 mod inline_reading;
-mod keeping;
-mod linking;
+mod memory;
+mod new_link;
 mod observing;
-mod pinning;
+mod pinned_buffers;
 mod readers;
 mod refused;
 mod replying;
-mod watching;
 mod writing;
 
 pub(crate) use observing::observe;
@@ -25,14 +25,14 @@ use std::time::Instant;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::inline_reader::ReadWaker;
-use super::long_part::memory;
 use super::operation_runner::OperationRunner;
+use super::part_reader::memory;
 use super::peer::Peer;
 use super::reading::Reader;
 use super::router::Router;
 use super::state::{Flush, State};
 use super::writer::Writer;
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::limits::Limits;
 use crate::proto::{PeerClock, Session};
 use crate::wire::Ticket;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
 
 use super::clock::now;
-use super::pace::Pace;
-use crate::contained::catch_panic;
+use super::write_pace::Pace;
+use crate::catch_panic::catch_panic;
 use crate::proto::Batch;
 use crate::transport::WriteHalf;
 use crate::wire::PART;

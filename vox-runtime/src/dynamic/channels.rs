@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::channel::{RawHalf, RecvError, Rx, SendError, Tx};
 use crate::codec::{ChannelKind, DecodeError, DecodeErrorKind, Rest};
 use crate::error::Reason;
+use crate::escaped::Escaped;
 use crate::metadata::Metadata;
-use crate::shown::Shown;
 use crate::value::{Placed, Value, ValueError, ValueType};
 
 /// Who sends on a channel.
@@ -294,6 +294,6 @@ impl fmt::Debug for ValueRx {
 
 impl fmt::Debug for Channels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.paths().map(Shown::new)).finish()
+        f.debug_list().entries(self.paths().map(Escaped::new)).finish()
     }
 }

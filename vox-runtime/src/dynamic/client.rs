@@ -14,10 +14,10 @@ use crate::channel::RawHalf;
 use crate::client::{Call, Caller, OpenError, Session};
 use crate::codec::{ChannelKind, Encoder, Rest};
 use crate::error::VoxError;
+use crate::escaped::{Escaped, show};
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::reply::{self, Reply};
-use crate::shown::{Shown, show};
 use crate::value::{Placed, Value, ValueError, ValueType, nearest, slots};
 
 /// A client of a service whose trait is not known here. Clones share their connection.
@@ -308,7 +308,7 @@ impl Future for ValueCall {
             Err(error) => return Poll::Ready(Err(error.map_user(|_| Value::Unit))),
         };
         Poll::Ready(decoded.unwrap_or_else(|error| {
-            let why = format!("`{}`: {error}", Shown::name(self.method.name()));
+            let why = format!("`{}`: {error}", Escaped::name(self.method.name()));
             Err(VoxError::InvalidResponse(why.into()))
         }))
     }
@@ -335,7 +335,7 @@ impl Future for RawCall {
 
 impl fmt::Debug for DynamicClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DynamicClient({}, {:?})", Shown::name(self.service.name()), self.caller)
+        write!(f, "DynamicClient({}, {:?})", Escaped::name(self.service.name()), self.caller)
     }
 }
 
@@ -355,21 +355,21 @@ impl fmt::Display for DynamicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoMethod { service, method, nearest } => {
-                let (service, method) = (Shown::name(service), Shown::name(method));
+                let (service, method) = (Escaped::name(service), Escaped::name(method));
                 write!(f, "`{service}` has no method `{method}`")?;
                 match nearest {
-                    Some(nearest) => write!(f, "; did you mean `{}`?", Shown::name(nearest)),
+                    Some(nearest) => write!(f, "; did you mean `{}`?", Escaped::name(nearest)),
                     None => Ok(()),
                 }
             }
             Self::Channels { service, method } => write!(
                 f,
                 "`{}.{}` takes channels: call it by `call_with_channels`, `call_json_with_channels` or `call_raw_with_channels`",
-                Shown::name(service),
-                Shown::name(method)
+                Escaped::name(service),
+                Escaped::name(method)
             ),
             Self::Arguments { service, method, error } => {
-                show(f, format_args!("`{}.{}`: {error}", Shown::name(service), Shown::name(method)))
+                show(f, format_args!("`{}.{}`: {error}", Escaped::name(service), Escaped::name(method)))
             }
         }
     }

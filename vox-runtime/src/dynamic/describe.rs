@@ -20,10 +20,10 @@ use crate::client::{OpenError, Session};
 use crate::codec::{Budget, Decoder, Encoder, Plan};
 use crate::descriptor::{MethodId, RetryPolicy, ServiceDescriptor};
 use crate::error::VoxError;
+use crate::escaped::Escaped;
 use crate::limits::Limits;
 use crate::server::Dispatcher;
 use crate::server::ServerBuilder;
-use crate::shown::Shown;
 use crate::value::nearest;
 
 /// What the service is called.
@@ -233,7 +233,7 @@ impl Describer {
             Err(error) => return Err(DescribeError::Call(error.map_user(|_| String::new()))),
         };
         if description.name != name {
-            return Err(self.invalid(name, format!("the server describes `{}`", Shown::name(&description.name))));
+            return Err(self.invalid(name, format!("the server describes `{}`", Escaped::name(&description.name))));
         }
         let beside: Beside = description
             .methods
@@ -277,12 +277,12 @@ impl fmt::Display for DescribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotServed { address, service, served } => {
-                write!(f, "the server at {} has no service `{}`", Shown::new(address), Shown::name(service))?;
+                write!(f, "the server at {} has no service `{}`", Escaped::new(address), Escaped::name(service))?;
                 if let Some(nearest) = nearest(service, served.iter().map(String::as_str)) {
-                    return write!(f, "; did you mean `{}`?", Shown::name(nearest));
+                    return write!(f, "; did you mean `{}`?", Escaped::name(nearest));
                 }
                 f.write_str("; it has:")?;
-                served.iter().take(32).try_for_each(|name| write!(f, " {}", Shown::name(name)))
+                served.iter().take(32).try_for_each(|name| write!(f, " {}", Escaped::name(name)))
             }
             Self::Call(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),

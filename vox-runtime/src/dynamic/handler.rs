@@ -14,8 +14,8 @@ use super::service::{MethodType, ServiceType};
 use crate::descriptor::{MethodId, ServiceDescriptor};
 use crate::driver::HandlerFuture;
 use crate::error::VoxError;
+use crate::escaped::Escaped;
 use crate::server::{Args, Context, Dispatcher, Incoming, Outcome};
-use crate::shown::Shown;
 use crate::value::Value;
 
 /// Serves a service whose trait is not known here, by a closure for each method. A method that has none is answered as unknown.
@@ -118,9 +118,9 @@ impl DynamicDispatcher {
     }
 
     fn with(mut self, name: &str, handler: Handler) -> Self {
-        let service = Shown::name(self.service.name());
+        let service = Escaped::name(self.service.name());
         let Some(method) = self.service.method(name) else {
-            panic!("`{service}` has no method `{}`", Shown::name(name))
+            panic!("`{service}` has no method `{}`", Escaped::name(name))
         };
         self.handlers.insert(method.descriptor().id, (method.clone(), handler));
         self
@@ -219,7 +219,7 @@ impl RawRequest {
 
 impl fmt::Debug for DynamicDispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DynamicDispatcher({}, {} methods)", Shown::name(self.service.name()), self.handlers.len())
+        write!(f, "DynamicDispatcher({}, {} methods)", Escaped::name(self.service.name()), self.handlers.len())
     }
 }
 

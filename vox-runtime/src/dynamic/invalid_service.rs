@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::shown::{Shown, show};
+use crate::escaped::{Escaped, show};
 use crate::value::ValueError;
 
 /// Why there is no such [`ServiceType`](super::ServiceType).
@@ -24,7 +24,7 @@ impl fmt::Display for InvalidService {
             f,
             format_args!(
                 "the service `{}` cannot be known without its trait: {}",
-                Shown::name(&self.service),
+                Escaped::name(&self.service),
                 self.why
             ),
         )

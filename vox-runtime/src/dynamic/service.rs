@@ -11,9 +11,9 @@ use facet::Facet;
 use super::invalid_service::InvalidService;
 use crate::codec::{PlanError, schema_of};
 use crate::descriptor::{MethodDescriptor, MethodId, RetryPolicy, Schema, ServiceDescriptor, ServiceError};
+use crate::escaped::Escaped;
 use crate::evidence;
 use crate::schema::{Argument, Container, Contract, Described, Field, Method, Optional, SchemaFault, Type, Types};
-use crate::shown::Shown;
 use crate::value::{ValueError, ValueType};
 
 /// What the types of the arguments of a method and of its response are called.
@@ -100,7 +100,8 @@ impl ServiceType {
         let contract = contract.map_err(|SchemaFault(fault)| InvalidService::new(name, fault))?;
         for (id, method) in contract.methods() {
             if MethodId::of(name, &method.name) != *id {
-                let why = format!("the method `{}` has an id that is not that of its name", Shown::name(&method.name));
+                let why =
+                    format!("the method `{}` has an id that is not that of its name", Escaped::name(&method.name));
                 return Err(InvalidService::new(name, why));
             }
         }
@@ -109,7 +110,7 @@ impl ServiceType {
             let types = MethodType::types(method, &Default::default());
             let (arguments, ..) = types.map_err(|why| InvalidService::new(name, why))?;
             if method.policy & 2 != 0 && arguments.iter().any(|argument| argument.ty.has_channels()) {
-                let method = Shown::name(&method.name);
+                let method = Escaped::name(&method.name);
                 let why =
                     format!("`{method}` is `persist` and takes channels: an outcome can be replayed, a stream cannot");
                 return Err(InvalidService::new(name, why));
@@ -169,13 +170,14 @@ impl MethodType {
         (of_arguments, of_response): &TypeNames,
     ) -> Result<(Vec<ArgumentType>, ValueType, ValueType), String> {
         let at = |place: &dyn fmt::Display, error: ValueError| {
-            format!("{place} of the method `{}`: {error}", Shown::name(&method.name))
+            format!("{place} of the method `{}`: {error}", Escaped::name(&method.name))
         };
         let mut arguments = Vec::new();
         for (index, argument) in method.arguments.iter().enumerate() {
             let names = of_arguments.get(index).map_or(&[][..], Vec::as_slice);
             let ty = ValueType::read_named(&argument.ty.schema, names);
-            let ty = ty.map_err(|error| at(&format_args!("the argument `{}`", Shown::name(&argument.name)), error))?;
+            let ty =
+                ty.map_err(|error| at(&format_args!("the argument `{}`", Escaped::name(&argument.name)), error))?;
             arguments.push(ArgumentType { name: argument.name.as_str().into(), ty, may_miss: argument.may_miss });
         }
         let response = ValueType::read_named(&method.response.schema, of_response);
@@ -350,7 +352,7 @@ impl ServiceBuilder {
             if methods.insert(id, method).is_some() {
                 return Err(InvalidService::new(
                     &name,
-                    format!("two methods are called `{}`", Shown::name(&spec.name)),
+                    format!("two methods are called `{}`", Escaped::name(&spec.name)),
                 ));
             }
             let (docs, timeout) = (spec.docs, spec.timeout);
@@ -443,10 +445,10 @@ fn kept(
 /// `balance(account: u64) -> Result<u64, BankError>`.
 impl fmt::Display for MethodType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}(", Shown::name(self.name()))?;
+        write!(f, "{}(", Escaped::name(self.name()))?;
         for (index, argument) in self.arguments().iter().enumerate() {
             let comma = if index > 0 { ", " } else { "" };
-            write!(f, "{comma}{}: {}", Shown::name(argument.name()), argument.ty().words())?;
+            write!(f, "{comma}{}: {}", Escaped::name(argument.name()), argument.ty().words())?;
         }
         f.write_str(")")?;
         match (self.ok().words(), self.error().words()) {
@@ -459,12 +461,12 @@ impl fmt::Display for MethodType {
 
 impl fmt::Debug for ServiceType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServiceType({}, {} methods)", Shown::name(self.name()), self.methods().len())
+        write!(f, "ServiceType({}, {} methods)", Escaped::name(self.name()), self.methods().len())
     }
 }
 
 impl fmt::Debug for MethodType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MethodType({})", Shown::name(self.name()))
+        write!(f, "MethodType({})", Escaped::name(self.name()))
     }
 }

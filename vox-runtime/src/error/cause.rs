@@ -4,7 +4,7 @@ use std::fmt;
 
 use facet::Facet;
 
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// Why nobody knows whether a call ran: how its session or its connection ended, or that the server has no outcome on record.
 ///
@@ -31,7 +31,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(why) => fmt::Display::fmt(&Shown::new(why), f),
+            Some(why) => fmt::Display::fmt(&Escaped::new(why), f),
             None => f.write_str("the session was lost, or no outcome is on record"),
         }
     }
@@ -40,7 +40,7 @@ impl fmt::Display for Cause {
 impl fmt::Debug for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(why) => fmt::Debug::fmt(&Shown::new(why), f),
+            Some(why) => fmt::Debug::fmt(&Escaped::new(why), f),
             None => f.write_str("_"),
         }
     }

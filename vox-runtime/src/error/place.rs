@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use facet::Facet;
 
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// The call that an error is about: its service, its method and the peer's address.
 ///
@@ -69,8 +69,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Some(spot) => {
-                write!(f, "{}.{}", Shown::name(&spot.service), Shown::name(&spot.method))?;
-                if spot.address.is_empty() { Ok(()) } else { write!(f, " at {}", Shown::new(&spot.address)) }
+                write!(f, "{}.{}", Escaped::name(&spot.service), Escaped::name(&spot.method))?;
+                if spot.address.is_empty() { Ok(()) } else { write!(f, " at {}", Escaped::new(&spot.address)) }
             }
             None => f.write_str("a call"),
         }
@@ -161,13 +161,13 @@ impl PartialEq<String> for Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Shown::new(&self.why), f)
+        fmt::Display::fmt(&Escaped::new(&self.why), f)
     }
 }
 
 impl fmt::Debug for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", Shown::new(&self.why))?;
+        write!(f, "{:?}", Escaped::new(&self.why))?;
         if self.at.is_known() { write!(f, ", {:?}", self.at) } else { Ok(()) }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Principal;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// What the links of one peer have in common, where nobody is asked who he is: its address, the network of an IPv6 address, its user on this
 /// host, or the name that [`Link::of_peer`](crate::transport::Link::of_peer) gave.
@@ -35,13 +35,13 @@ impl PeerKey {
 
 impl fmt::Display for PeerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Shown::name(&self.0), f)
+        fmt::Display::fmt(&Escaped::name(&self.0), f)
     }
 }
 
 impl fmt::Debug for PeerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Shown::name(&self.0), f)
+        fmt::Debug::fmt(&Escaped::name(&self.0), f)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Effects;
-use super::ledger::Standing;
+use super::memory_ledger::Standing;
 use crate::error::Short;
 use crate::ids::MethodId;
 use crate::schema::Contract;

@@ -1,8 +1,8 @@
 //! The channels of one connection. One entry per channel, whatever its state.
 
-mod consumed;
+mod credit_grants;
 mod full;
-mod one;
+mod lookup;
 mod sending;
 
 use std::time::Instant;
@@ -10,11 +10,11 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub(crate) use self::sending::{Run, RunRoom};
-use super::credit::SendCredit;
-use super::ledger::{CHANNEL, Charge, ITEM, Promise};
+use super::memory_ledger::{CHANNEL, Charge, ITEM, Promise};
 use super::outbox::LongId;
+use super::receive_window::Window;
+use super::send_credit::SendCredit;
 use super::table::IdTable;
-use super::window::Window;
 use super::{Effects, Output, Token, WORDS_HEAD};
 use crate::error::{EndReason, ProtocolViolation, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};

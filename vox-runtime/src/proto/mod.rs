@@ -24,24 +24,24 @@
 //! connection is answered whenever its user has decided, in any order; until then it counts among the peer's.
 
 mod agreed;
-mod arrivals;
 mod calling;
 mod channels;
-mod credit;
-mod kept;
-mod ledger;
+mod memory_ledger;
 mod operations;
 mod outbox;
 mod pause;
 mod peer_clock;
-mod policy;
-mod rounds;
+mod reassembly;
+mod receive_window;
+mod replay_buffer;
+mod retry_policy;
 mod secrets;
+mod send_credit;
 mod serving;
 mod session;
 mod table;
 mod waiting_requests;
-mod window;
+mod window_size;
 
 #[cfg(test)]
 mod simulator;
@@ -52,18 +52,18 @@ mod tests;
 #[cfg(test)]
 mod visits;
 
-pub(crate) use arrivals::{Memory, PartMemory};
 pub(crate) use calling::{CallEnd, NewCall, Patience, Recalled};
 pub(crate) use channels::{ChannelEnd, Run, RunRoom, Sent};
-#[cfg(test)]
-pub(crate) use credit::CREDIT_CEILING;
-pub(crate) use ledger::{REPLY as LONG_REPLY, SHORT};
+pub(crate) use memory_ledger::{REPLY as LONG_REPLY, SHORT};
 pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]
 pub(crate) use peer_clock::PeerClock;
-pub(crate) use policy::{Attempts, Verdict};
+pub(crate) use reassembly::{Memory, PartMemory};
+pub(crate) use retry_policy::{Attempts, Verdict};
 pub(crate) use secrets::{Round as ClaimRound, Secrets};
+#[cfg(test)]
+pub(crate) use send_credit::CREDIT_CEILING;
 pub(crate) use serving::{HandlerEnd, Request};
 pub(crate) use session::{Discontinuity, Gate, NoTerms, Obstacle, Session, earlier};
 pub(crate) use table::IdTable;
@@ -162,7 +162,7 @@ pub(crate) struct Effects {
     #[allow(clippy::box_collection, reason = "idle sessions are many")]
     kept_answers: Option<Box<VecDeque<u64>>>,
     /// What is kept of the peer's requests and items.
-    ledger: ledger::Ledger,
+    ledger: memory_ledger::Ledger,
     /// How long the frame is that is being handled.
     frame_len: u32,
 }

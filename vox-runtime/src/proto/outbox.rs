@@ -1,14 +1,14 @@
 //! Bytes that wait to be written, in order, and where in the stream they stand.
 
-mod longs;
+mod part_splitter;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-pub(crate) use self::longs::LongId;
-use self::longs::Longs;
-use super::kept::Kept;
+pub(crate) use self::part_splitter::LongId;
+use self::part_splitter::PartSplitter;
+use super::replay_buffer::Kept;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::wire::{self, LongHead, Payload, WHOLE};
 
@@ -37,7 +37,7 @@ pub(crate) struct Outbox {
     /// Where in the tail the last frame starts, if it is a run of items that may be added to.
     run: Option<(ConnectionId, ChannelId, usize)>,
     /// Most sessions have none.
-    longs: Option<Box<Longs>>,
+    longs: Option<Box<PartSplitter>>,
     /// The number of the newest long message.
     newest_long: u64,
     /// How many long messages, and how many bytes of them, the peer puts together at once.

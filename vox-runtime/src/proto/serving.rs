@@ -2,7 +2,7 @@
 
 mod agreeing;
 mod channels;
-mod keeping;
+mod charges;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::agreed::Agreed;
 use super::channels::{Channels, Windows};
-use super::ledger::{Charge, request_cost};
+use super::memory_ledger::{Charge, request_cost};
 use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, WORDS_HEAD};

@@ -5,7 +5,9 @@ mod addressing;
 mod agreeing;
 mod answering;
 mod calls;
-mod clock;
+mod deadlines;
+mod frame_dispatch;
+mod keepalive;
 mod leasing;
 mod memory;
 mod observing;
@@ -13,9 +15,10 @@ mod obstacle;
 mod opening;
 mod parts;
 mod pausing;
-mod pinning;
+mod pinned_buffers;
 mod remains;
 mod resuming;
+mod timeouts;
 
 #[cfg(test)]
 pub(super) use answering::MAX_UNREAD_ANSWERS;
@@ -24,17 +27,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 pub(crate) use self::agreeing::NoTerms;
 pub(crate) use self::obstacle::Obstacle;
 pub(super) use self::opening::{malformed, unawaited};
 pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
-use super::arrivals::Arrivals;
 use super::calling::{CallEnd, Calling, Made, NewCall, is_said};
 use super::channels::Windows;
-use super::ledger::Charge;
+use super::memory_ledger::Charge;
+use super::reassembly::Reassembly;
 use super::serving::{Detached, HandlerEnd, Serving};
 use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
@@ -69,7 +70,7 @@ pub(crate) struct Session {
     aborting: Detached,
     fx: Effects,
     /// Long messages of the peer that are being put together.
-    arrivals: Arrivals,
+    reassembly: Reassembly,
     /// What has come of a long frame that is not whole.
     growing: u32,
     /// Acknowledgements of operations that leave with whatever is written next.
@@ -87,7 +88,7 @@ pub(crate) struct Session {
     moves: bool,
     resuming: Option<Resuming>,
     pauses: pausing::Pauses,
-    pins: pinning::Pins,
+    pins: pinned_buffers::Pins,
     ended: Option<EndReason>,
 }
 
@@ -123,7 +124,7 @@ impl Session {
             detached: Detached::new(),
             aborting: Detached::new(),
             fx,
-            arrivals: Arrivals::default(),
+            reassembly: Reassembly::default(),
             growing: 0,
             due: None,
             unread_answers: None,
@@ -134,7 +135,7 @@ impl Session {
             moves: false,
             resuming: None,
             pauses: pausing::Pauses::default(),
-            pins: pinning::Pins::default(),
+            pins: pinned_buffers::Pins::default(),
             ended: None,
         }
     }
@@ -188,8 +189,8 @@ impl Session {
     }
 
     #[cfg(test)]
-    pub(super) fn arrivals(&self) -> &Arrivals {
-        &self.arrivals
+    pub(super) fn reassembly(&self) -> &Reassembly {
+        &self.reassembly
     }
 
     #[cfg(test)]
@@ -327,36 +328,6 @@ impl Session {
 
     // ---- facts from outside ----
 
-    /// A frame arrived: its body, without the length. A violation is answered and ends the session.
-    pub(crate) fn handle(&mut self, now: Instant, body: Bytes) -> Result<(), ProtocolViolation> {
-        if self.ended.is_some() || self.is_detached() {
-            return Ok(());
-        }
-        self.heard(now);
-        let len = body.len();
-        self.fx.frame_len = super::in_bytes(len);
-        self.count_received(len);
-        let result = match Frame::parse(body, &self.limits) {
-            Ok(frame) => {
-                self.carried += u64::from(frame.is_work());
-                self.on_frame(now, frame)
-            }
-            Err(violation) => Err(violation),
-        };
-        self.handled(len, result)
-    }
-
-    /// A frame of so many bytes was handled so.
-    #[inline]
-    fn handled(&mut self, len: usize, result: Result<(), ProtocolViolation>) -> Result<(), ProtocolViolation> {
-        match &result {
-            Ok(()) => self.acknowledge_if_long(len),
-            Err(violation) => self.on_violation(violation),
-        }
-        self.settle_lease();
-        result
-    }
-
     /// Bytes have come, if not a whole frame: the link is alive.
     #[inline]
     pub(crate) fn heard(&mut self, now: Instant) {
@@ -375,40 +346,6 @@ impl Session {
         self.end(EndReason::PeerViolation(violation.clone().into()));
     }
 
-    /// Always part of its one caller: a frame is large to pass on.
-    #[inline(always)]
-    fn on_frame(&mut self, now: Instant, frame: Frame) -> Result<(), ProtocolViolation> {
-        match frame {
-            Frame::Call { head, payload } => self.on_call(now, head, payload),
-            Frame::Reply { connection, request, payload } => self.on_reply(connection, request, payload),
-            Frame::Cancel { connection, request } => self.on_cancel(connection, request),
-            Frame::Acknowledge { connection, operation } => self.on_acknowledge(connection, operation),
-            Frame::Items { connection, channel, items } => self.on_items(connection, channel, items),
-            Frame::Close { connection, channel, metadata } => match self.channels_for(connection, channel)? {
-                (Some(channels), fx) => channels.on_close(channel, metadata, fx),
-                (None, _) => Ok(()),
-            },
-            Frame::Reset { connection, channel, why } => self.on_reset(connection, channel, why),
-            Frame::Credit { connection, channel, items, bytes } => match self.channels_for(connection, channel)? {
-                (Some(channels), fx) => channels.on_credit(channel, items, bytes, fx),
-                (None, _) => Ok(()),
-            },
-            Frame::Ping { nonce } => self.on_ping(nonce),
-            Frame::Pong { .. } => Ok(()),
-            Frame::Ack { received } => self.on_ack(received),
-            Frame::Part { number, bytes } => self.on_part(now, number, &bytes),
-            Frame::Long { number, total, head } => self.on_long(now, number, total, head),
-            Frame::Forget { number } => self.on_forget(number),
-            Frame::Open { connection, open } => self.on_open(connection, open),
-            Frame::Accept { connection, differs } => self.on_answer(connection, Ok(differs)),
-            Frame::Refuse { connection, refusal } => self.on_answer(connection, Err(refusal)),
-            Frame::Contract { connection, hash, contract } => self.on_contract(connection, hash, contract),
-            Frame::Shut { connection } => self.on_shut(connection),
-            Frame::Goodbye { reason } => self.on_end(EndReason::Goodbye(reason.into())),
-            Frame::Violation(violation) => self.on_end(EndReason::AccusedByPeer(violation.into())),
-        }
-    }
-
     /// The peer ends the session.
     #[cold]
     fn on_end(&mut self, reason: EndReason) -> Result<(), ProtocolViolation> {
@@ -420,7 +357,7 @@ impl Session {
     fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
         let reason = Calling::shut_by_peer();
         if let Some(mut serving) = self.serving.remove(connection.0) {
-            serving.arriving().for_each(|number| self.arrivals.disown(number));
+            serving.arriving().for_each(|number| self.reassembly.disown(number));
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         } else if let Some(mut calling) = self.calling.remove(connection.0) {
             self.abort_opening(&mut calling, &reason);
@@ -459,7 +396,7 @@ impl Session {
         for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
             serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
         }
-        self.arrivals.clear();
+        self.reassembly.clear();
         self.unpin();
         if self.leave_line() {
             self.call_next_in_line();

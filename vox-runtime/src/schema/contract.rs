@@ -32,8 +32,8 @@ use super::SchemaHash;
 use super::cursor::{Cursor, SchemaFault};
 use super::judge::{self, Finding, Known, Writer};
 use super::types::{MAX_PARTS, Optional, Types};
+use crate::escaped::Escaped;
 use crate::ids::MethodId;
-use crate::shown::Shown;
 
 /// What the bytes of a contract start with.
 const VERSION: u8 = 1;
@@ -248,7 +248,7 @@ impl Method {
             };
             moved |= at < last;
             last = at;
-            let place = format!("argument `{}`", Shown::name(&argument.name));
+            let place = format!("argument `{}`", Escaped::name(&argument.name));
             let (written, read) = (self.arguments[at].ty.known(), argument.ty.known());
             judge::survey(&place, written, read, Writer::Here, &mut |finding| {
                 goes_on = each(Difference::Inside(Some(argument), finding));
@@ -304,13 +304,13 @@ impl Difference<'_> {
     pub(crate) fn refusal(&self) -> Result<Option<String>, SchemaFault> {
         Ok(match self {
             Self::MissingArgument(argument) if !argument.may_miss => {
-                let (name, there) = (Shown::name(&argument.name), Types::read(&argument.ty.schema)?.words(0));
+                let (name, there) = (Escaped::name(&argument.name), Types::read(&argument.ty.schema)?.words(0));
                 Some(format!(
                     "argument `{name}` is missing here and {there} there; the peer must make it an `Option` or give it a default, `#[vox(default)]`, or this end must send it"
                 ))
             }
             Self::ExtraArgument { argument, has_channel: true } => {
-                let (name, here) = (Shown::name(&argument.name), Types::read(&argument.ty.schema)?.words(0));
+                let (name, here) = (Escaped::name(&argument.name), Types::read(&argument.ty.schema)?.words(0));
                 Some(format!(
                     "argument `{name}` is {here} here and missing there; the peer must keep it, for a channel has two ends"
                 ))

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use super::cursor::SchemaFault;
 use super::types::{Container, Field, Optional, Type, Types, Variant};
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// How many pairs of types are compared, at most.
 const MAX_PAIRS: usize = 16 << 10;
@@ -244,7 +244,7 @@ impl<'t> Judge<'t> {
                 Some((at, other)) => {
                     moved |= at < last;
                     last = at;
-                    let part = format!("{}.{}", place_of(variant), Shown::name(field.name));
+                    let part = format!("{}.{}", place_of(variant), Escaped::name(field.name));
                     parts.push((part, Pair { written: other.ty, read: field.ty, ..pair }));
                 }
                 None => note(Event::Missing { field, has_default: self.optional.has(field.number) }),
@@ -303,7 +303,7 @@ impl<'t> Judge<'t> {
 
 /// What the variant is called in a place that goes through it.
 fn place_of(variant: Option<&str>) -> String {
-    variant.map_or_else(String::new, |name| format!("::{}", Shown::name(name)))
+    variant.map_or_else(String::new, |name| format!("::{}", Escaped::name(name)))
 }
 
 fn contents(kind: Container, written: &[usize], read: &[usize], pair: Pair) -> Vec<Part> {
@@ -324,7 +324,7 @@ fn contents(kind: Container, written: &[usize], read: &[usize], pair: Pair) -> V
 /// The first of these names.
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const MOST: usize = 4;
-    let mut names: Vec<_> = names.take(MOST + 1).map(|name| format!("`{}`", Shown::name(name))).collect();
+    let mut names: Vec<_> = names.take(MOST + 1).map(|name| format!("`{}`", Escaped::name(name))).collect();
     if names.is_empty() {
         return "nothing".to_owned();
     }
@@ -396,7 +396,7 @@ impl Finding<'_> {
             }
             _ => (None, self.written.0.words(self.written.1), self.read.0.words(self.read.1), newer.to_owned()),
         };
-        let part = part.map_or_else(String::new, |name| format!(".{}", Shown::name(name)));
+        let part = part.map_or_else(String::new, |name| format!(".{}", Escaped::name(name)));
         let (here, there) = match self.writer {
             Writer::Here => (written, read),
             Writer::There => (read, written),

@@ -4,9 +4,9 @@
 //! Data alone: a schema is made where types are read, in the codec.
 
 mod contract;
+mod contract_cache;
 mod cursor;
 mod graph;
-mod heard;
 mod judge;
 mod types;
 
@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 use judge::Known;
 
-use crate::shown::hex;
+use crate::escaped::hex;
 
 #[cfg(test)]
 pub(crate) use contract::judged_alone;
 pub(crate) use contract::{Argument, Contract, Described, Difference, Method};
+pub(crate) use contract_cache::Heard;
 pub(crate) use cursor::SchemaFault;
 pub(crate) use graph::{Graph, NodeField, NodeKind, NodeVariant};
-pub(crate) use heard::Heard;
 pub(crate) use judge::{Event, Finding, Stay, Writer, widens};
 pub(crate) use types::{Container, Field, Optional, Type, Types, Variant};
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::cursor::{Cursor, SchemaFault};
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// What the bytes of a schema start with.
 const VERSION: u8 = 1;
@@ -112,7 +112,7 @@ impl<'a> Types<'a> {
     pub(crate) fn words(&self, at: usize) -> String {
         let content = |parts: &[usize]| self.words_inside(parts[0]);
         match &self.types[at] {
-            Type::Named(name) => Shown::name(name).to_string(),
+            Type::Named(name) => Escaped::name(name).to_string(),
             Type::Of(Container::Option, parts) => format!("Option<{}>", content(parts)),
             Type::Of(Container::List, parts) => format!("a list of {}", content(parts)),
             Type::Of(Container::Set, parts) => format!("a set of {}", content(parts)),
@@ -126,7 +126,7 @@ impl<'a> Types<'a> {
     /// The type in a word or two, without what is in it.
     fn words_inside(&self, at: usize) -> String {
         match &self.types[at] {
-            Type::Named(name) => Shown::name(name).to_string(),
+            Type::Named(name) => Escaped::name(name).to_string(),
             Type::Struct(fields) if fields.is_empty() => "()".to_owned(),
             Type::Struct(fields) if fields.len() == 1 => "a struct of 1 field".to_owned(),
             Type::Struct(fields) => format!("a struct of {} fields", fields.len()),

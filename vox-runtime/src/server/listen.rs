@@ -1,6 +1,5 @@
 //! The server: accepts links, keeps their sessions, shuts down in good order.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -13,18 +12,17 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex as TurnMutex;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use super::session_table::{SessionTable, ended, idle};
+use super::session_table::{SessionTable, ended};
+use crate::catch_panic::catch_panic;
 use crate::client::{ConnectError, Target, TargetKind};
-use crate::contained::catch_panic;
 use crate::descriptor::ServiceError;
 use crate::driver::{
-    AcceptWith, AcceptedLink, Acceptor, Authenticate, Dispatcher, Entrance, LINK_PANICKED, Peer, Router, Shared,
-    accept, observe,
+    AcceptWith, AcceptedLink, Acceptor, Authenticate, Dispatcher, Entrance, LINK_PANICKED, Peer, Router, Shared, accept,
 };
 use crate::error::{EndReason, Refusal};
+use crate::escaped::{Escaped, show};
 use crate::limits::{LimitError, Limits};
 use crate::operation::Principal;
-use crate::shown::{Shown, show};
 use crate::store::OperationStore;
 use crate::transport::{Address, AddressError, Link, Listener, Listening, memory_pair_at};
 
@@ -54,15 +52,15 @@ pub struct Server {
     /// Where it listens, if it does.
     address: Option<Address>,
     pub(super) session_table: Arc<SessionTable>,
-    accepting: Option<Arc<Accepting>>,
+    pub(super) accepting: Option<Arc<Accepting>>,
 }
 
 /// The task that accepts links.
-struct Accepting {
-    task: AbortHandle,
+pub(super) struct Accepting {
+    pub(super) task: AbortHandle,
     listening: Arc<Listening>,
     /// Taken by the first that waits for its end.
-    end: TurnMutex<Option<JoinHandle<()>>>,
+    pub(super) end: TurnMutex<Option<JoinHandle<()>>>,
 }
 
 /// What a server is made of.
@@ -75,17 +73,6 @@ pub struct ServerBuilder {
     authenticate: Option<Authenticate>,
     pub(super) accept_with: Option<AcceptWith>,
     pub(crate) describes: bool,
-}
-
-/// What a shutdown came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct ShutdownReport {
-    /// The sessions that were open.
-    pub sessions: usize,
-    /// The handlers that had not ended when time was up, those included whose sessions had ended before. They were aborted, except
-    /// those of `persist` methods, which run on while the process does.
-    pub aborted_calls: usize,
 }
 
 /// Why a server could not be made, or ended.
@@ -184,69 +171,6 @@ impl Server {
             let Some((link, admitted)) = next else { return };
             welcome(&self.session_table, link, admitted);
         }
-    }
-
-    /// Stops taking links and calls, gives running handlers `grace` to end, then ends every session. Links that are in their
-    /// handshake are refused at once.
-    ///
-    /// It may be called more than once, by several tasks, and while others use the server. Each call reports the sessions that it
-    /// found open and the handlers that it cut. The future does not borrow the server, so it may be spawned; a server that is
-    /// dropped meanwhile ends at once.
-    pub fn shutdown(&self, grace: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
-        let (session_table, accepting) = (Arc::clone(&self.session_table), self.accepting.clone());
-        async move {
-            session_table.close();
-            if let Some(accepting) = accepting {
-                accepting.stop().await;
-            }
-            session_table.shutdown(grace).await
-        }
-    }
-}
-
-impl Accepting {
-    async fn stop(&self) {
-        self.task.abort();
-        let mut end = self.end.lock().await;
-        if let Some(task) = end.as_mut() {
-            let _ = task.await;
-            *end = None;
-        }
-    }
-}
-
-impl SessionTable {
-    /// Lets what runs in the sessions come to its end, and ends them.
-    async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        let (open, leaving) = {
-            let table = self.lock();
-            let all = |sessions: &BTreeMap<u64, Arc<Shared>>| sessions.values().cloned().collect::<Vec<_>>();
-            (all(&table.open), all(&table.leaving))
-        };
-        // A session that is being welcomed counts: its client may know of it before the table does.
-        let mut report = ShutdownReport { sessions: self.sessions(), aborted_calls: 0 };
-        for shared in &open {
-            shared.change(|state| state.drain());
-        }
-        let _ = tokio::time::timeout(grace, async {
-            for shared in open.iter().chain(&leaving) {
-                idle(shared).await;
-            }
-        })
-        .await;
-        for shared in open.iter().chain(&leaving) {
-            report.aborted_calls += shared.change(|state| {
-                let running = state.session.handlers_running();
-                state.session.goodbye("the server is shutting down");
-                running
-            });
-        }
-        // A program that stops a server often ends next, and the peers are to hear of it before. Each session's
-        // task waits for its peer for a second at most.
-        for shared in &open {
-            observe(shared, |state| state.over.then_some(())).await;
-        }
-        report
     }
 }
 
@@ -426,7 +350,7 @@ fn welcome(session_table: &Arc<SessionTable>, link: Link, admitted: Entrance) {
         match session_table.receive(link, admitted).await {
             Ok(Some(accepted)) => accepted.await,
             Ok(None) => {}
-            Err(error) => catch_panic(|| tracing::debug!(peer = %Shown::new(&address), %error, "a handshake failed")),
+            Err(error) => catch_panic(|| tracing::debug!(peer = %Escaped::new(&address), %error, "a handshake failed")),
         }
     });
 }

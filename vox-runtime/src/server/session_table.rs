@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::detached::Detached;
+use super::detached_sessions::Detached;
 use crate::client::ConnectError;
 use crate::driver::{AcceptedLink, Acceptor, Doorway, Entrance, Registry, Router, Shared, State, accept, observe};
 use crate::limits::{Limits, Refusals};

@@ -25,9 +25,9 @@ pub(crate) use sqlite::read_any_record;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{OpenSqlite, SqliteStore, Transaction, TransactionError};
 
+use crate::escaped::Escaped;
 use crate::limits::LimitError;
 pub use crate::operation::{Admission, Digest, Fence, Holder, NewOperation, OperationKey, Outcome, PeerKey};
-use crate::shown::Shown;
 
 /// What a store's methods give.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -143,9 +143,9 @@ pub enum StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(why) => write!(f, "the store is unavailable: {}", Shown::new(why)),
+            Self::Unavailable(why) => write!(f, "the store is unavailable: {}", Escaped::new(why)),
             Self::Poisoned(why) => {
-                write!(f, "the store has stopped, because it could not be sure of a write: {}", Shown::new(why))
+                write!(f, "the store has stopped, because it could not be sure of a write: {}", Escaped::new(why))
             }
             Self::Full { limit, holder, has, most } => {
                 let what = if limit.ends_with("bytes") { "bytes" } else { "records" };
@@ -161,7 +161,7 @@ impl fmt::Display for StoreError {
                     "an outcome of {len} bytes, over the limit of {limit} for what is kept (`StoreLimits::max_outcome_bytes`)"
                 )
             }
-            Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {}", Shown::new(why)),
+            Self::InvalidOutcome(why) => write!(f, "it cannot be sealed: {}", Escaped::new(why)),
             Self::Limit(error) => error.fmt(f),
         }
     }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::{Arriving, MethodTerms, Misread};
 use crate::codec::{ChannelKind, DecodeError, DecodeErrorKind, Decoder, Encoder};
+use crate::escaped::Escaped;
 use crate::schema::Argument;
-use crate::shown::Shown;
 use crate::value::{Carried, Value, ValueError, ValueType};
 
 /// What an argument takes beside its name and its type.
@@ -107,7 +107,7 @@ impl MethodTerms {
                 (Some(value), _) => value,
                 (None, Fills::Can) => Value::NONE,
                 (None, Fills::Cannot) => {
-                    let name = Shown::name(name);
+                    let name = Escaped::name(name);
                     let why = format!(
                         "the caller sends no `{name}`, and without its type no other default can be made than `None`"
                     );
@@ -152,7 +152,7 @@ impl MethodTerms {
 
 /// Why an argument cannot be read.
 fn of(argument: &str, why: &dyn fmt::Display) -> Arc<str> {
-    format!("argument `{}`: {why}", Shown::name(argument)).into()
+    format!("argument `{}`: {why}", Escaped::name(argument)).into()
 }
 
 impl Arrives {

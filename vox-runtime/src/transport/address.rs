@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// Where a peer listens.
 ///
@@ -84,7 +84,7 @@ impl fmt::Display for AddressError {
         write!(
             f,
             "`{}` is no address: {fault}; write tcp://host:port, host:port, unix://path or mem://name",
-            Shown::new(text)
+            Escaped::new(text)
         )
     }
 }

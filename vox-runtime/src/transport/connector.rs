@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Link;
 use super::dial_target::DialFuture;
-use crate::contained::Contained;
+use crate::catch_panic::Contained;
 
 /// Makes links to one peer, the first and every later one: a target for `connect` over a transport of one's own.
 ///

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::Link;
 use super::dial_target::{DialFuture, DialTarget, Place};
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// How long a place is dialled before the next one is as well.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -193,13 +193,13 @@ impl NoLink {
 
 impl fmt::Display for NoLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no link to {}", Shown::new(&self.target))?;
+        write!(f, "no link to {}", Escaped::new(&self.target))?;
         for (at, (name, error)) in self.tried.iter().enumerate() {
             f.write_str(if at == 0 { ": " } else { "; " })?;
             if !name.is_empty() {
-                write!(f, "{}: ", Shown::new(name))?;
+                write!(f, "{}: ", Escaped::new(name))?;
             }
-            fmt::Display::fmt(&Shown::new(&said(error)), f)?;
+            fmt::Display::fmt(&Escaped::new(&said(error)), f)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use tokio::net::TcpStream;
 
 use super::{Address, Connector, Link, memory};
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// The most addresses of one name that are tried.
 const MAX_PLACES: usize = 16;
@@ -39,7 +39,7 @@ pub(crate) struct Place {
 
 impl DialTarget for Connector {
     fn name(&self) -> String {
-        Shown::new(self.called()).to_string()
+        Escaped::new(self.called()).to_string()
     }
 
     fn places(&self) -> Finding<'_> {
@@ -50,7 +50,7 @@ impl DialTarget for Connector {
 
 impl DialTarget for Address {
     fn name(&self) -> String {
-        Shown::new(&self.to_string()).to_string()
+        Escaped::new(&self.to_string()).to_string()
     }
 
     fn places(&self) -> Finding<'_> {

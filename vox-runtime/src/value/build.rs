@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::ty::{Field, Form, Kind, Node};
 use super::{Value, ValueError, ValueType};
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// What is given for each field, in the order of the fields; `None`: nothing, for one that can be `None`.
 pub(super) fn field_slots<'n, V>(
@@ -54,9 +54,9 @@ pub(super) fn check_missing(name: &str, node: &Node, is_missing: bool) -> Result
 
 /// There is nothing of this name among those.
 pub(super) fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str>) -> ValueError {
-    let mut reason = format!("there is no {what} `{}`", Shown::name(name));
+    let mut reason = format!("there is no {what} `{}`", Escaped::name(name));
     if let Some(nearest) = nearest(name, known) {
-        reason.push_str(&format!("; did you mean `{}`?", Shown::name(nearest)));
+        reason.push_str(&format!("; did you mean `{}`?", Escaped::name(nearest)));
     }
     ValueError::new(reason)
 }

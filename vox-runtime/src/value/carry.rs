@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ty::{Form, Kind};
 use super::{Value, ValueError, ValueType, build};
 use crate::codec::Decoder;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// What an entry of a table of variants takes, in bytes.
 const ENTRY: usize = 64;
@@ -104,10 +104,10 @@ impl Carried {
 
     fn no_default(&self, read: usize, variant: Option<&str>, field: &str) -> String {
         let of = &self.read.node(read).words;
-        let variant = variant.map(|variant| format!("{}.", Shown::name(variant))).unwrap_or_default();
+        let variant = variant.map(|variant| format!("{}.", Escaped::name(variant))).unwrap_or_default();
         format!(
             "`{variant}{}` of {of} is missing there, and without its type no other default can be made than `None`",
-            Shown::name(field)
+            Escaped::name(field)
         )
     }
 

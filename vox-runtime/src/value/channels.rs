@@ -1,7 +1,7 @@
 //! Channels in values: where they stand, and by which number.
 
 use crate::codec::ChannelKind;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 use super::{Value, ValueError, ValueType};
 
@@ -71,7 +71,7 @@ pub(super) fn check_place(kind: ChannelKind, value: &Value) -> Result<(), ValueE
 }
 
 pub(super) fn field(name: &str) -> String {
-    format!(".{}", Shown::name(name))
+    format!(".{}", Escaped::name(name))
 }
 
 pub(super) fn word(kind: ChannelKind) -> &'static str {

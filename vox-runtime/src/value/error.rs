@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::codec::DecodeError;
-use crate::shown::{Shown, show};
+use crate::escaped::{Escaped, show};
 
 /// What is wrong with a value, with its JSON or with its bytes, and where.
 ///
@@ -47,7 +47,7 @@ impl ValueError {
 
     /// It stands in the field or the variant of this name.
     pub(crate) fn in_field(self, name: &str) -> Self {
-        self.below(format!(".{}", Shown::name(name)))
+        self.below(format!(".{}", Escaped::name(name)))
     }
 
     /// It stands in the item of this number.
@@ -57,7 +57,7 @@ impl ValueError {
 
     /// It stands at this key.
     pub(super) fn at_key(self, key: &str) -> Self {
-        self.below(format!("[{:?}]", Shown::name(key)))
+        self.below(format!("[{:?}]", Escaped::name(key)))
     }
 
     pub(super) fn below(mut self, step: String) -> Self {

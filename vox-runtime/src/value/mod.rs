@@ -48,7 +48,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::MethodError;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 pub(crate) use build::{nearest, slots};
 pub(crate) use carry::Carried;
@@ -216,7 +216,7 @@ impl fmt::Debug for Value {
         /// The most parts that are printed of a value.
         const MOST: usize = 64;
         fn name(name: &str) -> fmt::FromFn<impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result> {
-            fmt::from_fn(move |f| Shown::name(name).fmt(f))
+            fmt::from_fn(move |f| Escaped::name(name).fmt(f))
         }
         match self {
             Self::Unit => f.write_str("()"),
@@ -226,7 +226,7 @@ impl fmt::Debug for Value {
             Self::Signed(value) => value.fmt(f),
             Self::F32(value) => value.fmt(f),
             Self::F64(value) => value.fmt(f),
-            Self::Text(text) => fmt::Debug::fmt(&Shown::new(text), f),
+            Self::Text(text) => fmt::Debug::fmt(&Escaped::new(text), f),
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
             Self::Option(None) => f.write_str("None"),
             Self::Option(Some(value)) => f.debug_tuple("Some").field(value).finish(),
@@ -236,8 +236,8 @@ impl fmt::Debug for Value {
             Self::Struct(fields) => {
                 f.debug_map().entries(fields.iter().take(MOST).map(|(field, value)| (name(field), value))).finish()
             }
-            Self::Variant(variant, content) if **content == Self::Unit => Shown::name(variant).fmt(f),
-            Self::Variant(variant, content) => write!(f, "{}({content:?})", Shown::name(variant)),
+            Self::Variant(variant, content) if **content == Self::Unit => Escaped::name(variant).fmt(f),
+            Self::Variant(variant, content) => write!(f, "{}({content:?})", Escaped::name(variant)),
             Self::Map(entries) => f.debug_map().entries(entries.iter().take(MOST).map(|(k, v)| (k, v))).finish(),
         }
     }

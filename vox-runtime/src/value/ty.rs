@@ -7,8 +7,8 @@ use super::named::Named;
 use super::{ValueError, json};
 use crate::codec::{ChannelKind, Lens};
 use crate::descriptor::Schema;
+use crate::escaped::Escaped;
 use crate::schema::{Container, Field as SchemaField, SchemaFault, Type, Types};
-use crate::shown::Shown;
 
 /// A type, as its schema says what it is: builds, shows, reads and writes its values. Cheap to clone.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl ValueType {
         }
         let is_composite = |at: &usize| !matches!(types.get(*at), Type::Named(_));
         for (at, name) in (0..types.len()).filter(is_composite).zip(names).filter(|(_, name)| !name.is_empty()) {
-            nodes[at].words = Shown::name(name).to_string().into();
+            nodes[at].words = Escaped::name(name).to_string().into();
         }
         for at in hosts {
             nodes[at].kind = host(&mut nodes);
@@ -215,10 +215,11 @@ impl Form {
 fn kind(types: &Types<'_>, at: usize) -> Result<Kind, ValueError> {
     Ok(match types.get(at) {
         Type::Named("Host") => Kind::Enum(Box::default()),
-        Type::Named(name) => Kind::Named(
-            Named::of(name)
-                .ok_or_else(|| ValueError::new(format!("the encoding of `{}` is not known here", Shown::name(name))))?,
-        ),
+        Type::Named(name) => {
+            Kind::Named(Named::of(name).ok_or_else(|| {
+                ValueError::new(format!("the encoding of `{}` is not known here", Escaped::name(name)))
+            })?)
+        }
         Type::Struct(fields) => Kind::Struct(Form::of(fields)),
         Type::Enum(variants) => {
             let variant = |v: &crate::schema::Variant<'_>| Variant { name: v.name.into(), form: Form::of(&v.fields) };

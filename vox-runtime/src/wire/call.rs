@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::frame::{Kind, begin, channel, connection, finish, operation, put_operation, request};
-use super::{Reader, put_metadata, put_varint};
+use super::frame::{Kind, channel, connection, operation, put_operation, request};
+use super::{Reader, begin, finish, put_metadata, put_varint};
 use crate::error::{ProtocolViolation, Rule};
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::Limits;

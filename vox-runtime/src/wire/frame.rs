@@ -3,9 +3,9 @@
 use bytes::{Buf, Bytes};
 
 use super::call::CallHead;
-use super::long::LongHead;
 use super::open::{Open, Telling, put_refusal, read_refusal, read_telling, telling_code};
-use super::{LENGTH_BYTES, Reader, Reset, put_metadata, put_str, put_varint};
+use super::part::LongHead;
+use super::{Reader, Reset, begin, finish, put_metadata, put_str, put_varint};
 use crate::error::{ProtocolViolation, Refusal, Rule};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::limits::Limits;
@@ -158,22 +158,6 @@ pub(crate) enum Frame {
         items: u32,
         bytes: u32,
     },
-}
-
-/// Starts a frame: room for its length, and its kind. [`finish`] fills in the length.
-#[inline]
-pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
-    let start = out.len();
-    out.extend_from_slice(&[0, 0, 0, 0, kind as u8]);
-    start
-}
-
-/// Ends the frame that began at `start`, `beyond` bytes of which are not in `out` but follow it.
-#[inline]
-pub(crate) fn finish(out: &mut [u8], start: usize, beyond: usize) {
-    let len = out.len() - start - LENGTH_BYTES + beyond;
-    let len = u32::try_from(len).expect("frames are bounded by Limits::MESSAGE_CEILING");
-    out[start..start + LENGTH_BYTES].copy_from_slice(&len.to_le_bytes());
 }
 
 /// Appends the head of a reply whose payload, `payload_len` bytes, follows.

@@ -6,10 +6,11 @@
 
 mod call;
 mod frame;
+mod frame_header;
 mod handshake;
-mod long;
 mod open;
 mod outcome;
+mod part;
 mod payload;
 mod reader;
 mod reset;
@@ -18,13 +19,14 @@ mod resume;
 mod tests;
 
 pub(crate) use call::{CallHead, ChannelDirection, ChannelOpen};
-pub(crate) use frame::{Frame, Kind, begin, finish, put_items_head, put_reply_head};
+pub(crate) use frame::{Frame, Kind, put_items_head, put_reply_head};
+pub(crate) use frame_header::{LENGTH_BYTES, begin, body_length, finish};
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{Greeting, Hello, VERSION, Welcome, common_version, differs_by, features_of};
-pub(crate) use long::{LongHead, MAX_PART, PART, PartHead, SLACK, WHOLE, put_part_head};
 pub(crate) use open::{Named, Open, Recalls, Telling};
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
+pub(crate) use part::{LongHead, MAX_PART, PART, PartHead, SLACK, WHOLE, put_part_head};
 pub(crate) use payload::Payload;
 pub(crate) use reader::{Reader, words};
 pub(crate) use reset::Reset;
@@ -32,9 +34,6 @@ pub(crate) use resume::{RESUME, Resume, Resumed, Secret, SessionId, Ticket};
 
 use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;
-
-/// Bytes before a frame's body: its length, little-endian.
-pub(crate) const LENGTH_BYTES: usize = 4;
 
 /// The most bytes that a variable-length integer takes.
 const MAX_VARINT: usize = 10;

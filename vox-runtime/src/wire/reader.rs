@@ -1,9 +1,9 @@
 //! A cursor over one frame. Everything it gives out is checked against the bytes that are there.
 
 use crate::error::{ProtocolViolation, Rule};
+use crate::escaped::cleaned;
 use crate::limits::AnnouncedLimits;
 use crate::metadata::Metadata;
-use crate::shown::cleaned;
 
 /// The most characters that are kept of a reason.
 const MAX_REASON: usize = 512;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Call, CallState, Late};
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::descriptor::MethodDescriptor;
 use crate::driver::{Waiter, give_buffer};
 use crate::error::{NotSent, VoxError};

@@ -234,7 +234,7 @@ impl<T, E> Call<T, E> {
     /// Why there is no link to send it over, if there is none.
     pub(super) fn no_link(&self) -> Option<String> {
         if let Some(remote) = self.client_connection.remote() {
-            return remote.keeper().words();
+            return remote.reconnector().words();
         }
         let shared = self.handle().shared();
         let state = shared.lock();

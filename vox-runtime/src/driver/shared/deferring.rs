@@ -2,13 +2,13 @@
 
 use std::panic::resume_unwind;
 
+use super::super::blocking_watchdog::has_woken;
+use super::super::channel_warnings::PATIENCE;
 use super::super::deferred::{Deferred, LogEvent, OPERATION_EVENTS, WAKES};
-use super::super::lookout::has_woken;
 use super::super::shared::Shared;
-use super::super::unused::PATIENCE;
-use crate::contained::{catch_panic, wake_all};
+use crate::catch_panic::{catch_panic, wake_all};
 use crate::error::Scarce;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 impl Shared {
     /// Does it. The lock is free: those who are woken may take it.
@@ -49,20 +49,20 @@ impl LogEvent {
     fn log(self, peer: &str, session: u64) {
         match self {
             Self::Offered(connection, service, metadata) => {
-                let service = Shown::name(&service);
+                let service = Escaped::name(&service);
                 tracing::debug!(connection = connection.0, %service, ?metadata, "the peer asks for a connection");
             }
             Self::LinkDown(reason) => tracing::debug!(%reason, "the session has no link"),
             Self::LinkUp => tracing::debug!("the session has a new link"),
-            Self::WaitsLong(what, 1, long) => tracing::warn!(peer = %Shown::new(peer), "{what}, for {long:?} so far"),
+            Self::WaitsLong(what, 1, long) => tracing::warn!(peer = %Escaped::new(peer), "{what}, for {long:?} so far"),
             Self::WaitsLong(what, count, long) => {
-                tracing::warn!(peer = %Shown::new(peer), count, "{what}, and {} more do so, for {long:?} so far", count - 1);
+                tracing::warn!(peer = %Escaped::new(peer), count, "{what}, and {} more do so, for {long:?} so far", count - 1);
             }
             Self::Ended(reason) => tracing::debug!(%reason, "the session ended"),
             Self::Refused(what, short) => {
                 let limit = short.of().and_then(Scarce::field).unwrap_or_default();
                 let (needed, most, what) = (short.needed, short.limit, what.words().unwrap_or_default());
-                let peer = Shown::new(peer);
+                let peer = Escaped::new(peer);
                 tracing::warn!(%peer, session, limit, needed, most, "{what}, for this end is past a limit: {short}; others are not logged for a minute");
             }
             Self::Abort(_) | Self::Thrown(_) | Self::Choose(_) | Self::LetGo(_) => {}
@@ -79,7 +79,7 @@ impl LogEvent {
                 PATIENCE.as_secs(),
             ),
             Self::LeftOpen(method, channel, idle) => tracing::warn!(
-                peer = %Shown::new(peer),
+                peer = %Escaped::new(peer),
                 "the call of `{}::{}` has not been answered, and for {} s nothing was sent on channel {channel} that it came with, which is \
                  still open: if that was all, close it by `Tx::close`, for a handler that reads to the end waits for that; if more \
                  comes later, nothing is wrong. This is said once for each method of a session",

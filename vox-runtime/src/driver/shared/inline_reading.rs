@@ -7,7 +7,7 @@ use super::super::clock::now;
 use super::super::reading::{READS_PER_TURN, Read, Reader};
 use super::super::shared::Shared;
 use super::super::state::{State, Waiter};
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::proto::Token;
 
 impl Shared {

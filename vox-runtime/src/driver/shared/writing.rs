@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use super::super::shared::Shared;
 use super::super::state::{Flush, State};
 use super::super::writer::Writer;
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 
 impl Shared {
     /// Lets go of something, which may end the session. Its last words are written here and now, unless somebody is just writing: in

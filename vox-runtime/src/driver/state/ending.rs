@@ -8,7 +8,7 @@ use super::super::deferred::LogEvent;
 use super::super::router::Router;
 use super::super::state::{OpenWaiter, State, Waiter};
 use super::super::writer::{Writer, Writing};
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::proto::{CallEnd, ChannelEnd};
 

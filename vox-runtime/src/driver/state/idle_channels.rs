@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::channel_warnings::{LOOK, Upload};
 use super::super::deferred::LogEvent;
 use super::super::endpoint::Endpoint;
 use super::super::state::State;
-use super::super::unused::{LOOK, Upload};
 use crate::descriptor::MethodDescriptor;
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::proto::{Token, earlier};

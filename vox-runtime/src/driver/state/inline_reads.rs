@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::super::inline_reader::{INLINE, INLINE_PACE, INLINE_PENALTY, INLINE_TIME, WAKE_PENDING};
 use super::super::state::State;
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::proto::Token;
 
 impl State {

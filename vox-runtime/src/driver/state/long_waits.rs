@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::super::channel_warnings::PATIENCE;
 use super::super::deferred::LogEvent;
-use super::super::patience::Waiting;
 use super::super::state::State;
-use super::super::unused::PATIENCE;
+use super::super::wait_warnings::Waiting;
 use crate::proto::earlier;
 
 impl State {

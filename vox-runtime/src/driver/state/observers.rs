@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::super::accounts::Seat;
+use super::super::peer_shares::Seat;
 use super::super::state::State;
 
 impl State {

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::super::buffers::take_buffer;
 use super::super::endpoint::Endpoint;
-use super::super::runs::{Open, SendRun};
+use super::super::item_runs::{Open, SendRun};
 use super::super::state::State;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::proto::{RunRoom, Token};

@@ -3,9 +3,9 @@
 use std::task::Waker;
 use std::time::Instant;
 
-use super::super::patience::Waiting;
-use super::super::queue::ABSENCE;
+use super::super::call_queue::ABSENCE;
 use super::super::state::State;
+use super::super::wait_warnings::Waiting;
 use crate::descriptor::MethodDescriptor;
 use crate::ids::ConnectionId;
 use crate::proto::{Gate, Obstacle};

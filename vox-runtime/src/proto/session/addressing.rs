@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::super::channels::{Channels, Run, RunRoom, Sent};
-use super::super::ledger::items_cost;
+use super::super::memory_ledger::items_cost;
 use super::super::outbox::LongId;
 use super::super::{Effects, Output, Token};
 use super::Session;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::Output;
 use super::super::agreed::Agreed;
 use super::super::calling::Calling;
-use super::super::ledger::Standing;
+use super::super::memory_ledger::Standing;
 use super::Session;
 use super::leasing::FREE;
 use crate::error::{EndReason, ProtocolViolation, Scarce, Short};

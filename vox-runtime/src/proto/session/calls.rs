@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::super::Output;
-use super::super::ledger::{CHANNEL, request_cost};
+use super::super::memory_ledger::{CHANNEL, request_cost};
 use super::super::serving::HandlerEnd;
 use super::{Session, earlier};
 use crate::error::{ProtocolViolation, Scarce, Short};

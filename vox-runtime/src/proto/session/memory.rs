@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::super::Token;
-use super::super::ledger::{REPLY, REQUEST};
+use super::super::memory_ledger::{REPLY, REQUEST};
+use super::super::receive_window::Room;
 use super::super::serving::Serving;
-use super::super::window::Room;
 use super::Session;
 use crate::error::{ProtocolViolation, Rule, Scarce, Short};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
@@ -20,7 +20,7 @@ impl Session {
     pub(crate) fn memory(&self) -> usize {
         self.fx.ledger.sum()
             + self.fx.ledger.standing()
-            + self.arrivals.kept()
+            + self.reassembly.kept()
             + self.fx.outbox.held()
             + self.growing as usize
     }
@@ -259,7 +259,7 @@ impl Session {
     /// The sum of all charges is what a walk finds.
     #[cfg(test)]
     pub(in super::super) fn check_memory(&self) {
-        self.arrivals.check_sums();
+        self.reassembly.check_sums();
         let serving: usize = self.serving.iter().map(|(_, serving)| serving.walk()).sum();
         let calling: usize = self.calling.iter().map(|(_, calling)| calling.channels.walk()).sum();
         let unattached = self.detached.values().chain(self.aborting.values());

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::super::Batch;
 use super::super::Output;
-use super::super::arrivals::{Arrival, Memory, PartMemory};
-use super::super::ledger::CHANNEL;
+use super::super::memory_ledger::CHANNEL;
 use super::super::outbox::LongId;
+use super::super::reassembly::{Memory, PartMemory, PartialMessage};
 use super::Session;
 use crate::error::{ProtocolViolation, Rule};
 use crate::wire::{LENGTH_BYTES, LongHead, PartHead};
@@ -16,7 +16,7 @@ use crate::wire::{LENGTH_BYTES, LongHead, PartHead};
 impl Session {
     /// Where memory for long payloads comes from.
     pub(crate) fn puts_together_in(&mut self, memory: Memory) {
-        self.arrivals.memory = memory;
+        self.reassembly.memory = memory;
     }
 
     // ---- what leaves ----
@@ -89,7 +89,7 @@ impl Session {
         total: u64,
         head: LongHead,
     ) -> Result<(), ProtocolViolation> {
-        self.arrivals.check(number, total, &head, &self.limits)?;
+        self.reassembly.check(number, total, &head, &self.limits)?;
         let is_wanted = match &head {
             LongHead::Call(call) => {
                 self.acknowledges()?;
@@ -110,13 +110,13 @@ impl Session {
                 (None, _) => false,
             },
         };
-        self.arrivals.announce(number, total, head, now, !is_wanted);
+        self.reassembly.announce(number, total, head, now, !is_wanted);
         Ok(())
     }
 
     /// The rest of a long message does not come.
     pub(super) fn on_forget(&mut self, number: u64) -> Result<(), ProtocolViolation> {
-        let Some(arrival) = self.arrivals.remove(number) else {
+        let Some(arrival) = self.reassembly.remove(number) else {
             let why = format!("long message {number} is forgotten, which is not under way");
             return Err(ProtocolViolation::new(Rule::WrongPart, why));
         };
@@ -144,21 +144,22 @@ impl Session {
     pub(super) fn on_part(&mut self, now: Instant, number: u64, bytes: &Bytes) -> Result<(), ProtocolViolation> {
         self.admit_part(number, bytes.len())?;
         self.on_progress(now, number);
-        match self.arrivals.append(number, bytes) {
+        match self.reassembly.append(number, bytes) {
             Some(whole) => self.on_whole(now, whole),
             None => Ok(()),
         }
     }
 
     fn admit_part(&mut self, number: u64, len: usize) -> Result<(), ProtocolViolation> {
-        let unwanted = self.arrivals.head(number).is_some_and(|head| !self.wants_long(head)) || self.turns_away(number);
-        self.arrivals.admit(number, len, unwanted, &self.limits)
+        let unwanted =
+            self.reassembly.head(number).is_some_and(|head| !self.wants_long(head)) || self.turns_away(number);
+        self.reassembly.admit(number, len, unwanted, &self.limits)
     }
 
     /// Whether a long message begins for which there is no memory. A call is refused when it is whole, and its bytes are not kept until
     /// then; the channel of an item ends; who waits for a reply does so no more.
     fn turns_away(&mut self, number: u64) -> bool {
-        let (connection, (request, channels), total) = match self.arrivals.that_begins(number) {
+        let (connection, (request, channels), total) = match self.reassembly.that_begins(number) {
             Some((LongHead::Call(head), total)) => (head.connection, (head.request, head.channels.len()), total),
             Some((&LongHead::Items { connection, channel }, total)) => {
                 return self.has_no_memory_for(connection, channel, total);
@@ -199,12 +200,12 @@ impl Session {
             return Ok(None);
         }
         self.admit_part(part.number, part.len)?;
-        Ok(self.arrivals.lend(part.number, part.len))
+        Ok(self.reassembly.lend(part.number, part.len))
     }
 
     /// The link was lost in the middle of a part: what of it has come counts for nothing.
     pub(crate) fn take_back(&mut self, lent: PartMemory) {
-        self.arrivals.take_back(lent);
+        self.reassembly.take_back(lent);
     }
 
     /// A part has come that was read into lent memory. A violation is answered and ends the session.
@@ -223,7 +224,7 @@ impl Session {
         let body = part.at - LENGTH_BYTES + part.len;
         self.count_received(body);
         self.on_progress(now, part.number);
-        let handled = match self.arrivals.fill(lent) {
+        let handled = match self.reassembly.fill(lent) {
             Some(whole) => self.on_whole(now, whole),
             None => Ok(()),
         };
@@ -232,15 +233,15 @@ impl Session {
 
     /// What waits for this message waits anew.
     fn on_progress(&mut self, now: Instant, number: u64) {
-        if let Some(&LongHead::Reply { connection, request }) = self.arrivals.head(number)
+        if let Some(&LongHead::Reply { connection, request }) = self.reassembly.head(number)
             && let Some(calling) = self.calling.get_mut(connection.0)
         {
             calling.on_progress(now, request);
         }
     }
 
-    fn on_whole(&mut self, now: Instant, mut arrival: Arrival) -> Result<(), ProtocolViolation> {
-        let payload = self.arrivals.payload(&mut arrival);
+    fn on_whole(&mut self, now: Instant, mut arrival: PartialMessage) -> Result<(), ProtocolViolation> {
+        let payload = self.reassembly.payload(&mut arrival);
         match arrival.head {
             LongHead::Call(head) => {
                 // The time of a patient call begins now.

@@ -145,7 +145,7 @@ impl Session {
     /// A frame was handled. A long one the peer can let go of before it takes in what comes of it.
     #[inline]
     pub(super) fn acknowledge_if_long(&mut self, body: usize) {
-        if body as u64 >= ACK_ALONE && !self.arrivals.has_begun() {
+        if body as u64 >= ACK_ALONE && !self.reassembly.has_begun() {
             self.acknowledge();
         }
     }
@@ -154,7 +154,7 @@ impl Session {
     pub(super) fn must_acknowledge(&self) -> bool {
         self.resuming.as_ref().is_some_and(|resuming| {
             let untold = resuming.received - resuming.told;
-            untold >= ACK_ALONE && (untold >= ACK_PARTS || !self.arrivals.has_begun())
+            untold >= ACK_ALONE && (untold >= ACK_PARTS || !self.reassembly.has_begun())
         }) && self.ended.is_none()
     }
 

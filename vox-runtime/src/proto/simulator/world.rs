@@ -1110,7 +1110,7 @@ impl World {
     /// Nothing of the peer's is kept, or being put together.
     fn expect_nothing_kept(&mut self, e: usize) {
         let session = &mut self.ends[e].session;
-        assert_eq!(session.arrivals().sums(), (0, 0, 0), "something is still being put together");
+        assert_eq!(session.reassembly().sums(), (0, 0, 0), "something is still being put together");
         session.check_memory();
         assert_eq!(session.kept_of_peer(), 0, "something of the peer's is still charged");
         session.settle_lease_now();

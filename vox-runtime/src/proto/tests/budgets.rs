@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::ledger::{CHANNEL, ITEM, REQUEST};
+use super::memory_ledger::{CHANNEL, ITEM, REQUEST};
 use super::testing::{Bench, OURS, PERSIST, Pot, THEIRS, call, call_of, long, long_call, open, part, two_of_each};
 use super::{Batch, ChannelEnd, HandlerEnd, Output, Token};
 use crate::error::{EndReason, Rule, Scarce, Short};
@@ -239,7 +239,7 @@ fn a_long_call_is_charged_from_its_first_part_on() {
     // One more is refused when it is whole, and its bytes are not kept until then.
     bench.accept(long_call(2, 50_000, 3, &[]));
     bench.accept(part(2, 49_000));
-    assert!(bench.session.arrivals().kept() == 0, "nobody will want it");
+    assert!(bench.session.reassembly().kept() == 0, "nobody will want it");
     bench.accept(part(2, 1000));
     assert_eq!((bench.sent(), dispatched(&bench)), (vec![busy(3, SessionMemory, 2 * (head + 50_000), 60_000)], 1));
     bench.session.check_memory();

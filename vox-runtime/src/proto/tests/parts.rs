@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::arrivals::STRAY;
+use super::reassembly::STRAY;
 use super::testing::{Bench, OURS, THEIRS, call, items, long, long_call, open, part};
 use super::{CallEnd, ChannelEnd, Gate, HandlerEnd, NewCall, Output, Patience, Sent, Token};
 use crate::error::{EndReason, Refusal, RefusalCode, Rule};
@@ -438,7 +438,7 @@ fn a_long_call_is_dispatched_once_it_is_whole_and_others_before_it() {
     bench.accept(part(1, 1));
     assert_eq!(dispatched(&bench), [(5, 0), (3, 20), (1, 20)]);
     assert_eq!(bench.session.handlers_running(), 3);
-    assert_eq!(bench.session.arrivals().sums(), (0, 0, 0));
+    assert_eq!(bench.session.reassembly().sums(), (0, 0, 0));
 }
 
 // proves: long.call.forgotten
@@ -451,7 +451,7 @@ fn a_forgotten_call_leaves_nothing_but_its_id() {
     bench.accept(Frame::Forget { number: 1 });
     assert_eq!(told(&bench.sent()), "reset");
     assert!(!bench.session.is_live());
-    assert_eq!(bench.session.arrivals().sums(), (0, 0, 0));
+    assert_eq!(bench.session.reassembly().sums(), (0, 0, 0));
     bench.accept(call(THEIRS, 3, &[]));
     assert_eq!(dispatched(&bench), [(3, 0)]);
 }
@@ -484,7 +484,7 @@ fn parts_of_what_nobody_wants_are_taken_and_dropped() {
     bench.accept(part(1, 10));
     bench.change(|session| session.abandon(OURS, request));
     bench.accept(part(1, 10));
-    bench.session.arrivals().check_sums();
+    bench.session.reassembly().check_sums();
     bench.accept(part(1, 10));
     assert_eq!(bench.session.calls_in_flight(OURS), 0);
     bench.accept(call(THEIRS, 1, &[]));
@@ -492,7 +492,7 @@ fn parts_of_what_nobody_wants_are_taken_and_dropped() {
     bench.accept(Frame::Shut { connection: THEIRS });
     bench.accept(part(2, 20));
     assert_eq!(dispatched(&bench), [(1, 0)]);
-    assert_eq!(bench.session.arrivals().sums(), (0, 0, 0));
+    assert_eq!(bench.session.reassembly().sums(), (0, 0, 0));
 }
 
 /// Announces a call of 64 entries of metadata on a connection.
@@ -522,7 +522,7 @@ fn what_is_announced_for_nobody_is_counted_without_what_its_head_says_and_bounde
     bench.change(|session| session.refuse(gone, Refusal::new(RefusalCode::UnknownService, "nothing")));
     bench.accept(Frame::Shut { connection: THEIRS });
     bench.write();
-    let kept = |bench: &Bench| bench.session.arrivals().kept();
+    let kept = |bench: &Bench| bench.session.reassembly().kept();
     // What has come of one that has begun goes with its next part.
     assert_eq!(kept(&bench), 2 * STRAY + 9);
     bench.accept(part(2, 1));
@@ -531,9 +531,9 @@ fn what_is_announced_for_nobody_is_counted_without_what_its_head_says_and_bounde
         bench.accept(laden_call(number, gone, 2 * number + 1));
     }
     bench.accept(long(most, 9, LongHead::Items { connection: THEIRS, channel: ChannelId(1) }));
-    bench.session.arrivals().check_sums();
+    bench.session.reassembly().check_sums();
     assert_eq!(kept(&bench), most as usize * STRAY);
-    assert!(bench.session.arrivals().heads_are_short(), "nothing is kept of what they say");
+    assert!(bench.session.reassembly().heads_are_short(), "nothing is kept of what they say");
     // One ends, and there is room for another. All may end.
     bench.accept(Frame::Forget { number: 1 });
     bench.accept(laden_call(most + 1, gone, 2 * most + 3));
@@ -552,10 +552,10 @@ fn what_was_announced_for_nobody_leaves_nothing_when_it_ends() {
     bench.accept(laden_call(11, THEIRS, 21));
     for number in 1..=11 {
         bench.accept(if number % 2 == 0 { Frame::Forget { number } } else { part(number, 9) });
-        bench.session.arrivals().check_sums();
+        bench.session.reassembly().check_sums();
     }
     bench.write();
-    assert_eq!((bench.session.arrivals().sums(), bench.session.memory()), ((0, 0, 0), 0));
+    assert_eq!((bench.session.reassembly().sums(), bench.session.memory()), ((0, 0, 0), 0));
 }
 
 /// The end of a channel is forgotten with the long item before it: a close alone would look like a clean end.

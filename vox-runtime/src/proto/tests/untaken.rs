@@ -1,6 +1,6 @@
 //! Long replies are charged until their callers take them. One for which there is no room is dropped.
 
-use super::ledger::REPLY;
+use super::memory_ledger::REPLY;
 use super::testing::{Bench, OURS, two_of_each};
 use super::{CallEnd, Output, Token};
 use crate::ids::RequestId;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use super::files::{Files, names};
 use super::owner::{self, Company, Owner};
 use super::totals::recount;
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::store::StoreError;
 
 /// The oldest SQLite whose write-ahead log can be relied upon: older ones could lose what another connection wrote.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
 use super::records::{Records, Step};
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::operation::{Fence, Operation, OperationKey, Outcome};
 use crate::store::StoreError;
 

@@ -17,7 +17,7 @@ use super::layout::{self, Open, Opening, damaged};
 use super::records::{Context, News, Records, Sealed, Step};
 use super::statements::Statements;
 use super::transaction::{Transaction, Unkept, Work};
-use crate::contained::catch_panic;
+use crate::catch_panic::catch_panic;
 use crate::operation::{Admission, Fence, NewOperation, OperationKey, Outcome};
 use crate::store::{StoreError, StoreLimits};
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::super::ty::{Form, Kind};
 use super::super::{Value, ValueError, ValueType, base64};
-use crate::shown::is_plain;
+use crate::escaped::is_plain;
 
 pub(super) fn print(ty: &ValueType, value: &Value, pretty: bool) -> Result<String, ValueError> {
     let mut printer = Printer { ty, out: String::new(), pretty, level: 0 };

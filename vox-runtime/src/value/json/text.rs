@@ -1,7 +1,7 @@
 //! The tokens of JSON.
 
 use super::super::ValueError;
-use crate::shown::Shown;
+use crate::escaped::Escaped;
 
 /// A place in a text.
 pub(super) struct Tokens<'a> {
@@ -179,7 +179,7 @@ impl<'a> Tokens<'a> {
                 let word = Self { text: self.text, at: self.at }.word();
                 match word.is_empty() {
                     true => format!("`{}`", &self.text[self.at..self.at + 1]),
-                    false => Shown::within(word, 48).to_string(),
+                    false => Escaped::within(word, 48).to_string(),
                 }
             }
         }
@@ -195,5 +195,5 @@ impl<'a> Tokens<'a> {
 }
 
 pub(super) fn quoted(text: &str) -> String {
-    format!("{:?}", Shown::within(text, 48))
+    format!("{:?}", Escaped::within(text, 48))
 }

@@ -13,12 +13,12 @@ use super::super::{
 };
 use super::golden;
 use crate::error::{ProtocolViolation, Refusal, RefusalCode, Rule};
+use crate::escaped::cleaned;
 use crate::ids::{ChannelId, ConnectionId, MethodId, RequestId};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::OperationId;
 use crate::schema::SchemaHash;
-use crate::shown::cleaned;
 
 /// What a byte of a frame may cost in memory: an entry of metadata takes three bytes or more, a channel two.
 const WEIGHT_PER_BYTE: usize = 64;

@@ -9,7 +9,7 @@ use crate::descriptor::{MethodDescriptor, RetryPolicy, ServiceDescriptor};
 use crate::error::{Ran, VoxError};
 use crate::ids::{MethodId, RequestId};
 use crate::operation::{OperationId, OperationKey, Principal};
-use crate::proto::policy::MAX_ATTEMPTS;
+use crate::proto::retry_policy::MAX_ATTEMPTS;
 use crate::proto::{Attempts, CallEnd, Token};
 use crate::wire::{Failure, is_outcome};
 
