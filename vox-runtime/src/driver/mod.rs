@@ -58,6 +58,7 @@ mod state;
 mod time;
 mod wait_warnings;
 mod waiting;
+mod wake_plan;
 mod write_pace;
 mod writer;
 

@@ -131,7 +131,7 @@ impl Shared {
         let clock = now();
         self.change(|state| {
             // Whatever this asks for is seen to at the end of the turn.
-            state.driver_awake = true;
+            state.wake_plan.on_turn();
             // Handlers that the turn before did not get to start first.
             let more = state.may_host() || reader.handle_frames(state, clock, self.limits.max_message_bytes);
             state.settle(&self.router);

@@ -256,7 +256,8 @@ impl Reader {
         if self.pins.is_some() {
             self.pins.tell(session, session.is_short_of_memory());
         }
-        (self.held_off, state.held_off) = (false, false);
+        self.held_off = false;
+        state.wake_plan.on_read();
         let was_called = session.leave_line();
         let more = self.handle_each(state, now, max_len);
         if was_called {
@@ -271,7 +272,8 @@ impl Reader {
         let session = &mut state.session;
         for _ in 0..FRAMES_PER_LOCK {
             if self.brings_something() && session.holds_off(now) {
-                (self.held_off, state.held_off) = (true, true);
+                self.held_off = true;
+                state.wake_plan.on_held_off();
                 return false;
             }
             let handled = match self.next_frame(session, max_len) {

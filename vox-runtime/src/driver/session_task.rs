@@ -16,7 +16,6 @@ use super::method_pace::Handlers;
 use super::pinned_buffers::Pins;
 use super::shared::Shared;
 use super::state::{Flush, State};
-use super::writer::Writing;
 use crate::catch_panic::catch_panic;
 use crate::error::EndReason;
 use crate::escaped::Escaped;
@@ -95,15 +94,11 @@ impl Driver {
             return false;
         }
         self.shared.charge.store(self.charge, Ordering::Release);
-        self.link = state.known_link;
-        // That was the timer of the one before.
-        state.armed = None;
-        state.driver_awake = true;
-        let before = std::mem::replace(&mut state.driver, waker.clone());
+        self.link = state.wake_plan.known_link();
+        let before = state.wake_plan.on_charge(waker);
         drop(state);
         let peer = Escaped::new(self.shared.peer.address());
         catch_panic(|| tracing::debug!(%peer, "a handler blocks its thread: another has the session"));
-        // If it is not held up itself, it ends.
         before.wake();
         true
     }
@@ -116,10 +111,10 @@ impl Driver {
             true => None,
             false => state.left.replace(std::mem::take(&mut self.handlers)),
         };
-        let driver = state.driver.clone();
+        // This may have taken up a link meanwhile, which nobody has read yet.
+        let driver = state.wake_plan.on_missed();
         drop(state);
         drop(before);
-        // This may have taken up a link meanwhile, which nobody has read yet.
         driver.wake();
     }
 
@@ -143,7 +138,7 @@ impl Driver {
             if self.is_relieved() {
                 return false;
             }
-            state.driver = waker.clone();
+            state.wake_plan.on_waker(waker);
         }
         self.shared.watch.set_driver(waker);
         true
@@ -154,7 +149,7 @@ impl Driver {
         let next = {
             let mut state = self.shared.lock();
             self.link = state.link.number;
-            state.known_link = self.link;
+            state.wake_plan.on_link(self.link);
             state.link.next.take()
         };
         let Some(next) = next else {
@@ -167,7 +162,7 @@ impl Driver {
         self.shared.write_to(write, self.link);
         self.shared.change(|state| {
             if state.link.number == self.link {
-                state.writing = Writing::default();
+                state.wake_plan.on_link_up();
             }
         });
     }
@@ -196,11 +191,7 @@ impl Driver {
             self.linger();
             return true;
         }
-        let fired = state.armed.is_some() && sleep.is_elapsed();
-        if fired || state.link_error.is_some() {
-            if fired {
-                state.armed = None;
-            }
+        if state.wake_plan.on_timer(|| sleep.is_elapsed()) || state.wake_plan.has_failed() {
             drop(state);
             self.handle_due();
             return true;
@@ -228,27 +219,25 @@ impl Driver {
             let _pending = pin!(tokio::task::yield_now()).poll(cx);
             return false;
         }
-        if state.may_write() || state.unwatched {
+        if state.may_write() || !state.wake_plan.on_turn_end() {
             return true;
         }
-        state.driver_awake = false;
-        let watched = lingering.is_some() || state.stalled.is_some() || self.waker_is_new;
+        let watched = lingering.is_some() || state.wake_plan.stalled().is_some() || self.waker_is_new;
         if !watched && state.is_armed_in_time() {
             return false;
         }
         let due = earlier(earlier(state.next_timeout(), state.stall_due(&shared.limits)), *lingering);
         let Some(due) = due else { return false };
         // A timer that is set too early fires for nothing once; setting it anew for every frame would cost more.
-        let set = state.armed.is_none_or(|armed| due < armed);
+        let set = state.wake_plan.on_due(due);
         if set {
-            state.armed = Some(due);
             sleep.as_mut().reset(due.into());
         }
         // Set, it wakes the task that polled it last; it need not be polled again for the same waker.
         // Whatever this turn has used up of the task's budget: a timer that puts off being polled has no waker.
         let poll = |sleep: Pin<&mut Sleep>, cx: &mut Context<'_>| pin!(tokio::task::unconstrained(sleep)).poll(cx);
         if (set || std::mem::take(&mut self.waker_is_new)) && poll(sleep.as_mut(), cx).is_ready() {
-            state.driver_awake = true;
+            state.wake_plan.on_turn();
             return true;
         }
         false
@@ -262,12 +251,11 @@ impl Driver {
             shared.look_at_pins();
         }
         shared.change(|state| {
-            if let Some(error) = state.link_error.take() {
+            if let Some(error) = state.wake_plan.take_error() {
                 state.session.link_lost(now, EndReason::LinkLost(error.to_string().into()));
             }
             if state.stall_due(&shared.limits).is_some_and(|due| due <= now) {
-                // Taken, for a time that has passed is due at once, again and again.
-                state.stalled = None;
+                state.wake_plan.on_stall_due();
                 state.session.link_lost(now, EndReason::WriteStalled);
             }
             if state.next_timeout().is_some_and(|at| at <= now) {
@@ -289,7 +277,7 @@ impl Driver {
 
     /// Whether there is more time, since the link took something not long ago.
     fn linger_on(&mut self) -> bool {
-        let (Some(ended), Some(stalled)) = (self.ended, self.shared.lock().stalled) else { return false };
+        let (Some(ended), Some(stalled)) = (self.ended, self.shared.lock().wake_plan.stalled()) else { return false };
         let until = (ended + LAST_WORDS).min(stalled + LINGER);
         self.lingering = Some(until);
         until > now()
@@ -303,8 +291,7 @@ impl Driver {
         }
         let writer = {
             let mut state = self.shared.lock();
-            let written = matches!(state.writing, Writing::Idle | Writing::Broken);
-            if written && !self.shut_down { state.writer.take() } else { None }
+            if state.wake_plan.has_stopped() && !self.shut_down { state.writer.take() } else { None }
         };
         if let Some(mut writer) = writer {
             self.shut_down = writer.poll_shutdown(cx).is_ready();
@@ -418,12 +405,11 @@ impl Drop for Driver {
 /// take what it is for have their turn first, and what they send leaves with it.
 pub(super) fn flush(shared: &Shared, puts_off_acks: bool) -> (MutexGuard<'_, State>, bool) {
     let mut state = shared.lock();
-    // Whatever others ask for from here on is seen to before the turn ends.
-    state.driver_awake = true;
-    if !state.may_write() && state.writing != Writing::Blocked {
+    state.wake_plan.on_turn();
+    if !state.may_write() && !state.wake_plan.is_blocked() {
         return (state, false);
     }
-    if puts_off_acks && state.writing == Writing::Idle && state.session.owes_an_ack_alone() {
+    if puts_off_acks && state.wake_plan.is_idle() && state.session.owes_an_ack_alone() {
         return (state, false);
     }
     let Some(mut writer) = state.begin_write() else { return (state, false) };
@@ -432,6 +418,6 @@ pub(super) fn flush(shared: &Shared, puts_off_acks: bool) -> (MutexGuard<'_, Sta
     let state = shared.write_all(writer);
     // The other end, where it is in this process.
     has_woken(true);
-    let wrote = state.writing != Writing::Blocked;
+    let wrote = !state.wake_plan.is_blocked();
     (state, wrote)
 }

@@ -28,7 +28,6 @@ mod writes;
 pub(super) use trap::Trap;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -47,7 +46,8 @@ use super::peer_shares::Seat;
 use super::refusal_log::Refusing;
 use super::slab::Slab;
 use super::wait_warnings::Patience;
-use super::writer::{Writer, Writing};
+use super::wake_plan::WakePlan;
+use super::writer::Writer;
 use crate::error::Refusal;
 use crate::ids::{ConnectionId, RequestId};
 use crate::proto::{CallEnd, Request, Session, Token, WaitingRequests};
@@ -74,30 +74,14 @@ pub(crate) struct State {
     pub(super) tasks: Tasks,
     /// Requests for the driver to host.
     pub(super) requests: WaitingRequests,
-    pub(super) writing: Writing,
     /// `None` while somebody writes.
     pub(super) writer: Option<Box<Writer>>,
     pub(super) link: LinkState,
-    /// The number of the link that the driver knows of.
-    pub(super) known_link: u64,
-    /// Somebody else than the driver found the link full. The driver tries again: the wake for it may have come
-    /// while that other was still at it.
-    pub(super) unwatched: bool,
-    /// Since when the link has taken nothing, if it does not.
-    pub(super) stalled: Option<Instant>,
-    /// Somebody waits for the outbox to shrink, or for what it has of long messages.
-    pub(super) outbox_full: bool,
-    pub(super) outbox_laden: bool,
-    /// The link's own failure, for the driver to take up.
-    pub(super) link_error: Option<io::Error>,
-    pub(super) driver: Waker,
+    /// Whether the driver, or a sender, has to be woken.
+    pub(super) wake_plan: WakePlan,
     /// Which call reads the link itself.
     pub(super) inline_reader: InlineReader,
     pub(super) watch: Arc<ReadWaker>,
-    /// The driver is being polled and will look at everything before it sleeps.
-    pub(super) driver_awake: bool,
-    /// When the driver's timer is set to.
-    pub(super) armed: Option<Instant>,
     /// What the task that was relieved knows of methods, for the one in charge.
     pub(super) left: Option<Handlers>,
     /// Who keeps the session open though nothing is open on it.
@@ -106,8 +90,6 @@ pub(crate) struct State {
     pub(super) draining: bool,
     pub(super) suspended: Suspended,
     pub(super) refusing: Refusing,
-    /// What was read is left for later.
-    pub(super) held_off: bool,
     /// The session's task has ended: its last words are said, or never will be.
     pub(crate) over: bool,
     /// Its place among the sessions of a server, until it ends.
@@ -183,26 +165,16 @@ impl State {
             queue_deadline: None,
             tasks: None,
             requests: WaitingRequests::default(),
-            writing: Writing::default(),
             writer: Some(writer),
             link: LinkState::default(),
-            known_link: 0,
-            unwatched: false,
-            stalled: None,
-            outbox_full: false,
-            outbox_laden: false,
-            link_error: None,
-            driver: Waker::noop().clone(),
+            wake_plan: WakePlan::new(),
             inline_reader: InlineReader::default(),
             watch,
-            driver_awake: false,
-            armed: None,
             left: None,
             holders: 0,
             draining: false,
             suspended: None,
             refusing: Refusing::default(),
-            held_off: false,
             over: false,
             seat: None,
             chosen: None,

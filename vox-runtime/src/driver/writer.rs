@@ -37,20 +37,6 @@ pub(super) struct Writer {
     pub(super) spent: u32,
 }
 
-/// Where the writing stands.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writing {
-    /// Nobody writes, and nothing that was taken is left.
-    #[default]
-    Idle,
-    /// Somebody does, and will look again before it stops.
-    Busy,
-    /// The link takes no more for now. The driver goes on once it does.
-    Blocked,
-    /// The link is broken, or there is none.
-    Broken,
-}
-
 impl Writer {
     /// The writing half of this link.
     pub(super) fn new(io: WriteHalf, link: u64) -> Box<Self> {

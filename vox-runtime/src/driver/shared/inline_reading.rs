@@ -79,7 +79,7 @@ impl Shared {
     }
 
     pub(in crate::driver) fn wake_driver(&self) {
-        let driver = self.lock().driver.clone();
+        let driver = self.lock().wake_plan.on_missed();
         driver.wake();
     }
 }

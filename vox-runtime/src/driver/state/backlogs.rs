@@ -32,7 +32,7 @@ impl State {
 
     /// Sends what there is credit for.
     pub(in crate::driver) fn pump(&mut self, token: Token) {
-        let Self { endpoints, session, deferred, outbox_full, outbox_laden, backlogs, .. } = self;
+        let Self { endpoints, session, deferred, wake_plan, backlogs, .. } = self;
         let Some(endpoint) = endpoints.get_mut(token) else { return };
         let Some(sender) = endpoint.as_sender() else { return };
         let Some(backlog) = &mut sender.backlog else { return };
@@ -41,11 +41,8 @@ impl State {
                 Sent::Yes => drop(backlog.items.pop_front()),
                 Sent::Gone => backlog.items.clear(),
                 Sent::Wait => {
-                    // A long item waits for less than a short one.
                     if session.outbox_is_laden() {
-                        let is_full = session.outbox_is_full();
-                        *outbox_full |= is_full;
-                        *outbox_laden |= !is_full;
+                        wake_plan.on_no_room(session.outbox_is_full(), true);
                         if !backlogs.contains(&token) {
                             backlogs.push(token);
                         }

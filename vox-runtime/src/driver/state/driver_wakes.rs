@@ -16,7 +16,7 @@ impl State {
     /// plain at a glance.
     #[inline]
     pub(in crate::driver) fn is_armed_in_time(&self) -> bool {
-        let is_in_time = |due| self.armed.is_some_and(|armed| armed <= due);
+        let is_in_time = |due| self.wake_plan.fires_by(due);
         self.inline_reader.due.is_none_or(is_in_time)
             && self.waits_due().is_none_or(is_in_time)
             && self.session.is_due_only_at(is_in_time)
@@ -24,32 +24,27 @@ impl State {
 
     /// When a link that takes nothing counts as lost. A limit past the end of time is never reached.
     pub(in crate::driver) fn stall_due(&self, limits: &Limits) -> Option<Instant> {
-        self.stalled.filter(|_| self.session.end_reason().is_none())?.checked_add(limits.write_stall)
+        self.wake_plan.stalled().filter(|_| self.session.end_reason().is_none())?.checked_add(limits.write_stall)
     }
 
     #[inline]
     pub(in crate::driver) fn poke_driver(&mut self) {
-        if !self.driver_awake {
+        if !self.wake_plan.is_awake() {
             self.poke_sleeping_driver();
         }
     }
 
     #[inline(never)]
     fn poke_sleeping_driver(&mut self) {
-        let is_sooner = |at| self.armed.is_none_or(|armed| at < armed);
-        let sooner = !self.is_armed_in_time() && self.next_timeout().is_some_and(is_sooner);
-        let relinked = self.link.number != self.known_link;
-        let broken = relinked || self.link_error.is_some() || self.session.end_reason().is_some();
-        if sooner || broken || self.unwatched || self.may_write() || self.may_host() || self.may_read_on() {
-            // Once woken it will look at everything; until then nobody need wake it again.
-            self.driver_awake = true;
-            self.deferred.wakes.push(self.driver.clone());
-        }
+        let due = if self.is_armed_in_time() { None } else { self.next_timeout() };
+        let is_over = self.session.end_reason().is_some();
+        let has_work = is_over || self.may_write() || self.may_host() || self.may_read_on();
+        self.deferred.wakes.extend(self.wake_plan.on_change(self.link.number, due, has_work));
     }
 
     /// Whether the driver is at work and will write what it finds.
     #[inline]
     pub(crate) fn driver_is_awake(&self) -> bool {
-        self.driver_awake
+        self.wake_plan.is_awake()
     }
 }

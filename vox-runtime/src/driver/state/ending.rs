@@ -7,7 +7,7 @@ use super::super::clock::now;
 use super::super::deferred::LogEvent;
 use super::super::router::Router;
 use super::super::state::{OpenWaiter, State, Waiter};
-use super::super::writer::{Writer, Writing};
+use super::super::writer::Writer;
 use crate::catch_panic::catch_panic;
 use crate::error::{EndReason, Refusal, RefusalCode};
 use crate::proto::{CallEnd, ChannelEnd};
@@ -32,20 +32,17 @@ impl State {
             self.deferred.notes.push(LogEvent::Fault);
         }
         // Between two frames, another can still be written.
-        let has_words = self.writing == Writing::Idle && self.writer.as_deref().is_some_and(Writer::is_between_frames);
+        let has_words = self.wake_plan.is_idle() && self.writer.as_deref().is_some_and(Writer::is_between_frames);
         self.session = self.session.remains(now(), reason.clone(), has_words.then_some(WORDS));
         if !has_words {
             self.link.number += 1;
             let next = self.link.next.take();
             catch_panic(move || drop(next));
-            self.writing = Writing::Broken;
         }
         self.end_waits(&reason);
-        (self.stalled, self.link_error, self.unwatched) = (None, None, false);
         self.stop_leading();
         self.wake_observers();
-        self.driver_awake = true;
-        self.deferred.wakes.push(self.driver.clone());
+        self.deferred.wakes.push(self.wake_plan.on_fault(has_words));
     }
 
     /// Nobody waits any longer for what the session would have brought.

@@ -17,7 +17,7 @@ impl State {
         if self.inline_reader.by.is_some() {
             self.stop_leading();
         }
-        if !follows || self.driver_awake || !self.is_quiet() {
+        if !follows || self.wake_plan.is_awake() || !self.is_quiet() {
             return false;
         }
         if self.inline_reader.penalty > 0 {
@@ -73,7 +73,7 @@ impl State {
     #[inline]
     pub(crate) fn stop_leading(&mut self) {
         if self.inline_reader.by.take().is_some() && self.watch.end() {
-            self.deferred.wakes.push(self.driver.clone());
+            self.deferred.wakes.push(self.wake_plan.on_missed());
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::super::deferred::LogEvent;
 use super::super::state::State;
-use super::super::writer::Writing;
 use crate::catch_panic::catch_panic;
 use crate::error::EndReason;
 
@@ -12,10 +11,7 @@ impl State {
         self.link.number += 1;
         let next = self.link.next.take();
         catch_panic(move || drop(next));
-        self.writing = Writing::Broken;
-        self.stalled = None;
-        self.link_error = None;
-        self.unwatched = false;
+        self.wake_plan.on_link_down();
         self.stop_leading();
         self.deferred.notes.push(LogEvent::LinkDown(reason));
         self.wake_observers();

@@ -14,7 +14,7 @@ impl State {
     #[inline]
     pub(in crate::driver) fn settle(&mut self, router: &Router) {
         // Most changes ask for nothing.
-        if self.session.has_outputs() || self.outbox_full || self.outbox_laden || self.suspended.is_some() {
+        if self.session.has_outputs() || self.wake_plan.has_senders() || self.suspended.is_some() {
             self.settle_outputs(router);
         }
     }
@@ -29,11 +29,8 @@ impl State {
         }
         self.resume_suspended();
         // Not only once it is empty: on a busy link that may be never.
-        if self.outbox_full && self.session.outbox_has_room()
-            || self.outbox_laden && self.session.outbox_has_long_room()
-        {
-            // Who still waits says so again.
-            (self.outbox_full, self.outbox_laden) = (false, false);
+        let Self { wake_plan, session, .. } = self;
+        if wake_plan.on_room(|| session.outbox_has_room(), || session.outbox_has_long_room()) {
             self.pump_all();
             self.deferred.wakes.extend(self.queue.take_all());
             for endpoint in self.endpoints.iter_mut() {

@@ -6,13 +6,13 @@ impl State {
     /// Whether what was left for later is to be read now.
     #[inline]
     pub(in crate::driver) fn may_read_on(&self) -> bool {
-        self.held_off && !self.session.stays_held_off()
+        self.wake_plan.is_held_off() && !self.session.stays_held_off()
     }
 
     /// The same, for the session's task. Where it is to wait for others to give something back, it waits in their line.
     #[inline]
     pub(in crate::driver) fn reads_on(&mut self) -> bool {
-        self.held_off && self.looks_whether_to_read()
+        self.wake_plan.is_held_off() && self.looks_whether_to_read()
     }
 
     #[cold]
@@ -23,7 +23,7 @@ impl State {
                 return true;
             }
             // There may be more since the first look, which nobody tells who was not in the line then.
-            if self.session.stay_in_line(&self.driver) || !is_low {
+            if self.session.stay_in_line(self.wake_plan.task()) || !is_low {
                 return false;
             }
         }

@@ -106,8 +106,6 @@ impl State {
 
     /// Remembers that somebody waits because the outbox is over one of its marks.
     pub(crate) fn note_full_outbox(&mut self) {
-        let is_full = self.session.outbox_is_full();
-        self.outbox_full |= is_full;
-        self.outbox_laden |= !is_full && self.session.outbox_is_laden();
+        self.wake_plan.on_no_room(self.session.outbox_is_full(), self.session.outbox_is_laden());
     }
 }

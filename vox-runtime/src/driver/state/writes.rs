@@ -5,21 +5,21 @@ use std::task::Poll;
 
 use super::super::clock::now;
 use super::super::state::{Flush, State};
-use super::super::writer::{PARTS_PER_TURN, Writer, Writing};
+use super::super::writer::{PARTS_PER_TURN, Writer};
 
 impl State {
     /// Whether there is something to write and nobody who writes.
     #[inline]
     pub(in crate::driver) fn may_write(&mut self) -> bool {
-        self.writing == Writing::Idle && self.session.has_output()
+        self.wake_plan.is_idle() && self.session.has_output()
     }
 
     /// Takes the outbox and the duty to write it, unless somebody else has that.
     #[inline]
     pub(in crate::driver) fn begin_write(&mut self) -> Option<Box<Writer>> {
         let mut writer = self.writer.take()?;
-        if !writer.waker.will_wake(&self.driver) {
-            writer.waker = self.driver.clone();
+        if !writer.waker.will_wake(self.wake_plan.task()) {
+            writer.waker = self.wake_plan.task().clone();
         }
         self.take_output(&mut writer);
         Some(writer)
@@ -27,8 +27,7 @@ impl State {
 
     #[inline]
     fn take_output(&mut self, writer: &mut Writer) {
-        self.unwatched = false;
-        self.writing = Writing::Busy;
+        self.wake_plan.on_write();
         self.close_runs();
         let longs = self.session.longs() as u32;
         writer.begin_batch(longs);
@@ -54,30 +53,23 @@ impl State {
         }
         self.session.on_written(written);
         if written > 0 || outcome.is_ready() {
-            let stalled = self.stalled.take();
+            let stalled = self.wake_plan.on_taken();
             if writer.longs > 0 {
                 writer.note(written, stalled);
             }
         }
-        self.writing = match outcome {
+        match outcome {
             // What others have put in meanwhile is the driver's, who is woken for it: a caller is not kept.
-            Poll::Ready(Ok(())) if by == Flush::Here || !self.session.has_output() => Writing::Idle,
+            Poll::Ready(Ok(())) if by == Flush::Here || !self.session.has_output() => self.wake_plan.on_written(),
             // It has to read as well.
-            Poll::Ready(Ok(())) if writer.spent >= PARTS_PER_TURN => Writing::Idle,
+            Poll::Ready(Ok(())) if writer.spent >= PARTS_PER_TURN => self.wake_plan.on_written(),
             Poll::Ready(Ok(())) => {
                 self.take_output(&mut writer);
                 return Ok(writer);
             }
-            Poll::Pending => {
-                self.stalled.get_or_insert_with(now);
-                self.unwatched = by == Flush::Here;
-                Writing::Blocked
-            }
-            Poll::Ready(Err(error)) => {
-                self.link_error.get_or_insert(error);
-                Writing::Broken
-            }
-        };
+            Poll::Pending => self.wake_plan.on_full(by == Flush::Driver, now),
+            Poll::Ready(Err(error)) => self.wake_plan.on_failed(error),
+        }
         self.writer = Some(writer);
         Err(None)
     }
