@@ -1,4 +1,4 @@
-//! Text that is not this end's, as it may be printed: in a log, on a terminal, in an error.
+//! Escapes text that is not this end's own before it is printed: in a log, on a terminal, in an error.
 //!
 //! A peer may say anything. What it says is kept as it came and escaped where it is printed, so that it cannot steer a terminal, begin a
 //! line of its own or be read in another order than it was written in. And it is cut: what is printed has a bound, whatever its escapes take.

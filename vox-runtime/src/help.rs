@@ -1,4 +1,4 @@
-//! What to send in place of a type that does not cross the wire and that the user cannot change.
+//! Advice for types that do not cross the wire and that the user cannot change.
 //!
 //! Only the spelling of the type is known where this is asked, at compile time. So help by name also says what to do where the
 //! name is that of a type of the user's own.

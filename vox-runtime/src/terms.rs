@@ -1,4 +1,4 @@
-//! On which terms two ends deal with each other that know one service otherwise: of each method, whether it can be called,
+//! The terms between two versions of one service: for each method, whether it can be called,
 //! and how each end reads what the other writes.
 //!
 //! The terms of a connection are found when the peer's contract is there, and what of them costs work is done when a method

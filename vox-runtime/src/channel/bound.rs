@@ -1,4 +1,4 @@
-//! A half that belongs to a channel of a connection.
+//! A half of a channel after its call: it belongs to one channel of one connection.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! What two halves of a channel have in common until a call binds them.
+//! The state that two halves of a channel share until a call binds them.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Why an item was not sent, or none was received: each error says of which call its channel is.
+//! Errors of channels: why an item was not sent, or none was received. Each names its call.
 
 use std::fmt;
 

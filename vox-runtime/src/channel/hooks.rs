@@ -1,4 +1,4 @@
-//! How halves leave with a call's arguments and arrive with a request's.
+//! Halves leave with a call's arguments and arrive with a request's.
 
 use std::alloc::Layout;
 use std::marker::PhantomData;

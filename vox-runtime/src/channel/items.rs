@@ -1,4 +1,4 @@
-//! What [`Tx::send_all`](super::Tx::send_all) takes.
+//! The types that [`Tx::send_all`](super::Tx::send_all) takes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! Items that wait in this process for a call to carry them, or for a receiver that is here too.
+//! Items that wait in this process, for a call that will carry them or for a receiver in the same process.
 
 use std::any::Any;
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Halves whose items are bytes, for calls and handlers that do not know their types.
+//! Halves whose items are bytes, for calls and handlers without types.
 
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};

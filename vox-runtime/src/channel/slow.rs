@@ -1,4 +1,4 @@
-//! A reader that takes nothing, of which its sender tells once.
+//! A sender warns once about a reader that takes nothing.
 
 use std::task::Waker;
 

@@ -1,4 +1,4 @@
-//! The arguments of a call, written as they are given.
+//! Writes the arguments of a call as they are given.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One call: what it is told before it is made, and the future that makes it.
+//! One call: its builder, and the future that makes it.
 
 mod about;
 mod deadline;

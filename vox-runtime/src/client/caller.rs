@@ -1,4 +1,4 @@
-//! What generated clients hold: a connection to call on.
+//! The caller: the connection that a generated client makes its calls on.
 
 use std::fmt;
 use std::sync::Arc;

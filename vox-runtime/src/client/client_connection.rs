@@ -1,4 +1,4 @@
-//! Where a client's calls go: a connection, and, when its session is lost, the same service on the next.
+//! The connection of a client. When its session is lost, calls go to the same service on the next session.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;

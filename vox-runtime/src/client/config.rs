@@ -1,4 +1,4 @@
-//! How a session with a peer is made.
+//! The configuration of a client's sessions.
 
 use std::sync::Arc;
 

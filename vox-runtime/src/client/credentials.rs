@@ -1,4 +1,4 @@
-//! What this end says of itself in each handshake: what it says always, and credentials that are asked for anew.
+//! The metadata and the credentials that this end shows in each handshake. Credentials are asked for anew each time.
 
 use std::fmt;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! How a peer is reached just now: what calls follow while the task of [`Reconnector`](super::reconnector::Reconnector) dials.
+//! The phase of a remote: calls follow it while the [`Reconnector`](super::reconnector::Reconnector) dials.
 
 use std::fmt;
 use std::sync::Arc;

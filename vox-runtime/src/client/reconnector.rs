@@ -1,4 +1,4 @@
-//! What keeps a peer reached: one task for each remote, in the runtime of its session.
+//! The reconnector: one task for each remote, in the runtime of its session, that keeps the peer reached.
 //!
 //! The task waits until the session loses its link or ends, and dials until it has a link again, for the same session or for the
 //! next. Calls take no part in it: they follow its [`Phase`]. While one waits, the task dials at least about once a second.

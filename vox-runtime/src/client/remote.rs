@@ -1,4 +1,4 @@
-//! A peer that can be reached again: how, and the sessions that follow one another with it.
+//! A peer that can be reached again, and the sessions with it, one after the other.
 
 use std::sync::Arc;
 

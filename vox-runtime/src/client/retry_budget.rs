@@ -1,4 +1,4 @@
-//! How many calls whose sessions were lost may be made again: so a call that makes its server fail does not come back for ever,
+//! The retry budget: how many calls may be made again after their sessions were lost. A call that makes its server fail does not come back for ever,
 //! nor do many of them keep a server down that is about to come up.
 
 use std::sync::atomic::{AtomicU32, Ordering};

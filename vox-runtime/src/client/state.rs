@@ -1,4 +1,4 @@
-//! How a session stands, for users to ask and to watch.
+//! The state of a session, for users to ask and to watch.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Waiting for a session that was closed to be gone.
+//! Waits until a closed session is gone.
 
 use std::fmt;
 use std::future::Future;

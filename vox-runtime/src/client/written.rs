@@ -1,4 +1,4 @@
-//! What a call is made of: its arguments, and the channels among them.
+//! The contents of a call: its encoded arguments, and the channels among them.
 
 use std::sync::Arc;
 

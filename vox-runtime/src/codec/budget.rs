@@ -1,4 +1,4 @@
-//! What one message may cost its reader.
+//! The most that decoding one message may cost.
 
 /// What a message may still cost while it is decoded: bytes of memory, and nesting.
 ///

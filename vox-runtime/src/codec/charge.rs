@@ -1,4 +1,4 @@
-//! What decoding a value is charged: the memory that is really allocated for it, at its peak.
+//! The charge for decoding a value: the memory that is allocated for it, at its peak.
 //!
 //! Both ends compute these from the plan and the bytes alone, so that a sender with equal types knows what its receiver
 //! will be charged. Each number is at least what the standard library allocates, and computed before it does.

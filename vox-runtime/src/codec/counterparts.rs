@@ -1,4 +1,4 @@
-//! The channels of a type, each beside what it is in another version of the type.
+//! The channels of a type, each beside its counterpart in another version of the type.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Where a decoding comes from.
+//! The source of a decoding.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Where an encoding goes.
+//! The target of an encoding.
 
 use super::varint;
 use super::{ChannelEncoder, EncodeError};

@@ -1,4 +1,4 @@
-//! What a receiver will be charged for an encoding, known before it is sent.
+//! The charge that a receiver will make for an encoding, known to the sender before it sends.
 //!
 //! A program has a rate: no encoding of its type is charged more for each of its bytes. Most messages are so short that the
 //! rate alone says that they are within the receiver's budget, at the cost of a multiplication. Only where it does not,

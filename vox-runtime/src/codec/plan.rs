@@ -1,4 +1,4 @@
-//! Plans: a type's program, found without looking anything up.
+//! Plans: the compiled program of a type, found without a lookup.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;

@@ -1,4 +1,4 @@
-//! How to pass over the bytes of values that the sender has and this end does not.
+//! Skips the bytes of values that the sender has and this end does not.
 //!
 //! The types come from a peer's schema and the bytes from the peer. Each step consumes a byte or ends a group that did, so the
 //! work is bounded by the frame; what is open at once is bounded by [`MAX_OPEN`]; nothing is allocated by a number of the peer's.

@@ -1,4 +1,4 @@
-//! How to read values that were written by another version of their type.
+//! Programs that read values which another version of their type wrote.
 //!
 //! What the writer's schema says and what the reader's shape says are compiled into the same flat operations as a type by
 //! itself: the parts in the order in which they are written, at the offsets where they are read. What the reader does not

@@ -1,4 +1,4 @@
-//! How much memory there is of what was compiled because of a peer.
+//! The memory that compiled programs take which a peer has caused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Asking the server's own code what serves a connection: with no lock held, within a deadline, and without harm if it panics.
+//! Asks the server's own code which dispatcher serves a connection: with no lock held, within a deadline, and without harm if it panics.
 
 use std::future::Future;
 use std::pin::Pin;

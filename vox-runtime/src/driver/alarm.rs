@@ -1,4 +1,4 @@
-//! Wakes calls that are polled elsewhere than in their session's runtime when their time is up.
+//! Wakes calls whose deadline has passed and which are polled outside of their session's runtime.
 //!
 //! The session's task keeps the deadlines of its calls. A call that is awaited in another runtime, or in none, cannot rely on that: the
 //! session's runtime may stand still meanwhile. So it sets an alarm as well: one thread of the process, started when the first alarm

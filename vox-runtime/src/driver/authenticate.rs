@@ -1,4 +1,4 @@
-//! Asking the application who a peer is: within a deadline, and without harm if it panics.
+//! Asks the application who a peer is: within a deadline, and without harm if it panics.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Items that were sent before their call, and leave once the channel has credit for them.
+//! Items that were sent before their call. They leave once the channel has credit for them.
 
 use std::collections::VecDeque;
 

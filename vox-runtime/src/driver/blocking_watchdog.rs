@@ -1,4 +1,4 @@
-//! The watchdog: one thread of the process that sees to sessions whose thread is held up in user code.
+//! The watchdog: one thread of the process that finds sessions whose thread is blocked in user code.
 //!
 //! A handler is polled first in its session's own task, so user code that blocks holds up the session: its reading, writing and
 //! time. Before a thread runs user code of a session it marks its [`Post`]; the watchdog looks at all posts now and then ([`Rounds`]).

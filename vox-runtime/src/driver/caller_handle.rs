@@ -1,4 +1,4 @@
-//! What keeps a connection open.
+//! A handle that keeps a connection open.
 
 use std::sync::Arc;
 

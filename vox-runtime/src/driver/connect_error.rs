@@ -1,4 +1,4 @@
-//! Why there is no connection.
+//! Errors of connecting.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! Dispatchers that serve one connection each, because the server's `accept_with` chose them.
+//! Dispatchers that serve one connection each. The server's `accept_with` chose them.
 
 use std::ops::Deref;
 use std::sync::Arc;

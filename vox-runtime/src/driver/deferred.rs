@@ -1,4 +1,4 @@
-//! What a change of the state asks for that must not be done under its lock.
+//! Work that a change of the state asks for and that must not be done under its lock.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! A request on its way from a session to what serves it.
+//! A request on its way from a session to its dispatcher.
 
 use std::fmt;
 use std::sync::Arc;

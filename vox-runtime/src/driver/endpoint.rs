@@ -1,4 +1,4 @@
-//! The halves of channels that somebody holds, as the session's state knows them.
+//! The halves of channels that users hold, as the session's state knows them.
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -1,4 +1,4 @@
-//! Running handlers: the first poll in place, the rest in a task of its own.
+//! Runs handlers: the first poll in place, the rest in a task of its own.
 //!
 //! A handler that is ready at once costs no task and no hand-off. One that is not moves, with what it has done
 //! so far, into a task. One whose polls take long would hold up the connection's reading, so its method goes

@@ -1,4 +1,4 @@
-//! From a link to a session: the handshake, within one deadline, and the task that runs what comes of it.
+//! The handshake turns a link into a session, within one deadline, and starts the session's task.
 
 mod admission;
 

@@ -1,4 +1,4 @@
-//! The messages of a handshake, as they are written and read.
+//! Writes and reads the messages of a handshake.
 
 use std::io;
 

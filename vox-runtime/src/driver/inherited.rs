@@ -1,4 +1,4 @@
-//! What a call made inside a handler inherits without being passed anything.
+//! What a call inherits from the handler that makes it.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;

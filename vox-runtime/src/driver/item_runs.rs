@@ -1,4 +1,4 @@
-//! Items that are gathered without the session's lock.
+//! Runs: items that senders gather without the session's lock.
 //!
 //! The second item that a channel's sender puts into the outbox before that is taken for writing opens its run: what it sends then is put there,
 //! under a lock of the run's own, until the outbox is taken. A task that takes the session's lock puts what was gathered into the outbox first ([`Shared::lock`]), where

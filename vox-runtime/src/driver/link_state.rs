@@ -1,4 +1,4 @@
-//! A session between links: the old one is let go, the next one taken up.
+//! The link of a session: the old one is let go of, the next one is taken up.
 //!
 //! Every link of a session has a number, which grows when it is lost and when another takes its place. A task that writes or
 //! reads for a link that is no longer the session's finds another number under the lock, and what it did counts for nothing.

@@ -1,4 +1,4 @@
-//! The shell: one tokio task per session, and the handles that share its state.
+//! The driver: one tokio task for each session, and the handles that share its state.
 //!
 //! Session state has one owner: a mutex around [`State`], which holds the protocol's `Session` and, under the
 //! tokens it was given, those who wait. A caller encodes in its own task, takes the lock to append its frame, and

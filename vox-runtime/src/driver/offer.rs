@@ -1,4 +1,4 @@
-//! A connection that a peer asks for, and what it is given.
+//! A connection that a peer asks for, and the answer to it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Operations, as they are lived: the store is asked, handlers are started, attempts are answered.
+//! Runs operations: asks the store, starts handlers, answers attempts.
 //!
 //! `proto::Operations` decides; this does what it says, each step in turn and with no lock held. What the store has ready
 //! at once is taken at once, on the thread that asked, so that a store in memory costs neither a task nor a hand-off;

@@ -1,4 +1,4 @@
-//! A part of a long message on its way in, and the memory for such messages, which is used again.
+//! Reads the parts of long messages straight into their memory, which is used again.
 //!
 //! Parts are read straight into the memory of their message: nothing else is in it, so it need not be moved to make room, and is
 //! nobody's any more when the message is dropped.

@@ -1,4 +1,4 @@
-//! The other end of a session, as this end knows it.
+//! The peer of a session, as this end knows it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What each peer takes of a server, so that no peer takes more than its share.
+//! The share of a server that each peer takes. No peer takes more than its share.
 //!
 //! A peer is a principal where the server asks who its peers are, and else whatever their links have in common: an address, a
 //! user of this host, a name. Links of which nothing is known have no account.

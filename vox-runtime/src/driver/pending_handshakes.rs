@@ -1,4 +1,4 @@
-//! Where links are that are in their handshake: how many there may be, whose they are, and who makes way for others.
+//! Links in their handshake: how many there may be, whose they are, and which gives way to another.
 //!
 //! A link comes onto the *step*, where it is listened to. One that shows the secret of a session goes on from there, and so does one that shows
 //! another: it is refused. One that wants a new session

@@ -1,4 +1,4 @@
-//! Read buffers that cannot be had again yet, for something that was read into them is still in use: arguments that a handler borrows,
+//! Read buffers that cannot be used again yet because something that was read into them is still in use: arguments that a handler borrows,
 //! items that nobody has taken. One short message may keep a whole buffer so.
 
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! The link's reading half, and the frames in what it gave.
+//! Reads the link, and finds the frames in what was read.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};

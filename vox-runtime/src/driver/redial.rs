@@ -1,4 +1,4 @@
-//! The end that connected gets its session a new link. When that is tried, the client's reconnector decides.
+//! The end that connected gets its session a new link. The client's reconnector decides when to try.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What a session turned down, counted and logged.
+//! Counts and logs what a session refused.
 
 use std::time::{Duration, Instant};
 

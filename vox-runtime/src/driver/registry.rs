@@ -1,4 +1,4 @@
-//! Which sessions a server would give a new link, and what their peers must show for it.
+//! The sessions that a server would give a new link, and what their peers must show for it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Which services are served, by name, and what all sessions of one client or of one server have in common.
+//! The services that are served, by name, and the state that all sessions of one client or one server share.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The memory that all sessions of a server have in common.
+//! The memory that all sessions of a server share.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! The state of one session, and the only way to change it.
+//! The shared state of one session, and the only way to change it.
 
 mod accept_with;
 mod awaiting;

@@ -1,4 +1,4 @@
-//! Contracts that the peers of one client or of one server told before.
+//! Contracts that the peers of one client or of one server have sent before.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Links that have not said their word yet, and which of them makes way when others come.
+//! Links that have not sent a whole first message, and which of them gives way when others come.
 //!
 //! The peer that has the most loses one, and of its links the one that had its time first. So many links of few addresses cost only each
 //! other their places, and a slow hello of an address that has no other is heard.

@@ -1,4 +1,4 @@
-//! Values under tokens that are never another value's.
+//! Values under tokens. A token never names another value.
 
 use crate::proto::Token;
 

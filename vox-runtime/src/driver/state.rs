@@ -1,4 +1,4 @@
-//! What the lock of a session guards. Its methods are in the files below, by what they are about.
+//! The state of a session, under its lock. Its methods are in the files below, by subject.
 
 mod backlogs;
 mod dispatchers;

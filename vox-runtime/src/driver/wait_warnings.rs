@@ -1,4 +1,4 @@
-//! Who waits for a limit to make room, so that nobody waits in silence.
+//! Warns about calls that wait for a limit to make room, so that none waits in silence.
 //!
 //! A task that begins to wait says for what, under the session's lock ([`State::begin_wait`]), and says so when it waits no more
 //! ([`State::end_wait`]). One that has waited for [`PATIENCE`] is logged, once, when the session's task keeps the time, and those that wait

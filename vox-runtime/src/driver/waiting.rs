@@ -1,4 +1,4 @@
-//! Waiting for the end of a call.
+//! A call that was sent and waits for its end.
 
 use crate::ids::ConnectionId;
 use crate::operation::OperationId;

@@ -1,4 +1,4 @@
-//! How much of long messages goes to a link at a time, by how fast it takes it.
+//! How many bytes of long messages a link gets at a time, by how fast it takes them.
 
 use std::time::Duration;
 

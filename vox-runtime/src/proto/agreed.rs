@@ -1,4 +1,4 @@
-//! On what terms the two ends of a connection deal that know its service otherwise, and what is charged for them.
+//! The agreed terms of a connection whose ends have different versions of its service, and the charge for them.
 
 use std::sync::Arc;
 

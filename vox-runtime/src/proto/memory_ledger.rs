@@ -1,4 +1,4 @@
-//! What is kept because of the peer, in bytes: arguments and metadata of requests until their
+//! The ledger of what is kept because of the peer, in bytes: arguments and metadata of requests until their
 //! handlers have ended, items until they are consumed, the channels that they come on, and long replies until their callers take them.
 //!
 //! One sum, which only charges change. The owner of something keeps its [`Charge`] with it, and gives the charge back when it lets go.

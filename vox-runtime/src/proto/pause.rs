@@ -1,4 +1,4 @@
-//! A wait for memory to be given back, which is bounded.
+//! A bounded wait for memory.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What time it is where the peer is. It says so in each handshake, and from then on this end counts by a clock that nobody sets.
+//! The peer's clock. Each handshake tells it, and from then on this end counts by a clock that nobody sets.
 //!
 //! The peer judges an operation's id by its own clock. So ids are made by that clock, and neither end's clock need be right.
 

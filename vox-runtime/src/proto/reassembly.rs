@@ -1,4 +1,4 @@
-//! Long messages of the peer that are being put together.
+//! Reassembly: long messages of the peer are put together from their parts.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What a channel's receiver lets its sender send: a window that grows to what the link carries.
+//! The receive window of a channel: it lets the sender send, and grows to what the link carries.
 //!
 //! The window is counted in items and in bytes, which grow and shrink in proportion. What the sender may still send and what has come and is not
 //! consumed make the window together, so it grows by a grant of more than was consumed, and shrinks where what was consumed is not granted.

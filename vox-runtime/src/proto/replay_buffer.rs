@@ -1,4 +1,4 @@
-//! What was written and may have to be written again: the bytes that the peer has not said to have received.
+//! The replay buffer: bytes that were written, kept until the peer acknowledges them.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What becomes of a call whose attempt has ended: is it sent again, or is that its outcome?
+//! The retry policy: whether a call is sent again after an attempt has ended, or ends with that attempt's result.
 //!
 //! A session that was resumed goes on, and nothing is decided here. Where it was lost, or ended, a call's policy decides:
 //!

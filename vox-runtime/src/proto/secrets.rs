@@ -1,4 +1,4 @@
-//! With which secrets a session may be resumed, and which link it is resumed with.
+//! The secrets that resume a session.
 //!
 //! Every answer to a peer that asks to resume carries a new secret, and any answer may be lost: until a link is confirmed the
 //! peer may hold the one that it showed, or any that it was sent since. What it shows next tells which, and spends all others.

@@ -1,4 +1,4 @@
-//! What a channel's sender may send, counted in items and in bytes.
+//! The credit of a channel's sender: how many items and bytes it may send.
 //!
 //! A grant names both. An item may be sent while at least one item *and* at least one byte is left; its
 //! bytes may overdraw what is left, so an item of any permitted length fits any window, and the receiver

@@ -1,4 +1,4 @@
-//! A connection that the peer opened: the requests this end serves.
+//! A connection that the peer opened: the requests that this end serves.
 
 mod agreeing;
 mod channels;

@@ -1,4 +1,4 @@
-//! The session: which connections there are, whose turn a frame is, and what time it is.
+//! The session: its connections, its frames and its clock.
 
 mod acknowledging;
 mod addressing;

@@ -1,4 +1,4 @@
-//! What tests of the core have in common: a service, a time to begin at, and a peer that speaks raw frames.
+//! Helpers of the core's tests: a service, a time to begin at, and a peer that speaks raw frames.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! How many entries of tables are looked at, for tests of what a frame costs.
+//! Counts the entries of tables that are looked at, for tests of what a frame costs.
 
 use std::cell::Cell;
 

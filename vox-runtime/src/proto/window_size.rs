@@ -1,4 +1,4 @@
-//! How large a window should be, by when the credit that it grants is used.
+//! How large a receive window should be, by how fast the sender uses its credit.
 //!
 //! A round begins with a grant and ends with the first item that the sender could not have sent without it. Where the sender waits for credit
 //! that is the link's round trip, and longer by what stands in a queue on the way. What comes between two pauses says how fast the link is.

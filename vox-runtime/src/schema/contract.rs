@@ -1,4 +1,4 @@
-//! What two ends that call and serve one service must agree on: its methods, and what crosses the wire for each.
+//! Contracts: what two ends of one service must agree on, its methods and the types of each.
 //!
 //! A contract is a service's description in canonical bytes, and the hash of these. They start with [`VERSION`]; then come
 //! how many methods there are and, in the order of their ids, of each

@@ -1,4 +1,4 @@
-//! Contracts that peers told before, so that they need not tell them again.
+//! Contracts of peers that need not be sent again.
 
 use std::collections::BTreeMap;
 

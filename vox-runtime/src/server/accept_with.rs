@@ -1,4 +1,4 @@
-//! What the server's own code gives a connection that a peer asks for.
+//! The choice that the server's own code makes for a connection that a peer asks for.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! What a handler answers.
+//! The answer of a handler.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! A request's arguments, read one after the other out of its frame.
+//! Reads the arguments of a request, one after the other, out of its frame.
 
 use std::fmt;
 use std::mem;

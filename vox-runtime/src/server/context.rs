@@ -1,4 +1,4 @@
-//! What a handler may know of its call.
+//! The context of a call, for its handler.
 
 use std::fmt;
 use std::sync::Arc;

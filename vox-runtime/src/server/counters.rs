@@ -1,4 +1,4 @@
-//! What a server says of its sessions, in numbers.
+//! Figures of a server: how many sessions, how much memory, how many refusals.
 
 use super::listen::Server;
 use crate::limits::Refusals;

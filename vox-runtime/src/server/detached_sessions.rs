@@ -1,4 +1,4 @@
-//! The sessions that wait for a link, and which of them gives up first where they are too many.
+//! Sessions that wait for a link, and which of them ends first where they are too many.
 //!
 //! The peer that has the most of them gives up one: first those over which nothing ever came, then the one that has waited
 //! longest. So a peer that fills the table with handshakes pushes out its own sessions.

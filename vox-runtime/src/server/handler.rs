@@ -1,4 +1,4 @@
-//! What a dispatcher is made of: a handler, or one in an `Arc`; and dispatchers in boxes.
+//! A dispatcher is made of a handler, or of one in an `Arc`. Boxed dispatchers.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The server: accepts links, keeps their sessions, shuts down in good order.
+//! The server and its builder: listens, accepts links, keeps their sessions.
 
 use std::fmt;
 use std::future::poll_fn;

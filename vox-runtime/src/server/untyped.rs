@@ -1,4 +1,4 @@
-//! What a handler without types is given, and what it answers.
+//! Requests and answers of handlers without types.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,4 @@
-//! How an admission ends, by what is known of the operation. The engines find records; this says what they mean.
+//! The result of an admission, by what is known of the operation. The engines find records; this says what they mean.
 
 use crate::ids::MethodId;
 use crate::operation::{Admission, Digest, NewOperation, Outcome};

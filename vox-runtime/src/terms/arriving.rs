@@ -1,4 +1,4 @@
-//! The arguments of a request, read where its caller knows the method otherwise.
+//! Reads the arguments of a request whose caller has another version of the method.
 
 use std::fmt;
 use std::sync::Arc;

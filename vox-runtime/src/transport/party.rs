@@ -1,4 +1,4 @@
-//! Whose a link is, as far as its transport can say: what shares are counted by where nobody says who he is.
+//! The party of a link, as far as its transport can tell: shares are counted by it where nobody says who they are.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

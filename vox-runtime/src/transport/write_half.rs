@@ -1,4 +1,4 @@
-//! What a link is written through.
+//! The writing half of a link.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What values and their JSON are put together by: names that are looked up, and what is said of those that are not there.
+//! Helpers for values and their JSON: names are looked up, and missing ones are told.
 
 use std::collections::HashMap;
 

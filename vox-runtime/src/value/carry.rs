@@ -1,4 +1,4 @@
-//! Values of a type that another version of it wrote, read as this end knows it.
+//! Reads values that another version of their type wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is wrong with a value, and where in it.
+//! Errors of values, with the place in the value.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! How deep a value is by now.
+//! The depth of a value.
 
 use super::ValueError;
 

@@ -1,4 +1,4 @@
-//! Long messages, which travel in parts: how one begins, and what a part looks like.
+//! Long messages travel in parts: how one begins, and what a part looks like.
 
 use super::call::CallHead;
 use super::frame::{Kind, channel, connection, request};

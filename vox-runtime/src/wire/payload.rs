@@ -1,4 +1,4 @@
-//! What a call or a reply carries.
+//! The payload of a call or a reply.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! What a call's errors say about it.
+//! What a call's errors say about the call.
 
 use super::Call;
 use crate::error::{CallError, Clocks, EndReason, Place, VoxError};

@@ -1,4 +1,4 @@
-//! A call's deadline: when it is, and who keeps it. That is the session's task, and, where the call is polled outside of the session's
+//! A call's deadline. The session's task keeps it. Where the call is polled outside of the session's
 //! runtime, which may stand still meanwhile, the call itself.
 
 use std::task::{Context, Poll};

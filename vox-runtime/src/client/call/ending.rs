@@ -1,4 +1,4 @@
-//! How a call is let go of: by its end, by its drop, or because it was told something too late.
+//! The end of a call: its reply has come, it was dropped, or its builder was told something too late.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! A call of a method that the peer knows otherwise.
+//! A call of a method that the peer has in another version.
 
 use std::fmt;
 use std::sync::Arc;

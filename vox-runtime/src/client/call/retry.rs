@@ -1,4 +1,4 @@
-//! Making a call again, on the next session, when the one it was made on is lost.
+//! A call is made again on the next session when its session is lost.
 //!
 //! `proto` decides which are; here that is done, within the call's one deadline and the peer's budget.
 

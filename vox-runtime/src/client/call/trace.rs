@@ -1,4 +1,4 @@
-//! The trace context of the handler that makes a call, which goes along as far as there is room for it.
+//! A call carries the trace context of the handler that makes it, as far as there is room.
 
 use super::Call;
 use crate::descriptor::MethodDescriptor;

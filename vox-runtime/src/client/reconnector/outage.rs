@@ -1,4 +1,4 @@
-//! The task that keeps a peer reached, through one outage after the other.
+//! The reconnector's task, through one outage after the other.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The connection that a call waits for along with the next session. It is asked for in the handshake, so it takes no round trip of its own.
+//! The connection that a call waits for along with the next session. The handshake asks for it, so it takes no round trip of its own.
 
 use std::sync::{Arc, Mutex};
 

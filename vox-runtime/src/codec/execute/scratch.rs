@@ -1,4 +1,4 @@
-//! Room for values that are on their way somewhere else.
+//! Memory for values that are moved somewhere else next.
 
 use std::alloc::{self, Layout};
 use std::mem::ManuallyDrop;

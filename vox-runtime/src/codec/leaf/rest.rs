@@ -1,4 +1,4 @@
-//! All that is left of a frame, as it is: what stands for values whose types are not known here.
+//! The rest of a frame, undecoded. It stands for values whose types are not known here.
 
 use bytes::Bytes;
 use facet::Facet;

@@ -1,4 +1,4 @@
-//! Whether a peer that asks for a session gets one: who it is, what serves it, and whether there is a seat.
+//! Decides whether a peer gets a session: who it is, what serves it, and whether there is room.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A panic of ours while the table is changed: what lives on it is given up. The store still knows what began, so nothing runs twice.
+//! Cleans up after a panic of vox itself in the table of operations. The store still knows what began, so nothing runs twice.
 
 use std::mem;
 use std::sync::MutexGuard;

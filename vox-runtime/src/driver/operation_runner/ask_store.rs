@@ -1,4 +1,4 @@
-//! Asking the store, which may be ready at once, or take its time, or fail.
+//! Asks the store, which may answer at once, take its time, or fail.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

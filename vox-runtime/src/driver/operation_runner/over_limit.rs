@@ -1,4 +1,4 @@
-//! How many handlers may run on without their callers.
+//! The limit of handlers that run on without their callers.
 
 use std::sync::atomic::Ordering;
 

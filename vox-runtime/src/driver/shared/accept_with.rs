@@ -1,4 +1,4 @@
-//! The application is asked what serves a connection.
+//! Asks the application what serves a connection.
 
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The watchdog sees to the session.
+//! Registers the session with the watchdog.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a change of the state asks for is done once the lock is free.
+//! Runs deferred work once the lock is free.
 
 use std::panic::resume_unwind;
 

@@ -1,4 +1,4 @@
-//! A panic of ours in a session: that session ends, with [`EndReason::InternalFault`], and nothing else does.
+//! A panic of vox itself in a session ends that session, with [`EndReason::InternalFault`], and nothing else.
 //!
 //! What a panic under the session's lock leaves may be half changed, so nothing goes on with it. As far as the core is still able to,
 //! it ends its calls itself, and knows which of them never left. A session that has ended takes its place, and whatever still waits is

@@ -1,4 +1,4 @@
-//! A new link for the session.
+//! Gives the session a new link.
 
 use tokio::io::AsyncRead;
 

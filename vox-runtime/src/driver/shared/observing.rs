@@ -1,4 +1,4 @@
-//! Waiting for something about the session as a whole: its end, its last handler.
+//! Waits for something about the whole session: its end, its last handler.
 
 use std::future::poll_fn;
 use std::task::Poll;

@@ -1,4 +1,4 @@
-//! Read buffers that something still uses.
+//! Looks after read buffers that something still uses.
 
 use super::super::shared::Shared;
 

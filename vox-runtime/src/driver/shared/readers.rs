@@ -1,4 +1,4 @@
-//! Who has the reader of the link.
+//! Lends the reader of the link.
 
 use std::sync::{MutexGuard, TryLockError};
 

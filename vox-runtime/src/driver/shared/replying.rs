@@ -1,4 +1,4 @@
-//! What handlers have to say.
+//! Takes up the ends of handlers.
 
 use super::super::shared::Shared;
 use super::super::state::{Flush, State};

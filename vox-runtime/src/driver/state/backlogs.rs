@@ -1,4 +1,4 @@
-//! Items that were sent before their call was, as they leave.
+//! Items that were sent before their call leave.
 
 use super::super::backlog::Backlog;
 use super::super::backlog::HalfEnd;

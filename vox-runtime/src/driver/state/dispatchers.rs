@@ -1,4 +1,4 @@
-//! What serves single connections is let go of with them.
+//! Drops the dispatchers of connections that have ended.
 
 use super::super::deferred::LogEvent;
 use super::super::state::State;

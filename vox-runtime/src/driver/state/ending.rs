@@ -1,4 +1,4 @@
-//! A session that a panic of ours ends: nobody waits for it any longer.
+//! A panic of vox itself ends the session: nobody waits for it any longer.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! Halves of channels that are let go of, or whose call is over.
+//! Halves of channels that were dropped, or whose call is over.
 
 use super::super::backlog::HalfEnd;
 use super::super::state::State;

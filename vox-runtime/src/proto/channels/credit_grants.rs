@@ -1,4 +1,4 @@
-//! What a receiver's holder has taken, for which its sender is granted more.
+//! Grants credit to a channel's sender for the items that the receiver's user has taken.
 
 use std::time::Instant;
 

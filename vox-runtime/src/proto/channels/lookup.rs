@@ -1,4 +1,4 @@
-//! What can be said of one channel.
+//! Looks up one channel and its state.
 
 use bytes::Bytes;
 

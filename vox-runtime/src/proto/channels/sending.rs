@@ -1,4 +1,4 @@
-//! What a sender's holder sends: items one by one, and runs that were gathered elsewhere.
+//! Sends items: one by one, and in runs.
 
 use super::{Channel, Channels, Effects, Half, Sent};
 use crate::ids::{ChannelId, ConnectionId};

@@ -1,4 +1,4 @@
-//! Long messages that wait to be written, and take turns: a part each.
+//! Cuts long messages into parts, which take turns on their way out.
 //!
 //! What a long message is and that it comes stands in the stream at once, in the order in which messages were put. Its payload
 //! leaves in parts, each of which is put into the stream when it is taken: so whatever is short and was put meanwhile goes

@@ -1,4 +1,4 @@
-//! On which terms requests are served of a peer that knows the service otherwise.
+//! The agreed terms for requests of a peer that has another version of the service.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The channels that a request brings.
+//! The channels that come with a request.
 
 use super::super::Effects;
 use super::super::channels::Windows;

@@ -1,4 +1,4 @@
-//! What is kept of requests.
+//! The charges of requests.
 
 use super::super::Effects;
 use super::super::memory_ledger::Charge;

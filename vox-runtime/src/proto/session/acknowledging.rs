@@ -1,4 +1,4 @@
-//! What the peer is told of operations whose outcomes are known here.
+//! Tells the peer which operations' outcomes are known here.
 
 use super::Session;
 use crate::ids::ConnectionId;

@@ -1,4 +1,4 @@
-//! What an id names: the channels of this end's user and of the peer's frames, and what is no longer there.
+//! Finds what an id names: the channels of this end's user and of the peer's frames, and what is no longer there.
 
 use std::time::Instant;
 

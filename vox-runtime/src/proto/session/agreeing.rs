@@ -1,4 +1,4 @@
-//! On which terms connections go whose ends know their service otherwise, and whether there is memory for them.
+//! The agreed terms of connections whose ends have different versions of their service, and the memory for them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the peer is answered without anybody's doing, and how much of that it may ask for.
+//! Answers of vox itself to the peer, and how many of them it may ask for.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Calls of the peer: which connection they are for, and whether this end takes one more.
+//! Calls of the peer: finds their connection, and takes or refuses them.
 
 use std::time::Instant;
 

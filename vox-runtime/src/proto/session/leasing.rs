@@ -1,4 +1,4 @@
-//! What a session keeps of the memory that it has in common with others.
+//! The memory that a session leases from what it shares with others.
 
 use std::sync::Arc;
 

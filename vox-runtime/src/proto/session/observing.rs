@@ -1,4 +1,4 @@
-//! What a session says of itself: how much is under way, and what the peer takes.
+//! Figures of a session: how much is under way, and what the peer takes.
 
 use super::super::calling::Calling;
 use super::Session;

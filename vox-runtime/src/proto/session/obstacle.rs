@@ -1,4 +1,4 @@
-//! Which limit it is that something waits for.
+//! The limit that something waits for.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! How connections are opened, and whether both ends know the service alike. Where they do not, the acceptor tells the
+//! Opens connections, and finds out whether both ends have the same version of the service. Where they do not, the acceptor tells the
 //! opener its contract, and the opener judges every method before it calls it.
 
 use std::sync::Arc;

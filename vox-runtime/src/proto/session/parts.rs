@@ -1,4 +1,4 @@
-//! Long messages, in both directions: what is made of those that come, and what follows from those that leave.
+//! Long messages in both directions: what their parts cause here.
 
 use std::time::Instant;
 

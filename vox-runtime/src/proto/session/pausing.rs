@@ -1,4 +1,4 @@
-//! What waits until less is kept: the reading of the peer, and handlers whose replies would be kept as well.
+//! Pauses reading and handlers until less is kept.
 
 use std::task::Waker;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Memory that was read into and is not free, though no more is read into it: what is kept of the peer is a part of it.
+//! The charge for read buffers that cannot be used again yet: what is kept of the peer is a part of them.
 
 use std::time::{Duration, Instant};
 

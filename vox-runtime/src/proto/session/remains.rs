@@ -1,4 +1,4 @@
-//! What takes the place of a session that a fault of ours has left half changed.
+//! The stand-in for a session that a panic of vox itself has left half changed.
 
 use std::sync::Arc;
 use std::time::Instant;

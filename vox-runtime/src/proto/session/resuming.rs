@@ -1,4 +1,4 @@
-//! A session that outlives its links: what was received, what is acknowledged, and the wait for the next link.
+//! A session outlives its links: it counts what was received, acknowledges it, and waits for the next link.
 
 use std::time::{Duration, Instant};
 

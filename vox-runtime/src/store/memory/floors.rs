@@ -1,4 +1,4 @@
-//! Below which ids nothing can be said of an operation that there is no record of.
+//! The floors: below them, nothing can be said of an operation without a record.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What peers take that nobody knows.
+//! The shares of peers that are not authenticated.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Bytes that are kept where they are few.
+//! Bytes, stored in place where they are few.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! The database's files, as they were when the store was opened: one that is another by now is noticed.
+//! The database's files as they were when the store was opened. The store notices one that was replaced.
 //!
 //! SQLite keeps its files open and finds none of this: it writes on to a file that has no name any more, or whose name is another
 //! file's, and to one whose content is another's. The files are looked at by name. None is opened: a process that closes a file of SQLite's loses

@@ -1,4 +1,4 @@
-//! Who runs an operation, and whether it lives.
+//! The owner of an operation: who runs it, and whether that process lives.
 
 use std::ffi::OsString;
 use std::fmt::Write;

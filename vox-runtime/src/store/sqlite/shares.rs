@@ -1,4 +1,4 @@
-//! What one peer may take of the room of all whom nobody knows.
+//! The share of one peer in the room of all that are not authenticated.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What stands in translations alone.
+//! Instructions that only translations have.
 
 use super::super::super::DecodeErrorKind;
 use super::super::super::description::{Fill, Scalar};

@@ -1,4 +1,4 @@
-//! What a failed decoding drops.
+//! Drops the values that a failed decoding has made.
 
 use super::super::super::program::Block;
 
