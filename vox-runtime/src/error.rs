@@ -1,6 +1,5 @@
 //! Errors say who is at fault: the application, the peer, this end's user, the link, or nobody knows. One file for each.
 
-mod call_error;
 mod cause;
 mod clocks;
 mod end_reason;
@@ -12,8 +11,8 @@ mod refusal;
 mod shortage;
 mod violation;
 mod vox_error;
+mod with_place;
 
-pub use call_error::CallError;
 pub use cause::Cause;
 pub use clocks::Clocks;
 pub use end_reason::EndReason;
@@ -26,3 +25,4 @@ pub use shortage::Shortage;
 pub(crate) use shortage::{Scarce, Short};
 pub use violation::{ProtocolViolation, Rule};
 pub use vox_error::VoxError;
+pub use with_place::CallError;

@@ -11,8 +11,8 @@ use facet::{Facet, Shape};
 use crate::codec::{Plan, PlanError, evident_channel};
 use crate::descriptor::{ArgDescriptor, MethodDescriptor, RetryPolicy};
 use crate::error::{Never, VoxError};
-use crate::help::help;
 use crate::ids::MethodId;
+use crate::type_advice::help;
 
 /// Constant evidence that `T` is `Facet`, or that it is not.
 pub struct Wire<T> {

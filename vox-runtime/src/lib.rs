@@ -25,7 +25,6 @@ mod driver;
 mod error;
 mod escaped;
 mod evidence;
-mod help;
 mod ids;
 mod limits;
 mod metadata;
@@ -37,6 +36,7 @@ mod schema;
 mod server;
 mod sorted;
 mod terms;
+mod type_advice;
 mod wire;
 
 pub use channel::{RecvError, Rx, SendError, TryRecvError, TrySendError, Tx, channel};

@@ -1,17 +1,17 @@
 //! Every bound of a session, by name, in one place.
 
 pub(crate) mod check;
-mod purse;
+mod message_room;
 mod refusals;
-mod room;
+mod shared_memory;
 
 use std::time::Duration;
 
 pub use check::LimitError;
-pub(crate) use purse::Purse;
+pub(crate) use message_room::{Fits, HEAD_ROOM};
 pub use refusals::Refusals;
 pub(crate) use refusals::Refused;
-pub(crate) use room::{Fits, HEAD_ROOM};
+pub(crate) use shared_memory::Purse;
 
 /// What a session allows. Announced limits are told to the peer in the handshake and the peer must obey
 /// them; the rest are kept by this end alone.

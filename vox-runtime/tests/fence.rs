@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Doors for fuzz targets, in a build for fuzzing alone.
     ("fuzzing", &["limits", "wire", "store", "schema"]),
     // Words for compile errors.
-    ("help", &[]),
+    ("type_advice", &[]),
     ("schema", &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "operation"]),
     ("codec", &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "schema"]),
     // Values that are known by their schemas alone.
@@ -120,7 +120,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "evidence",
-        &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "codec", "help"],
+        &["ids", "policy", "limits", "metadata", "message", "error", "escaped", "descriptor", "codec", "type_advice"],
     ),
     // The shell, from below: each room leans on all before it.
     ("driver", ALL),

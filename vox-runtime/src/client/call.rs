@@ -1,9 +1,9 @@
 //! One call: its builder, and the future that makes it.
 
 mod about;
-mod deadline;
 mod ending;
 mod other_version;
+mod polled_elsewhere;
 mod retry;
 mod trace;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::accept_with::Waiting;
+use super::ask_accept_with::Waiting;
 use super::dispatch::Dispatcher;
 use super::wait_warnings::Waiting as WaitsFor;
 use crate::descriptor::MethodDescriptor;

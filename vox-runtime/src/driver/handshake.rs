@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use self::admission::Considered;
-use super::accept_with::shutting_down;
+use super::ask_accept_with::shutting_down;
 use super::clock::now;
 use super::connect_error::ConnectError;
 use super::handshake_io::{read_handshake, write_handshake};

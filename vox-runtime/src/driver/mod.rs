@@ -8,10 +8,9 @@
 //!
 //! Nothing here decides anything about the protocol, and no lock is held while user code, a wake or an abort runs.
 
-mod accept_with;
-mod alarm;
+mod ask_accept_with;
+mod ask_authenticate;
 mod attempts;
-mod authenticate;
 mod backlog;
 mod backoff;
 mod blocking_watchdog;
@@ -22,6 +21,7 @@ mod channel_warnings;
 mod clock;
 mod connect_error;
 mod connection_dispatchers;
+mod deadline_alarm;
 mod deferred;
 mod dispatch;
 mod endpoint;
@@ -62,9 +62,8 @@ mod wake_plan;
 mod write_pace;
 mod writer;
 
-pub(crate) use accept_with::AcceptWith;
-pub(crate) use alarm::Alarm;
-pub(crate) use authenticate::Authenticate;
+pub(crate) use ask_accept_with::AcceptWith;
+pub(crate) use ask_authenticate::Authenticate;
 pub(crate) use backlog::{Backlog, HalfEnd};
 pub use backoff::Backoff;
 pub(crate) use backoff::{ConnectAttempts, Missed};
@@ -72,6 +71,7 @@ pub(crate) use buffers::{give_buffer, take_buffer};
 pub(crate) use caller_handle::CallerHandle;
 pub(crate) use clock::now;
 pub use connect_error::ConnectError;
+pub(crate) use deadline_alarm::Alarm;
 pub(crate) use deferred::Deferred;
 pub use dispatch::{Dispatcher, HandlerFuture, Incoming};
 pub(crate) use endpoint::Endpoint;

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use super::accept_with::{AcceptWith, Found, too_long};
-use super::authenticate::Authenticate;
+use super::ask_accept_with::{AcceptWith, Found, too_long};
+use super::ask_authenticate::Authenticate;
 use super::dispatch::Dispatcher;
 use super::offer::{Chosen, Offer};
 use super::operation_runner::OperationRunner;

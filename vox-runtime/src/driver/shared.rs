@@ -1,18 +1,18 @@
 //! The shared state of one session, and the only way to change it.
 
-mod accept_with;
 mod awaiting;
-mod blocking_watchdog;
+mod choosing_dispatcher;
 mod deferring;
 mod failing;
 mod inline_reading;
+mod looking_at_pins;
 mod memory;
 mod new_link;
 mod observing;
-mod pinned_buffers;
 mod readers;
-mod refused;
+mod refusal_count;
 mod replying;
+mod watched;
 mod writing;
 
 pub(crate) use observing::observe;

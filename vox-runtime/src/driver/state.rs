@@ -9,7 +9,6 @@ mod hosted;
 mod idle_channels;
 mod inline_reads;
 mod link_loss;
-mod long_waits;
 mod observers;
 mod offers;
 mod opens;
@@ -19,13 +18,14 @@ mod replies;
 mod send_runs;
 mod suspending;
 #[cfg(test)]
-mod trap;
+mod test_trap;
+mod wait_warnings;
 mod waiting_calls;
 mod withdrawals;
 mod writes;
 
 #[cfg(test)]
-pub(super) use trap::Trap;
+pub(super) use test_trap::Trap;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -27,7 +27,7 @@ mod agreed;
 mod calling;
 mod channels;
 mod memory_ledger;
-mod operations;
+mod operation_decisions;
 mod outbox;
 mod pause;
 mod peer_clock;
@@ -55,7 +55,7 @@ mod visits;
 pub(crate) use calling::{CallEnd, NewCall, Patience, Recalled};
 pub(crate) use channels::{ChannelEnd, Run, RunRoom, Sent};
 pub(crate) use memory_ledger::{REPLY as LONG_REPLY, SHORT};
-pub(crate) use operations::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
+pub(crate) use operation_decisions::{Answer, Attempt, OperationEnd, Operations, Round, Step, StoreFailed};
 pub(crate) use outbox::{Batch, Outbox};
 #[allow(unused_imports, reason = "sessions are not replaced yet")]
 pub(crate) use peer_clock::PeerClock;

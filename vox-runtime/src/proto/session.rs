@@ -11,14 +11,14 @@ mod keepalive;
 mod leasing;
 mod memory;
 mod observing;
-mod obstacle;
 mod opening;
 mod parts;
 mod pausing;
-mod pinned_buffers;
-mod remains;
+mod pin_charges;
 mod resuming;
+mod stand_in;
 mod timeouts;
+mod waited_limit;
 
 #[cfg(test)]
 pub(super) use answering::MAX_UNREAD_ANSWERS;
@@ -28,10 +28,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use self::agreeing::NoTerms;
-pub(crate) use self::obstacle::Obstacle;
 pub(super) use self::opening::{malformed, unawaited};
 pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
+pub(crate) use self::waited_limit::Obstacle;
 use super::calling::{CallEnd, Calling, Made, NewCall, is_said};
 use super::channels::Windows;
 use super::memory_ledger::Charge;
@@ -88,7 +88,7 @@ pub(crate) struct Session {
     moves: bool,
     resuming: Option<Resuming>,
     pauses: pausing::Pauses,
-    pins: pinned_buffers::Pins,
+    pins: pin_charges::Pins,
     ended: Option<EndReason>,
 }
 
@@ -135,7 +135,7 @@ impl Session {
             moves: false,
             resuming: None,
             pauses: pausing::Pauses::default(),
-            pins: pinned_buffers::Pins::default(),
+            pins: pin_charges::Pins::default(),
             ended: None,
         }
     }

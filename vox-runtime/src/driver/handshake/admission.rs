@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::accept_with::{Found, shutting_down};
-use super::super::authenticate::patience;
+use super::super::ask_accept_with::{Found, shutting_down};
+use super::super::ask_authenticate::patience;
 use super::super::clock::now;
 use super::super::dispatch::Dispatcher;
 use super::super::offer::Offer;

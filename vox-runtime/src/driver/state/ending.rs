@@ -20,7 +20,7 @@ impl State {
         let is_known = self.session.end_reason() == Some(&EndReason::InternalFault);
         let ended = catch_unwind(AssertUnwindSafe(|| {
             #[cfg(test)]
-            self.spring(super::trap::Trap::End);
+            self.spring(super::test_trap::Trap::End);
             self.session.abandoned(EndReason::InternalFault);
             self.settle(router);
         }));

@@ -1,6 +1,6 @@
 //! Connections that the peer asks for, and what was chosen to serve them.
 
-use super::super::accept_with::{Found, WAITING, Waiting, shutting_down, too_long};
+use super::super::ask_accept_with::{Found, WAITING, Waiting, shutting_down, too_long};
 use super::super::deferred::LogEvent;
 use super::super::router::Router;
 use super::super::state::State;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::accept_with::Waiting;
-use super::super::authenticate::patience;
+use super::super::ask_accept_with::Waiting;
+use super::super::ask_authenticate::patience;
 use super::super::blocking_watchdog::in_user_code;
 use super::super::connection_dispatchers::Serves;
 use super::super::dispatch::Dispatcher;

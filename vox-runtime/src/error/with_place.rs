@@ -1,4 +1,4 @@
-//! A call's error, with the call.
+//! A call's error with the place of the call: its service, method and address.
 
 use std::fmt;
 

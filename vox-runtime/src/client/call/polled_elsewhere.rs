@@ -1,5 +1,5 @@
-//! A call's deadline. The session's task keeps it. Where the call is polled outside of the session's
-//! runtime, which may stand still meanwhile, the call itself.
+//! A call that is polled outside of its session's runtime keeps its deadline by itself: that runtime may stand still
+//! meanwhile. Elsewhere the session's task keeps it.
 
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
