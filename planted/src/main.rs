@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run -p vox-planted                 every bug
 //! cargo run -p vox-planted -- digest       those whose title says so
+//! cargo run -p vox-planted -- 1/2          the first half of them
 //! cargo run -p vox-planted -- --list       their titles
 //! ```
 //!
@@ -14,6 +15,7 @@ mod bug;
 mod copy;
 mod timed;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -43,6 +45,7 @@ fn run(arguments: &[String]) -> Result<bool, String> {
             bugs.iter().for_each(|bug| println!("{}", bug.title));
             return Ok(true);
         }
+        Some(share) if let Some(range) = share_of(share, bugs.len()) => bugs = bugs.drain(range).collect(),
         Some(part) => bugs.retain(|bug| bug.title.contains(part)),
         None => {}
     }
@@ -65,6 +68,13 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     }
     println!("{caught} of {} planted bugs were caught", bugs.len());
     Ok(caught == bugs.len())
+}
+
+/// The places of the bugs of a share, as `1/2` is the first half. `None`: that is no share.
+fn share_of(share: &str, bugs: usize) -> Option<Range<usize>> {
+    let (number, of) = share.split_once('/')?;
+    let (number, of): (usize, usize) = (number.parse().ok()?, of.parse().ok()?);
+    (1..=of).contains(&number).then(|| bugs * (number - 1) / of..bugs * number / of)
 }
 
 /// Without any bug the tests pass: else whatever they say later means nothing.
@@ -149,4 +159,20 @@ fn read(path: &PathBuf) -> Result<String, String> {
 
 fn write(path: &PathBuf, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_together_are_all_bugs_and_each_is_in_one() {
+        for of in 1..9 {
+            let shares = (1..=of).map(|number| share_of(&format!("{number}/{of}"), 337).expect("a share"));
+            assert_eq!(shares.flatten().collect::<Vec<_>>(), (0..337).collect::<Vec<_>>());
+        }
+        for wrong in ["0/2", "3/2", "1/0", "digest", "a/b"] {
+            assert_eq!(share_of(wrong, 337), None, "{wrong}");
+        }
+    }
 }
