@@ -390,7 +390,7 @@ impl<T, E> Call<T, E> {
         let deadline = *deadline;
         let patience = patience.map(|each| Patience { each, latest: scope.deadline });
         let count = channels.len() + retry.carried().len();
-        // A lone call is written here and now; where others are under config, the driver writes them all at once.
+        // A lone call is written here and now; where others are under way, the driver writes them all at once.
         let alone = |state: &crate::driver::State| match !state.driver_is_awake()
             && state.session.calls_in_flight(connection) <= 1
         {

@@ -10,7 +10,7 @@
 //! else to do, and where the blocked one was that worker, nobody would.
 //!
 //! What a thread has woken just before it is held up would wait with it, for tokio keeps that task for that thread alone. So a task that does
-//! nothing takes its place before user code runs ([`share_woken`]).
+//! nothing takes its place before user code runs (`share_woken`).
 //!
 //! On a runtime with one thread nothing can help, so nothing is marked there. The watchdog sleeps while no post is used.
 

@@ -1,4 +1,4 @@
-//! The session's task: takes turns, each of which reads and hosts ([`super::turn`]), writes, and keeps the time.
+//! The session's task: takes turns, each of which reads and hosts ([`super::read_turn`]), writes, and keeps the time.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -124,8 +124,7 @@ impl Driver {
             return false;
         }
         has_woken(false);
-        // Where there are other threads, those who take what came may be at it by now.
-        self.puts_off_acks = !self.shared.is_watched && !std::mem::take(&mut self.has_put_off_an_ack);
+        self.puts_off_acks = !std::mem::take(&mut self.has_put_off_an_ack);
         let turns = &self.shared.turns;
         turns.store(turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         if self.waker.will_wake(waker) {
@@ -213,7 +212,7 @@ impl Driver {
             (self.is_fresh, self.reads_again) = (true, true);
             return true;
         }
-        if state.may_write() && *puts_off_acks && state.session.owes_an_ack_alone() {
+        if state.may_write() && *puts_off_acks && state.session.owes_an_ack_alone() && state.wake_plan.on_turn_end() {
             self.has_put_off_an_ack = true;
             // All others that are ready, the future that the runtime blocks on too, have their turn first.
             let _pending = pin!(tokio::task::yield_now()).poll(cx);

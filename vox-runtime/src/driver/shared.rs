@@ -68,7 +68,7 @@ pub(crate) struct Shared {
     pub(super) is_watched: bool,
     /// Where the session's task is.
     pub(super) runtime: Handle,
-    /// Handlers may have to wait: see [`Suspended`].
+    /// Handlers may have to wait: see `state/suspending.rs`.
     pub(super) may_suspend: AtomicBool,
     /// Operations that are known within this session only.
     pub(super) operations: OnceLock<Arc<OperationRunner>>,

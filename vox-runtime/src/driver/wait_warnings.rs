@@ -1,8 +1,8 @@
 //! Warns about calls that wait for a limit to make room, so that none waits in silence.
 //!
-//! A task that begins to wait says for what, under the session's lock ([`State::begin_wait`]), and says so when it waits no more
-//! ([`State::end_wait`]). One that has waited for [`PATIENCE`] is logged, once, when the session's task keeps the time, and those that wait
-//! for the same make one line. The error that a wait ends with says the same words ([`State::waits_for`]).
+//! A task that begins to wait says for what, under the session's lock (`State::begin_wait`), and says so when it waits no more
+//! (`State::end_wait`). One that has waited for [`PATIENCE`] is logged, once, when the session's task keeps the time, and those that wait
+//! for the same make one line. The error that a wait ends with says the same words (`State::waits_for`).
 
 use std::fmt;
 use std::time::{Duration, Instant};
