@@ -1,6 +1,9 @@
-//! No line of a document is so long that an editor or a diff cuts it.
+//! No line of a document is so long that an editor or a diff cuts it, and no file so long that a reader loses the way in it.
 
 const COLUMNS: usize = 120;
+
+/// How long a file may be with all its tests. `vox-runtime/tests/fence.rs` says how long without.
+const LINES: usize = 600;
 
 /// A row of a table is excepted: Markdown has no way to put one on two lines, and most tables here are compared with
 /// the code row by row.
@@ -19,4 +22,11 @@ fn no_line_of_a_document_is_longer_than_a_screen_is_wide() {
         }
     }
     assert!(long.is_empty(), "lines over {COLUMNS} columns, to be wrapped:\n{}", long.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_keeps_in_mind() {
+    let files = super::files("rs").into_iter().map(|(name, text)| (name, text.lines().count()));
+    let long: Vec<_> = files.filter(|(_, lines)| *lines > LINES).collect();
+    assert!(long.is_empty(), "files over {LINES} lines, to be divided: {long:?}");
 }
