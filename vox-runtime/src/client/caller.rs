@@ -54,7 +54,7 @@ pub struct Caller {
 
 impl Caller {
     /// A connection that is open to this service.
-    pub(super) fn on(
+    pub(crate) fn on(
         shared: Arc<Shared>,
         connection: ConnectionId,
         remote: Option<Arc<Remote>>,

@@ -8,11 +8,12 @@
 //! the session's task looks in every [`INLINE_TIME`]: a call that still reads inline by then no longer does. Whatever the peer sent
 //! waits for that long at most.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
+use super::sync::{AtomicU8, Mutex, MutexGuard};
 use crate::catch_panic::catch_panic;
 use crate::proto::Token;
 

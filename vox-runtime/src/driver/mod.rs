@@ -55,6 +55,7 @@ mod shared_contracts;
 mod silent_links;
 mod slab;
 mod state;
+mod sync;
 mod time;
 mod wait_warnings;
 mod waiting;

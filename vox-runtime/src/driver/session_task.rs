@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use super::method_pace::Handlers;
 use super::pinned_buffers::Pins;
 use super::shared::Shared;
 use super::state::{Flush, State};
+use super::sync::MutexGuard;
 use crate::catch_panic::catch_panic;
 use crate::error::EndReason;
 use crate::escaped::Escaped;

@@ -18,7 +18,7 @@ mod writing;
 pub(crate) use observing::observe;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -31,6 +31,7 @@ use super::peer::Peer;
 use super::reading::Reader;
 use super::router::Router;
 use super::state::{Flush, State};
+use super::sync::{Mutex as Lock, MutexGuard};
 use super::writer::Writer;
 use crate::catch_panic::catch_panic;
 use crate::limits::Limits;
@@ -42,8 +43,8 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// One session, as everything that belongs to it sees it.
 pub(crate) struct Shared {
-    pub(super) state: Mutex<State>,
-    pub(super) reader: Mutex<Reader>,
+    pub(super) state: Lock<State>,
+    pub(super) reader: Lock<Reader>,
     /// What the link wakes when there is something to read.
     pub(super) watch_waker: Waker,
     pub(super) watch: Arc<ReadWaker>,
@@ -96,8 +97,8 @@ impl Shared {
         let runtime = Handle::current();
         let shared = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
-            state: Mutex::new(state),
-            reader: Mutex::new(reader),
+            state: Lock::new(state),
+            reader: Lock::new(reader),
             watch_waker: Waker::from(Arc::clone(&watch)),
             watch,
             router,

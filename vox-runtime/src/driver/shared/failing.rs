@@ -4,10 +4,9 @@
 //! it ends its calls itself, and knows which of them never left. A session that has ended takes its place, and whatever still waits is
 //! told that its outcome is unknown.
 
-use std::sync::MutexGuard;
-
 use super::super::shared::Shared;
 use super::super::state::State;
+use super::super::sync::MutexGuard;
 use crate::error::EndReason;
 
 impl Shared {

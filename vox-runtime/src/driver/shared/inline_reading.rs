@@ -83,3 +83,6 @@ impl Shared {
         driver.wake();
     }
 }
+
+#[cfg(test)]
+mod models;

@@ -1,10 +1,11 @@
 //! Lends the reader of the link.
 
-use std::sync::{MutexGuard, TryLockError};
+use std::sync::TryLockError;
 
 use super::super::clock::now;
 use super::super::reading::Reader;
 use super::super::shared::Shared;
+use super::super::sync::MutexGuard;
 use crate::error::EndReason;
 
 impl Shared {

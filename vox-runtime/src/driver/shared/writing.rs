@@ -1,9 +1,8 @@
 //! Writing to the link, by one task or call at a time.
 
-use std::sync::MutexGuard;
-
 use super::super::shared::Shared;
 use super::super::state::{Flush, State};
+use super::super::sync::MutexGuard;
 use super::super::writer::Writer;
 use crate::catch_panic::catch_panic;
 
