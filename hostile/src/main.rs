@@ -28,6 +28,7 @@ mod rows;
 mod run;
 mod siege;
 mod victim;
+mod watch;
 
 use std::process::ExitCode;
 

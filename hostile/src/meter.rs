@@ -60,8 +60,12 @@ impl Meter {
         let Ok(meter) = METER.try_with(Cell::get) else { return };
         // SAFETY: it is none, or one that was leaked.
         let Some(meter) = (unsafe { meter.as_ref() }) else { return };
-        let live = meter.live.fetch_add(change, Ordering::Relaxed) + change;
-        meter.peak.fetch_max(live, Ordering::Relaxed);
+        // No other thread writes but who marks, so that counting costs next to nothing.
+        let live = meter.live.load(Ordering::Relaxed) + change;
+        meter.live.store(live, Ordering::Relaxed);
+        if live > meter.peak.load(Ordering::Relaxed) {
+            meter.peak.store(live, Ordering::Relaxed);
+        }
     }
 }
 
@@ -80,5 +84,11 @@ unsafe impl GlobalAlloc for Counting {
         Meter::count(-(layout.size() as isize));
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Meter::count(size as isize - layout.size() as isize);
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(ptr, layout, size) }
     }
 }

@@ -71,7 +71,7 @@ pub(crate) async fn measured(victim: &Victim, frames: u64, scene: impl Future<Ou
     let (begun, before) = (victim.meter.mark(), victim.meter.cpu());
     let answer = scene.await;
     let cpu = (victim.meter.cpu() - before) / u32::try_from(frames.max(1)).unwrap_or(u32::MAX);
-    Seen { answer, memory: victim.meter.peak() - begun, cpu }
+    Seen { answer, memory: victim.meter.peak() - begun, cpu, held: None }
 }
 
 /// A session that means nothing well yet.

@@ -236,6 +236,8 @@ pub struct Raw {
     pub io: Pin<Box<dyn Stream>>,
     /// Long messages under way, by number: how many bytes are missing, and what there is, as if it were one frame.
     longs: BTreeMap<u64, (u64, Read)>,
+    /// How many bytes of frames were read, their lengths included.
+    pub received: u64,
 }
 
 /// A frame that was read.
@@ -247,7 +249,7 @@ pub struct Read {
 
 impl Raw {
     pub fn new(io: impl Stream + 'static) -> Self {
-        Self { io: Box::pin(io), longs: BTreeMap::new() }
+        Self { io: Box::pin(io), longs: BTreeMap::new(), received: 0 }
     }
 
     /// Says hello and hears the welcome.
@@ -312,6 +314,7 @@ impl Raw {
         self.io.read_exact(&mut length).await.ok()?;
         let mut body = vec![0; u32::from_le_bytes(length) as usize];
         self.io.read_exact(&mut body).await.ok()?;
+        self.received += 4 + body.len() as u64;
         let kind = body.remove(0);
         Some(Read { kind, body })
     }

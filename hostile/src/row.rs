@@ -42,6 +42,8 @@ pub(crate) struct Row {
     pub(crate) left: isize,
     /// The most processor time that a frame of it may cost the server, where there is a bound.
     pub(crate) cost: Option<Duration>,
+    /// The longest that its thread may have no time for anything else, where there is a bound.
+    pub(crate) held: Option<Duration>,
     /// Why an honest client may have to wait here, where it may: a long decode that is bounded by its size.
     pub(crate) slow: Option<&'static str>,
 }
@@ -66,6 +68,7 @@ impl Row {
             memory: SHARE,
             left: BUFFERS,
             cost: None,
+            held: None,
             slow: None,
         }
     }
@@ -113,6 +116,11 @@ impl Row {
 
     pub(crate) fn costs(mut self, most: Duration) -> Self {
         self.cost = Some(most);
+        self
+    }
+
+    pub(crate) fn holds(mut self, most: Duration) -> Self {
+        self.held = Some(most);
         self
     }
 

@@ -13,6 +13,7 @@ use crate::row::{Case, Play, Row};
 use crate::rows;
 use crate::siege;
 use crate::victim::Victim;
+use crate::watch::Attention;
 
 /// How long an honest client is watched, alone and beside an attack.
 const WATCHED: Duration = Duration::from_millis(300);
@@ -37,7 +38,10 @@ pub(crate) fn run(short: bool, words: &[&str]) -> bool {
             continue;
         }
         println!("\n{title}\n");
-        println!("{:<36} {:<62} {:<20} {:>10} {:>10}", "row", "sent", "answered", "memory", "a frame");
+        println!(
+            "{:<36} {:<62} {:<20} {:>10} {:>10} {:>10}",
+            "row", "sent", "answered", "memory", "a frame", "at once"
+        );
         for row in chosen {
             match judge(&row, short, meter) {
                 Ok(()) => held += 1,
@@ -65,10 +69,11 @@ fn judge(row: &Row, short: bool, meter: &'static Meter) -> Result<(), String> {
         match seen {
             Ok(seen) => {
                 println!(
-                    "{name:<36} {sent:<62} {:<20} {:>10} {:>10}",
+                    "{name:<36} {sent:<62} {:<20} {:>10} {:>10} {:>10}",
                     seen.answer,
                     bytes(seen.memory),
-                    if seen.cpu.is_zero() { "-".to_owned() } else { time(seen.cpu) }
+                    if seen.cpu.is_zero() { "-".to_owned() } else { time(seen.cpu) },
+                    seen.held.map_or_else(String::new, time),
                 );
                 if seen.answer != case.expected {
                     faults.push(format!("{} was to be answered: {}", case.place, case.expected));
@@ -81,6 +86,12 @@ fn judge(row: &Row, short: bool, meter: &'static Meter) -> Result<(), String> {
                     && !short
                 {
                     faults.push(format!("{} a frame, of {}", time(seen.cpu), time(most)));
+                }
+                if let (Some(most), Some(held)) = (row.held, seen.held)
+                    && held > most
+                    && !short
+                {
+                    faults.push(format!("{} at once, of {}", time(held), time(most)));
                 }
             }
             Err(fault) => {
@@ -99,7 +110,7 @@ fn try_case(row: &Row, case: Case, short: bool, meter: &'static Meter) -> Result
     if let Play::Paused(play) = row.play {
         let begun = meter.mark();
         let answer = paused().block_on(play(case.n));
-        return Ok(Seen { answer, memory: meter.peak() - begun, cpu: Duration::ZERO });
+        return Ok(Seen { answer, memory: meter.peak() - begun, cpu: Duration::ZERO, held: None });
     }
     let victim = Victim::start(row.setting.clone());
     runtime().block_on(async {
@@ -108,9 +119,22 @@ fn try_case(row: &Row, case: Case, short: bool, meter: &'static Meter) -> Result
         is_served(&honest).await?;
         let mut best: Option<Seen> = None;
         // The least of three: what others do on the machine only ever adds. Scenes leave something behind, and are played once.
-        let rounds = if short || matches!(row.play, Play::Scene(_)) { 1 } else { 3 };
+        let rounds = if let Ok(n) = std::env::var("ROUNDS") {
+            n.parse().unwrap()
+        } else if short || matches!(row.play, Play::Scene(_)) {
+            1
+        } else {
+            3
+        };
         let before = victim.meter.live();
-        for _ in 0..rounds {
+        // What is watched costs more, so it is played again for that.
+        let watched = if row.held.is_some() { 3 * rounds } else { 0 };
+        for round in 0..rounds + watched {
+            victim.watch.pay(match row.held {
+                None => Attention::Answer,
+                Some(_) if round < rounds => Attention::Rest,
+                Some(_) => Attention::Others,
+            });
             let seen = attack(row, &victim, case.n).await;
             if !victim.rests(1).await {
                 return Err(format!("{} of its sessions are left", victim.linked() - 1));
@@ -121,8 +145,13 @@ fn try_case(row: &Row, case: Case, short: bool, meter: &'static Meter) -> Result
                 counts(&victim, seen.answer)?;
             }
             let worst = best.map_or(seen.memory, |best| best.memory.max(seen.memory));
-            let least = best.map_or(seen.cpu, |best| best.cpu.min(seen.cpu));
-            best = Some(Seen { memory: worst, cpu: least, ..seen });
+            let least = best.filter(|_| seen.held.is_some()).map_or(seen.cpu, |best| best.cpu);
+            let least = best.map_or(least, |best| best.cpu.min(least));
+            let held = match (best.and_then(|best| best.held), seen.held) {
+                (Some(before), Some(held)) => Some(before.min(held)),
+                (before, held) => before.or(held),
+            };
+            best = Some(Seen { memory: worst, cpu: least, held, ..seen });
             if seen.answer != case.expected {
                 break;
             }
@@ -165,7 +194,7 @@ async fn attack(row: &Row, victim: &Victim, n: u64) -> Seen {
     match row.play {
         Play::Frames(attack) => play(victim, &attack(n)).await,
         Play::Scene(scene) => scene(victim, n).await,
-        Play::Paused(_) => Seen { answer: Answer::Silent, memory: 0, cpu: Duration::ZERO },
+        Play::Paused(_) => Seen { answer: Answer::Silent, memory: 0, cpu: Duration::ZERO, held: None },
     }
 }
 

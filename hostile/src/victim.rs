@@ -14,6 +14,7 @@ use vox::{Limits, Peer, Principal, Refusal, RefusalCode, Server};
 use crate::log::Log;
 use crate::meter::Meter;
 use crate::prey::{Deer, PreyDispatcher};
+use crate::watch::Sentinel;
 
 /// How a server is set up.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +40,7 @@ pub(crate) struct Victim {
     pub(crate) meter: &'static Meter,
     pub(crate) server: Arc<Server>,
     pub(crate) log: Log,
+    pub(crate) watch: Arc<Sentinel>,
     runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -50,11 +52,14 @@ impl Victim {
         let (stop, stopped) = oneshot::channel();
         let (log, of_thread) = (Log::default(), setting.logs);
         let kept = log.clone();
+        let watch = Arc::new(Sentinel::default());
+        let looks = Arc::clone(&watch);
         let thread = std::thread::spawn(move || {
             let meter = Meter::of_this_thread();
             let _guard = of_thread.then(|| kept.listen());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
+                tokio::spawn(looks.look(meter));
                 let store = Arc::new(MemoryStore::with_limits(setting.store).expect("limits that can be"));
                 let deer = PreyDispatcher::new(Deer::default());
                 let builder = Server::builder().service(deer).limits(setting.limits).store(store);
@@ -67,7 +72,7 @@ impl Victim {
         let (meter, server, runtime) = told.recv().expect("a server that starts");
         let address = server.address();
         let address = address.trim_start_matches("tcp://").parse().expect("the address of a socket");
-        Self { address, meter, server, log, runtime, stop: Some(stop), thread: Some(thread) }
+        Self { address, meter, server, log, watch, runtime, stop: Some(stop), thread: Some(thread) }
     }
 
     /// A stream on which nothing was said yet.

@@ -312,7 +312,7 @@ async fn a_name_that_is_too_long_is_refused_without_asking() {
         let method = MethodSpec::new("nothing").returns::<(), Infallible>().expect("types");
         ServiceType::builder("n".repeat(len)).method(method).build().expect("a service")
     };
-    for (len, said) in [(1024, "no service"), (1025, "the name of the service has 1025 bytes, over 1024")] {
+    for (len, said) in [(1024, "no service"), (1025, "the name of the service has more than 1024 bytes")] {
         let opened = session.open_dynamic(&service(len)).await;
         let Err(OpenError::Refused { refusal, .. }) = opened else { panic!("{opened:?}") };
         assert_eq!(refusal.code, RefusalCode::UnknownService);

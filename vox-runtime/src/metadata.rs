@@ -21,21 +21,33 @@ pub struct Metadata {
     entries: Option<Box<Entries>>,
 }
 
+/// All in one text, so that as many as there may be are read, copied and dropped at the cost of a few.
 #[derive(Clone, Default, PartialEq, Eq)]
-struct Entries(Vec<Entry>);
+struct Entries {
+    /// Each key, and its value behind it.
+    texts: String,
+    places: Vec<Place>,
+}
+
+/// Where an entry stands in the texts, behind the one before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    key_end: usize,
+    end: usize,
+    sensitive: bool,
+}
 
 impl Entries {
     fn memory(&self) -> usize {
-        let texts = self.0.iter().map(|entry| entry.key.capacity() + entry.value.capacity()).sum::<usize>();
-        size_of::<Self>() + self.0.capacity() * size_of::<Entry>() + texts
+        size_of::<Self>() + self.texts.capacity() + self.places.capacity() * size_of::<Place>()
     }
-}
 
-#[derive(Clone, PartialEq, Eq)]
-struct Entry {
-    key: String,
-    value: String,
-    sensitive: bool,
+    /// The entry of this number.
+    fn get(&self, index: usize) -> (&str, &str, bool) {
+        let start = index.checked_sub(1).map_or(0, |before| self.places[before].end);
+        let Place { key_end, end, sensitive } = self.places[index];
+        (&self.texts[start..key_end], &self.texts[key_end..end], sensitive)
+    }
 }
 
 impl Metadata {
@@ -52,15 +64,14 @@ impl Metadata {
     }
 
     /// Adds an entry. Its value is sensitive if the key names a secret.
-    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        let key = key.into();
-        let sensitive = names_a_secret(&key);
-        self.push(key, value.into(), sensitive);
+    pub fn insert(&mut self, key: impl AsRef<str>, value: impl AsRef<str>) {
+        let key = key.as_ref();
+        self.push(key, value.as_ref(), names_a_secret(key));
     }
 
     /// Adds an entry whose value is never printed: a token, a password.
-    pub fn insert_sensitive(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        self.push(key.into(), value.into(), true);
+    pub fn insert_sensitive(&mut self, key: impl AsRef<str>, value: impl AsRef<str>) {
+        self.push(key.as_ref(), value.as_ref(), true);
     }
 
     /// Adds every entry that `from` has under `key`. Each is as sensitive as it is there, so this is how to pass on what a peer sent.
@@ -77,13 +88,27 @@ impl Metadata {
     /// ```
     pub fn forward(&mut self, from: &Self, key: &str) {
         for (key, value, sensitive) in from.entries().filter(|(name, ..)| *name == key) {
-            self.push(key.to_owned(), value.to_owned(), sensitive || names_a_secret(key));
+            self.push(key, value, sensitive || names_a_secret(key));
         }
     }
 
+    /// Without entries, and with room for so many, and so many bytes of them in all.
+    pub(crate) fn with_room(entries: usize, bytes: usize) -> Self {
+        let room = Entries { texts: String::with_capacity(bytes), places: Vec::with_capacity(entries) };
+        Self { entries: Some(Box::new(room)) }
+    }
+
     /// Adds an entry as a peer sent it, or as it was added elsewhere.
-    pub(crate) fn push(&mut self, key: String, value: String, sensitive: bool) {
-        self.entries.get_or_insert_default().0.push(Entry { key, value, sensitive });
+    pub(crate) fn push(&mut self, key: &str, value: &str, sensitive: bool) {
+        let Entries { texts, places } = &mut **self.entries.get_or_insert_default();
+        let added = key.len() + value.len();
+        if texts.is_empty() {
+            texts.reserve_exact(added);
+        }
+        texts.push_str(key);
+        let key_end = texts.len();
+        texts.push_str(value);
+        places.push(Place { key_end, end: texts.len(), sensitive });
     }
 
     /// What it has allocated, in bytes.
@@ -94,8 +119,12 @@ impl Metadata {
 
     /// Takes the last entry away. Gives its key, and how long it was with its value.
     pub(crate) fn pop(&mut self) -> Option<(String, usize)> {
-        let Entry { key, value, .. } = self.entries.as_mut()?.0.pop()?;
-        let len = key.len() + value.len();
+        let entries = self.entries.as_mut()?;
+        let last = entries.places.len().checked_sub(1)?;
+        let (key, value, _) = entries.get(last);
+        let (key, len) = (key.to_owned(), key.len() + value.len());
+        entries.places.pop();
+        entries.texts.truncate(entries.texts.len() - len);
         Some((key, len))
     }
 
@@ -131,10 +160,6 @@ impl Metadata {
         self.len() < Self::MAX_ENTRIES && total + len <= Self::MAX_BYTES
     }
 
-    fn list(&self) -> &[Entry] {
-        self.entries.as_ref().map_or(&[], |entries| &entries.0)
-    }
-
     /// The first value under `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
@@ -142,21 +167,21 @@ impl Metadata {
 
     /// All entries, in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.list().iter().map(|entry| (entry.key.as_str(), entry.value.as_str()))
+        self.entries().map(|(key, value, _)| (key, value))
     }
 
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = (&str, &str, bool)> {
-        self.list().iter().map(|entry| (entry.key.as_str(), entry.value.as_str(), entry.sensitive))
+        (0..self.len()).map(|index| self.entries.as_ref().map_or(("", "", false), |entries| entries.get(index)))
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.list().len()
+        self.entries.as_ref().map_or(0, |entries| entries.places.len())
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.list().is_empty()
+        self.len() == 0
     }
 }
 
@@ -164,15 +189,15 @@ impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         let mut left = MOST_SHOWN;
-        for (index, entry) in self.list().iter().enumerate() {
+        for (index, (key, value, sensitive)) in self.entries().enumerate() {
             if left == 0 {
                 map.entry(&format_args!("…"), &format_args!("{} more", self.len() - index));
                 break;
             }
             // A peer need not know which keys name secrets.
-            let hidden = entry.sensitive || names_a_secret(&entry.key);
-            let value = if hidden { "[redacted]" } else { entry.value.as_str() };
-            let key = format!("{:?}", Escaped::name(&entry.key));
+            let hidden = sensitive || names_a_secret(key);
+            let value = if hidden { "[redacted]" } else { value };
+            let key = format!("{:?}", Escaped::name(key));
             let value = format!("{:?}", Escaped::within(value, MOST_SHOWN_OF_VALUE));
             map.entry(&format_args!("{key}"), &format_args!("{value}"));
             left = left.saturating_sub(key.len() + value.len());
@@ -291,7 +316,7 @@ mod tests {
             assert!(here.entries().all(|(.., sensitive)| sensitive == hidden), "the peer is told: {key}");
             // As it comes from a peer that did not know.
             let mut there = Metadata::new();
-            there.push(key.to_owned(), "hunter2".to_owned(), false);
+            there.push(key, "hunter2", false);
             for metadata in [here, there] {
                 assert_eq!(format!("{metadata:?}").contains("hunter2"), !hidden, "{key}");
                 assert_eq!(metadata.get(key), Some("hunter2"));
@@ -309,12 +334,12 @@ mod tests {
     #[test]
     fn what_is_printed_is_escaped_and_cut() {
         let mut metadata = Metadata::new();
-        metadata.push("a\nb".to_owned(), "\u{202e}\x1b".to_owned(), false);
+        metadata.push("a\nb", "\u{202e}\x1b", false);
         assert_eq!(format!("{metadata:?}"), r#"{"a\nb": "\u{202e}\u{1b}"}"#);
         for (entries, value) in [(1, 8 << 10), (63, 128), (8, 1000), (64, 0)] {
             let mut metadata = Metadata::new();
             for _ in 0..entries {
-                metadata.push("\x01".to_owned(), "\x01".repeat(value), false);
+                metadata.push("\x01", &"\x01".repeat(value), false);
             }
             let printed = format!("{metadata:?}");
             assert!(
@@ -327,12 +352,36 @@ mod tests {
     }
 
     #[test]
+    fn entries_stand_apart_and_in_order_though_they_are_one_text() {
+        let of = |entries: &[(&str, &str, bool)]| {
+            let mut metadata = Metadata::new();
+            entries.iter().for_each(|(key, value, sensitive)| metadata.push(key, value, *sensitive));
+            metadata
+        };
+        let entries = [("a", "bc", false), ("é", "", true), ("a", "", false), ("b", "ü", false)];
+        let mut metadata = of(&entries);
+        for left in (1..=entries.len()).rev() {
+            assert!(metadata.entries().eq(entries[..left].iter().copied()), "{left}");
+            assert_eq!((metadata.len(), &metadata), (left, &of(&entries[..left])));
+            let (key, value, _) = entries[left - 1];
+            assert_eq!(metadata.pop(), Some((key.to_owned(), key.len() + value.len())));
+        }
+        assert!(metadata.is_empty() && metadata.pop().is_none());
+        assert_ne!(of(&[("a", "bc", false)]), of(&[("ab", "c", false)]));
+        assert_ne!(of(&[("a", "b", false)]), of(&[("a", "b", true)]));
+        let mut room = Metadata::with_room(64, 8 << 10);
+        let before = room.memory();
+        (0..64).for_each(|n| room.push(&n.to_string(), "value", false));
+        assert_eq!(room.memory(), before);
+    }
+
+    #[test]
     fn what_is_passed_on_is_as_sensitive_as_it_was() {
         let mut theirs = Metadata::new();
-        theirs.push("tenant".to_owned(), "hunter2".to_owned(), true);
-        theirs.push("tenant".to_owned(), "open".to_owned(), false);
-        theirs.push("token".to_owned(), "hunter2".to_owned(), false);
-        theirs.push("other".to_owned(), "hunter2".to_owned(), false);
+        theirs.push("tenant", "hunter2", true);
+        theirs.push("tenant", "open", false);
+        theirs.push("token", "hunter2", false);
+        theirs.push("other", "hunter2", false);
         let mut ours = Metadata::new();
         ["tenant", "token", "none"].iter().for_each(|key| ours.forward(&theirs, key));
         let passed: Vec<_> = ours.entries().collect();

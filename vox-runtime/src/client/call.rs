@@ -159,12 +159,12 @@ impl<T, E> Call<T, E> {
     }
 
     /// Adds metadata, which the handler finds in its context.
-    pub fn metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn metadata(self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.told("metadata", |call| call.metadata.insert(key, value))
     }
 
     /// Adds metadata whose value is never printed.
-    pub fn sensitive_metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn sensitive_metadata(self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.told("sensitive_metadata", |call| call.metadata.insert_sensitive(key, value))
     }
 

@@ -212,13 +212,13 @@ impl<C: Connected> Connect<C> {
     }
 
     /// Tells the peer something about this end, which handlers find in `cx.peer().metadata()`.
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn metadata(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.introduction.metadata.insert(key, value);
         self
     }
 
     /// As [`metadata`](Self::metadata), of a value that is never printed: a token, a password.
-    pub fn sensitive_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn sensitive_metadata(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.introduction.metadata.insert_sensitive(key, value);
         self
     }

@@ -15,10 +15,8 @@ use crate::error::{Refusal, RefusalCode};
 use crate::escaped::Escaped;
 use crate::ids::{ConnectionId, ServiceIndex};
 use crate::metadata::Metadata;
-use crate::wire::Named;
+use crate::wire::{MAX_NAME, Named};
 
-/// The longest name of a service that the application is asked about, in bytes.
-const MAX_NAME: usize = 1024;
 /// What a connection that waits for its answer is charged beside its name and its metadata: the task.
 pub(super) const WAITING: usize = 1 << 10;
 
@@ -78,9 +76,8 @@ pub(super) fn shutting_down() -> Refusal {
 }
 
 pub(super) fn too_long(service: &str) -> Option<Refusal> {
-    let len = service.len();
-    (len > MAX_NAME).then(|| {
-        let why = format!("the name of the service has {len} bytes, over {MAX_NAME}");
+    (service.len() > MAX_NAME).then(|| {
+        let why = format!("the name of the service has more than {MAX_NAME} bytes");
         Refusal::new(RefusalCode::UnknownService, why)
     })
 }

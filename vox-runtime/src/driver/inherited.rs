@@ -50,7 +50,7 @@ impl Scope {
             for key in TRACE_KEYS {
                 // The first of this key, and as secret as the caller says.
                 if let Some((key, value, sensitive)) = metadata.entries().find(|(name, ..)| *name == key) {
-                    trace.push(key.to_owned(), value.to_owned(), sensitive);
+                    trace.push(key, value, sensitive);
                 }
             }
         }

@@ -271,7 +271,9 @@ impl Reader {
     fn handle_each(&mut self, state: &mut State, now: Instant, max_len: usize) -> bool {
         let session = &mut state.session;
         for _ in 0..FRAMES_PER_LOCK {
-            if self.brings_something() && session.holds_off(now) {
+            // Others have their turn before there is more to do.
+            let is_behind = session.is_behind() && session.end_reason().is_none();
+            if is_behind || self.brings_something() && session.holds_off(now) {
                 self.held_off = true;
                 state.wake_plan.on_held_off();
                 return false;

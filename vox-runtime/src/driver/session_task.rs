@@ -58,6 +58,8 @@ pub(super) struct Driver {
     has_put_off_an_ack: bool,
     /// This turn leaves one unwritten.
     pub(super) puts_off_acks: bool,
+    /// There was more to do than others are to wait for.
+    is_behind: bool,
 }
 
 impl Driver {
@@ -79,6 +81,7 @@ impl Driver {
             has_more: false,
             has_put_off_an_ack: false,
             puts_off_acks: false,
+            is_behind: false,
         }
     }
 
@@ -181,6 +184,11 @@ impl Driver {
         if state.link.number != self.link {
             drop(state);
             self.follow_link();
+            cx.waker().wake_by_ref();
+            return false;
+        }
+        if state.has_left() {
+            self.is_behind = true;
             cx.waker().wake_by_ref();
             return false;
         }
@@ -357,6 +365,9 @@ impl Driver {
             self.hand_over();
             return Poll::Ready(());
         }
+        if std::mem::take(&mut self.is_behind) {
+            self.shared.change(|state| state.session.go_on());
+        }
         if self.read_turn(cx) {
             cx.waker().wake_by_ref();
         }
@@ -390,7 +401,10 @@ impl Drop for Driver {
         let reason = EndReason::LinkLost("the session's task ended".into());
         shared.with(|_| Flush::Here, |state| state.session.desert(reason, "its runtime has ended"));
         while shared.with(|_| Flush::Here, State::may_write) {}
-        shared.change(State::finish);
+        shared.change(|state| {
+            state.settle_all(&shared.router);
+            state.finish();
+        });
         // Handles may be kept for long after; the link, which the peer watches, is not.
         let mut reader = self.shared.reader();
         let _over = reader.change(None, self.link);

@@ -251,13 +251,13 @@ macro_rules! builder {
         }
 
         /// As [`Call::metadata`].
-        pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        pub fn metadata(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
             self.call = self.call.metadata(key, value);
             self
         }
 
         /// As [`Call::sensitive_metadata`].
-        pub fn sensitive_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        pub fn sensitive_metadata(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
             self.call = self.call.sensitive_metadata(key, value);
             self
         }

@@ -1,5 +1,7 @@
 //! A connection that this end opened: the calls it makes.
 
+mod leaving;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -429,23 +431,6 @@ impl Calling {
     /// How a connection ends that the peer closes.
     pub(crate) fn shut_by_peer() -> EndReason {
         EndReason::Goodbye("this connection alone, not its session".into())
-    }
-
-    /// Everything on this connection ends. `said`: this end still says so, after all that was put before, calls included.
-    pub(crate) fn end_all(&mut self, reason: &EndReason, said: bool, fx: &mut Effects) {
-        let left = if said { fx.outbox.end() } else { fx.outbox.taken() };
-        if let Agreement::Differs(agreed) = std::mem::replace(&mut self.agreement, Agreement::Equal) {
-            agreed.end(fx);
-        }
-        for (_, attempt) in self.attempts.drain() {
-            let AttemptState::Waiting(token) = attempt.state else { continue };
-            let end = match attempt.end <= left {
-                true => CallEnd::Indeterminate,
-                false => CallEnd::NeverLeft(reason.clone()),
-            };
-            fx.emit(Output::Finish { token, end });
-        }
-        self.channels.end_all(reason, fx);
     }
 }
 

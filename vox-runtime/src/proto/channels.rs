@@ -294,23 +294,27 @@ impl Channels {
         }
     }
 
-    /// Everything ends.
-    pub(crate) fn end_all(&mut self, reason: &EndReason, fx: &mut Effects) {
-        (self.calls, self.untaken, self.untaken_bytes) = (IdTable::default(), 0, 0);
-        for (_, channel) in self.table.drain() {
-            let end = ChannelEnd::Lost(reason.clone());
-            match channel.half {
-                Half::Sender { state: SenderState::Live(token), .. } => {
-                    channel.release(fx);
-                    fx.emit(Output::SenderEnded { token, end });
-                }
-                Half::Receiver { state: ReceiverState::Live(token), .. } => {
-                    channel.leave_to(token, fx);
-                    fx.emit(Output::ReceiverEnded { token, end });
-                }
-                Half::Receiver { .. } | Half::Sender { .. } => channel.release(fx),
-            }
+    /// The connection is gone: so many channels end, first to last. `true`: that was all.
+    pub(crate) fn end_some(&mut self, reason: &EndReason, room: &mut usize, fx: &mut Effects) -> bool {
+        while *room > 0
+            && let Some(channel) = self.table.pop_first()
+        {
+            *room -= 1;
+            channel.end(reason, fx);
         }
+        self.table.is_empty()
+    }
+
+    /// The same of one channel.
+    pub(crate) fn end_one(&mut self, id: ChannelId, reason: &EndReason, fx: &mut Effects) {
+        if let Some(channel) = self.table.remove(id.0) {
+            channel.end(reason, fx);
+        }
+    }
+
+    /// The same of one that nobody holds.
+    pub(crate) fn forget(&mut self, id: ChannelId, fx: &mut Effects) {
+        self.remove(id, fx);
     }
 
     /// Whether the channel is there, and takes what comes.
@@ -367,7 +371,8 @@ impl Channels {
             return Err(reader.fault("items", "a run of none"));
         }
         let (mut count, mut total, mut last) = (0, 0, 0);
-        while reader.remaining() > 0 {
+        // No more are counted than there may be.
+        while reader.remaining() > 0 && window.has_credit(count) {
             let len = reader.skip_bytes("item")?;
             (count, total, last) = (count + 1, total + len as i64, len as i64);
         }

@@ -39,6 +39,7 @@ mod secrets;
 mod send_credit;
 mod serving;
 mod session;
+mod spent;
 mod table;
 mod waiting_requests;
 mod window_size;

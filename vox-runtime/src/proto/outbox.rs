@@ -9,6 +9,7 @@ use bytes::Bytes;
 pub(crate) use self::part_splitter::LongId;
 use self::part_splitter::PartSplitter;
 use super::replay_buffer::Kept;
+use super::spent::Spent;
 use crate::ids::{ChannelId, ConnectionId};
 use crate::wire::{self, LongHead, Payload, WHOLE};
 
@@ -42,6 +43,8 @@ pub(crate) struct Outbox {
     newest_long: u64,
     /// How many long messages, and how many bytes of them, the peer puts together at once.
     peer_room: (usize, usize),
+    /// What is not needed any more, of this and of others, and yet to be freed.
+    pub(super) spent: Spent,
 }
 
 /// A part of what is written.
@@ -53,6 +56,10 @@ pub(super) enum Segment {
 }
 
 impl Segment {
+    pub(super) fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,
@@ -83,7 +90,7 @@ impl Outbox {
     #[inline]
     pub(crate) fn trim(&mut self, received: u64) {
         if let Some(kept) = &mut self.kept {
-            kept.trim(received.min(self.taken));
+            kept.trim(received.min(self.taken), &mut self.spent);
         }
     }
 
@@ -99,7 +106,7 @@ impl Outbox {
             return Err(());
         }
         let Some(kept) = &mut self.kept else { return Err(()) };
-        kept.trim(received);
+        kept.trim(received, &mut self.spent);
         self.run = None;
         let mut segments: VecDeque<Segment> = kept.unwind().collect();
         segments.append(&mut self.sealed);
@@ -303,16 +310,18 @@ impl Outbox {
     /// Drops what was not taken: nothing more is to be written. And what is kept: nothing is written again.
     pub(crate) fn clear(&mut self) {
         self.run = None;
-        self.sealed.clear();
+        self.spent.put_all(std::mem::take(&mut self.sealed).into_iter());
         self.tail.clear();
         self.drop_longs();
         self.end = self.taken;
-        self.kept = None;
+        self.keep_no_more();
     }
 
     /// Drops what is kept: no link will take it again.
     pub(crate) fn keep_no_more(&mut self) {
-        self.kept = None;
+        if let Some(kept) = self.kept.take() {
+            kept.spend(&mut self.spent);
+        }
     }
 
     /// `len` bytes were written.

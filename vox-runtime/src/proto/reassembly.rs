@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::outbox::Segment;
+use super::spent::Spent;
 use crate::error::{ProtocolViolation, Rule};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
@@ -54,7 +56,7 @@ pub(super) struct PartialMessage {
     /// How much has come.
     filled: usize,
     /// What has come. Elsewhere while it is lent.
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// When it was announced.
     pub(super) since: Instant,
     /// Its first part has come.
@@ -202,6 +204,7 @@ impl Reassembly {
         len: usize,
         unwanted: bool,
         limits: &Limits,
+        spent: &mut Spent,
     ) -> Result<(), ProtocolViolation> {
         let wrong = |why: String| ProtocolViolation::new(Rule::WrongPart, why);
         let Some(arrival) = self.table.get_mut(&number) else {
@@ -234,7 +237,7 @@ impl Reassembly {
         if unwanted && !arrival.unwanted {
             arrival.unwanted = true;
             self.kept -= arrival.total;
-            arrival.bytes = Vec::new();
+            spent.put(Segment::Own(std::mem::take(&mut arrival.bytes)));
         }
         Ok(())
     }
@@ -249,10 +252,13 @@ impl Reassembly {
     }
 
     /// Takes lent memory back, without what of the part has come.
-    pub(super) fn take_back(&mut self, lent: PartMemory) {
-        if let Some(arrival) = self.table.get_mut(&lent.number).filter(|arrival| !arrival.unwanted) {
-            arrival.bytes = lent.bytes;
-            arrival.bytes.truncate(lent.start);
+    pub(super) fn take_back(&mut self, lent: PartMemory, spent: &mut Spent) {
+        match self.table.get_mut(&lent.number).filter(|arrival| !arrival.unwanted) {
+            Some(arrival) => {
+                arrival.bytes = lent.bytes;
+                arrival.bytes.truncate(lent.start);
+            }
+            None => spent.put(Segment::Own(lent.bytes)),
         }
     }
 
@@ -299,8 +305,9 @@ impl Reassembly {
     }
 
     /// There is nothing more to put together.
-    pub(super) fn clear(&mut self) {
-        self.table.clear();
+    pub(super) fn clear(&mut self, spent: &mut Spent) {
+        let table = std::mem::take(&mut self.table).into_values();
+        spent.put_all(table.map(|arrival| Segment::Own(arrival.bytes)));
         (self.begun, self.bytes, self.kept, self.announced) = (0, 0, 0, 0);
     }
 }

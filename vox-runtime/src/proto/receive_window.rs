@@ -44,6 +44,12 @@ impl Window {
         Self { base, most, size: base, left: base, kept: (0, 0), rounds: None }
     }
 
+    /// Whether the sender has credit for so many items.
+    #[inline]
+    pub(crate) fn has_credit(&self, items: i64) -> bool {
+        items <= self.left.0
+    }
+
     /// Counts a run of items that arrived, the last of which had so many bytes. `Err` where the sender had no credit for one of them, with what
     /// it had in items and bytes. The last item may overdraw what those before it left, so that is the one to look at.
     #[inline]

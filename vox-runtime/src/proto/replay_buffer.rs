@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::outbox::Segment;
+use super::spent::{self, Spent};
 
 /// What is copied is gathered into chunks of this length.
 const CHUNK: usize = 16 << 10;
@@ -64,12 +65,13 @@ impl Kept {
         self.pieces.push_back(Piece::Shared(bytes));
     }
 
-    /// The peer has received everything before this offset, which is none past what is kept.
-    pub(super) fn trim(&mut self, to: u64) {
+    /// The peer has received everything before this offset, which is none past what is kept. Whatever is much of it is freed later.
+    pub(super) fn trim(&mut self, to: u64, spent: &mut Spent) {
         let Some(mut drop) = to.checked_sub(self.start) else { return };
         debug_assert!(drop <= self.len as u64);
         self.start = to;
         self.len -= drop as usize;
+        let mut freed = 0;
         while drop > 0
             && let Some(front) = self.pieces.front_mut()
         {
@@ -77,14 +79,39 @@ impl Kept {
             if drop < left {
                 return front.advance(drop as usize);
             }
+            if freed >= spent::PIECE {
+                return self.trim_much(drop, spent);
+            }
             drop -= left;
-            if let Some(Piece::Chunk(mut chunk, _)) = self.pieces.pop_front()
-                && self.spares.len() < SPARES
-            {
-                chunk.clear();
-                self.spares.push(chunk);
+            match self.pieces.pop_front() {
+                Some(Piece::Chunk(mut chunk, _)) if self.spares.len() < SPARES => {
+                    chunk.clear();
+                    self.spares.push(chunk);
+                }
+                Some(Piece::Shared(bytes)) => freed += spent::free_whole(bytes),
+                Some(Piece::Chunk(..)) | None => freed += left as usize,
             }
         }
+    }
+
+    /// More is not needed any more than is freed at a time: so many bytes.
+    #[cold]
+    fn trim_much(&mut self, mut drop: u64, spent: &mut Spent) {
+        let mut count = 0;
+        while let Some(left) = self.pieces.get(count).and_then(|piece| drop.checked_sub(piece.len() as u64)) {
+            (drop, count) = (left, count + 1);
+        }
+        let rest = self.pieces.split_off(count);
+        let pieces = std::mem::replace(&mut self.pieces, rest);
+        spent.put_all(pieces.into_iter().map(Segment::from));
+        if let Some(front) = self.pieces.front_mut() {
+            front.advance(drop as usize);
+        }
+    }
+
+    /// Nothing of it is needed any more.
+    pub(super) fn spend(self, spent: &mut Spent) {
+        spent.put_all(self.pieces.into_iter().map(Segment::from));
     }
 
     /// Gives everything back that is kept, to be written again.
@@ -97,6 +124,15 @@ impl Kept {
             }
             Piece::Shared(bytes) => Segment::Shared(bytes),
         })
+    }
+}
+
+impl From<Piece> for Segment {
+    fn from(piece: Piece) -> Self {
+        match piece {
+            Piece::Chunk(chunk, _) => Self::Own(chunk),
+            Piece::Shared(bytes) => Self::Shared(bytes),
+        }
     }
 }
 
@@ -132,7 +168,7 @@ mod tests {
             kept.copy(&stream[..100]);
             kept.share(Bytes::copy_from_slice(&stream[100..30_100]));
             kept.copy(&stream[30_100..]);
-            kept.trim(trim);
+            kept.trim(trim, &mut Spent::default());
             assert_eq!((kept.start(), kept.len()), (trim, stream.len() - trim as usize));
             assert_eq!(bytes(&mut kept), &stream[trim as usize..], "trimmed to {trim}");
         }
@@ -143,7 +179,7 @@ mod tests {
         let mut kept = Kept::default();
         for round in 1..10_000 {
             kept.copy(&[7; 100]);
-            kept.trim(round * 100 - 50);
+            kept.trim(round * 100 - 50, &mut Spent::default());
             assert!(kept.pieces.len() <= 2 && kept.spares.len() <= SPARES, "{kept:?}");
         }
         assert_eq!(kept.len(), 50);

@@ -3,6 +3,7 @@
 mod agreeing;
 mod channels;
 mod charges;
+mod leaving;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -16,7 +17,7 @@ use super::outbox::LongId;
 use super::table::IdTable;
 use super::{Effects, Output, WORDS_HEAD};
 use crate::descriptor::ServiceDescriptor;
-use crate::error::{EndReason, ProtocolViolation, Rule, Short};
+use crate::error::{ProtocolViolation, Rule, Short};
 use crate::ids::{ChannelId, ConnectionId, IdFault, IdWatch, MethodId, RequestId, Role, ServiceIndex};
 use crate::limits::Refused;
 use crate::metadata::Metadata;
@@ -411,43 +412,6 @@ impl Serving {
             self.stop(request, Failure::DeadlineExceeded, fx);
         }
         next
-    }
-
-    /// Everything on this connection ends. Nobody is left to answer; handlers of `persist` methods run on, and the
-    /// others until they notice.
-    pub(super) fn end_all(
-        &mut self,
-        reason: &EndReason,
-        detached: &mut Detached,
-        aborting: &mut Detached,
-        fx: &mut Effects,
-    ) {
-        self.arriving = 0;
-        self.end_terms(fx);
-        for (request, running) in self.running.drain() {
-            if let RunningState::Arrives { .. } = running.state {
-                fx.ledger.release(running.charge);
-                continue;
-            }
-            let key = (self.id, RequestId(request));
-            let runs_on = runs_to_its_end(self.descriptor, running.method);
-            let room = if runs_on { &mut *detached } else { &mut *aborting };
-            let ((connection, request), nth) = (key, running.nth);
-            if let Some(before) = room.insert(key, running.charge) {
-                fx.ledger.release(before);
-            }
-            match running.state {
-                RunningState::Runs if running.as_operation => {
-                    fx.emit(Output::Withdraw { connection, request, nth, failure: Failure::Cancelled, runs_on });
-                }
-                RunningState::Runs => fx.emit(Output::AbortHandler { connection, request, nth }),
-                RunningState::Arrives { .. }
-                | RunningState::Aborting(_)
-                | RunningState::Withdrawn
-                | RunningState::Unwanted => {}
-            }
-        }
-        self.channels.end_all(reason, fx);
     }
 
     /// Whether a request is an attempt at an operation: of a method whose outcome is kept, or that must not run twice and

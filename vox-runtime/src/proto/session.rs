@@ -6,6 +6,7 @@ mod agreeing;
 mod answering;
 mod calls;
 mod deadlines;
+mod ending;
 mod frame_dispatch;
 mod keepalive;
 mod leasing;
@@ -32,14 +33,14 @@ pub(super) use self::opening::{malformed, unawaited};
 pub(crate) use self::resuming::Discontinuity;
 use self::resuming::Resuming;
 pub(crate) use self::waited_limit::Obstacle;
-use super::calling::{CallEnd, Calling, Made, NewCall, is_said};
+use super::calling::{CallEnd, Calling, Made, NewCall};
 use super::channels::Windows;
 use super::memory_ledger::Charge;
 use super::reassembly::Reassembly;
 use super::serving::{Detached, HandlerEnd, Serving};
 use super::table::IdTable;
 use super::{Batch, Effects, Output, Token};
-use crate::error::{EndReason, ProtocolViolation, Refusal, RefusalCode};
+use crate::error::{EndReason, ProtocolViolation};
 use crate::ids::{ConnectionId, IdAllocator, IdWatch, RequestId, Role};
 use crate::limits::{AnnouncedLimits, HEAD_ROOM, Limits, Purse};
 use crate::operation::OperationId;
@@ -90,6 +91,10 @@ pub(crate) struct Session {
     pauses: pausing::Pauses,
     pins: pin_charges::Pins,
     ended: Option<EndReason>,
+    /// Connections that are gone, as far as not all has ended that was open on them.
+    leaving: ending::Leaving,
+    /// Nobody was told yet that the session has ended.
+    ending: bool,
 }
 
 /// Whether a call may be made now.
@@ -137,6 +142,8 @@ impl Session {
             pauses: pausing::Pauses::default(),
             pins: pin_charges::Pins::default(),
             ended: None,
+            leaving: ending::Leaving::default(),
+            ending: false,
         }
     }
 
@@ -204,7 +211,7 @@ impl Session {
     pub(crate) fn shut(&mut self, connection: ConnectionId) {
         self.acknowledge_due();
         if let Some(mut calling) = self.calling.remove(connection.0) {
-            calling.end_all(&EndReason::ClosedHere, true, &mut self.fx);
+            calling.end_all(&EndReason::ClosedHere, &mut self.fx);
             self.fx.outbox.forget_connection(connection);
             self.fx.send(&Frame::Shut { connection });
         }
@@ -259,6 +266,7 @@ impl Session {
 
     /// The handler that came with this request of an operation is told to end.
     pub(crate) fn unwant(&mut self, connection: ConnectionId, request: RequestId) {
+        self.end_leaving_call(connection, request);
         if let Some(charge) = self.detached.remove(&(connection, request)) {
             self.aborting.insert((connection, request), charge);
         } else if let Some(serving) = self.serving.get_mut(connection.0) {
@@ -295,11 +303,12 @@ impl Session {
     #[inline]
     fn forget_unattached(&mut self, connection: ConnectionId, request: RequestId) -> Option<Charge> {
         // Most of the time there is none.
-        if self.detached.is_empty() && self.aborting.is_empty() {
+        if self.detached.is_empty() && self.aborting.is_empty() && self.leaving.is_empty() {
             return None;
         }
         let key = (connection, request);
-        self.detached.remove(&key).or_else(|| self.aborting.remove(&key))
+        let unattached = self.detached.remove(&key).or_else(|| self.aborting.remove(&key));
+        unattached.or_else(|| self.leaving.serving(connection)?.forget_running(request))
     }
 
     /// Ends the session in good order: the peer is told why.
@@ -344,72 +353,6 @@ impl Session {
         let detail = self.fx.words(&violation.detail);
         self.fx.send(&Frame::Violation(ProtocolViolation::new(violation.rule, detail)));
         self.end(EndReason::PeerViolation(violation.clone().into()));
-    }
-
-    /// The peer ends the session.
-    #[cold]
-    fn on_end(&mut self, reason: EndReason) -> Result<(), ProtocolViolation> {
-        self.end(reason);
-        Ok(())
-    }
-
-    #[cold]
-    fn on_shut(&mut self, connection: ConnectionId) -> Result<(), ProtocolViolation> {
-        let reason = Calling::shut_by_peer();
-        if let Some(mut serving) = self.serving.remove(connection.0) {
-            serving.arriving().for_each(|number| self.reassembly.disown(number));
-            serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
-        } else if let Some(mut calling) = self.calling.remove(connection.0) {
-            self.abort_opening(&mut calling, &reason);
-            calling.end_all(&reason, false, &mut self.fx);
-        } else {
-            return self.stray(connection, "a shut", self.owner(connection));
-        }
-        self.fx.outbox.forget_connection(connection);
-        self.fx.emit(Output::ConnectionEnded { connection });
-        Ok(())
-    }
-
-    fn abort_opening(&mut self, calling: &mut Calling, reason: &EndReason) {
-        if let Some(token) = calling.opening.take() {
-            let refusal = Refusal::new(RefusalCode::Other, reason.to_string());
-            self.fx.emit(Output::Opened { token, result: Err(refusal) });
-        }
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        let said = is_said(&reason);
-        self.end_by(reason, said);
-    }
-
-    /// `said`: the peer is told.
-    fn end_by(&mut self, reason: EndReason, said: bool) {
-        if self.ended.is_some() {
-            return;
-        }
-        // Without a link nothing is said.
-        let said = said && !self.is_detached();
-        for (_, mut calling) in std::mem::take(&mut self.calling).drain() {
-            self.abort_opening(&mut calling, &reason);
-            calling.end_all(&reason, said, &mut self.fx);
-        }
-        for (_, mut serving) in std::mem::take(&mut self.serving).drain() {
-            serving.end_all(&reason, &mut self.detached, &mut self.aborting, &mut self.fx);
-        }
-        self.reassembly.clear();
-        self.unpin();
-        if self.leave_line() {
-            self.call_next_in_line();
-        }
-        if said {
-            self.fx.outbox.keep_no_more();
-        } else {
-            // Whatever was said to have never left must not leave after all.
-            self.fx.outbox.clear();
-        }
-        self.ended = Some(reason.clone());
-        self.fx.emit(Output::Ended(reason));
-        self.settle_lease();
     }
 }
 

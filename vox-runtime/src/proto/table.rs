@@ -101,6 +101,11 @@ impl<T> IdTable<T> {
         value
     }
 
+    /// The lowest id.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.iter().next().map(|(id, _)| id)
+    }
+
     /// How many entries there may be, gaps among them.
     fn max_entries(&self) -> usize {
         2 * self.live + 16
@@ -136,12 +141,6 @@ impl<T> IdTable<T> {
         let start = self.entries.partition_point(|(id, _)| *id < first);
         let entries = self.entries.range(start..).take_while(move |(id, _)| *id <= last);
         entries.inspect(|_| visit(1)).filter_map(|(id, value)| Some((*id, value.as_ref()?)))
-    }
-
-    /// Takes every entry out.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (u64, T)> {
-        self.live = 0;
-        std::mem::take(&mut self.entries).into_iter().filter_map(|(id, value)| Some((id, value?)))
     }
 }
 

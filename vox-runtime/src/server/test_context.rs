@@ -74,13 +74,13 @@ impl Context {
 
 impl ContextBuilder {
     /// What the caller sends beside the arguments: `cx.metadata()`.
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn metadata(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.metadata.insert(key, value);
         self
     }
 
     /// What the peer says of itself in the handshake: `cx.peer().metadata()`.
-    pub fn peer_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn peer_metadata(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.of_peer.insert(key, value);
         self
     }

@@ -24,7 +24,7 @@ pub(crate) use frame_header::{LENGTH_BYTES, begin, body_length, finish};
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::MAGIC;
 pub(crate) use handshake::{Greeting, Hello, VERSION, Welcome, common_version, differs_by, features_of};
-pub(crate) use open::{Named, Open, Recalls, Telling};
+pub(crate) use open::{MAX_NAME, Named, Open, Recalls, Telling};
 pub(crate) use outcome::{ERR, Failure, OK, USER, is_outcome};
 pub(crate) use part::{LongHead, MAX_PART, PART, PartHead, SLACK, WHOLE, put_part_head};
 pub(crate) use payload::Payload;

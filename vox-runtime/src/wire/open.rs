@@ -5,6 +5,10 @@ use crate::error::{ProtocolViolation, Refusal, RefusalCode};
 use crate::metadata::Metadata;
 use crate::schema::SchemaHash;
 
+/// The longest name of a service that may be served, and of a character.
+pub(crate) const MAX_NAME: usize = 1024;
+const MAX_CHAR: usize = 4;
+
 /// What an opener's contract of a service is called, and which contracts need not be told because they were before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Named {
@@ -80,8 +84,9 @@ impl Open {
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, ProtocolViolation> {
-        let (service, metadata) = (r.text("service")?.to_owned(), r.metadata()?);
-        Ok(Self { service, metadata, contract: Named::read(r)? })
+        // A name that is longer is no service's, and is refused by what is kept of it.
+        let service = r.text_within(MAX_NAME + MAX_CHAR, "service")?.to_owned();
+        Ok(Self { service, metadata: r.metadata()?, contract: Named::read(r)? })
     }
 }
 

@@ -123,15 +123,35 @@ impl<'a> Reader<'a> {
         Ok(out)
     }
 
-    pub(crate) fn text(&mut self, what: &str) -> Read<&'a str> {
+    /// A text of metadata. One that is too long is not looked at.
+    fn short_text(&mut self, what: &str) -> Read<&'a str> {
         let len = self.varint(what)?;
         let bytes = self.take(len, what)?;
+        if bytes.len() > Metadata::MAX_BYTES {
+            let why = format!("over the limit of {} bytes", Metadata::MAX_BYTES);
+            return Err(ProtocolViolation::new(Rule::MetadataTooLarge, why));
+        }
         std::str::from_utf8(bytes).map_err(|_| self.fault(what, "not UTF-8"))
+    }
+
+    /// The beginning of a text, of so many bytes at most. What comes behind is passed over, and need not even be text.
+    pub(super) fn text_within(&mut self, most: usize, what: &str) -> Read<&'a str> {
+        let len = self.varint(what)?;
+        let bytes = self.take(len, what)?;
+        let start = &bytes[..most.min(bytes.len())];
+        match std::str::from_utf8(start) {
+            Ok(text) => Ok(text),
+            // The last character is cut.
+            Err(cut) if cut.error_len().is_none() && start.len() < bytes.len() => {
+                Ok(std::str::from_utf8(&start[..cut.valid_up_to()]).unwrap_or_default())
+            }
+            Err(_) => Err(self.fault(what, "not UTF-8")),
+        }
     }
 
     /// Text for a person, as the peer has it: cut, and without what is not printed, since it ends up in logs.
     pub(crate) fn reason(&mut self, what: &str) -> Read<String> {
-        self.text(what).map(clean)
+        self.text_within(MAX_REASON * 4, what).map(clean)
     }
 
     pub(crate) fn metadata(&mut self) -> Read<Metadata> {
@@ -143,13 +163,13 @@ impl<'a> Reader<'a> {
         let mut metadata = Metadata::new();
         let mut total = 0;
         for _ in 0..count {
-            let key = self.text("metadata key")?;
+            let key = self.short_text("metadata key")?;
             let sensitive = match self.byte("metadata flags")? {
                 0 => false,
                 1 => true,
                 _ => return Err(self.fault("metadata flags", "unknown flags")),
             };
-            let value = self.text("metadata value")?;
+            let value = self.short_text("metadata value")?;
             if key.is_empty() || key.len() > Metadata::MAX_KEY {
                 return Err(over(format!("a key of {} bytes, outside 1..={}", key.len(), Metadata::MAX_KEY)));
             }
@@ -157,7 +177,13 @@ impl<'a> Reader<'a> {
             if total > Metadata::MAX_BYTES {
                 return Err(over(format!("over the limit of {} bytes", Metadata::MAX_BYTES)));
             }
-            metadata.push(key.to_owned(), value.to_owned(), sensitive);
+            if metadata.is_empty() {
+                // As if all were alike.
+                let room = (key.len() + value.len()).saturating_mul(count as usize);
+                let most = room.min(Metadata::MAX_BYTES).min(self.remaining() + key.len() + value.len());
+                metadata = Metadata::with_room(count as usize, most);
+            }
+            metadata.push(key, value, sensitive);
         }
         Ok(metadata)
     }

@@ -16,7 +16,7 @@ impl<T, E> Call<T, E> {
             }
             let len = key.len() + value.len();
             if self.metadata.has_room(len) && self.bare_len() + len + ENTRY_ROOM <= self.handle().shared().max_payload {
-                self.metadata.push(key.to_owned(), value.to_owned(), sensitive);
+                self.metadata.push(key, value, sensitive);
                 self.inherited += 1;
             } else {
                 self.goes_without(key, len);

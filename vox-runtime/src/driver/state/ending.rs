@@ -22,7 +22,7 @@ impl State {
             #[cfg(test)]
             self.spring(super::test_trap::Trap::End);
             self.session.abandoned(EndReason::InternalFault);
-            self.settle(router);
+            self.settle_all(router);
         }));
         if let Err(payload) = ended {
             catch_panic(move || drop(payload));

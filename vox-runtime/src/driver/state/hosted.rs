@@ -37,6 +37,9 @@ impl State {
 
     #[inline]
     pub(in crate::driver) fn may_host(&self) -> bool {
-        !self.requests.is_empty() && (self.session.may_answer_more() || self.session.end_reason().is_some())
+        // Those whose connection is gone may yet be taken out.
+        !self.requests.is_empty()
+            && !self.session.is_behind()
+            && (self.session.may_answer_more() || self.session.end_reason().is_some())
     }
 }

@@ -15,20 +15,24 @@ impl State {
     pub(in crate::driver) fn on_offered(
         &mut self,
         connection: ConnectionId,
-        (service, metadata): (String, Metadata),
+        service: String,
+        metadata: Metadata,
         contract: Option<Named>,
         router: &Router,
     ) {
-        if self.draining {
-            return self.session.refuse(connection, shutting_down());
-        }
-        if router.accept_with().is_some() {
+        let refusal = too_long(&service).or_else(|| self.draining.then(shutting_down));
+        if let Some(refusal) = refusal {
+            self.session.refuse(connection, refusal);
+        } else if router.accept_with().is_some() {
+            self.deferred.notes.push(LogEvent::Offered(connection, service.clone(), metadata.clone()));
             return self.on_offer_to_choose(connection, service, contract, metadata);
+        } else {
+            match router.find(&service) {
+                Some(found) => self.accept(connection, found, contract, router),
+                None => self.session.refuse(connection, router.refusal(&service)),
+            }
         }
-        match router.find(&service) {
-            Some(found) => self.accept(connection, found, contract, router),
-            None => self.session.refuse(connection, router.refusal(&service)),
-        }
+        self.deferred.notes.push(LogEvent::Offered(connection, service, metadata));
     }
 
     fn accept(
@@ -50,9 +54,6 @@ impl State {
         contract: Option<Named>,
         metadata: Metadata,
     ) {
-        if let Some(refusal) = too_long(&service) {
-            return self.session.refuse(connection, refusal);
-        }
         let bytes = WAITING + service.len() + metadata.memory();
         match self.session.hold_offer(connection, bytes) {
             Ok(()) => self.deferred.notes.push(LogEvent::Choose(Waiting { connection, service, contract, metadata })),

@@ -6,23 +6,47 @@ use super::super::state::{State, Waiter};
 use crate::error::{EndReason, Short};
 use crate::ids::{ConnectionId, RequestId};
 use crate::limits::Refused;
-use crate::proto::{HandlerEnd, Output};
+use crate::proto::{CallEnd, HandlerEnd, Output};
 use crate::wire::Failure;
+
+/// How many calls, handlers and channels are told of their end at a time: those who are wake up, or go.
+const ENDS: usize = 32;
 
 impl State {
     /// Drains the session.
     #[inline]
     pub(in crate::driver) fn settle(&mut self, router: &Router) {
         // Most changes ask for nothing.
-        if self.session.has_outputs() || self.wake_plan.has_senders() || self.suspended.is_some() {
+        let waits = self.wake_plan.has_senders() || self.suspended.is_some();
+        if self.session.has_outputs() || waits || self.session.is_behind() {
             self.settle_outputs(router);
         }
     }
 
+    /// As [`settle`](Self::settle), and leaves nothing for later.
+    #[cold]
+    pub(in crate::driver) fn settle_all(&mut self, router: &Router) {
+        self.session.end_rest();
+        while self.session.has_outputs() {
+            self.settle(router);
+        }
+    }
+
+    /// Whether something is left for later, which the session's task does in turns of its own.
+    #[inline]
+    pub(in crate::driver) fn has_left(&self) -> bool {
+        self.session.has_outputs() || self.session.is_behind()
+    }
+
     fn settle_outputs(&mut self, router: &Router) {
-        let mut room = 0;
-        while let Some(output) = self.session.poll_output() {
-            self.on_output(output, router, &mut room);
+        let (mut room, mut ended) = (0, 0);
+        while ended < ENDS
+            && let Some(output) = self.session.poll_output()
+        {
+            self.on_output(output, router, &mut room, &mut ended);
+        }
+        if self.has_left() && !self.wake_plan.is_awake() {
+            self.deferred.wakes.extend(self.wake_plan.on_change(self.link.number, None, true));
         }
         if room > 0 && !self.queue.is_empty() {
             self.wake_heads(room);
@@ -41,11 +65,13 @@ impl State {
         }
     }
 
-    /// Always part of its one caller: an output is large to pass on. `room` counts what is free again.
+    /// Always part of its one caller: an output is large to pass on. `room` counts what is free again,
+    /// and `ended` what was ended before its time.
     #[inline(always)]
-    fn on_output(&mut self, output: Output, router: &Router, room: &mut usize) {
+    fn on_output(&mut self, output: Output, router: &Router, room: &mut usize, ended: &mut usize) {
         match output {
             Output::Finish { token, end } => {
+                *ended += usize::from(!matches!(end, CallEnd::Reply(_)));
                 #[cfg(test)]
                 self.spring(super::Trap::Finish);
                 if let Some(waiter) = self.waiters.get_mut(token)
@@ -60,8 +86,12 @@ impl State {
                 self.session.handler_ended(request.connection, request.request, busy);
             }
             Output::Dispatch(request) => self.requests.push(request),
-            Output::AbortHandler { connection, request, nth } => self.abort(connection, request, nth),
+            Output::AbortHandler { connection, request, nth } => {
+                *ended += 1;
+                self.abort(connection, request, nth);
+            }
             Output::Withdraw { connection, request, nth, failure, runs_on } => {
+                *ended += 1;
                 self.withdraw((connection, request, nth), failure, runs_on);
             }
             Output::Acknowledged { operation } => {
@@ -77,17 +107,20 @@ impl State {
                 }
             }
             Output::ReceiverEnded { token, end } | Output::SenderEnded { token, end } => {
+                *ended += 1;
                 if let Some(endpoint) = self.endpoints.get_mut(token) {
                     endpoint.end(end, &mut self.deferred.wakes);
                     self.drop_backlog(token);
                     self.close_run(token);
+                } else {
+                    // Its holder went while it was yet to end.
+                    self.session.let_go(token);
                 }
             }
             Output::GrantPermits { token } => self.on_credit(token),
             Output::Opened { token, result } => self.on_opened(token, result),
             Output::Offered { connection, service, metadata, contract } => {
-                self.deferred.notes.push(LogEvent::Offered(connection, service.clone(), metadata.clone()));
-                self.on_offered(connection, (service, metadata), contract, router);
+                self.on_offered(connection, service, metadata, contract, router);
             }
             Output::Heard { ours, theirs } => router.heard().keep(ours, &theirs),
             Output::ConnectionEnded { connection } => {

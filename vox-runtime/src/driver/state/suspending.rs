@@ -6,7 +6,7 @@ impl State {
     /// Whether what was left for later is to be read now.
     #[inline]
     pub(in crate::driver) fn may_read_on(&self) -> bool {
-        self.wake_plan.is_held_off() && !self.session.stays_held_off()
+        self.wake_plan.is_held_off() && !self.session.is_behind() && !self.session.stays_held_off()
     }
 
     /// The same, for the session's task. Where it is to wait for others to give something back, it waits in their line.

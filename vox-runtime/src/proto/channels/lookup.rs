@@ -5,9 +5,10 @@ use bytes::Bytes;
 #[cfg(test)]
 use super::super::memory_ledger::ITEM;
 use super::super::memory_ledger::{CHANNEL, Charge};
-use super::super::{Effects, Token};
-use super::{Channel, Half, ReceiverState, SenderState};
-use crate::error::{ProtocolViolation, Rule};
+use super::super::spent::Spent;
+use super::super::{Effects, Output, Token};
+use super::{Channel, ChannelEnd, Half, ReceiverState, SenderState};
+use crate::error::{EndReason, ProtocolViolation, Rule};
 use crate::ids::ChannelId;
 
 impl Channel {
@@ -23,9 +24,14 @@ impl Channel {
         }
     }
 
-    fn into_charge(self) -> Charge {
+    fn into_charge(self, spent: &mut Spent) -> Charge {
         match self.half {
-            Half::Receiver { charge, .. } => charge.and(self.entry),
+            Half::Receiver { charge, state, .. } => {
+                if let ReceiverState::Buffering { runs, .. } = state {
+                    spent.put_runs(runs);
+                }
+                charge.and(self.entry)
+            }
             Half::Sender { .. } => self.entry,
         }
     }
@@ -34,7 +40,8 @@ impl Channel {
     #[inline]
     pub(super) fn release(mut self, fx: &mut Effects) {
         self.promise_nothing(fx);
-        fx.ledger.release(self.into_charge());
+        let charge = self.into_charge(&mut fx.outbox.spent);
+        fx.ledger.release(charge);
     }
 
     /// Its sender is promised nothing any more.
@@ -50,7 +57,24 @@ impl Channel {
         self.promise_nothing(fx);
         let of_entry = self.entry.bytes().min(CHANNEL);
         fx.ledger.lower(&mut self.entry, of_entry);
-        fx.ledger.leave(token, self.into_charge());
+        let charge = self.into_charge(&mut fx.outbox.spent);
+        fx.ledger.leave(token, charge);
+    }
+
+    /// Its connection is gone.
+    pub(super) fn end(self, reason: &EndReason, fx: &mut Effects) {
+        let end = ChannelEnd::Lost(reason.clone());
+        match self.half {
+            Half::Sender { state: SenderState::Live(token), .. } => {
+                self.release(fx);
+                fx.emit(Output::SenderEnded { token, end });
+            }
+            Half::Receiver { state: ReceiverState::Live(token), .. } => {
+                self.leave_to(token, fx);
+                fx.emit(Output::ReceiverEnded { token, end });
+            }
+            Half::Receiver { .. } | Half::Sender { .. } => self.release(fx),
+        }
     }
 
     /// What is charged for it, and what came on it.

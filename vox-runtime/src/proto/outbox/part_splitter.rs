@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::super::spent::Spent;
 use super::super::table::visit;
-use super::{Batch, Outbox};
+use super::{Batch, Outbox, Segment};
 use crate::ids::{ChannelId, ConnectionId, RequestId};
 use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload, SLACK};
 
@@ -147,11 +148,11 @@ impl PartSplitter {
     }
 
     /// Takes out those that are meant. They have not left, and will not.
-    fn remove(&mut self, is_meant: impl Fn(LongId) -> bool) -> Vec<u64> {
+    fn remove(&mut self, is_meant: impl Fn(LongId) -> bool, spent: &mut Spent) -> Vec<u64> {
         let mut numbers = Vec::new();
         visit(self.begun.len() + self.waiting.len());
         for (queue, begun) in [(&mut self.begun, true), (&mut self.waiting, false)] {
-            queue.retain(|long| {
+            queue.retain_mut(|long| {
                 if !is_meant(long.id) {
                     return true;
                 }
@@ -163,6 +164,9 @@ impl PartSplitter {
                     self.begun_bytes -= long.total;
                 }
                 numbers.push(long.number);
+                for rest in std::mem::take(&mut long.rest) {
+                    spent.put(Segment::Shared(rest));
+                }
                 self.numbers.remove(&long.id);
                 false
             });
@@ -267,7 +271,8 @@ impl Outbox {
     }
 
     fn forget_those(&mut self, are_meant: impl Fn(LongId) -> bool) {
-        for number in self.longs.as_mut().map_or_else(Vec::new, |longs| longs.remove(are_meant)) {
+        let spent = &mut self.spent;
+        for number in self.longs.as_mut().map_or_else(Vec::new, |longs| longs.remove(are_meant, spent)) {
             self.put(|tail| Frame::Forget { number }.put(tail));
             if let Some(longs) = &mut self.longs {
                 longs.later.retain(|later| later.end.is_none_or(|(item, _)| item != number));
@@ -285,7 +290,9 @@ impl Outbox {
 
     /// Drops all that has not left, and what was to follow it.
     pub(crate) fn drop_longs(&mut self) {
-        self.longs = None;
+        if let Some(mut longs) = self.longs.take() {
+            longs.remove(|_| true, &mut self.spent);
+        }
     }
 
     /// Appends what waited for this message alone.

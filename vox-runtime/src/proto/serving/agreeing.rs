@@ -50,7 +50,7 @@ impl Serving {
         self.terms.as_ref().map_or(0, |agreed| agreed.charged())
     }
 
-    pub(super) fn end_terms(&mut self, fx: &mut Effects) {
+    pub(in super::super) fn end_terms(&mut self, fx: &mut Effects) {
         if let Some(agreed) = self.terms.take() {
             agreed.end(fx);
         }

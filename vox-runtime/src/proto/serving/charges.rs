@@ -14,14 +14,6 @@ impl Serving {
         }
     }
 
-    /// The numbers of the long messages by which requests arrive.
-    pub(in super::super) fn arriving(&self) -> impl Iterator<Item = u64> + '_ {
-        self.running.iter().filter_map(|(_, running)| match running.state {
-            RunningState::Arrives { number, .. } => Some(number),
-            _ => None,
-        })
-    }
-
     /// Nothing is left of a request.
     pub(super) fn drop_running(&mut self, request: RequestId, fx: &mut Effects) -> Option<RunningState> {
         let running = self.running.remove(request.0)?;

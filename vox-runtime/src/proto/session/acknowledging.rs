@@ -11,7 +11,7 @@ const MAX_DUE: usize = 128;
 impl Session {
     /// Tells the peer that an operation's outcome is known here and will not be asked for again.
     pub(crate) fn acknowledge_operation(&mut self, connection: ConnectionId, operation: OperationId) {
-        if self.calling.get(connection.0).is_some() {
+        if self.ended.is_none() && self.calling.get(connection.0).is_some() {
             self.fx.send(&Frame::Acknowledge { connection, operation });
         }
     }

@@ -73,6 +73,7 @@ impl Session {
 
     /// Ends a sender gracefully.
     pub(crate) fn close_channel(&mut self, connection: ConnectionId, channel: ChannelId, metadata: Metadata) {
+        self.end_leaving_channel(connection, channel, true);
         if let (Some(channels), fx) = self.channels(connection) {
             channels.close(connection, channel, metadata, fx);
         }
@@ -80,6 +81,7 @@ impl Session {
 
     /// Ends either half at once.
     pub(crate) fn reset_channel(&mut self, connection: ConnectionId, channel: ChannelId, why: Reset) {
+        self.end_leaving_channel(connection, channel, true);
         if let (Some(channels), fx) = self.channels(connection) {
             channels.reset(connection, channel, why, fx);
         }
@@ -94,6 +96,7 @@ impl Session {
         items: u32,
         bytes: u64,
     ) {
+        self.end_leaving_channel(connection, channel, false);
         let room = self.room_for_windows();
         match self.channels(connection) {
             (Some(channels), fx) => {

@@ -80,14 +80,17 @@ impl Session {
     ) -> Result<(), Short> {
         let (memory, limit) = (self.memory(), self.limits.session_memory);
         let has_share = self.has_share(memory + bytes);
-        let Self { serving, detached, aborting, fx, .. } = self;
+        let Self { serving, leaving, detached, aborting, fx, .. } = self;
         // Where there is room, nobody asks what else is the same request's.
         let of_channels = |serving: &Serving| serving.channels.charges_of(request);
         let beside = if memory + bytes > limit { serving.get(connection.0).map_or(0, of_channels) } else { 0 };
         let key = (connection, request);
         let unattached = detached.get_mut(&key).or_else(|| aborting.get_mut(&key));
         let charge = match unattached {
-            None => serving.get_mut(connection.0).and_then(|serving| serving.charge_mut(request)),
+            None => {
+                let serving = serving.get_mut(connection.0).or_else(|| leaving.serving(connection));
+                serving.and_then(|serving| serving.charge_mut(request))
+            }
             some => some,
         };
         // Its request may be over, as that of an attempt that was answered.
@@ -265,13 +268,15 @@ impl Session {
         let unattached = self.detached.values().chain(self.aborting.values());
         let unattached: usize = unattached.map(super::Charge::bytes).sum();
         let held: usize = self.held.iter().flat_map(|held| held.values()).map(super::Charge::bytes).sum();
-        let found = held + serving + calling + unattached + self.fx.ledger.left_behind() + self.pins.bytes();
+        let (leaving, leaving_promised) = self.leaving.walk();
+        let found = leaving + held + serving + calling + unattached + self.fx.ledger.left_behind() + self.pins.bytes();
         assert_eq!(self.fx.ledger.sum(), found, "the sum of what is kept has drifted");
         let standing: usize = self.serving.iter().map(|(_, serving)| serving.standing()).sum();
         let standing = standing + self.calling.iter().map(|(_, calling)| calling.standing()).sum::<usize>();
         assert_eq!(self.fx.ledger.standing(), standing, "the sum of what stands has drifted");
         let promised: usize = self.serving.iter().map(|(_, serving)| serving.channels.promised()).sum();
         let promised = promised + self.calling.iter().map(|(_, calling)| calling.channels.promised()).sum::<usize>();
+        let promised = promised + leaving_promised;
         assert_eq!(self.fx.ledger.promised(), promised, "the sum of what windows promise has drifted");
         assert!(promised <= self.limits.session_memory / 2, "windows promise {promised} bytes");
     }

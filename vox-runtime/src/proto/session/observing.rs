@@ -104,6 +104,7 @@ impl Session {
     /// Whether the handler of this request is still wanted.
     pub(crate) fn wants(&self, connection: ConnectionId, request: RequestId) -> bool {
         self.detached.contains_key(&(connection, request))
+            || self.leaving.wants(connection, request)
             || self.serving.get(connection.0).is_some_and(|serving| serving.wants(request))
     }
 
@@ -115,7 +116,7 @@ impl Session {
     /// How many handlers run for the peer, those whose connection is gone included.
     #[inline]
     pub(crate) fn handlers_running(&self) -> usize {
-        self.attached_running() + self.aborting.len() + self.detached.len()
+        self.attached_running() + self.aborting.len() + self.detached.len() + self.leaving.running()
     }
 
     #[inline]

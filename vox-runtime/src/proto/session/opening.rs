@@ -154,7 +154,7 @@ impl Session {
     pub(crate) fn serves(&self, connection: ConnectionId) -> bool {
         let of_it = (connection, RequestId(0))..=(connection, RequestId(u64::MAX));
         let runs_on = self.detached.range(of_it.clone()).chain(self.aborting.range(of_it)).next();
-        self.serving.get(connection.0).is_some() || runs_on.is_some()
+        self.serving.get(connection.0).is_some() || runs_on.is_some() || self.leaving.has(connection)
     }
 
     /// Serves an offered connection. `theirs` names the contract that the peer has of the service, and `heard` is that contract where it was

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::Batch;
 use super::super::Output;
 use super::super::memory_ledger::CHANNEL;
-use super::super::outbox::LongId;
+use super::super::outbox::{LongId, Segment};
 use super::super::reassembly::{Memory, PartMemory, PartialMessage};
 use super::Session;
 use crate::error::{ProtocolViolation, Rule};
@@ -120,6 +120,7 @@ impl Session {
             let why = format!("long message {number} is forgotten, which is not under way");
             return Err(ProtocolViolation::new(Rule::WrongPart, why));
         };
+        self.fx.outbox.spent.put(Segment::Own(arrival.bytes));
         match arrival.head {
             LongHead::Call(call) => {
                 if let Some(serving) = self.serving.get_mut(call.connection.0) {
@@ -153,7 +154,7 @@ impl Session {
     fn admit_part(&mut self, number: u64, len: usize) -> Result<(), ProtocolViolation> {
         let unwanted =
             self.reassembly.head(number).is_some_and(|head| !self.wants_long(head)) || self.turns_away(number);
-        self.reassembly.admit(number, len, unwanted, &self.limits)
+        self.reassembly.admit(number, len, unwanted, &self.limits, &mut self.fx.outbox.spent)
     }
 
     /// Whether a long message begins for which there is no memory. A call is refused when it is whole, and its bytes are not kept until
@@ -205,7 +206,7 @@ impl Session {
 
     /// The link was lost in the middle of a part: what of it has come counts for nothing.
     pub(crate) fn take_back(&mut self, lent: PartMemory) {
-        self.reassembly.take_back(lent);
+        self.reassembly.take_back(lent, &mut self.fx.outbox.spent);
     }
 
     /// A part has come that was read into lent memory. A violation is answered and ends the session.

@@ -156,12 +156,35 @@ impl World {
     }
 
     pub(super) fn drain(&mut self, e: usize) {
-        while let Some(output) = self.ends[e].session.poll_output() {
-            assert_eq!(self.ends[e].ended, None, "{output:?} after the end");
-            self.on_output(e, output);
+        loop {
+            while let Some(output) = self.ends[e].session.poll_output() {
+                assert_eq!(self.ends[e].ended, None, "{output:?} after the end");
+                self.on_output(e, output);
+            }
+            if !self.ends[e].session.is_behind() {
+                break;
+            }
+            if self.rng.percent(50) {
+                self.meanwhile(e);
+            }
+            self.ends[e].session.go_on();
         }
         let end = &self.ends[e];
         assert_eq!(end.session.handlers_running(), end.handlers.len(), "handlers are miscounted");
+    }
+
+    /// What this end's user may do while not all has ended that is to end: a handler ends by itself, or a half of a channel is let go of.
+    fn meanwhile(&mut self, e: usize) {
+        self.ends[e].session.check_memory();
+        let handlers: Vec<_> = self.ends[e].handlers.keys().copied().collect();
+        if self.rng.percent(50) && !handlers.is_empty() {
+            let key = *self.rng.pick(&handlers);
+            return self.end_handler(e, key);
+        }
+        match self.rng.below(2) {
+            0 => self.consume(e),
+            _ => self.end_half(e, false),
+        }
     }
 
     fn half(&mut self, e: usize, wanted: impl Fn(&Half) -> bool) -> Option<Token> {

@@ -4,6 +4,7 @@ mod agreeing;
 mod budgets;
 mod obeying;
 mod parts;
+mod pieces;
 mod pitfalls;
 mod resuming;
 mod steps;

@@ -361,7 +361,7 @@ fn metadata() -> impl Strategy<Value = Metadata> {
     prop::collection::vec(("\\PC{1,20}", "\\PC{0,30}", any::<bool>()), 0..5).prop_map(|entries| {
         let mut metadata = Metadata::new();
         for (key, value, sensitive) in entries {
-            metadata.push(key, value, sensitive);
+            metadata.push(&key, &value, sensitive);
         }
         metadata
     })

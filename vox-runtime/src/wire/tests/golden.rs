@@ -361,7 +361,7 @@ fn open(connection: u64, service: &str, metadata: Metadata, contract: Option<Nam
 fn metadata(entries: &[(&str, &str, bool)]) -> Metadata {
     let mut metadata = Metadata::new();
     for (key, value, sensitive) in entries {
-        metadata.push((*key).into(), (*value).into(), *sensitive);
+        metadata.push(key, value, *sensitive);
     }
     metadata
 }

@@ -12,6 +12,7 @@ use crate::ids::{ConnectionId, Role};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
 use crate::operation::{OperationId, Principal};
+use crate::proto::testing::next_output;
 use crate::proto::{Batch, CallEnd, Gate, NewCall, Output, PeerClock, Session, Token, Verdict};
 use crate::store::StoreLimits;
 use crate::wire::is_outcome;
@@ -252,7 +253,7 @@ impl World {
 
     pub(super) fn drain_client(&mut self, c: usize) {
         while let Some(own) = self.clients[c].session.as_mut()
-            && let Some(output) = own.session.poll_output()
+            && let Some(output) = next_output(&mut own.session)
         {
             let number = own.number;
             self.note("client", &[c as u64, number], &output);

@@ -5,13 +5,14 @@ use super::model::SERVICE;
 use super::server::{OperationEvent, Where, method};
 use super::world::World;
 use crate::ids::{ConnectionId, RequestId};
+use crate::proto::testing::next_output;
 use crate::proto::{Attempt, Batch, HandlerEnd, Output};
 
 impl World {
     /// Drains a session, and then tells the operations. `true`: there was something.
     pub(super) fn drain_served(&mut self, p: usize, session: u64) -> bool {
         let mut busy = false;
-        while let Some(output) = self.served(p, session).session.poll_output() {
+        while let Some(output) = next_output(&mut self.served(p, session).session) {
             busy = true;
             self.note("server", &[p as u64, session], &output);
             self.on_served(p, session, output);
