@@ -11,7 +11,7 @@ use self::part_splitter::PartSplitter;
 use super::replay_buffer::Kept;
 use super::spent::Spent;
 use crate::ids::{ChannelId, ConnectionId};
-use crate::wire::{self, LongHead, Payload, WHOLE};
+use crate::wire::{self, LENGTH_BYTES, LongHead, Payload, WHOLE, body_length};
 
 /// Payloads from this length on are handed over instead of copied.
 const HAND_OVER: usize = 16 << 10;
@@ -141,6 +141,13 @@ impl Outbox {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.tail.is_empty() && self.sealed.is_empty() && !self.has_long()
+    }
+
+    /// The kind of the one frame that is to be taken, if there is one alone.
+    #[inline]
+    pub(crate) fn lone_kind(&self) -> Option<u8> {
+        let is_alone = self.sealed.is_empty() && body_length(&self.tail)? + LENGTH_BYTES == self.tail.len();
+        is_alone.then(|| self.tail.get(LENGTH_BYTES).copied())?
     }
 
     /// The stream offset after everything that was put.

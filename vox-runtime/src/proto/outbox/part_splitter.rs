@@ -16,8 +16,6 @@ use crate::wire::{self, Frame, LongHead, MAX_PART, PART, Payload, SLACK};
 
 /// The most that a batch has where messages take turns.
 const SHARED_BATCH: usize = 8 * PART;
-/// For so many messages at once memory is kept when they have left.
-const FEW: usize = 8;
 /// Pieces of a payload that are shorter than this are copied.
 const COPIED: usize = 1 << 10;
 
@@ -133,11 +131,6 @@ impl PartSplitter {
     fn is_over(&self) -> bool {
         let is_told = self.whole.is_empty() && self.moved.is_empty();
         self.is_empty() && self.later.is_empty() && self.leaving.is_empty() && is_told
-    }
-
-    /// Whether its memory may be kept for the next message: one that was alone took little.
-    fn is_small(&self) -> bool {
-        self.begun.capacity().max(self.waiting.capacity()).max(self.later.capacity()) <= FEW
     }
 
     /// How many bytes of parts are taken and not written.
@@ -374,9 +367,9 @@ impl Outbox {
         self.drop_longs_if_over();
     }
 
-    /// Where nothing is left to do or to tell, and memory is kept that only a crowd needs, gives it back.
+    /// Where nothing is left to do or to tell, gives the memory back.
     fn drop_longs_if_over(&mut self) {
-        if self.longs.as_ref().is_some_and(|longs| longs.is_over() && !longs.is_small()) {
+        if self.longs.as_ref().is_some_and(|longs| longs.is_over()) {
             self.longs = None;
         }
     }

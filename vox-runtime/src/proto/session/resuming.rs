@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::error::{EndReason, ProtocolViolation, Rule};
-use crate::wire::{Frame, LENGTH_BYTES};
+use crate::wire::{Frame, Kind, LENGTH_BYTES};
 
 /// How much is received before an acknowledgement goes along with whatever is written next.
 const ACK_ALONG: u64 = 8 << 10;
@@ -24,8 +24,6 @@ pub(super) struct Resuming {
     received: u64,
     /// How much of it the peer was told.
     told: u64,
-    /// Where in this end's stream its last acknowledgement ends, if nothing waited to be written before it.
-    lone_ack: u64,
     /// What the peer's last acknowledgement said.
     heard: u64,
     /// There is no link.
@@ -47,7 +45,7 @@ impl Session {
     /// From now on the session can be resumed, within this window. Right after the handshake, by agreement of both ends.
     pub(crate) fn resumes(&mut self, window: Duration) {
         self.fx.outbox.keep();
-        self.resuming = Some(Resuming { window, received: 0, told: 0, lone_ack: 0, heard: 0, detached: None });
+        self.resuming = Some(Resuming { window, received: 0, told: 0, heard: 0, detached: None });
     }
 
     /// Whether the session waits for a new link.
@@ -164,21 +162,15 @@ impl Session {
             && self.ended.is_none()
         {
             resuming.told = resuming.received;
-            let is_alone = self.fx.outbox.is_empty();
             self.fx.send(&Frame::Ack { received: resuming.received });
-            if is_alone {
-                resuming.lone_ack = self.fx.outbox.end();
-            }
         }
     }
 
     /// Whether nothing waits to be written but an acknowledgement. That may wait a little: what the peer sent may soon be answered.
     #[inline]
     pub(crate) fn owes_an_ack_alone(&self) -> bool {
-        self.resuming.as_ref().is_some_and(|resuming| {
-            let outbox = &self.fx.outbox;
-            (outbox.is_empty() || outbox.end() == resuming.lone_ack) && !outbox.has_long()
-        })
+        let outbox = &self.fx.outbox;
+        (outbox.is_empty() || outbox.lone_kind() == Some(Kind::Ack as u8)) && !outbox.has_long()
     }
 
     pub(super) fn on_ack(&mut self, received: u64) -> Result<(), ProtocolViolation> {
