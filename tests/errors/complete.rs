@@ -36,9 +36,9 @@ const OTHERWISE: &[(&str, &str)] = &[
 /// Public enums of errors, by file.
 const ENUMS: &[(&str, &str)] = &[
     ("error/vox_error.rs", "VoxError"),
-    ("error.rs", "NotSent"),
-    ("error.rs", "EndReason"),
-    ("error.rs", "RefusalCode"),
+    ("error/not_sent.rs", "NotSent"),
+    ("error/end_reason.rs", "EndReason"),
+    ("error/refusal.rs", "RefusalCode"),
     ("channel/errors.rs", "SendError"),
     ("channel/errors.rs", "TrySendError"),
     ("channel/errors.rs", "RecvError"),
