@@ -26,8 +26,8 @@ pub(super) struct Resuming {
     told: u64,
     /// What the peer's last acknowledgement said.
     heard: u64,
-    /// There is no link.
-    detached: Option<Detached>,
+    /// There is no link. Most sessions have one most of the time, so this takes little room in them.
+    detached: Option<Box<Detached>>,
 }
 
 #[derive(Debug)]
@@ -73,7 +73,8 @@ impl Session {
         }
         let Some(resuming) = &mut self.resuming else { return self.end(why) };
         if resuming.detached.is_none() {
-            resuming.detached = Some(Detached { until: now.checked_add(resuming.window), why: why.clone() });
+            let until = now.checked_add(resuming.window);
+            resuming.detached = Some(Box::new(Detached { until, why: why.clone() }));
             self.probed = None;
             self.fx.emit(super::Output::LinkDown(why));
         }
@@ -125,7 +126,7 @@ impl Session {
     }
 
     pub(super) fn give_up(&mut self) {
-        let detached = self.resuming.as_mut().and_then(|resuming| resuming.detached.as_ref());
+        let detached = self.resuming.as_mut().and_then(|resuming| resuming.detached.as_deref());
         if let Some(Detached { why, .. }) = detached {
             let why = format!("no new link within the window (`Limits::resume_window`) after {why}");
             self.lost(&why);
