@@ -22,7 +22,7 @@ use crate::text::{self, quoted, resolved};
 /// Calls a method.
 ///
 /// A value is typed as `name=value`, a part of one as `order.from=7`, `lines[0].sku=A1` or `tags[]=new`. What a value may be is what
-/// `vox describe` says. `@file` and `@env:NAME` say where a value is, `x` is the text `@x`.
+/// `vox describe` says. `@file` and `@env:NAME` say where a value is, `@@x` is the text `@x`.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]

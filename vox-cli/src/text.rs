@@ -23,7 +23,7 @@ pub(crate) fn entry(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), resolved(value)?))
 }
 
-/// A value: `@file` is what the file has, without the line's end behind it, `@env:NAME` what the environment has, and `…` is `@…`.
+/// A value: `@file` is what the file has, without the line's end behind it, `@env:NAME` what the environment has, and `@@…` is `@…`.
 pub(crate) fn resolved(value: &str) -> Result<String, String> {
     let Some(place) = value.strip_prefix('@') else { return Ok(value.to_owned()) };
     if place.starts_with('@') {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_at_sign_is_doubled_to_stand_for_itself() {
-        assert_eq!(resolved("home"), Ok("@home".to_owned()));
+        assert_eq!(resolved("@@home"), Ok("@home".to_owned()));
         assert_eq!(resolved("a@b"), Ok("a@b".to_owned()));
         assert!(resolved("@env:NOT_SET_ANYWHERE_7").is_err());
         assert!(resolved("@/no/such/file").unwrap_err().starts_with("/no/such/file: "));
